@@ -1,0 +1,121 @@
+//! Why a job has failed, in a form that reports, retries and people can use.
+
+use std::fmt;
+
+/// At which step a job failed for good. It decides what a retry by hand does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The provider would not take the request; nothing was created.
+    Refused,
+    /// The provider made a task, and the task failed.
+    Task,
+    /// The task succeeded without an image. It was paid for, and is not submitted again by itself.
+    NoImage,
+    /// The image exists at the provider and could not be fetched. A retry fetches again and pays nothing.
+    Download,
+    /// The job's own input was at fault (a picture that vanished, say); nothing was sent.
+    InvalidInput,
+}
+
+impl FailureKind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 5] = [Self::Refused, Self::Task, Self::NoImage, Self::Download, Self::InvalidInput];
+
+    /// The word that stands in `error_code` where the provider gave no code, and in the queue.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Task => "task_failed",
+            Self::NoImage => "no_image",
+            Self::Download => "download",
+            Self::InvalidInput => "invalid_input",
+        }
+    }
+
+    /// The kind that [`Self::word`] names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// The recorded reason of a job in state `failed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// At which step.
+    pub kind: FailureKind,
+    /// The provider's code where it gave one, else [`FailureKind::word`].
+    pub code: String,
+    /// What happened, for a person; without control characters.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure without a provider's code.
+    #[must_use]
+    pub fn of(kind: FailureKind, message: &str) -> Self {
+        Self { kind, code: kind.word().to_owned(), message: clean_text(message) }
+    }
+
+    /// A failure that carries the provider's own code.
+    #[must_use]
+    pub fn with_code(kind: FailureKind, code: Option<i64>, message: &str) -> Self {
+        let code = code.map_or_else(|| kind.word().to_owned(), |code| code.to_string());
+        Self { kind, code, message: clean_text(message) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// The longest text that is kept of what others say, in characters.
+const MAX_TEXT_CHARS: usize = 500;
+
+/// Foreign text made fit for a terminal and a table: one line, no control or direction-changing characters, bounded.
+#[must_use]
+pub fn clean_text(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let spaced: String = text.chars().take(MAX_TEXT_CHARS * 8).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
+    let mut clean = String::new();
+    let mut kept_chars = 0;
+    for word in spaced.split_whitespace() {
+        if kept_chars > 0 {
+            clean.push(' ');
+            kept_chars += 1;
+        }
+        for c in word.chars() {
+            if kept_chars >= MAX_TEXT_CHARS {
+                clean.push('…');
+                return clean;
+            }
+            clean.push(c);
+            kept_chars += 1;
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_kept_without_what_a_terminal_would_obey() {
+        assert_eq!(clean_text("no\r\n human\u{1b}[31m\t in \u{202e}it "), "no human [31m in it");
+        assert_eq!(clean_text(&"é".repeat(2_000)).chars().count(), MAX_TEXT_CHARS + 1);
+    }
+
+    #[test]
+    fn every_kind_is_found_again_by_its_word() {
+        for kind in FailureKind::ALL {
+            assert_eq!(FailureKind::from_word(kind.word()), Some(kind));
+        }
+    }
+}

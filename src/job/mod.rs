@@ -1,0 +1,14 @@
+//! The nouns: what a job is, which states it can be in, and why it can fail.
+//!
+//! Nothing here does I/O. The state machine ([`state`]) is one pure function; the queue stores what it
+//! says, and everything else asks the queue.
+
+mod failure;
+mod id;
+mod spec;
+pub mod state;
+
+pub use failure::{Failure, FailureKind, clean_text};
+pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId};
+pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
+pub use state::{IllegalTransition, JobState, StateName, Transition};

@@ -1,0 +1,196 @@
+//! What a manifest asks for: one row, checked and resolved.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::JobId;
+
+/// What one job asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSpec {
+    /// The job's name and output path.
+    pub id: JobId,
+    /// The picture of the person.
+    pub human: ImageRef,
+    /// The picture of the garment.
+    pub cloth: ImageRef,
+    /// What kind of garment, where the row says so.
+    pub cloth_type: Option<Garment>,
+    /// A second garment, worn with the first (model v1-5).
+    pub second: Option<SecondGarment>,
+    /// The model, where the row names one; otherwise the run's default.
+    pub model: Option<ModelName>,
+    /// Higher goes first; 0 where the row says nothing.
+    pub priority: i64,
+}
+
+impl JobSpec {
+    /// Whether two rows ask for the same picture: everything but the priority, and not how paths are spelt.
+    #[must_use]
+    pub fn same_inputs(&self, other: &Self) -> bool {
+        self.human.source == other.human.source
+            && self.cloth.source == other.cloth.source
+            && self.cloth_type == other.cloth_type
+            && self.model == other.model
+            && match (&self.second, &other.second) {
+                (None, None) => true,
+                (Some(a), Some(b)) => a.image.source == b.image.source && a.garment == b.garment,
+                _ => false,
+            }
+    }
+}
+
+/// A picture that a row names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRef {
+    /// The cell's text, for reports.
+    pub written: String,
+    /// Where the picture is, independent of spelling and of the working directory.
+    pub source: ImageSource,
+}
+
+/// Where a picture is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ImageSource {
+    /// A local file, as an absolute path with symlinks resolved.
+    File(PathBuf),
+    /// An http(s) URL, as written.
+    Url(String),
+}
+
+impl ImageSource {
+    /// The form that the queue stores: a URL as it is, a file by its path.
+    ///
+    /// A path that is not UTF-8 cannot stand in a manifest, so none arrives here.
+    #[must_use]
+    pub fn stored(&self) -> String {
+        match self {
+            Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::Url(url) => url.clone(),
+        }
+    }
+
+    /// The source that [`Self::stored`] wrote.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        if is_http_url(text) { Self::Url(text.to_owned()) } else { Self::File(Path::new(text).to_owned()) }
+    }
+}
+
+/// Whether a cell is meant as a web address: it begins with `http://` or `https://`, in any case.
+#[must_use]
+pub fn is_http_url(text: &str) -> bool {
+    let begins_with = |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    begins_with("http://") || begins_with("https://")
+}
+
+impl fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+/// What a garment covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Garment {
+    /// A shirt, a jacket.
+    Upper,
+    /// Trousers, a skirt.
+    Lower,
+    /// A dress, an overall.
+    Dress,
+}
+
+impl Garment {
+    /// The manifest's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Upper => "upper",
+            Self::Lower => "lower",
+            Self::Dress => "dress",
+        }
+    }
+
+    /// The garment that a manifest's word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Upper, Self::Lower, Self::Dress].into_iter().find(|garment| garment.word() == word)
+    }
+
+    /// Whether the provider dresses someone in both at once: only an upper with a lower (`api.md`, "Garment combinations").
+    #[must_use]
+    pub fn goes_with(self, other: Self) -> bool {
+        matches!((self, other), (Self::Upper, Self::Lower) | (Self::Lower, Self::Upper))
+    }
+}
+
+/// A second garment of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondGarment {
+    /// Its picture, a local file.
+    pub image: ImageRef,
+    /// What it covers.
+    pub garment: Garment,
+}
+
+/// The name of a try-on model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelName(String);
+
+/// A text that names no try-on model. The wording completes "model: …".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no try-on model; its name must begin with `{prefix}`", prefix = ModelName::PREFIX)]
+pub struct UnknownModel(String);
+
+impl ModelName {
+    /// What the names of all try-on models begin with.
+    pub const PREFIX: &'static str = "kolors-virtual-try-on";
+    /// The default of `--model` (`contract.md`).
+    pub const DEFAULT: &'static str = "kolors-virtual-try-on-v1";
+
+    /// Checks the name as far as it can be known here: new versions appear, so only the family is fixed.
+    ///
+    /// # Errors
+    /// The name does not begin with [`Self::PREFIX`], or has characters that no model name has.
+    pub fn parse(text: &str) -> Result<Self, UnknownModel> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.starts_with(Self::PREFIX) && text.chars().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(UnknownModel(super::clean_text(text)))
+        }
+    }
+
+    /// Wraps a name that was checked when it was stored.
+    pub(crate) fn trusted(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name as the provider wants it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this model takes one garment only: v1 does, v1-5 and later take an outfit (`api.md`).
+    #[must_use]
+    pub fn takes_one_garment_only(&self) -> bool {
+        self.0 == Self::DEFAULT
+    }
+}
+
+impl Default for ModelName {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_owned())
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,6 @@
+//! The library behind the `tryon` binary.
+
+pub mod job;
+pub mod manifest;
+pub mod picture;
+pub mod sandbox;
