@@ -3,4 +3,6 @@
 pub mod job;
 pub mod manifest;
 pub mod picture;
+pub mod queue;
+pub mod runner;
 pub mod sandbox;

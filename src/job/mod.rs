@@ -9,6 +9,6 @@ mod spec;
 pub mod state;
 
 pub use failure::{Failure, FailureKind, clean_text};
-pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId};
-pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
+pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId, id_key};
+pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, UnknownModel, is_http_url};
 pub use state::{IllegalTransition, JobState, StateName, Transition};

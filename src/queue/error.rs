@@ -1,0 +1,56 @@
+//! What can go wrong with the queue, in words for the person who owns it.
+
+use std::path::PathBuf;
+
+use crate::job::IllegalTransition;
+
+/// A queue operation that did not happen. Nothing of it was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// There is no queue yet where one is needed.
+    #[error("there is no queue at {}; `tryon load` or `tryon run` with a manifest makes one", .0.display())]
+    Missing(PathBuf),
+    /// The file is no database, or another program's.
+    #[error("{} is not a tryon queue ({why}); give another place with --queue or -o, or move that file away", .path.display())]
+    Foreign { path: PathBuf, why: String },
+    /// The file was written by a later version of this program.
+    #[error("{} was written by a newer tryon (queue version {found}, this program knows up to {known}); update tryon", .path.display())]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    /// The file or its folder cannot be opened or written.
+    #[error("cannot open the queue {}: {why}", .path.display())]
+    Unreadable { path: PathBuf, why: String },
+    /// Another run holds the queue.
+    #[error("another run is working on {} (process {holder}); `tryon status` shows how far it is", .path.display())]
+    Held { path: PathBuf, holder: String },
+    /// The queue belongs to another kind of provider.
+    #[error(
+        "this queue belongs to {bound} and cannot be run against {wanted}: its tasks live there; \
+         choose another output folder with -o, or run it with {bound} again"
+    )]
+    OtherProvider { bound: String, wanted: String },
+    /// The state machine does not allow it.
+    #[error("job `{id}`: {source}")]
+    Illegal {
+        id: String,
+        #[source]
+        source: IllegalTransition,
+    },
+    /// No job has that id.
+    #[error("no job `{0}` in this queue; `tryon list` shows the ids")]
+    NoSuchJob(String),
+    /// The row was not what its writer believed: the work of a run that no longer owns the job.
+    #[error("job {seq} is no longer in attempt {attempt}; another process has changed it")]
+    Stale { seq: i64, attempt: u32 },
+    /// The disk is full.
+    #[error("the disk that holds the queue is full; make room and run the same command again ({0})")]
+    DiskFull(String),
+    /// SQLite could not do it.
+    #[error("the queue's database failed: {0}")]
+    Database(String),
+    /// A stored value makes no sense.
+    #[error("the queue is damaged: {0}")]
+    Damaged(String),
+    /// The writer thread is gone, which only follows an earlier error.
+    #[error("the queue is closed")]
+    Closed,
+}

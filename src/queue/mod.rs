@@ -1,0 +1,18 @@
+//! The durable queue: every job, every attempt, and the verbs that move them.
+//!
+//! Answers for: what is on disk is true. A verb has happened when its future is done, and is then flushed to
+//! disk. All writes go through one thread ([`Queue`]); readers ([`QueueReader`]) have connections of their own
+//! and never wait for it. Which transitions are allowed is [`crate::job::state`]'s to say, not this module's.
+//!
+//! `now` is a parameter of every verb that stores a time. No type of the database library leaves `sqlite/`.
+
+mod error;
+mod record;
+mod sqlite;
+
+pub use error::QueueError;
+pub use record::{
+    ActiveJob, AttemptRecord, Claim, Counts, JobRecord, Note, Pause, ProviderKind, PublishedImage, ReportRow, RunId,
+    RunRecord,
+};
+pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};

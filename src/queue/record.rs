@@ -1,0 +1,232 @@
+//! What the queue tells: jobs, attempts, counts, in the program's own types.
+
+use jiff::Timestamp;
+
+use crate::job::{ExternalTaskId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
+
+/// A job that somebody works on: claimed just now, or taken up again after a restart.
+#[derive(Debug, Clone)]
+pub struct ActiveJob {
+    /// Its place in the queue.
+    pub seq: JobSeq,
+    /// What it asks for.
+    pub spec: JobSpec,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// Where it stands.
+    pub state: JobState,
+    /// The name of this attempt's task that we gave it.
+    pub external_id: ExternalTaskId,
+    /// The model this attempt asks for.
+    pub model: ModelName,
+    /// When the intent to submit was written.
+    pub claimed_at: Timestamp,
+    /// When the provider took it, if it did.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Note {
+    /// The id of the create's answer.
+    pub request_id: Option<String>,
+    /// The HTTP status of the answer.
+    pub http_status: Option<u16>,
+    /// The provider's code, or a word of ours.
+    pub code: Option<String>,
+    /// What the provider said, or what happened on the way.
+    pub message: Option<String>,
+    /// Units charged for the task (`final_unit_deduction`).
+    pub units: Option<f64>,
+}
+
+impl Note {
+    /// A note that only says what happened.
+    #[must_use]
+    pub fn of(message: impl Into<String>) -> Self {
+        Self { message: Some(message.into()), ..Self::default() }
+    }
+}
+
+/// One image file in the output tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedImage {
+    /// Which of the task's images; 0 is the result.
+    pub image: u32,
+    /// Relative to the output folder, with `/`.
+    pub path: String,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// The file's size.
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// How many jobs are in each state, and what they have cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counts {
+    by_state: [u64; StateName::ALL.len()],
+    /// Manifest rows that were passed over as invalid. They are part of `failed` and of `total`.
+    pub rejected: u64,
+    /// Units charged so far, as far as the provider has said.
+    pub units: f64,
+}
+
+impl Counts {
+    /// Jobs in a state; for `failed` the rejected rows are counted too, as the report does.
+    #[must_use]
+    pub fn of(&self, state: StateName) -> u64 {
+        self.by_state[state as usize] + if state == StateName::Failed { self.rejected } else { 0 }
+    }
+
+    pub(crate) fn set(&mut self, state: StateName, count: u64) {
+        self.by_state[state as usize] = count;
+    }
+
+    /// All jobs, and the rejected rows.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_state.iter().sum::<u64>() + self.rejected
+    }
+
+    /// Jobs that nothing more will happen to by itself, doubtful ones excepted.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.of(StateName::Succeeded) + self.of(StateName::Failed) + self.of(StateName::Cancelled)
+    }
+
+    /// Jobs that the provider has, or may have.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.of(StateName::Submitting) + self.of(StateName::Running) + self.of(StateName::Downloading)
+    }
+}
+
+/// One job as `list` and `show` print it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRecord {
+    pub seq: JobSeq,
+    pub spec: JobSpec,
+    pub state: JobState,
+    pub attempt: u32,
+    pub finished_at: Option<Timestamp>,
+    /// The result's path relative to the output folder.
+    pub output: Option<String>,
+    /// What was last said about the present attempt (why it is in doubt, why it waits).
+    pub message: Option<String>,
+}
+
+/// One attempt as `show` prints it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptRecord {
+    pub attempt: u32,
+    pub external_id: ExternalTaskId,
+    pub model: ModelName,
+    pub claimed_at: Timestamp,
+    /// How often the request went out under this number, waits for room included.
+    pub asked: u32,
+    /// The attempt's outcome so far, a word.
+    pub outcome: String,
+    pub accepted_at: Option<Timestamp>,
+    pub task_id: Option<TaskId>,
+    pub task_ended_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub note: Note,
+}
+
+/// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRow {
+    pub id: String,
+    pub state: StateName,
+    pub human_image: String,
+    pub cloth_image: String,
+    /// Where the pictures are, for a page that shows them; empty for a rejected row.
+    pub human_source: String,
+    pub cloth_source: String,
+    pub model: String,
+    pub output: Option<String>,
+    pub error_code: Option<String>,
+    pub error: Option<String>,
+    pub attempts: u32,
+    pub task_id: Option<TaskId>,
+    pub external_task_id: Option<ExternalTaskId>,
+    pub request_id: Option<String>,
+    pub units: Option<f64>,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    pub bytes: Option<u64>,
+    pub sha256: Option<String>,
+    pub submitted_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// The kind of provider a queue belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    Dmxapi,
+    Kling,
+    Sandbox,
+}
+
+impl ProviderKind {
+    /// The word under which it is stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dmxapi => "dmxapi",
+            Self::Kling => "kling",
+            Self::Sandbox => "the sandbox",
+        }
+    }
+
+    /// The kind that a word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Dmxapi, Self::Kling, Self::Sandbox].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// What a run waits for, so that `status` can say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The next moment at which something is tried.
+    pub until: Timestamp,
+    /// Why, completing "paused until 02:14, because …".
+    pub why: String,
+}
+
+/// A run's number in its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunId(pub i64);
+
+/// What a claim found.
+#[derive(Debug)]
+pub enum Claim {
+    /// A job, now `submitting`.
+    Job(Box<ActiveJob>),
+    /// No job is ready; the next one that waits for its retry time is ready then, if any does.
+    NoneReady { next_retry_at: Option<Timestamp> },
+    /// Jobs are ready, and the run's budget is spent.
+    BudgetSpent,
+}
+
+/// One run that worked on a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    pub started_at: Timestamp,
+    /// Its last sign of life.
+    pub seen_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Tasks it keeps in flight at the provider.
+    pub slots: u32,
+    /// Slot time in use, and slot time there was, in milliseconds.
+    pub slot_ms_busy: u64,
+    pub slot_ms_all: u64,
+    /// Images finished in this run.
+    pub succeeded: u64,
+    pub pause: Option<Pause>,
+}

@@ -1,0 +1,31 @@
+//! The queue in SQLite: every line of SQL of this program is in this folder.
+
+mod load;
+mod lock;
+mod open;
+mod read;
+mod rows;
+mod verbs;
+mod writer;
+
+pub use load::{Enqueued, Loader, RejectedRow};
+pub use lock::RunLock;
+pub use read::QueueReader;
+pub use verbs::Queue;
+
+use super::QueueError;
+
+/// The result of everything here.
+type Result<T> = std::result::Result<T, QueueError>;
+
+impl From<rusqlite::Error> for QueueError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull(error.to_string()),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Opening a queue file: is it ours, is it of a version we know, and does SQLite do what we rely on.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{QueueError, Result};
+
+/// Marks a database file as a queue of this program ("tryo").
+const APPLICATION_ID: i64 = 0x7472_796f;
+
+/// Each entry brings a queue from the version of its index to the next; the last version is their number.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// How long a statement waits for another process's transaction. Loading a million rows takes a while.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The WAL is cut back to this size after a checkpoint, so that one big load does not keep the disk.
+const WAL_LIMIT_BYTES: i64 = 64 << 20;
+
+/// Opens the queue for the writer thread, and makes it when it is not there.
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
+    let unreadable = |why: String| QueueError::Unreadable { path: path.to_owned(), why };
+    if path.is_dir() {
+        return Err(unreadable("it is a folder".to_owned()));
+    }
+    create_private(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut db = connect(path)?;
+    migrate(&mut db, path)?;
+    Ok(db)
+}
+
+/// Opens an existing queue for reading only.
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Err(QueueError::Missing(path.to_owned()));
+    }
+    if path.is_dir() {
+        return Err(QueueError::Unreadable { path: path.to_owned(), why: "it is a folder".to_owned() });
+    }
+    let db = connect(path)?;
+    if version(&db, path)? == 0 {
+        return Err(QueueError::Missing(path.to_owned()));
+    }
+    set_and_check(&db, "query_only", 1)?;
+    Ok(db)
+}
+
+/// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.
+/// SQLite gives its side files the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let unreadable = |why: rusqlite::Error| match why.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            QueueError::Foreign { path: path.to_owned(), why: "it is no SQLite database".to_owned() }
+        }
+        _ => QueueError::Unreadable { path: path.to_owned(), why: why.to_string() },
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(64);
+    // The first look into the file, and so the first chance to see that it is something else. A file of
+    // another program is left exactly as it is: WAL would be written into its header.
+    version(&db, path).map_err(|error| match error {
+        QueueError::Damaged(why) => QueueError::Foreign { path: path.to_owned(), why },
+        QueueError::Database(why) => QueueError::Unreadable { path: path.to_owned(), why },
+        other => other,
+    })?;
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(unreadable)?;
+    if mode != "wal" {
+        let why = format!("its file system cannot keep a write-ahead log (SQLite chose `{mode}`)");
+        return Err(QueueError::Unreadable { path: path.to_owned(), why });
+    }
+    set_and_check(&db, "synchronous", 2)?; // FULL: a commit is on disk when it returns
+    set_and_check(&db, "foreign_keys", 1)?;
+    set_and_check(&db, "journal_size_limit", WAL_LIMIT_BYTES)?;
+    set_and_check(&db, "cache_size", -16_384)?; // KiB
+    Ok(db)
+}
+
+/// Sets a pragma and reads it back: SQLite accepts misspelt and impossible ones in silence.
+fn set_and_check(db: &Connection, pragma: &str, wanted: i64) -> Result<()> {
+    db.pragma_update(None, pragma, wanted)?;
+    let found: i64 = db.pragma_query_value(None, pragma, |row| row.get(0))?;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(QueueError::Database(format!("SQLite keeps `{pragma}` at {found} where {wanted} is needed")))
+    }
+}
+
+/// The version of the queue in this file; 0 for an empty file.
+fn version(db: &Connection, path: &Path) -> Result<i64> {
+    let foreign = |why: &str| QueueError::Foreign { path: path.to_owned(), why: why.to_owned() };
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application == APPLICATION_ID {
+        return if found > known { Err(QueueError::Newer { path: path.to_owned(), found, known }) } else { Ok(found) };
+    }
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application == 0 && found == 0 && tables == 0 { Ok(0) } else { Err(foreign("it is another program's database")) }
+}
+
+fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
+    if version(db, path)? == MIGRATIONS.len() as i64 {
+        return Ok(());
+    }
+    // Asked again inside the transaction: another process may be making the same queue.
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let from = version(&transaction, path)?;
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(from).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", index as i64 + 1)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,257 @@
+//! Reading beside the writer: counts, lists, stories and the report.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::job::{ModelName, StateName, id_key};
+use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, ReportRow, RunRecord};
+
+use super::rows::{
+    ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, REPORT_QUERY, read_attempt, read_report_row, timestamp,
+};
+use super::{QueueError, Result, open};
+
+/// A connection that only reads. It sees the queue as it was after some verb, never half of one.
+#[derive(Debug)]
+pub struct QueueReader {
+    db: Connection,
+}
+
+impl QueueReader {
+    /// Opens the queue at `path`.
+    ///
+    /// # Errors
+    /// [`QueueError::Missing`] where there is none; else as [`super::Queue::open`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { db: open::open_for_reading(path)? })
+    }
+
+    /// How many jobs are in each state, in a time that does not depend on how many there are.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn counts(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        let mut statement = self.db.prepare_cached("SELECT name, value FROM tallies")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, value): (String, f64) = (row.get(0)?, row.get(1)?);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+            let whole = value as u64;
+            match (StateName::from_word(&name), name.as_str()) {
+                (Some(state), _) => counts.set(state, whole),
+                (None, "rejected") => counts.rejected = whole,
+                (None, "units") => counts.units = value,
+                (None, _) => return Err(QueueError::Damaged(format!("`{name}` is counted and unknown"))),
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The kind of provider the queue belongs to, once a run has begun.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn provider(&self) -> Result<Option<ProviderKind>> {
+        let word: Option<String> = self.meta("provider")?;
+        word.map(|word| {
+            ProviderKind::from_word(&word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no provider")))
+        })
+        .transpose()
+    }
+
+    /// The model of the last run's `--model`.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn default_model(&self) -> Result<Option<ModelName>> {
+        Ok(self.meta("default_model")?.map(ModelName::trusted))
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<String>> {
+        Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
+    }
+
+    /// Whether external task ids have come back from a door; `None` before its first answer.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
+        Ok(self
+            .db
+            .query_row("SELECT external_ids FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// The last run, going on or ended.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn last_run(&self) -> Result<Option<RunRecord>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why
+               FROM runs ORDER BY run DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let pause = match (row.get::<_, Option<i64>>(7)?, row.get::<_, Option<String>>(8)?) {
+            (Some(until), Some(why)) => Some(Pause { until: timestamp(until)?, why }),
+            _ => None,
+        };
+        Ok(Some(RunRecord {
+            started_at: timestamp(row.get(0)?)?,
+            seen_at: timestamp(row.get(1)?)?,
+            ended_at: row.get::<_, Option<i64>>(2)?.map(timestamp).transpose()?,
+            slots: row.get(3)?,
+            slot_ms_busy: row.get(4)?,
+            slot_ms_all: row.get(5)?,
+            succeeded: row.get(6)?,
+            pause,
+        }))
+    }
+
+    /// The jobs in one of `states` that somebody has to work on, in manifest order, at most `most`.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
+        let mut jobs = Vec::new();
+        for state in states {
+            // The word stands in the text so that SQLite sees that the partial index fits.
+            let query = format!(
+                "SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.state = '{word}'
+                    AND j.state IN ('submitting', 'in_doubt', 'running', 'downloading') ORDER BY j.seq LIMIT ?1",
+                word = state.word()
+            );
+            let mut statement = self.db.prepare_cached(&query)?;
+            let mut rows = statement.query([most.saturating_sub(jobs.len())])?;
+            while let Some(row) = rows.next()? {
+                jobs.push(FullJob::read(row)?.active()?);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming.
+    ///
+    /// # Errors
+    /// Those of the queue, and what `each` returns.
+    pub fn jobs<E: From<QueueError>>(
+        &self,
+        states: &[StateName],
+        mut each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.word())).collect();
+        let filter = if words.is_empty() { String::new() } else { format!("WHERE j.state IN ({})", words.join(", ")) };
+        let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} {filter} ORDER BY j.seq");
+        let mut statement = self.db.prepare(&query).map_err(QueueError::from)?;
+        let mut rows = statement.query([]).map_err(QueueError::from)?;
+        while let Some(row) = rows.next().map_err(QueueError::from)? {
+            each(FullJob::read(row)?.record)?;
+        }
+        Ok(())
+    }
+
+    /// One job by its id.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], and those of the queue.
+    pub fn job(&self, id: &str) -> Result<JobRecord> {
+        let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.id_key = ?1");
+        let mut statement = self.db.prepare_cached(&query)?;
+        let mut rows = statement.query([id_key(id)])?;
+        let record = rows.next()?.map(FullJob::read).transpose()?.map(|job| job.record);
+        record.filter(|job| job.spec.id.as_str() == id).ok_or_else(|| QueueError::NoSuchJob(id.to_owned()))
+    }
+
+    /// Every attempt made for a job, the first one first. One that only waits for room is among them.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn attempts(&self, job: &JobRecord) -> Result<Vec<AttemptRecord>> {
+        let query = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE job = ?1 ORDER BY attempt");
+        let mut statement = self.db.prepare_cached(&query)?;
+        let mut rows = statement.query([job.seq.0])?;
+        let mut attempts = Vec::new();
+        while let Some(row) = rows.next()? {
+            attempts.push(read_attempt(row)?);
+        }
+        Ok(attempts)
+    }
+
+    /// Whether a job other than `owner` is named by this id, in the sense of [`crate::job::JobId::key`].
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn is_taken_by_other(&self, id: &str, owner: crate::job::JobSeq) -> Result<bool> {
+        Ok(self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM jobs WHERE id_key = ?1 AND seq <> ?2)
+                     OR EXISTS (SELECT 1 FROM images WHERE path_key = ?1 AND job <> ?2)",
+            )?
+            .query_row((id_key(id), owner.0), |row| row.get(0))?)
+    }
+
+    /// Hands every row of the report to `each`, in manifest order, streaming, all of one moment.
+    ///
+    /// # Errors
+    /// Those of the queue, and what `each` returns.
+    pub fn report<E: From<QueueError>>(
+        &self,
+        mut each: impl FnMut(ReportRow) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let snapshot = self.db.unchecked_transaction().map_err(QueueError::from)?;
+        let mut jobs = snapshot.prepare(REPORT_QUERY).map_err(QueueError::from)?;
+        let mut jobs = jobs.query([]).map_err(QueueError::from)?;
+        let mut rejected = snapshot
+            .prepare("SELECT after_seq, id, human, cloth, reason FROM rejected_rows ORDER BY after_seq, manifest, line")
+            .map_err(QueueError::from)?;
+        let mut rejected = rejected.query([]).map_err(QueueError::from)?;
+        let mut waiting = next_rejected(&mut rejected)?;
+        while let Some(row) = jobs.next().map_err(QueueError::from)? {
+            let seq: i64 = row.get(0).map_err(QueueError::from)?;
+            while let Some((_, row)) = waiting.take_if(|(after, _)| *after < seq) {
+                each(row)?;
+                waiting = next_rejected(&mut rejected)?;
+            }
+            each(read_report_row(row)?)?;
+        }
+        while let Some((_, row)) = waiting {
+            each(row)?;
+            waiting = next_rejected(&mut rejected)?;
+        }
+        Ok(())
+    }
+}
+
+/// The next passed-over row, with the sequence number of the job it stands behind.
+fn next_rejected(rows: &mut rusqlite::Rows<'_>) -> Result<Option<(i64, ReportRow)>> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (human, cloth): (String, String) = (row.get(2)?, row.get(3)?);
+    let report = ReportRow {
+        id: row.get(1)?,
+        state: StateName::Failed,
+        human_image: human,
+        cloth_image: cloth,
+        human_source: String::new(),
+        cloth_source: String::new(),
+        model: String::new(),
+        output: None,
+        error_code: Some(crate::job::FailureKind::InvalidInput.word().to_owned()),
+        error: Some(row.get(4)?),
+        attempts: 0,
+        task_id: None,
+        external_task_id: None,
+        request_id: None,
+        units: None,
+        width: None,
+        height: None,
+        bytes: None,
+        sha256: None,
+        submitted_at: None,
+        finished_at: None,
+    };
+    Ok(Some((row.get(0)?, report)))
+}

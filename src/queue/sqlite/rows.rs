@@ -1,0 +1,244 @@
+//! Between rows and the program's types, in both directions.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use crate::job::{
+    ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState, ModelName,
+    SecondGarment, StateName, TaskId,
+};
+use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
+
+use super::Result;
+
+/// A time as it is stored: Unix milliseconds.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The time that [`millis`] stored.
+pub(super) fn timestamp(millis: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(millis).map_err(|_| QueueError::Damaged(format!("{millis} is no time")))
+}
+
+fn maybe_timestamp(millis: Option<i64>) -> Result<Option<Timestamp>> {
+    millis.map(timestamp).transpose()
+}
+
+/// The columns that every query for jobs selects, in the order that the readers below expect. `a` is the
+/// attempt that the job's counter names; a released attempt is not counted, and so not shown.
+pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attempt, j.retry_at, j.failure_kind, \
+     j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
+     h.source, h.written, c.source, c.written, c2.source, c2.written, \
+     a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
+     i.path";
+
+/// What [`JOB_COLUMNS`] are taken from.
+pub(super) const JOB_TABLES: &str = "jobs j \
+     JOIN inputs h ON h.input = j.human \
+     JOIN inputs c ON c.input = j.cloth \
+     LEFT JOIN inputs c2 ON c2.input = j.cloth_2 \
+     LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt \
+     LEFT JOIN images i ON i.job = j.seq AND i.image = 0";
+
+/// A job as read by [`JOB_COLUMNS`], whatever its state.
+pub(super) struct FullJob {
+    pub(super) record: JobRecord,
+    external_id: Option<ExternalTaskId>,
+    model: Option<ModelName>,
+    claimed_at: Option<Timestamp>,
+    accepted_at: Option<Timestamp>,
+}
+
+impl FullJob {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self> {
+        let image = |source: usize, written: usize| -> Result<ImageRef> {
+            let source: String = row.get(source)?;
+            Ok(ImageRef { written: row.get(written)?, source: ImageSource::from_stored(&source) })
+        };
+        let second = match row.get::<_, Option<String>>(12)? {
+            Some(word) => Some(SecondGarment { image: image(17, 18)?, garment: garment(&word)? }),
+            None => None,
+        };
+        let spec = JobSpec {
+            id: JobId::trusted(row.get(1)?),
+            priority: row.get(2)?,
+            human: image(13, 14)?,
+            cloth: image(15, 16)?,
+            cloth_type: row.get::<_, Option<String>>(11)?.map(|word| garment(&word)).transpose()?,
+            second,
+            model: row.get::<_, Option<String>>(10)?.map(ModelName::trusted),
+        };
+        let external_id = row.get::<_, Option<String>>(19)?.map(ExternalTaskId);
+        let task_id = row.get::<_, Option<String>>(20)?.map(TaskId);
+        let state = StoredState {
+            state: row.get(3)?,
+            retry_at: row.get(5)?,
+            failure_kind: row.get(6)?,
+            error_code: row.get(7)?,
+            error: row.get(8)?,
+        };
+        let record = JobRecord {
+            seq: JobSeq(row.get(0)?),
+            state: state.read(external_id.clone(), task_id)?,
+            spec,
+            attempt: row.get(4)?,
+            finished_at: maybe_timestamp(row.get(9)?)?,
+            output: row.get(25)?,
+            message: row.get(24)?,
+        };
+        Ok(Self {
+            record,
+            external_id,
+            model: row.get::<_, Option<String>>(21)?.map(ModelName::trusted),
+            claimed_at: maybe_timestamp(row.get(22)?)?,
+            accepted_at: maybe_timestamp(row.get(23)?)?,
+        })
+    }
+
+    /// The job as its worker needs it; only for a job that has an attempt.
+    pub(super) fn active(self) -> Result<ActiveJob> {
+        let missing = || QueueError::Damaged(format!("job `{}` has lost its attempt", self.record.spec.id));
+        Ok(ActiveJob {
+            seq: self.record.seq,
+            attempt: self.record.attempt,
+            external_id: self.external_id.clone().ok_or_else(missing)?,
+            model: self.model.clone().ok_or_else(missing)?,
+            claimed_at: self.claimed_at.ok_or_else(missing)?,
+            accepted_at: self.accepted_at,
+            state: self.record.state.clone(),
+            spec: self.record.spec.clone(),
+        })
+    }
+}
+
+fn garment(word: &str) -> Result<Garment> {
+    Garment::from_word(word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no garment")))
+}
+
+/// The columns of `jobs` that hold its state.
+pub(super) struct StoredState {
+    pub(super) state: String,
+    pub(super) retry_at: Option<i64>,
+    pub(super) failure_kind: Option<String>,
+    pub(super) error_code: Option<String>,
+    pub(super) error: Option<String>,
+}
+
+impl StoredState {
+    /// The columns of a state.
+    pub(super) fn of(state: &JobState) -> Self {
+        let (retry_at, failure) = match state {
+            JobState::Pending { retry_at } => (retry_at.map(millis), None),
+            JobState::Failed { failure, .. } => (None, Some(failure)),
+            _ => (None, None),
+        };
+        Self {
+            state: state.name().word().to_owned(),
+            retry_at,
+            failure_kind: failure.map(|f| f.kind.word().to_owned()),
+            error_code: failure.map(|f| f.code.clone()),
+            error: failure.map(|f| f.message.clone()),
+        }
+    }
+
+    /// The state of the columns; the ids are those of the job's present attempt.
+    pub(super) fn read(self, external_id: Option<ExternalTaskId>, task_id: Option<TaskId>) -> Result<JobState> {
+        let name = StateName::from_word(&self.state)
+            .ok_or_else(|| QueueError::Damaged(format!("`{}` is no state", self.state)))?;
+        let missing = |what: &str| QueueError::Damaged(format!("a job is {} without {what}", name.word()));
+        let external = || external_id.clone().ok_or_else(|| missing("an external task id"));
+        let task = || task_id.clone().ok_or_else(|| missing("a task id"));
+        Ok(match name {
+            StateName::Pending => JobState::Pending { retry_at: maybe_timestamp(self.retry_at)? },
+            StateName::Submitting => JobState::Submitting { external_id: external()? },
+            StateName::InDoubt => JobState::InDoubt { external_id: external()? },
+            StateName::Running => JobState::Running { task_id: task()? },
+            StateName::Downloading => JobState::Downloading { task_id: task()? },
+            StateName::Succeeded => JobState::Succeeded { task_id: task()? },
+            StateName::Failed => {
+                let kind = self.failure_kind.as_deref().and_then(FailureKind::from_word);
+                let failure = Failure {
+                    kind: kind.ok_or_else(|| missing("a reason"))?,
+                    code: self.error_code.unwrap_or_default(),
+                    message: self.error.unwrap_or_default(),
+                };
+                JobState::Failed { failure, task_id }
+            }
+            StateName::Cancelled => JobState::Cancelled,
+        })
+    }
+}
+
+/// The columns of an attempt, as [`read_attempt`] expects them.
+pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
+     task_id, task_ended_at, ended_at, request_id, http_status, code, message, units";
+
+pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
+    Ok(AttemptRecord {
+        attempt: row.get(0)?,
+        external_id: ExternalTaskId(row.get(1)?),
+        model: ModelName::trusted(row.get(2)?),
+        claimed_at: timestamp(row.get(3)?)?,
+        asked: row.get(4)?,
+        outcome: row.get(5)?,
+        accepted_at: maybe_timestamp(row.get(6)?)?,
+        task_id: row.get::<_, Option<String>>(7)?.map(TaskId),
+        task_ended_at: maybe_timestamp(row.get(8)?)?,
+        ended_at: maybe_timestamp(row.get(9)?)?,
+        note: Note {
+            request_id: row.get(10)?,
+            http_status: row.get(11)?,
+            code: row.get(12)?,
+            message: row.get(13)?,
+            units: row.get(14)?,
+        },
+    })
+}
+
+/// The report in manifest order: jobs, and between them the rows that were passed over as invalid.
+///
+/// `units` is what all attempts of the job have cost. A job that waits or is in doubt shows what was last said
+/// about it.
+pub(super) const REPORT_QUERY: &str = "
+    SELECT j.seq AS place, 0 AS kind, j.id, j.state, h.written, c.written, h.source, c.source,
+           coalesce(a.model, j.model, (SELECT value FROM meta WHERE key = 'default_model')) AS model,
+           i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
+           j.attempt, a.task_id, a.external_task_id, a.request_id,
+           (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
+           i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at
+      FROM jobs j
+      JOIN inputs h ON h.input = j.human
+      JOIN inputs c ON c.input = j.cloth
+      LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
+      LEFT JOIN images i ON i.job = j.seq AND i.image = 0
+     ORDER BY j.seq";
+
+pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
+    let state: String = row.get(3)?;
+    let state = StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
+    let error_code: Option<String> = row.get(10)?;
+    Ok(ReportRow {
+        id: row.get(2)?,
+        state,
+        human_image: row.get(4)?,
+        cloth_image: row.get(5)?,
+        human_source: row.get(6)?,
+        cloth_source: row.get(7)?,
+        model: row.get::<_, Option<String>>(8)?.unwrap_or_else(|| ModelName::DEFAULT.to_owned()),
+        output: row.get(9)?,
+        error_code: error_code.or_else(|| (state == StateName::InDoubt).then(|| "in_doubt".to_owned())),
+        error: row.get(11)?,
+        attempts: row.get(12)?,
+        task_id: row.get::<_, Option<String>>(13)?.map(TaskId),
+        external_task_id: row.get::<_, Option<String>>(14)?.map(ExternalTaskId),
+        request_id: row.get(15)?,
+        units: row.get(16)?,
+        width: row.get(17)?,
+        height: row.get(18)?,
+        bytes: row.get(19)?,
+        sha256: row.get(20)?,
+        submitted_at: maybe_timestamp(row.get(21)?)?,
+        finished_at: maybe_timestamp(row.get(22)?)?,
+    })
+}

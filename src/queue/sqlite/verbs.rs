@@ -1,0 +1,508 @@
+//! The verbs that move jobs. Each is one savepoint of a flushed transaction; see [`super::writer`].
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use crate::job::state::{JobState, Transition, attempt_after, next};
+use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, id_key};
+use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId};
+
+use super::load::Loader;
+use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, StoredState, millis, timestamp};
+use super::writer::{Keep, Writer};
+use super::{QueueError, QueueReader, Result, open};
+
+/// A queue that can be changed. Any number of processes may have it open; only one of them runs it ([`super::RunLock`]).
+#[derive(Debug)]
+pub struct Queue {
+    path: PathBuf,
+    writer: Writer,
+}
+
+impl Queue {
+    /// Opens the queue at `path`, and makes it when there is none.
+    ///
+    /// # Errors
+    /// The file is foreign, newer, damaged or not accessible; the error names it and says what to do.
+    pub fn open(path: &Path) -> Result<Self> {
+        let writer = Writer::start(open::open_for_writing(path)?)?;
+        Ok(Self { path: path.to_owned(), writer })
+    }
+
+    /// Opens the queue at `path`, which must exist.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`QueueError::Missing`].
+    pub fn open_existing(path: &Path) -> Result<Self> {
+        open::open_for_reading(path)?;
+        Self::open(path)
+    }
+
+    /// Where the queue is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A reader with a connection of its own.
+    ///
+    /// # Errors
+    /// The file cannot be opened again.
+    pub fn reader(&self) -> Result<QueueReader> {
+        QueueReader::open(&self.path)
+    }
+
+    /// Loads rows in one transaction: all that `fill` adds is kept if it returns `true` with its value, else nothing.
+    ///
+    /// # Errors
+    /// Those of the queue, and those that `fill` passes on.
+    pub async fn load<T: Send + 'static>(
+        &self,
+        fill: impl FnOnce(&mut Loader<'_>) -> Result<(T, bool)> + Send + 'static,
+    ) -> Result<T> {
+        self.writer
+            .write_if(move |db| {
+                let (value, keep) = fill(&mut Loader::new(db)?)?;
+                Ok((value, if keep { Keep::Yes } else { Keep::No }))
+            })
+            .await
+    }
+
+    /// Binds the queue to the kind of provider of its first run.
+    ///
+    /// # Errors
+    /// [`QueueError::OtherProvider`] when it is bound to another kind.
+    pub async fn bind(&self, kind: ProviderKind) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let bound = get_meta(db, "provider")?;
+                match bound {
+                    None => set_meta(db, "provider", kind.word()),
+                    Some(bound) if bound == kind.word() => Ok(()),
+                    Some(bound) => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
+                }
+            })
+            .await
+    }
+
+    /// Notes what has been seen of a door: whether external task ids come back from it.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                db.prepare_cached(
+                    "INSERT INTO doors (base_url, external_ids) VALUES (?1, ?2)
+                     ON CONFLICT (base_url) DO UPDATE SET external_ids = excluded.external_ids",
+                )?
+                .execute(params![base_url, supported])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Begins a run: its record, and the model for rows that name none.
+    ///
+    /// `budget` is the number of tasks it may submit; `None` is without limit.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
+        self.writer
+            .write(move |db| {
+                set_meta(db, "default_model", model.as_str())?;
+                db.execute(
+                    "INSERT INTO runs (started_at, seen_at, budget, slots) VALUES (?1, ?1, ?2, ?3)",
+                    params![millis(now), budget, slots],
+                )?;
+                Ok(RunId(db.last_insert_rowid()))
+            })
+            .await
+    }
+
+    /// A run's sign of life, with what it waits for.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn beat(
+        &self,
+        run: RunId,
+        succeeded: u64,
+        pause: Option<Pause>,
+        ended: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let changed = db
+                    .prepare_cached(
+                        "UPDATE runs SET seen_at = ?2, succeeded = ?3, paused_until = ?4, paused_why = ?5,
+                                ended_at = CASE WHEN ?6 THEN ?2 END
+                          WHERE run = ?1",
+                    )?
+                    .execute(params![
+                        run.0,
+                        millis(now),
+                        succeeded,
+                        pause.as_ref().map(|pause| millis(pause.until)),
+                        pause.as_ref().map(|pause| &pause.why),
+                        ended
+                    ])?;
+                one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
+            })
+            .await
+    }
+
+    /// Takes the next job and writes down the intent to submit it, under `external_id`: ready ones only, higher
+    /// priority first, then manifest order. When this returns a job, the intent is on disk.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn claim(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> Result<Claim> {
+        self.writer.write(move |db| claim(db, run, external_id, &default_model, now)).await
+    }
+
+    /// Moves a job that its worker holds in attempt `attempt`.
+    ///
+    /// # Errors
+    /// [`QueueError::Illegal`] when the state machine says no, [`QueueError::Stale`] when the job is in another attempt.
+    pub async fn record(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        transition: Transition,
+        note: Note,
+        now: Timestamp,
+    ) -> Result<JobState> {
+        self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
+    }
+
+    /// Records that a job's images are on disk under their final names.
+    ///
+    /// # Errors
+    /// As [`Self::record`]; also when a path belongs to another job.
+    pub async fn publish(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        images: Vec<PublishedImage>,
+        now: Timestamp,
+    ) -> Result<JobState> {
+        self.writer
+            .write(move |db| {
+                let state = apply(db, seq, Some(attempt), &Transition::Publish, &Note::default(), now)?;
+                db.prepare_cached("DELETE FROM images WHERE job = ?1")?.execute([seq.0])?;
+                for image in &images {
+                    db.prepare_cached(
+                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    )?
+                    .execute(params![
+                        seq.0,
+                        image.image,
+                        image.path,
+                        path_key(&image.path),
+                        image.width,
+                        image.height,
+                        image.bytes,
+                        image.sha256
+                    ])?;
+                }
+                Ok(state)
+            })
+            .await
+    }
+
+    /// Puts one job back by hand, whatever is allowed from where it is. Returns its new state.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that is at work or done.
+    pub async fn retry(&self, id: String, now: Timestamp) -> Result<JobState> {
+        self.writer.write(move |db| by_hand(db, &id, now, by_hand_retry)).await
+    }
+
+    /// Takes one job out by hand.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that was submitted.
+    pub async fn cancel(&self, id: String, now: Timestamp) -> Result<JobState> {
+        self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::Cancel)).await
+    }
+
+    /// Puts every job of a state back by hand (`failed`, `in_doubt`). Returns how many.
+    ///
+    /// # Errors
+    /// Those of the queue; then none was changed.
+    pub async fn retry_all(&self, state: StateName, now: Timestamp) -> Result<u64> {
+        self.writer.write(move |db| all_by_hand(db, state, now, by_hand_retry)).await
+    }
+
+    /// Takes every pending job out by hand. Returns how many.
+    ///
+    /// # Errors
+    /// Those of the queue; then none was changed.
+    pub async fn cancel_pending(&self, now: Timestamp) -> Result<u64> {
+        self.writer.write(move |db| all_by_hand(db, StateName::Pending, now, |_| Transition::Cancel)).await
+    }
+}
+
+/// What putting back means for a state.
+fn by_hand_retry(state: StateName) -> Transition {
+    if state == StateName::InDoubt { Transition::GiveUpDoubt } else { Transition::Retry }
+}
+
+fn by_hand(
+    db: &Connection,
+    id: &str,
+    now: Timestamp,
+    transition: impl Fn(StateName) -> Transition,
+) -> Result<JobState> {
+    let found: Option<(i64, String, String)> = db
+        .prepare_cached("SELECT seq, state, id FROM jobs WHERE id_key = ?1")?
+        .query_row([id_key(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((seq, state, _)) = found.filter(|(_, _, found)| found == id) else {
+        return Err(QueueError::NoSuchJob(id.to_owned()));
+    };
+    let state = StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
+    apply(db, JobSeq(seq), None, &transition(state), &Note::default(), now)
+}
+
+fn all_by_hand(
+    db: &Connection,
+    state: StateName,
+    now: Timestamp,
+    transition: impl Fn(StateName) -> Transition,
+) -> Result<u64> {
+    // The word stands in the text, not in a parameter, so that SQLite sees that a partial index fits.
+    let query = format!("SELECT seq FROM jobs WHERE state = '{}'", state.word());
+    let seqs: Vec<i64> = db.prepare(&query)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for seq in &seqs {
+        apply(db, JobSeq(*seq), None, &transition(state), &Note::default(), now)?;
+    }
+    Ok(seqs.len() as u64)
+}
+
+fn claim(
+    db: &Connection,
+    run: RunId,
+    external_id: ExternalTaskId,
+    default_model: &ModelName,
+    now: Timestamp,
+) -> Result<Claim> {
+    let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
+        let mut statement = db.prepare_cached(query)?;
+        let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
+        let parameters = if query.contains(":now") { with_now } else { &[] };
+        Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    };
+    let fresh = candidate(
+        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
+          ORDER BY priority DESC, seq LIMIT 1",
+    )?;
+    let due = candidate(
+        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
+          ORDER BY priority DESC, seq LIMIT 1",
+    )?;
+    // A job whose waiting is over goes before a fresh one of the same priority: it was there first.
+    let Some((_, seq)) = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq)) else {
+        let next_retry_at: Option<i64> = db
+            .prepare_cached("SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
+    };
+    let reserved = db
+        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
+        .execute([run.0])?;
+    if reserved == 0 {
+        return Ok(Claim::BudgetSpent);
+    }
+    db.prepare_cached(
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+         ON CONFLICT (job, attempt) DO UPDATE SET
+                run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
+                claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
+                http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL",
+    )?
+    .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
+    apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
+    let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query([seq])?;
+    let row = rows.next()?.ok_or_else(|| QueueError::Damaged(format!("job {seq} vanished while it was claimed")))?;
+    Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
+}
+
+/// Moves one job: reads where it is, asks the state machine, writes where it is then. Everything that changes a
+/// job's state passes here.
+pub(super) fn apply(
+    db: &Connection,
+    seq: JobSeq,
+    expected_attempt: Option<u32>,
+    transition: &Transition,
+    note: &Note,
+    now: Timestamp,
+) -> Result<JobState> {
+    let (id, before, attempt) = present_state(db, seq)?;
+    if expected_attempt.is_some_and(|expected| expected != attempt) {
+        return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
+    }
+    let after = next(&before, transition).map_err(|source| QueueError::Illegal { id, source })?;
+    let stored = StoredState::of(&after);
+    let has_ended = matches!(after, JobState::Succeeded { .. } | JobState::Failed { .. } | JobState::Cancelled);
+    let changed = db
+        .prepare_cached(
+            "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
+                    finished_at = ?10
+              WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
+        )?
+        .execute(params![
+            seq.0,
+            before.name().word(),
+            attempt,
+            stored.state,
+            attempt_after(attempt, transition),
+            stored.retry_at,
+            stored.failure_kind,
+            stored.error_code,
+            stored.error,
+            has_ended.then(|| millis(now)),
+        ])?;
+    one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
+    if let Some(outcome) = outcome(transition, &before) {
+        write_attempt(db, seq, attempt, transition, outcome, note, now)?;
+    }
+    if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
+        // Nothing was created, so the budget gets its unit back.
+        let changed = db
+            .prepare_cached(
+                "UPDATE runs SET spent = spent - 1
+                  WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
+            )?
+            .execute(params![seq.0, attempt])?;
+        one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))?;
+    }
+    Ok(after)
+}
+
+fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, JobState, u32)> {
+    let mut statement = db.prepare_cached(
+        "SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt
+           FROM jobs j LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
+          WHERE j.seq = ?1",
+    )?;
+    let mut rows = statement.query([seq.0])?;
+    let row = rows.next()?.ok_or_else(|| QueueError::NoSuchJob(seq.0.to_string()))?;
+    let stored = StoredState {
+        state: row.get(0)?,
+        retry_at: row.get(1)?,
+        failure_kind: row.get(2)?,
+        error_code: row.get(3)?,
+        error: row.get(4)?,
+    };
+    let external_id = row.get::<_, Option<String>>(5)?.map(ExternalTaskId);
+    let task_id = row.get::<_, Option<String>>(6)?.map(TaskId);
+    Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
+}
+
+/// What a transition makes of the attempt it belongs to; `None` leaves the attempt as it is.
+fn outcome(transition: &Transition, before: &JobState) -> Option<&'static str> {
+    match transition {
+        Transition::Claim { .. } | Transition::Cancel => None,
+        Transition::Retry => {
+            let JobState::Failed { failure, task_id: Some(_) } = before else { return None };
+            (failure.kind == crate::job::FailureKind::Download).then_some("downloading")
+        }
+        Transition::Accept { .. } => Some("running"),
+        Transition::Release { .. } => Some("released"),
+        Transition::TurnAway { .. } => Some("turned_away"),
+        Transition::Refuse { .. } => Some("refused"),
+        Transition::LoseAnswer => Some("in_doubt"),
+        Transition::SubmitAgain => Some("submitting"),
+        Transition::GiveUpDoubt => Some("doubt_given_up"),
+        Transition::TaskSucceed | Transition::Refetch => Some("downloading"),
+        Transition::TaskFailForNow { .. } | Transition::TaskFail { .. } => Some("task_failed"),
+        Transition::Publish => Some("succeeded"),
+        Transition::DownloadFail { .. } => Some("download_failed"),
+    }
+}
+
+fn write_attempt(
+    db: &Connection,
+    seq: JobSeq,
+    attempt: u32,
+    transition: &Transition,
+    outcome: &str,
+    note: &Note,
+    now: Timestamp,
+) -> Result<()> {
+    let task_id = match transition {
+        Transition::Accept { task_id } => Some(&task_id.0),
+        _ => None,
+    };
+    let task_has_ended =
+        matches!(transition, Transition::TaskSucceed | Transition::TaskFail { .. } | Transition::TaskFailForNow { .. });
+    let is_over = !matches!(outcome, "running" | "submitting" | "downloading" | "in_doubt");
+    let changed = db
+        .prepare_cached(
+            "UPDATE attempts SET
+                    outcome = :outcome,
+                    accepted_at = coalesce(accepted_at, CASE WHEN :task_id IS NOT NULL THEN :now END),
+                    task_id = coalesce(:task_id, task_id),
+                    request_id = coalesce(:request_id, request_id),
+                    http_status = coalesce(:http_status, http_status),
+                    code = :code,
+                    message = :message,
+                    units = coalesce(:units, units),
+                    task_ended_at = coalesce(task_ended_at, CASE WHEN :task_has_ended THEN :now END),
+                    ended_at = CASE WHEN :is_over THEN :now END
+              WHERE job = :job AND attempt = :attempt",
+        )?
+        .execute(named_params! {
+            ":outcome": outcome,
+            ":task_id": task_id,
+            ":now": millis(now),
+            ":request_id": note.request_id,
+            ":http_status": note.http_status,
+            ":code": note.code,
+            ":message": note.message,
+            ":units": note.units,
+            ":task_has_ended": task_has_ended,
+            ":is_over": is_over,
+            ":job": seq.0,
+            ":attempt": attempt,
+        })?;
+    one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
+}
+
+/// What two image paths share when a file system could take them for one file, or a viewer for one picture.
+fn path_key(path: &str) -> String {
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    id_key(stem)
+}
+
+fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
+    if changed == 1 { Ok(()) } else { Err(otherwise()) }
+}
+
+fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
+}
+
+fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [key, value],
+    )?;
+    Ok(())
+}

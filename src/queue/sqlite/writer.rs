@@ -1,0 +1,153 @@
+//! The one thread that writes, and group commit.
+//!
+//! Verbs that arrive together share one transaction and one flush to disk. Each runs in a savepoint of its
+//! own, so that one that fails takes nothing else with it, and is answered after the commit.
+
+use std::sync::mpsc;
+use std::thread;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::{QueueError, Result};
+
+/// At most this many verbs share a transaction, so that none waits long for its answer.
+const MOST_IN_A_GROUP: usize = 256;
+
+/// Tells a verb's caller how it went, once the group is on disk or is not.
+type Answer = Box<dyn FnOnce(std::result::Result<(), &QueueError>) + Send>;
+
+/// A verb: does its work in the savepoint, says whether to keep it, and leaves the answer to be sent. Where its
+/// group has already failed it gets that error instead of a connection, so that its caller learns the cause.
+type Verb = Box<dyn FnOnce(std::result::Result<&Connection, &QueueError>) -> (Keep, Answer) + Send>;
+
+/// Whether what a verb wrote is to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    Yes,
+    No,
+}
+
+/// The way to the writer thread. The thread ends when the last handle is gone and all verbs are answered.
+#[derive(Debug)]
+pub(super) struct Writer {
+    verbs: Option<mpsc::Sender<Verb>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(db: Connection) -> Result<Self> {
+        let (verbs, inbox) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("queue-writer".to_owned())
+            .spawn(move || write_groups(db, &inbox))
+            .map_err(|error| QueueError::Database(format!("its writer thread could not start: {error}")))?;
+        Ok(Self { verbs: Some(verbs), thread: Some(thread) })
+    }
+
+    /// Runs `verb` on the writer thread and waits until it is on disk, or rolled back because it failed.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_if(move |db| verb(db).map(|value| (value, Keep::Yes))).await
+    }
+
+    /// Like [`Self::write`], for a verb that may decide that nothing of it is to stay.
+    pub(super) async fn write_if<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, outcome) = oneshot::channel();
+        let verb: Verb = Box::new(move |db| {
+            let (keep, result) = match db.map_err(QueueError::repeat).and_then(verb) {
+                Ok((value, keep)) => (keep, Ok(value)),
+                Err(error) => (Keep::No, Err(error)),
+            };
+            let send: Answer = Box::new(move |commit| {
+                // A caller that no longer waits has been cancelled; what it asked for stands all the same.
+                let _ = answer.send(match commit {
+                    Ok(()) => result,
+                    Err(error) => result.and_then(|_| Err(error.repeat())),
+                });
+            });
+            (keep, send)
+        });
+        let verbs = self.verbs.as_ref().ok_or(QueueError::Closed)?;
+        verbs.send(verb).map_err(|_| QueueError::Closed)?;
+        outcome.await.map_err(|_| QueueError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.verbs.take();
+        if let Some(thread) = self.thread.take() {
+            // What was asked is finished before the process goes on to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl QueueError {
+    /// The same error for each member of a group whose commit failed.
+    fn repeat(&self) -> Self {
+        match self {
+            Self::DiskFull(why) => Self::DiskFull(why.clone()),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+fn write_groups(mut db: Connection, inbox: &mpsc::Receiver<Verb>) {
+    while let Ok(first) = inbox.recv() {
+        let group = std::iter::once(first).chain(inbox.try_iter()).take(MOST_IN_A_GROUP);
+        let (answers, commit) = write_group(&mut db, group);
+        for answer in answers {
+            answer(commit.as_ref().copied());
+        }
+    }
+}
+
+fn write_group(db: &mut Connection, group: impl Iterator<Item = Verb>) -> (Vec<Answer>, Result<()>) {
+    let mut answers = Vec::new();
+    let mut failed = None;
+    let transaction = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => Some(transaction),
+        Err(error) => {
+            failed = Some(QueueError::from(error));
+            None
+        }
+    };
+    for verb in group {
+        let outcome = match (&transaction, &failed) {
+            (Some(db), None) => in_savepoint(db, verb, &mut answers),
+            (_, Some(error)) => {
+                answers.push(verb(Err(error)).1);
+                Ok(())
+            }
+            (None, None) => Err(QueueError::Closed),
+        };
+        failed = failed.or(outcome.err());
+    }
+    let commit = match (transaction, failed) {
+        (Some(transaction), None) => transaction.commit().map_err(QueueError::from),
+        (_, failed) => Err(failed.unwrap_or(QueueError::Closed)), // dropping the transaction rolls it back
+    };
+    (answers, commit)
+}
+
+fn in_savepoint(db: &Connection, verb: Verb, answers: &mut Vec<Answer>) -> Result<()> {
+    db.prepare_cached("SAVEPOINT verb")?.execute([])?;
+    let (keep, answer) = verb(Ok(db));
+    answers.push(answer);
+    if db.is_autocommit() {
+        // A full disk or a failing one makes SQLite roll back everything by itself.
+        return Err(QueueError::Database("SQLite had to take the transaction back".to_owned()));
+    }
+    if keep == Keep::No {
+        db.prepare_cached("ROLLBACK TO verb")?.execute([])?;
+    }
+    db.prepare_cached("RELEASE verb")?.execute([])?;
+    Ok(())
+}
