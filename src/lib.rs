@@ -2,7 +2,9 @@
 
 pub mod job;
 pub mod manifest;
+pub mod output;
 pub mod picture;
+pub mod provider;
 pub mod queue;
 pub mod runner;
 pub mod sandbox;
