@@ -26,7 +26,7 @@ pub struct Probe {
     pub bytes: u64,
 }
 
-/// Why a local file cannot be an input. The wording completes "human_image: …".
+/// Why a local file cannot be an input. The wording completes `human_image: …`.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureProblem {
     /// Nothing is there.
