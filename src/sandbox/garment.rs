@@ -30,6 +30,8 @@ pub(super) enum Cut {
     Upper,
     /// Two legs below a waist.
     Lower,
+    /// Ever wider from a waistband down.
+    Skirt,
     /// Much higher than wide.
     Dress,
 }
@@ -42,10 +44,14 @@ pub(super) fn cut_out(picture: &DynamicImage) -> Vec<Cutout> {
     let mut pieces: Vec<Cutout> = regions(&pixels).into_iter().map(|region| cutout(&pixels, region)).collect();
     if let [first, second] = &mut pieces[..] {
         // In an outfit one is worn above the other, whatever their outlines look like.
-        if first.cut == Cut::Lower && second.cut != Cut::Lower {
+        let is_below = |cut| matches!(cut, Cut::Lower | Cut::Skirt);
+        if is_below(first.cut) && !is_below(second.cut) {
             std::mem::swap(first, second);
         }
-        (first.cut, second.cut) = (Cut::Upper, Cut::Lower);
+        first.cut = Cut::Upper;
+        if !is_below(second.cut) {
+            second.cut = Cut::Lower;
+        }
     }
     pieces
 }
@@ -186,15 +192,24 @@ fn cutout(pixels: &RgbaImage, (left, top, width, height): Region) -> Cutout {
 
 fn classify(pixels: &RgbaImage) -> Cut {
     let (width, height) = (pixels.width(), pixels.height());
-    if f64::from(height) < f64::from(width) * 1.3 {
-        return Cut::Upper;
+    // Where the outline is cut across: the number of pieces and their width together, at so many hundredths down.
+    let across = |hundredth: u32| {
+        let solid = (0..width).map(|x| pixels.get_pixel(x, height * hundredth / 100).0[3] > 128);
+        solid.fold((0, 0, false), |(runs, filled, was), is| (runs + u32::from(is && !was), filled + u32::from(is), is))
+    };
+    let is_tall = f64::from(height) >= f64::from(width) * 1.3;
+    if is_tall && across(88).0 == 2 {
+        return Cut::Lower;
     }
-    // Low down, trousers are two legs with nothing between them, and nothing but legs.
-    let y = height * 7 / 8;
-    let runs = (0..width)
-        .map(|x| pixels.get_pixel(x, y).0[3] > 128)
-        .fold((0, false), |(runs, was), is| (runs + u32::from(is && !was), is));
-    if runs.0 == 2 { Cut::Lower } else { Cut::Dress }
+    // Sleeves and straps come back in, or are in pieces; a skirt only ever widens.
+    // The waistband may sag in the middle and the hem be in folds, so both ends are left out.
+    let rows = [14, 28, 42, 56, 70, 84].map(across);
+    let is_whole = rows.iter().all(|(runs, ..)| *runs == 1);
+    let is_widening = rows.windows(2).all(|pair| pair[1].1 + width / 50 >= pair[0].1);
+    if is_whole && is_widening && rows[0].1 * 3 >= width && rows[0].1 * 10 < width * 9 {
+        return Cut::Skirt;
+    }
+    if is_tall { Cut::Dress } else { Cut::Upper }
 }
 
 #[cfg(test)]
@@ -244,6 +259,14 @@ mod tests {
         let trousers = [(150, 50, 100, 100), (150, 150, 40, 220), (210, 150, 40, 220)];
         assert_eq!(cut_out(&shot((400, 400), &trousers, [20, 20, 90]))[0].cut, Cut::Lower);
         assert_eq!(cut_out(&shot((400, 400), &[(150, 50, 100, 320)], [20, 20, 90]))[0].cut, Cut::Dress);
+    }
+
+    #[test]
+    fn a_skirt_widens_all_the_way_down_and_a_shirt_does_not() {
+        let skirt: Vec<Region> = (0..200).map(|y| (150 - y / 2, 100 + y, 100 + y, 1)).collect();
+        assert_eq!(cut_out(&shot((400, 400), &skirt, [90, 20, 90]))[0].cut, Cut::Skirt);
+        let shirt = [(130, 80, 140, 20), (60, 100, 280, 80), (120, 180, 160, 140)];
+        assert_eq!(cut_out(&shot((400, 400), &shirt, [90, 20, 90]))[0].cut, Cut::Upper);
     }
 
     #[test]

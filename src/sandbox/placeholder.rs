@@ -58,13 +58,16 @@ pub(super) fn shirt(address: &str) -> DynamicImage {
     let seam = cloth.map(|channel| (f64::from(channel) * 0.8) as u8);
     let sleeves = [Limb((64.0, 84.0), (38.0, 124.0), 17.0, 15.0), Limb((128.0, 84.0), (154.0, 124.0), 17.0, 15.0)];
     let body = [
-        Limb((72.0, 82.0), (72.0, 186.0), 22.0, 22.0),
-        Limb((120.0, 82.0), (120.0, 186.0), 22.0, 22.0),
-        Limb((96.0, 92.0), (96.0, 186.0), 22.0, 22.0),
+        Limb((71.0, 80.0), (66.0, 188.0), 20.0, 14.0),
+        Limb((121.0, 80.0), (126.0, 188.0), 20.0, 14.0),
+        Limb((66.0, 188.0), (126.0, 188.0), 14.0, 14.0),
+        Limb((96.0, 90.0), (96.0, 170.0), 28.0, 30.0),
     ];
-    let collar = [Limb((84.0, 66.0), (108.0, 66.0), 11.0, 11.0)];
-    let neck = [Limb((86.0, 60.0), (106.0, 60.0), 11.0, 11.0)];
-    draw([255, 255, 255], &[(&sleeves, seam), (&body, cloth), (&collar, seam), (&neck, [255, 255, 255])])
+    let paper = [255, 255, 255];
+    let collar = [Limb((86.0, 60.0), (106.0, 60.0), 13.0, 13.0)];
+    // The collar's upper half is covered again with paper.
+    let neck = [Limb((88.0, 57.0), (104.0, 57.0), 11.0, 11.0), Limb((64.0, 48.0), (128.0, 48.0), 12.5, 12.5)];
+    draw(paper, &[(&sleeves, seam), (&body, cloth), (&collar, seam), (&neck, paper)])
 }
 
 /// Paints layer over layer, each with an edge one cell soft.
