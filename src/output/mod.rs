@@ -128,8 +128,15 @@ impl OutputTree {
         Ok(name.replace('\\', "/"))
     }
 
+    /// Whether an error is about this one name, or about the machine.
     fn trouble(&self, path: &Path, source: io::Error) -> OutputError {
-        OutputError::Machine { path: path.to_owned(), source }
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+                OutputError::InTheWay { path, why: source.to_string() }
+            }
+            _ => OutputError::Machine { path, source },
+        }
     }
 }
 

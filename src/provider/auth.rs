@@ -13,7 +13,7 @@ pub enum Auth {
 /// A secret that cannot stand in an HTTP header.
 #[derive(Debug, thiserror::Error)]
 #[error("the key has characters that cannot be sent (a line break inside it, perhaps)")]
-pub struct UnusableKey;
+pub(super) struct UnusableKey;
 
 impl Auth {
     /// The value of the `Authorization` header, marked as sensitive so that no library logs it.

@@ -5,11 +5,10 @@ use std::time::Duration;
 use reqwest::Client;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use crate::picture::MAX_RESULT_BYTES;
+
 use super::Timeouts;
 use super::client::chain;
-
-/// A result larger than this is refused (`contract.md`, "The output tree").
-pub const LARGEST_RESULT_BYTES: u64 = 50 * 1000 * 1000;
 
 /// A client for result hosts.
 #[derive(Debug, Clone)]
@@ -31,7 +30,7 @@ pub enum FetchError {
     #[error("{0}")]
     Broken(String),
     /// The answer is too large to be a result.
-    #[error("it is over {} MB", LARGEST_RESULT_BYTES / 1_000_000)]
+    #[error("it is over {} MB", MAX_RESULT_BYTES / 1_000_000)]
     TooLarge,
     /// The file could not be written here.
     #[error("it could not be written: {0}")]
@@ -68,7 +67,7 @@ impl ResultHost {
             _ => return Err(FetchError::Status(status)),
         }
         let promised = response.content_length();
-        if promised.is_some_and(|bytes| bytes > LARGEST_RESULT_BYTES) {
+        if promised.is_some_and(|bytes| bytes > MAX_RESULT_BYTES) {
             return Err(FetchError::TooLarge);
         }
         let mut written = 0_u64;
@@ -77,7 +76,7 @@ impl ResultHost {
             let piece = piece.map_err(|_| FetchError::Broken(format!("its host fell silent for {:?}", self.idle)))?;
             let Some(piece) = piece.map_err(broken)? else { break };
             written += piece.len() as u64;
-            if written > LARGEST_RESULT_BYTES {
+            if written > MAX_RESULT_BYTES {
                 return Err(FetchError::TooLarge);
             }
             to.write_all(&piece).await.map_err(FetchError::Write)?;

@@ -122,11 +122,6 @@ impl Gate {
         }
     }
 
-    /// Whether a lane has an outage now.
-    pub(super) fn is_out(&self, lane: Lane) -> bool {
-        self.locked().lanes[lane as usize].outage.is_some()
-    }
-
     /// Whether anything has ever answered.
     pub(super) fn was_reached(&self) -> bool {
         self.locked().was_reached
@@ -271,7 +266,7 @@ mod tests {
         for _ in 0..FAILURES_OF_AN_OUTAGE {
             gate.pass(Lane::Create).await.expect("open").failed("HTTP 503", true);
         }
-        assert!(gate.is_out(Lane::Create));
+        assert!(gate.pause(Timestamp::now()).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::job::TaskId;
 use crate::provider::{Meaning, Provider, QueryAnswer, TaskReport, TaskStatus};
 
-use super::gate::{Gate, Lane, Stopped};
+use super::gate::{Gate, Lane};
 use super::pace::Pace;
 use super::retry::reads_as_not_found;
 
@@ -41,7 +41,7 @@ pub(super) enum Ended {
     /// The provider does not know it any more.
     Unknown,
     /// No questions are asked any more.
-    Stopped(Stopped),
+    Stopped,
 }
 
 /// The workers' end.
@@ -92,7 +92,7 @@ enum Learnt {
     Ended(Box<TaskReport>),
     Unknown,
     Nothing,
-    Stopped(Stopped),
+    Stopped,
 }
 
 async fn watch(
@@ -144,7 +144,7 @@ fn note(watched: &mut HashMap<TaskId, Watched>, asked: Asked, watching: Watching
         }
         Learnt::Nothing => None,
         Learnt::Ended(report) => Some(Ended::Task(report)),
-        Learnt::Stopped(stopped) => Some(Ended::Stopped(stopped)),
+        Learnt::Stopped => Some(Ended::Stopped),
         Learnt::Unknown => {
             task.unknown_times += 1;
             let since = *task.unknown_since.get_or_insert(at);
@@ -166,9 +166,8 @@ fn note(watched: &mut HashMap<TaskId, Watched>, asked: Asked, watching: Watching
 }
 
 async fn ask(provider: Arc<Provider>, gate: Arc<Gate>, pace: Arc<Pace>, task_id: TaskId) -> Asked {
-    let pass = match gate.pass(Lane::Query).await {
-        Ok(pass) => pass,
-        Err(stopped) => return Asked { task_id, at: Instant::now(), learnt: Learnt::Stopped(stopped) },
+    let Ok(pass) = gate.pass(Lane::Query).await else {
+        return Asked { task_id, at: Instant::now(), learnt: Learnt::Stopped };
     };
     pace.turn().await;
     let at = Instant::now();

@@ -1,6 +1,7 @@
 //! The verbs that move jobs. Each is one savepoint of a flushed transaction; see [`super::writer`].
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -123,7 +124,7 @@ impl Queue {
             .await
     }
 
-    /// A run's sign of life, with what it waits for.
+    /// A run's sign of life: images finished, slot time in use and slot time there was, and what it waits for.
     ///
     /// # Errors
     /// Those of the queue.
@@ -131,16 +132,19 @@ impl Queue {
         &self,
         run: RunId,
         succeeded: u64,
+        slot_time: (Duration, Duration),
         pause: Option<Pause>,
         ended: bool,
         now: Timestamp,
     ) -> Result<()> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (busy_ms, all_ms) = (ms(slot_time.0), ms(slot_time.1));
         self.writer
             .write(move |db| {
                 let changed = db
                     .prepare_cached(
                         "UPDATE runs SET seen_at = ?2, succeeded = ?3, paused_until = ?4, paused_why = ?5,
-                                ended_at = CASE WHEN ?6 THEN ?2 END
+                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8
                           WHERE run = ?1",
                     )?
                     .execute(params![
@@ -149,7 +153,9 @@ impl Queue {
                         succeeded,
                         pause.as_ref().map(|pause| millis(pause.until)),
                         pause.as_ref().map(|pause| &pause.why),
-                        ended
+                        ended,
+                        busy_ms,
+                        all_ms
                     ])?;
                 one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
             })
@@ -184,6 +190,32 @@ impl Queue {
         now: Timestamp,
     ) -> Result<JobState> {
         self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
+    }
+
+    /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
+    /// `None` when the budget is spent; the job then stays in doubt.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn submit_again(
+        &self,
+        run: RunId,
+        seq: JobSeq,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Option<JobState>> {
+        self.writer
+            .write(move |db| {
+                // An attempt of this run has its unit already; one of an earlier run takes one of this run's.
+                let moved = db
+                    .prepare_cached("UPDATE attempts SET run = ?3 WHERE job = ?1 AND attempt = ?2 AND run <> ?3")?
+                    .execute(params![seq.0, attempt, run.0])?;
+                if moved == 1 && !reserve(db, run)? {
+                    return Ok(None);
+                }
+                apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now).map(Some)
+            })
+            .await
     }
 
     /// Records that a job's images are on disk under their final names.
@@ -320,10 +352,7 @@ fn claim(
             .query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
-    let reserved = db
-        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
-        .execute([run.0])?;
-    if reserved == 0 {
+    if !reserve(db, run)? {
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
@@ -341,6 +370,14 @@ fn claim(
     let mut rows = statement.query([seq])?;
     let row = rows.next()?.ok_or_else(|| QueueError::Damaged(format!("job {seq} vanished while it was claimed")))?;
     Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
+}
+
+/// Takes one task from a run's budget. Returns whether there was one left.
+fn reserve(db: &Connection, run: RunId) -> Result<bool> {
+    let reserved = db
+        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
+        .execute([run.0])?;
+    Ok(reserved == 1)
 }
 
 /// Moves one job: reads where it is, asks the state machine, writes where it is then. Everything that changes a
