@@ -33,6 +33,9 @@ fn url_stem(url: &str) -> Option<String> {
     let before_query = after_scheme.split(['?', '#']).next()?;
     let (_host, path) = before_query.split_once('/')?;
     let name = path.rsplit('/').find(|segment| !segment.is_empty())?;
+    if !name.contains('%') {
+        return file_stem(name);
+    }
     let decoded = percent_decoded(name).filter(|text| is_one_name(text));
     file_stem(decoded.as_deref().unwrap_or(name))
 }
