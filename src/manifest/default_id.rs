@@ -27,10 +27,15 @@ fn file_stem(name: &str) -> Option<String> {
     Path::new(name).file_stem()?.to_str().map(str::to_owned)
 }
 
-/// The stem of a URL's path; its query and fragment do not count.
+/// The stem of a URL's path; its query and fragment do not count. The URL is taken as it is written, without parsing it again.
 fn url_stem(url: &str) -> Option<String> {
-    let url = url::Url::parse(url).ok()?;
-    let name = url.path_segments()?.rfind(|segment| !segment.is_empty())?;
+    let (_, after_scheme) = url.split_once("://")?;
+    let before_query = after_scheme.split(['?', '#']).next()?;
+    let (_host, path) = before_query.split_once('/')?;
+    let name = path.rsplit('/').find(|segment| !segment.is_empty())?;
+    if !name.contains('%') {
+        return file_stem(name);
+    }
     let decoded = percent_decoded(name).filter(|text| is_one_name(text));
     file_stem(decoded.as_deref().unwrap_or(name))
 }
@@ -79,6 +84,8 @@ mod tests {
             ("https://x.example/a%00b.png", Some("a%00b")),
             ("https://x.example/a%ffb.png", Some("a%ffb")),
             ("https://x.example/100%.png", Some("100%")),
+            ("https://x.example/a/..", None),
+            ("https://x.example/%2e%2e", None),
             ("https://x.example/", None),
             ("https://x.example", None),
             ("https://x.example?id=7", None),

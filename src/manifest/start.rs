@@ -24,13 +24,21 @@ pub(super) fn text_of<R: Read>(manifest: &str, reader: R) -> Result<Text<R>, Man
     if let Some(what) = foreign_file(&head) {
         return Err(ManifestError::NotText { manifest: manifest(), what });
     }
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.contains(&0) {
+    if is_utf_16(&head) {
         return Err(ManifestError::Utf16 { manifest: manifest() });
+    }
+    if head.contains(&0) {
+        return Err(ManifestError::NotText { manifest: manifest(), what: "binary data" });
     }
     if head.starts_with(b"\xef\xbb\xbf") {
         head.drain(..3);
     }
     Ok(io::Read::chain(Cursor::new(head), reader))
+}
+
+/// Whether the text begins with a mark of UTF-16, or with a plain letter in two bytes.
+fn is_utf_16(head: &[u8]) -> bool {
+    matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..])
 }
 
 /// Files that people hand in for a CSV.

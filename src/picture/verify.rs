@@ -3,6 +3,9 @@
 //! A PNG is decoded row by row, in a few hundred kilobytes. A JPEG is held in memory with one frame of
 //! grey values, at most 50 MB + 100 MB (a progressive one holds its coefficients too, two bytes for each
 //! sample); callers that verify several results at once should know that.
+//!
+//! One thing is not seen: a JPEG that lacks lines and was given an end marker all the same. To the decoder
+//! the lines that are missing are grey. A download that was cut off has no end marker, so it is seen.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -221,6 +224,25 @@ mod tests {
         let middle = bytes.len() / 2;
         bytes[middle..middle + 4].copy_from_slice(&[0xff, 0xc2, 0x00, 0x02]);
         assert!(matches!(verify(&bytes), Err(BrokenPicture::Undecodable(_))));
+    }
+
+    #[test]
+    fn a_jpeg_with_damaged_pixels_is_broken_although_it_has_its_end() {
+        let mut bytes = encoded(ImageFormat::Jpeg, 400, 300);
+        let middle = bytes.len() / 2;
+        // Fifteen ones in a row are no Huffman code.
+        bytes[middle..middle + 64].fill(0xfe);
+        bytes[middle + 1..middle + 63].chunks_exact_mut(2).for_each(|pair| pair.copy_from_slice(&[0xff, 0x00]));
+        assert!(matches!(verify(&bytes), Err(BrokenPicture::Undecodable(_))));
+    }
+
+    #[test]
+    fn a_png_with_fewer_lines_than_it_promises_is_broken_although_it_has_its_end() {
+        let mut png = encoded(ImageFormat::Png, 40, 30);
+        png[20..24].copy_from_slice(&31u32.to_be_bytes());
+        let checksum = crc32(&png[12..29]).to_be_bytes();
+        png[29..33].copy_from_slice(&checksum);
+        assert!(matches!(verify(&png), Err(BrokenPicture::Undecodable(_))));
     }
 
     #[test]

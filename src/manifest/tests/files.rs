@@ -82,13 +82,14 @@ fn another_separator_is_named_with_the_cure() {
 #[test]
 fn other_encodings_and_files_that_are_no_text_are_refused_with_the_cure() {
     let utf_16 = |mark: &[u8]| [mark, b"h\0u\0m\0a\0n\0"].concat();
-    for text in [utf_16(b"\xff\xfe"), utf_16(b"\xfe\xff"), utf_16(b"")] {
+    for text in [utf_16(b"\xff\xfe"), utf_16(b"\xfe\xff"), utf_16(b""), b"\0h\0u".to_vec()] {
         assert_eq!(refused(text), "jobs.csv: is UTF-16 text; save it as CSV UTF-8");
     }
     assert_eq!(
         refused(b"PK\x03\x04\0\0"),
         "jobs.csv: is a spreadsheet or a ZIP archive, not a CSV text; save it as CSV UTF-8"
     );
+    assert_eq!(refused(b"SQLite\0"), "jobs.csv: is binary data, not a CSV text; save it as CSV UTF-8");
     assert_eq!(
         refused("human,cloth\rana.png,shirt.jpg\r"),
         "jobs.csv: its lines end with CR alone; save it with LF or CRLF line ends"
@@ -127,6 +128,17 @@ fn a_manifest_that_is_no_file_is_refused() {
     assert_eq!(open(&absent), format!("{shown}: no such manifest (looked for {shown}); check the path"));
     let shown = folder.path().display();
     assert_eq!(open(folder.path()), format!("{shown}: is a folder; name the CSV file in it"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_a_row_is_refused_without_waiting_for_it() {
+    let folder = folder();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let found = problems(folder.path(), "human,cloth\nana.png,fifo\nana.png,/dev/zero\n");
+    assert!(found[0].starts_with("jobs.csv:2: cloth_image: is not a regular file"), "{}", found[0]);
+    assert!(found[1].starts_with("jobs.csv:3: cloth_image: is not a regular file"), "{}", found[1]);
 }
 
 #[test]
