@@ -47,24 +47,27 @@ impl Callbacks {
         Some(Self { client, clock, origin: format!("http://{address}"), secret, stopping })
     }
 
-    /// Tells of the status changes of `task` that are still to come, if it asks for that.
-    pub(super) fn follow(&self, task: Task) {
+    /// Tells of every status change of a task that was just created, if it asks for that.
+    pub(super) fn follow_new(&self, task: Task) {
+        let since = task.created_at;
+        self.follow(task, since);
+    }
+
+    /// Tells of the status changes of `task` from `since` on, if it asks for that.
+    ///
+    /// What came before has been told by the process that ran then, or is lost.
+    pub(super) fn follow(&self, task: Task, since: Micros) {
         let Some(url) = task.callback_url.as_deref().and_then(loopback) else { return };
         let this = self.clone();
         tokio::spawn(async move {
             let stopping = this.stopping.clone();
-            let _: Option<()> = stopping.run_until_cancelled(this.tell_all(&url, &task)).await;
+            let _: Option<()> = stopping.run_until_cancelled(this.tell_all(&url, &task, since)).await;
         });
     }
 
-    async fn tell_all(&self, url: &Url, task: &Task) {
-        for moment in [task.starts_at, task.ends_at] {
-            let now = self.clock.now();
-            // A change that passed before a restart has been told, or is lost.
-            if moment <= now && moment != task.ends_at {
-                continue;
-            }
-            tokio::time::sleep(span(now, moment)).await;
+    async fn tell_all(&self, url: &Url, task: &Task, since: Micros) {
+        for moment in [task.starts_at, task.ends_at].into_iter().filter(|moment| *moment >= since) {
+            tokio::time::sleep(until(moment, self.clock.now())).await;
             self.tell(url, task, moment).await;
         }
     }
@@ -86,8 +89,8 @@ impl Callbacks {
     }
 }
 
-/// From `now` until `moment`, rounded up to the timer's millisecond so that the change has happened when it is told.
-fn span(now: Micros, moment: Micros) -> Duration {
+/// How long it is until `moment`; zero if it has passed.
+fn until(moment: Micros, now: Micros) -> Duration {
     Duration::from_micros(u64::try_from(moment - now).unwrap_or(0))
 }
 

@@ -167,8 +167,9 @@ impl Sandbox {
         let stopping = CancellationToken::new();
         let callbacks = Callbacks::new(clock, address, config.webhook_secret.as_deref(), stopping.clone())
             .ok_or(SandboxError::WebhookSecret)?;
-        for task in tasks.awaited(clock.now())? {
-            callbacks.follow(task);
+        let now = clock.now();
+        for task in tasks.awaited(now)? {
+            callbacks.follow(task, now);
         }
         let service = Service {
             fates: Fates::new(&config),

@@ -115,12 +115,12 @@ async fn create_task(State(service): State<Arc<Service>>, body: Bytes) -> Result
     match admission {
         Admission::Created(task) => {
             let answer = wire::success(&wire::created(&task, now));
-            service.callbacks.follow(task);
+            service.callbacks.follow_new(task);
             Ok(answer)
         }
         Admission::Lost(task, loss) => {
             let whole = wire::success(&wire::created(&task, now));
-            service.callbacks.follow(task);
+            service.callbacks.follow_new(task);
             Ok(wire::loss(loss, whole))
         }
         Admission::Turned(trouble) => Ok(wire::trouble(trouble)),

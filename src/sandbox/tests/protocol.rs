@@ -61,7 +61,7 @@ async fn a_reseller_without_external_ids_ignores_them() {
 
 #[tokio::test]
 async fn a_slot_is_free_the_moment_its_task_ends() {
-    let sandbox = start(SandboxConfig { concurrency_cap: 2, ..taking_ms(300) }).await;
+    let sandbox = start(SandboxConfig { concurrency_cap: 2, ..taking_ms(1_000) }).await;
     let client = Client::new(sandbox.dmxapi_url());
     let first = client.create(&pair(0)).await;
     client.create(&pair(1)).await;
