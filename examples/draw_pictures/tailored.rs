@@ -270,7 +270,7 @@ fn lapels(canvas: &mut Canvas, navy: super::canvas::Colour) {
             let shape = if side > 0.0 { shape.clone() } else { mirrored(shape) };
             let fallen = moved(&shape, 1.5, 3.0);
             canvas.within(&group([blazer_body(), shape.clone()]), |canvas| {
-                canvas.shade(&fallen, hex(0x20243a), 0.8, 2.0)
+                canvas.shade(&fallen, hex(0x20243a), 0.8, 2.0);
             });
             canvas.fill(&shape, mix(navy, [255.0; 3], if side > 0.0 { 0.045 } else { 0.08 }));
             canvas.within(&shape, |canvas| {
