@@ -1,5 +1,7 @@
 //! The library behind the `tryon` binary.
 
+pub mod cli;
+pub mod exit_code;
 pub mod job;
 pub mod manifest;
 pub mod output;
@@ -8,3 +10,4 @@ pub mod provider;
 pub mod queue;
 pub mod runner;
 pub mod sandbox;
+pub mod settings;

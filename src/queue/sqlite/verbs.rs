@@ -78,14 +78,18 @@ impl Queue {
     pub async fn bind(&self, kind: ProviderKind) -> Result<()> {
         self.writer
             .write(move |db| {
-                let bound = get_meta(db, "provider")?;
-                match bound {
-                    None => set_meta(db, "provider", kind.word()),
-                    Some(bound) if bound == kind.word() => Ok(()),
-                    Some(bound) => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
-                }
+                check_provider(db, kind)?;
+                set_meta(db, "provider", kind.word())
             })
             .await
+    }
+
+    /// Whether a run against this kind of provider is allowed; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub async fn check_provider(&self, kind: ProviderKind) -> Result<()> {
+        self.writer.write(move |db| check_provider(db, kind)).await
     }
 
     /// Notes what has been seen of a door: whether external task ids come back from it.
@@ -530,6 +534,13 @@ fn path_key(path: &str) -> String {
 
 fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
     if changed == 1 { Ok(()) } else { Err(otherwise()) }
+}
+
+fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
+    match get_meta(db, "provider")? {
+        Some(bound) if bound != kind.word() => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {

@@ -1,0 +1,165 @@
+//! `tryon run`: load, work, report.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit_code::ExitCode;
+use crate::output::OutputTree;
+use crate::provider::{Auth, Provider, ResultHost, Timeouts};
+use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunError, RunSettings};
+use crate::sandbox::{Latency, Sandbox, SandboxConfig};
+use crate::settings::{API_KEY, InDoubt, Options, Settings, secret};
+
+use super::load::{load, println, sentence};
+use super::{Console, Failure, Place, shown};
+
+/// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
+const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
+
+/// A provider that was not reached for this long from the start ends the run (`contract.md`).
+const REACH_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two questions about a submission in doubt.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// `tryon run [MANIFEST…]`.
+pub(super) async fn run(
+    manifests: &[PathBuf],
+    options: Options,
+    place: &Place,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let settings = Settings::resolve(&options)?;
+    // Everything that can be wrong is looked at before anything is changed.
+    let key = if settings.sandbox { SecretString::from("sandbox") } else { secret(API_KEY)? };
+    if manifests.is_empty() && !place.queue.exists() {
+        return Err(QueueError::Missing(place.queue.clone()).into());
+    }
+    let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
+    let _lock = RunLock::take(&place.queue)?;
+    let queue = Arc::new(Queue::open(&place.queue)?);
+    let kind = if settings.sandbox { ProviderKind::Sandbox } else { ProviderKind::Dmxapi };
+    queue.check_provider(kind).await?;
+    if !manifests.is_empty() {
+        let tally =
+            load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree.clone()), *console).await?;
+        console.info(&sentence(&tally));
+    }
+    queue.bind(kind).await?;
+    let sandbox = if settings.sandbox { Some(start_sandbox(place).await?) } else { None };
+    let door = door(&settings, key, sandbox.as_ref())?;
+    let interrupted = CancellationToken::new();
+    let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
+    let outcome = runner::run(
+        Arc::clone(&queue),
+        door,
+        tree,
+        run_settings(&settings),
+        interrupted.clone(),
+        |event| tracing::info!(?event.fact),
+    )
+    .await;
+    let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    finish(outcome, interruption, place)
+}
+
+fn finish(
+    outcome: Result<Outcome, RunError>,
+    interruption: Option<ExitCode>,
+    place: &Place,
+) -> Result<ExitCode, Failure> {
+    let outcome = outcome.map_err(|error| Failure::new(ExitCode::Machine, error))?;
+    println(&format!("{:?} {}", outcome.end, shown(&place.out)))?;
+    Ok(exit_code(&outcome, interruption))
+}
+
+/// The exit code of a run that the machine did not fail.
+fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
+    match &outcome.end {
+        RunEnd::Done => ExitCode::of_counts(&outcome.counts),
+        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::NeverReached(_) => ExitCode::Stopped,
+        RunEnd::Interrupted => interruption.unwrap_or(ExitCode::Interrupted),
+    }
+}
+
+async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
+    let config = SandboxConfig {
+        latency: SANDBOX_TASK,
+        state_dir: Some(place.out.join(".sandbox")),
+        ..SandboxConfig::default()
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Sandbox::start(address, config).await.map_err(|error| Failure::new(ExitCode::Machine, error))
+}
+
+fn door(settings: &Settings, key: SecretString, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+    let timeouts =
+        Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
+    let base_url = sandbox.map_or_else(|| settings.base_url.clone(), Sandbox::dmxapi_url);
+    let provider = Provider::new(&base_url, Auth::ApiKey(key), timeouts).map_err(Failure::usage)?;
+    let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
+    // The stand-in listens on another port each time and is the same door all the same.
+    let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
+    Ok(Door { provider, results, name })
+}
+
+fn run_settings(settings: &Settings) -> RunSettings {
+    RunSettings {
+        model: settings.model.clone(),
+        slots: settings.concurrency.get(),
+        rate_per_second: settings.rate,
+        poll_rate_per_second: settings.poll_rate,
+        poll_interval: settings.poll_interval,
+        downloads: settings.download_concurrency.get(),
+        max_attempts: settings.max_attempts.get(),
+        task_timeout: settings.task_timeout,
+        in_doubt: match settings.in_doubt {
+            InDoubt::Hold => InDoubtPolicy::Hold,
+            InDoubt::Resubmit => InDoubtPolicy::Resubmit,
+        },
+        budget: settings.budget,
+        reach_patience: REACH_PATIENCE,
+        doubt_interval: DOUBT_INTERVAL,
+    }
+}
+
+/// Cancels the token at the first interruption, and ends the process at the second.
+async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
+    let code = interruption().await;
+    interrupted.cancel();
+    tokio::spawn(async {
+        let code = interruption().await;
+        std::process::exit(i32::from(code.number()));
+    });
+    code
+}
+
+/// Waits for SIGINT or SIGTERM (Ctrl-C elsewhere).
+pub(super) async fn interruption() -> ExitCode {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            return tokio::select! {
+                _ = interrupt.recv() => ExitCode::Interrupted,
+                _ = terminate.recv() => ExitCode::Terminated,
+            };
+        }
+    }
+    // Without signals there is only Ctrl-C; if that cannot be heard either, the run cannot be interrupted gently.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    ExitCode::Interrupted
+}
