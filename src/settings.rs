@@ -29,7 +29,7 @@ pub const API_KEY: &str = "TRYON_API_KEY";
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
-    /// The provider's address, e.g. of a reseller [default: https://www.dmxapi.cn/kling]
+    /// The provider's address, e.g. of a reseller [default: the provider's own]
     #[arg(long, value_name = "URL", env = "TRYON_BASE_URL", help_heading = "Provider")]
     pub base_url: Option<String>,
 

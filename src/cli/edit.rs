@@ -60,7 +60,7 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
     for id in &what.ids {
         match queue.retry(id.clone(), now).await {
             Ok(JobState::Downloading { .. }) => {
-                println(&format!("{id}: its image is downloaded again, nothing is paid"))?
+                println(&format!("{id}: its image is downloaded again, nothing is paid"))?;
             }
             Ok(_) => println(&format!("{id}: put back"))?,
             Err(error) => outcome = keep_going(outcome, error)?,

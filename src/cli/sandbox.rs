@@ -84,7 +84,7 @@ pub(super) async fn command(options: &SandboxOptions, console: &Console) -> Resu
         concurrency_cap: options.cap,
         requests_per_second: options.rate,
         latency: Latency::LogNormal { mean, sigma: options.sigma },
-        answer_delay: options.answer_delay.map_or(Duration::ZERO, |span| span.duration()),
+        answer_delay: options.answer_delay.map_or(Duration::ZERO, Span::duration),
         task_failures: options.task_failures,
         create_errors: options.create_errors,
         lost_answers: options.lost_answers,
