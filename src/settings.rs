@@ -22,13 +22,26 @@ pub const DEFAULT_FILE: &str = "tryon.toml";
 /// The dmxapi door's usual address.
 pub const DMXAPI_URL: &str = "https://www.dmxapi.cn/kling";
 
-/// Where DMXAPI's key is looked for.
+/// Kling's own address outside China.
+pub const KLING_URL: &str = "https://api-singapore.klingai.com";
+
+/// Where the dmxapi door's key is looked for.
 pub const API_KEY: &str = "TRYON_API_KEY";
+
+/// Where the kling door's key is looked for, if there is one.
+pub const KLING_API_KEY: &str = "KLING_API_KEY";
+
+/// Where the kling door's pair of keys is looked for.
+pub const KLING_KEY_PAIR: [&str; 2] = ["KLING_ACCESS_KEY", "KLING_SECRET_KEY"];
 
 /// Every option that can stand in a file, in the environment or on the command line. `None` is "not said here".
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, clap::Args)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Options {
+    /// Which door to the service [default: dmxapi]
+    #[arg(long, value_name = "DOOR", env = "TRYON_PROVIDER", help_heading = "Provider")]
+    pub provider: Option<Door>,
+
     /// The provider's address, e.g. of a reseller [default: the provider's own]
     #[arg(long, value_name = "URL", env = "TRYON_BASE_URL", help_heading = "Provider")]
     pub base_url: Option<String>,
@@ -106,6 +119,16 @@ pub struct Options {
     /// As [`Self::out`].
     #[arg(skip)]
     pub quiet: Option<bool>,
+}
+
+/// `--provider`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Door {
+    /// DMXAPI, a reseller; its key is in `TRYON_API_KEY`.
+    Dmxapi,
+    /// Kling itself; its keys are in `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, or in `KLING_API_KEY`.
+    Kling,
 }
 
 /// `--in-doubt`.
@@ -206,10 +229,9 @@ pub enum SettingsError {
     Value { option: &'static str, why: String },
     /// A secret is missing.
     #[error(
-        "no API key: set {variable}, or {variable}_FILE to a file that holds it \
-         (or try it without an account: --sandbox)"
+        "no key: set {variables}, or the same with _FILE to a file that holds it; without an account, try --sandbox"
     )]
-    NoKey { variable: &'static str },
+    NoKey { variables: &'static str },
     /// A secret's file cannot be read, or is empty.
     #[error("{variable}_FILE: cannot use {}: {why}", .path.display())]
     KeyFile { variable: &'static str, path: PathBuf, why: String },
@@ -235,6 +257,7 @@ impl Options {
     #[must_use]
     pub fn or(self, below: Self) -> Self {
         Self {
+            provider: self.provider.or(below.provider),
             base_url: self.base_url.or(below.base_url),
             sandbox: self.sandbox.or(below.sandbox),
             model: self.model.or(below.model),
@@ -261,6 +284,7 @@ impl Options {
 /// What is in force for a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    pub provider: Door,
     /// The provider's base URL; the sandbox has one of its own.
     pub base_url: String,
     pub sandbox: bool,
@@ -291,11 +315,17 @@ impl Settings {
             Some(name) => ModelName::parse(name).map_err(|error| value("model", error.to_string()))?,
             None => ModelName::default(),
         };
-        let base_url = options.base_url.clone().unwrap_or_else(|| DMXAPI_URL.to_owned());
+        let provider = options.provider.unwrap_or(Door::Dmxapi);
+        let usual_url = match provider {
+            Door::Dmxapi => DMXAPI_URL,
+            Door::Kling => KLING_URL,
+        };
+        let base_url = options.base_url.clone().unwrap_or_else(|| usual_url.to_owned());
         check_base_url(&base_url).map_err(|why| value("base-url", why))?;
         let span = |span: Option<Span>, default: Duration| span.map_or(default, |span| span.0);
         let count = |count: Option<NonZeroUsize>, default: NonZeroUsize| count.unwrap_or(default);
         Ok(Self {
+            provider,
             base_url,
             sandbox: options.sandbox.unwrap_or(false),
             model,
@@ -329,25 +359,55 @@ fn check_base_url(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads a secret from the environment variable, or from the file that `<variable>_FILE` names.
+/// What proves to a provider who asks, as it was found in the environment.
+#[derive(Debug)]
+pub enum Keys {
+    /// One key.
+    ApiKey(SecretString),
+    /// A pair of keys, from which tokens are signed.
+    Pair { access: SecretString, secret: SecretString },
+}
+
+/// Looks for the keys of a door in the environment.
 ///
 /// # Errors
-/// Neither is set, or the file cannot be read. The message names the variable, never the value.
-pub fn secret(variable: &'static str) -> Result<SecretString, SettingsError> {
+/// They are missing, or a file that is named cannot be read. The message names the variables, never a value.
+pub fn keys(door: Door) -> Result<Keys, SettingsError> {
+    match door {
+        Door::Dmxapi => secret(API_KEY)?.map(Keys::ApiKey).ok_or(SettingsError::NoKey { variables: API_KEY }),
+        Door::Kling => {
+            if let Some(key) = secret(KLING_API_KEY)? {
+                return Ok(Keys::ApiKey(key));
+            }
+            match (secret(KLING_KEY_PAIR[0])?, secret(KLING_KEY_PAIR[1])?) {
+                (Some(access), Some(secret)) => Ok(Keys::Pair { access, secret }),
+                (Some(_), None) => Err(SettingsError::NoKey { variables: KLING_KEY_PAIR[1] }),
+                (None, Some(_)) => Err(SettingsError::NoKey { variables: KLING_KEY_PAIR[0] }),
+                (None, None) => {
+                    Err(SettingsError::NoKey { variables: "KLING_ACCESS_KEY and KLING_SECRET_KEY (or KLING_API_KEY)" })
+                }
+            }
+        }
+    }
+}
+
+/// Reads a secret from the environment variable, or from the file that `<variable>_FILE` names; `None` when neither
+/// is set.
+fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError> {
     if let Some(value) = std::env::var(variable).ok().map(|value| value.trim().to_owned())
         && !value.is_empty()
     {
-        return Ok(SecretString::from(value));
+        return Ok(Some(SecretString::from(value)));
     }
     let Some(path) = std::env::var_os(format!("{variable}_FILE")).filter(|path| !path.is_empty()) else {
-        return Err(SettingsError::NoKey { variable });
+        return Ok(None);
     };
     let path = PathBuf::from(path);
     let unusable = |why: String| SettingsError::KeyFile { variable, path: path.clone(), why };
     let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
     match text.trim() {
         "" => Err(unusable("it is empty".to_owned())),
-        key => Ok(SecretString::from(key.to_owned())),
+        key => Ok(Some(SecretString::from(key.to_owned()))),
     }
 }
 

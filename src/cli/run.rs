@@ -14,7 +14,7 @@ use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunError, RunSettings};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
-use crate::settings::{API_KEY, InDoubt, Options, Settings, secret};
+use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
 use super::{Console, Failure, Place, shown};
@@ -37,14 +37,18 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(&options)?;
     // Everything that can be wrong is looked at before anything is changed.
-    let key = if settings.sandbox { SecretString::from("sandbox") } else { secret(API_KEY)? };
+    let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     if manifests.is_empty() && !place.queue.exists() {
         return Err(QueueError::Missing(place.queue.clone()).into());
     }
     let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
     let _lock = RunLock::take(&place.queue)?;
     let queue = Arc::new(Queue::open(&place.queue)?);
-    let kind = if settings.sandbox { ProviderKind::Sandbox } else { ProviderKind::Dmxapi };
+    let kind = match settings.provider {
+        _ if settings.sandbox => ProviderKind::Sandbox,
+        settings::Door::Dmxapi => ProviderKind::Dmxapi,
+        settings::Door::Kling => ProviderKind::Kling,
+    };
     queue.check_provider(kind).await?;
     if !manifests.is_empty() {
         let tally =
@@ -53,7 +57,7 @@ pub(super) async fn run(
     }
     queue.bind(kind).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place).await?) } else { None };
-    let door = door(&settings, key, sandbox.as_ref())?;
+    let door = door(&settings, keys, sandbox.as_ref())?;
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let outcome = runner::run(
@@ -101,11 +105,19 @@ async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
     Sandbox::start(address, config).await.map_err(|error| Failure::new(ExitCode::Machine, error))
 }
 
-fn door(settings: &Settings, key: SecretString, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
-    let base_url = sandbox.map_or_else(|| settings.base_url.clone(), Sandbox::dmxapi_url);
-    let provider = Provider::new(&base_url, Auth::ApiKey(key), timeouts).map_err(Failure::usage)?;
+    let base_url = match (sandbox, settings.provider) {
+        (Some(sandbox), settings::Door::Dmxapi) => sandbox.dmxapi_url(),
+        (Some(sandbox), settings::Door::Kling) => sandbox.kling_url(),
+        (None, _) => settings.base_url.clone(),
+    };
+    let auth = match keys {
+        Keys::ApiKey(key) => Auth::api_key(key),
+        Keys::Pair { access, secret } => Auth::signed(access, &secret),
+    };
+    let provider = Provider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
     let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };

@@ -1,8 +1,9 @@
 //! The HTTP client of the API: one request a call, no retries, no redirects, bounded answers.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response};
 
 use crate::job::{ExternalTaskId, ModelName, TaskId};
@@ -35,7 +36,7 @@ pub struct Timeouts {
 pub struct Provider {
     http: Client,
     base_url: String,
-    auth: Auth,
+    auth: Arc<Auth>,
     timeouts: Timeouts,
 }
 
@@ -83,6 +84,8 @@ pub struct Trouble {
     pub facts: AnswerFacts,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
+    /// The provider's clock, where its answer carried one.
+    pub(super) provider_time: Option<SystemTime>,
     /// Whether any HTTP answer came: the provider, or a gateway in front of it, was reached.
     pub was_reached: bool,
 }
@@ -112,6 +115,7 @@ struct NoAnswer {
 struct Answer {
     body: Body,
     retry_after: Option<Duration>,
+    provider_time: Option<SystemTime>,
 }
 
 impl Provider {
@@ -120,7 +124,7 @@ impl Provider {
     /// # Errors
     /// The key cannot stand in a header, or TLS cannot be set up.
     pub fn new(base_url: &str, auth: Auth, timeouts: Timeouts) -> Result<Self, String> {
-        auth.header().map_err(|error: UnusableKey| error.to_string())?;
+        auth.header(SystemTime::now()).map_err(|error: UnusableKey| error.to_string())?;
         let http = Client::builder()
             .user_agent(concat!("tryon/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(timeouts.connect)
@@ -131,7 +135,7 @@ impl Provider {
             .pool_idle_timeout(Duration::from_secs(15))
             .build()
             .map_err(|error| chain(&error))?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), auth, timeouts })
+        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), auth: Arc::new(auth), timeouts })
     }
 
     /// The base URL, without a slash at its end: the name under which this door's capabilities are remembered.
@@ -140,8 +144,17 @@ impl Provider {
         &self.base_url
     }
 
-    /// Asks for a task. One request; whatever became of it is in the fate.
+    /// Asks for a task. One request; whatever became of it is in the fate. Only a token whose times are refused is
+    /// replaced, and the request made once more.
     pub async fn create(&self, submission: Submission<'_>) -> CreateFate {
+        let fate = self.create_once(submission).await;
+        match &fate {
+            CreateFate::Refused(trouble) if self.can_renew(trouble) => self.create_once(submission).await,
+            _ => fate,
+        }
+    }
+
+    async fn create_once(&self, submission: Submission<'_>) -> CreateFate {
         let fields =
             [("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
         let pictures = [("human_image", submission.human), ("cloth_image", submission.cloth)];
@@ -167,8 +180,21 @@ impl Provider {
         }
     }
 
+    /// Whether a refusal was about a token's times, and another token may be better.
+    fn can_renew(&self, trouble: &Trouble) -> bool {
+        trouble.meaning == Meaning::RenewToken && self.auth.renew(trouble.provider_time, SystemTime::now())
+    }
+
     /// Asks how far a task is, by the provider's id or by ours.
     pub async fn query(&self, id: &str) -> QueryAnswer {
+        let answer = self.query_once(id).await;
+        match &answer {
+            QueryAnswer::Trouble(trouble) if self.can_renew(trouble) => self.query_once(id).await,
+            _ => answer,
+        }
+    }
+
+    async fn query_once(&self, id: &str) -> QueryAnswer {
         let mut url = match reqwest::Url::parse(&format!("{}/{TRY_ON}", self.base_url)) {
             Ok(url) => url,
             Err(error) => return QueryAnswer::Trouble(wrong_url(&error.to_string())),
@@ -197,7 +223,7 @@ impl Provider {
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<Answer, NoAnswer> {
-        let key = self.auth.header().map_err(|error| NoAnswer {
+        let key = self.auth.header(SystemTime::now()).map_err(|error| NoAnswer {
             not_sent: true,
             why: error.to_string(),
             http_status: None,
@@ -209,9 +235,10 @@ impl Provider {
         })?;
         let http_status = response.status().as_u16();
         let retry_after = retry_after(&response, SystemTime::now());
+        let provider_time = header(&response, &DATE).and_then(|text| httpdate::parse_http_date(text).ok());
         let cut_off = |why: String| NoAnswer { not_sent: false, why, http_status: Some(http_status) };
         let bytes = self.read_bounded(response).await.map_err(cut_off)?;
-        Ok(Answer { body: Body::read(http_status, &bytes), retry_after })
+        Ok(Answer { body: Body::read(http_status, &bytes), retry_after, provider_time })
     }
 
     async fn read_bounded(&self, mut response: Response) -> Result<Vec<u8>, String> {
@@ -252,7 +279,13 @@ fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
 
 impl Answer {
     fn trouble(&self, meaning: Meaning) -> Trouble {
-        Trouble { meaning, facts: self.body.facts.clone(), retry_after: self.retry_after, was_reached: true }
+        Trouble {
+            meaning,
+            facts: self.body.facts.clone(),
+            retry_after: self.retry_after,
+            provider_time: self.provider_time,
+            was_reached: true,
+        }
     }
 }
 
@@ -263,18 +296,28 @@ impl NoAnswer {
             message: Some(crate::job::clean_text(&self.why)),
             ..AnswerFacts::default()
         };
-        Trouble { meaning, facts, retry_after: None, was_reached: self.http_status.is_some() }
+        Trouble { meaning, facts, retry_after: None, provider_time: None, was_reached: self.http_status.is_some() }
     }
 }
 
 fn wrong_url(why: &str) -> Trouble {
     let facts = AnswerFacts { message: Some(format!("the base URL is unusable: {why}")), ..AnswerFacts::default() };
-    Trouble { meaning: Meaning::StopRun(StopReason::WrongUrl), facts, retry_after: None, was_reached: false }
+    Trouble {
+        meaning: Meaning::StopRun(StopReason::WrongUrl),
+        facts,
+        retry_after: None,
+        provider_time: None,
+        was_reached: false,
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok().map(str::trim)
 }
 
 /// The `Retry-After` of an answer, in seconds or as a date.
 fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let text = header(response, &RETRY_AFTER)?;
     match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
