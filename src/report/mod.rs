@@ -87,7 +87,7 @@ pub fn write_report(
     let to = BufWriter::with_capacity(BUFFER_BYTES, to);
     let mut summary = ReportSummary::default();
     let mut sheet = match format {
-        ReportFormat::Csv => Sheet::Csv(csv::CsvSheet::begin(to)?),
+        ReportFormat::Csv => Sheet::Csv(Box::new(csv::CsvSheet::begin(to)?)),
         ReportFormat::Json => Sheet::Json(json::JsonSheet::begin(to)?),
     };
     reader.report(|row| -> Result<(), ReportError> {
@@ -108,7 +108,7 @@ pub fn write_report(
 
 /// A report that is being written.
 enum Sheet<W: Write> {
-    Csv(csv::CsvSheet<W>),
+    Csv(Box<csv::CsvSheet<W>>),
     Json(json::JsonSheet<W>),
 }
 
