@@ -181,10 +181,7 @@ fn say_in_doubt(run: &RunSummary<'_>, text: &mut String) {
     }
     line(text, "");
     let jobs = counted(in_doubt, "job");
-    line(
-        text,
-        &format!("{jobs} in doubt: sent, but the answer was lost. The provider may have made and charged them."),
-    );
+    line(text, &format!("{jobs} in doubt: sent, but the answer was lost. Sending again may be charged twice."));
     say_how(text, "to see them", &command(run, "list --state in_doubt"));
     say_how(text, "if it is there", &command(run, "adopt ID TASK_ID"));
     say_how(text, "to send again", &format!("{} && {}", command(run, "retry --in-doubt"), run.run_again));
@@ -300,7 +297,7 @@ mod tests {
 
             3 manifest rows could not be used; the report says why. Correct them and run the manifest again.
 
-            2 jobs in doubt: sent, but the answer was lost. The provider may have made and charged them.
+            2 jobs in doubt: sent, but the answer was lost. Sending again may be charged twice.
               to see them    tryon list --state in_doubt -o results
               if it is there tryon adopt ID TASK_ID -o results
               to send again  tryon retry --in-doubt -o results && tryon run -o results

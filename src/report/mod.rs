@@ -47,15 +47,11 @@ pub enum ReportError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// What the report is written to does not take it (a full disk, a pipe whose reader has left).
-    #[error("{0}")]
+    #[error(transparent)]
     Write(#[from] std::io::Error),
     /// The report file could not be made or replaced.
-    #[error("{}: {source}", .path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error("{}: {error}", .path.display())]
+    File { path: PathBuf, error: std::io::Error },
 }
 
 impl ReportError {
@@ -64,7 +60,7 @@ impl ReportError {
     pub fn io(&self) -> Option<&std::io::Error> {
         match self {
             Self::Queue(_) => None,
-            Self::Write(source) | Self::File { source, .. } => Some(source),
+            Self::Write(error) | Self::File { error, .. } => Some(error),
         }
     }
 }

@@ -57,9 +57,9 @@ pub(super) fn write_whole<T>(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<T, ReportError>,
 ) -> Result<T, ReportError> {
-    let named = |source: io::Error| ReportError::File { path: path.to_owned(), source };
+    let named = |error: io::Error| ReportError::File { path: path.to_owned(), error };
     let with_path = |error| match error {
-        ReportError::Write(source) => named(source),
+        ReportError::Write(error) => named(error),
         other => other,
     };
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
