@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{LogFormat, Options};
 
+use super::{Console, Place};
+
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
 ///
 /// Load a CSV of (human, cloth) pairs, let it work overnight, and find every image and a report in the morning.
@@ -56,6 +58,21 @@ pub(super) struct Common {
     pub(super) quiet: bool,
 }
 
+impl Common {
+    /// Where the command works.
+    pub(super) fn place(&self, file: &Options) -> Place {
+        let out = self.out.clone().or_else(|| file.out.clone());
+        Place::new(out, self.queue.clone().or_else(|| file.queue.clone()))
+    }
+
+    /// How the command speaks.
+    pub(super) fn console(&self, file: &Options) -> Console {
+        let verbose = self.verbose.max(u8::from(file.verbose == Some(true)));
+        let format = self.log_format.or(file.log_format).unwrap_or_default();
+        Console::new(format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Load manifests (if any are given), work until nothing is left to do, write the report
@@ -87,6 +104,14 @@ pub(super) enum Command {
         #[command(flatten)]
         options: ManifestOptions,
     },
+    /// Print counts by state, rate, time left and units spent
+    Status(super::status::StatusArgs),
+    /// Print the jobs, one a line
+    List(super::list::ListArgs),
+    /// Print one job and every attempt made for it
+    Show(super::show::ShowArgs),
+    /// Print or write the report, at any time, also while a run is going on
+    Report(super::report::ReportArgs),
     /// Put jobs back in the queue
     Retry(super::edit::Retry),
     /// Take jobs that were not submitted out of the queue

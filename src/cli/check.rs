@@ -17,10 +17,10 @@ const TYPICAL_TASK: Duration = Duration::from_secs(30);
 /// would be loaded.
 pub(super) async fn command(manifests: &[PathBuf], options: &Options, console: &Console) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let machine = |error: std::io::Error| Failure::new(ExitCode::Machine, format!("no temporary folder: {error}"));
+    let machine = |error: std::io::Error| Failure::machine(format!("no temporary folder: {error}"));
     let folder = tempfile::tempdir().map_err(machine)?;
     let queue = Queue::open(&folder.path().join("queue.db"))?;
-    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, None, *console).await?;
+    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, None, console.clone()).await?;
     let work = queue.reader()?.workload()?;
     println(&sentence(&tally))?;
     println(&format!(

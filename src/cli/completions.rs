@@ -13,7 +13,7 @@ pub(super) fn command(shell: clap_complete::Shell) -> Result<ExitCode, Failure> 
     clap_complete::generate(shell, &mut Arguments::command(), "tryon", &mut script);
     match std::io::stdout().lock().write_all(&script) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(ExitCode::Machine, format!("could not write to standard output: {error}")))
+            Err(Failure::machine(format!("could not write to standard output: {error}")))
         }
         _ => Ok(ExitCode::Ok),
     }

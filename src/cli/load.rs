@@ -22,7 +22,7 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
     let queue = Queue::open(&place.queue)?;
-    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree), *console).await?;
+    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree), console.clone()).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
 }
@@ -50,7 +50,7 @@ pub(super) async fn load(
     let model = model.clone();
     let filled = queue
         .load(move |loader| {
-            let filled = fill(loader, &manifests, &model, tree.as_ref(), console)?;
+            let filled = fill(loader, &manifests, &model, tree.as_ref(), &console)?;
             let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
             Ok((filled, keep))
         })
@@ -71,7 +71,7 @@ fn fill(
     manifests: &[PathBuf],
     model: &ModelName,
     tree: Option<&OutputTree>,
-    console: Console,
+    console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
     let mut pictures = PictureChecks::new();
     for path in manifests {
@@ -135,7 +135,7 @@ fn line_of(manifest: &str, row: &RejectedRow) -> String {
 pub(super) fn println(line: &str) -> Result<(), Failure> {
     match writeln!(std::io::stdout().lock(), "{line}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(ExitCode::Machine, format!("could not write to standard output: {error}")))
+            Err(Failure::machine(format!("could not write to standard output: {error}")))
         }
         _ => Ok(()),
     }

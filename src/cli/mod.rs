@@ -5,114 +5,77 @@ mod check;
 mod completions;
 mod console;
 mod edit;
+mod failure;
+mod job_json;
+mod list;
 mod load;
+mod pipe;
 mod place;
+mod report;
 mod run;
 mod sandbox;
+mod show;
+mod status;
 
-use std::path::Path;
+#[cfg(test)]
+mod read_tests;
+
+use std::io::Write;
 
 use crate::exit_code::ExitCode;
 use crate::queue::QueueReader;
 use crate::settings::Options;
 
 pub use args::Arguments;
-use args::{Command, Common};
+use args::Command;
 pub use console::Console;
-pub use place::Place;
-
-/// An error with the exit code it ends the program with.
-#[derive(Debug)]
-pub struct Failure {
-    /// How the program ends.
-    pub code: ExitCode,
-    /// What to tell the user; empty when everything was said already.
-    pub message: String,
-}
-
-impl Failure {
-    fn new(code: ExitCode, message: impl std::fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
-    }
-
-    fn usage(message: impl std::fmt::Display) -> Self {
-        Self::new(ExitCode::Usage, message)
-    }
-}
-
-impl From<crate::queue::QueueError> for Failure {
-    fn from(error: crate::queue::QueueError) -> Self {
-        Self::new(ExitCode::of_queue(&error), error)
-    }
-}
-
-impl From<crate::settings::SettingsError> for Failure {
-    fn from(error: crate::settings::SettingsError) -> Self {
-        Self::usage(error)
-    }
-}
+pub use failure::Failure;
+use place::Place;
 
 /// Does what the command line says.
 ///
 /// # Errors
-/// What went wrong, for the user, with the exit code.
+/// What went wrong, for the user, with the exit code; and how to say it.
 pub fn dispatch(arguments: Arguments) -> Result<ExitCode, (Console, Failure)> {
-    let file = Options::from_file(arguments.common.config.as_deref());
-    let file = match file {
+    let file = match Options::from_file(arguments.common.config.as_deref()) {
         Ok(file) => file,
         Err(error) => return Err((arguments.common.console(&Options::default()), error.into())),
     };
     let console = arguments.common.console(&file);
     let place = arguments.common.place(&file);
-    command(arguments, file, &place, &console).map_err(|failure| (console, failure))
+    console.start_logging();
+    command(arguments.command, file, &place, &console).map_err(|failure| (console, failure))
 }
 
-fn command(arguments: Arguments, file: Options, place: &Place, console: &Console) -> Result<ExitCode, Failure> {
-    let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(ExitCode::Machine, format!("the program could not start: {error}")))
-    };
-    match arguments.command {
-        Command::Run { manifests, options } => {
-            runtime()?.block_on(run::run(&manifests, options.or(file), place, console))
-        }
-        Command::Load { manifests, options } => {
-            runtime()?.block_on(load::command(&manifests, &options.or(file), place, console))
-        }
-        Command::Check { manifests, options } => {
-            runtime()?.block_on(check::command(&manifests, &options.or(file), console))
-        }
-        Command::Retry(what) => runtime()?.block_on(edit::retry(&what, place)),
-        Command::Cancel(what) => runtime()?.block_on(edit::cancel(&what, place)),
-        Command::Sandbox(options) => runtime()?.block_on(sandbox::command(&options, console)),
+fn command(command: Command, file: Options, place: &Place, console: &Console) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run { manifests, options } => wait(run::run(&manifests, &options.or(file), place, console)),
+        Command::Load { manifests, options } => wait(load::command(&manifests, &options.or(file), place, console)),
+        Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file), console)),
+        Command::Status(args) => read(place, |reader, out| status::status(&args, reader, place, out)),
+        Command::List(args) => read(place, |reader, out| list::list(&args, reader, out)),
+        Command::Show(args) => read(place, |reader, out| show::show(&args, reader, place, out)),
+        Command::Report(args) => read(place, |reader, out| report::report(&args, reader, place, out)),
+        Command::Retry(which) => wait(edit::retry(&which, place)),
+        Command::Cancel(which) => wait(edit::cancel(&which, place)),
+        Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Completions { shell } => completions::command(shell),
     }
 }
 
-/// Opens the queue for reading.
-fn open_reader(place: &Place) -> Result<QueueReader, Failure> {
-    Ok(QueueReader::open(&place.queue)?)
+/// Runs a command that has to wait for things.
+fn wait(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::machine(format!("the program could not start: {error}")))?;
+    runtime.block_on(Box::pin(command))
 }
 
-/// A path as a message shows it.
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-impl Common {
-    fn place(&self, file: &Options) -> Place {
-        let out = self.out.clone().or_else(|| file.out.clone()).unwrap_or_else(|| Place::DEFAULT_OUT.into());
-        let queue = self.queue.clone().or_else(|| file.queue.clone()).unwrap_or_else(|| out.join("queue.db"));
-        Place { out, queue }
-    }
-
-    fn console(&self, file: &Options) -> Console {
-        Console {
-            format: self.log_format.or(file.log_format).unwrap_or_default(),
-            verbosity: self.verbose.max(u8::from(file.verbose == Some(true))),
-            quiet: self.quiet || file.quiet == Some(true),
-        }
-    }
+/// Runs a command that only reads the queue and prints.
+fn read(
+    place: &Place,
+    command: impl FnOnce(&QueueReader, &mut dyn Write) -> anyhow::Result<()>,
+) -> Result<ExitCode, Failure> {
+    let reader = QueueReader::open(&place.queue)?;
+    command(&reader, &mut std::io::stdout().lock())?;
+    Ok(ExitCode::Ok)
 }

@@ -10,14 +10,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::output::OutputTree;
+use crate::progress::{FailureReasons, RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
-use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunError, RunSettings};
+use crate::report::{ReportFormat, write_report_file};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
-use super::{Console, Failure, Place, shown};
+use super::place::quoted;
+use super::{Console, Failure, Place};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -31,11 +34,11 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
 /// `tryon run [MANIFEST…]`.
 pub(super) async fn run(
     manifests: &[PathBuf],
-    options: Options,
+    options: &Options,
     place: &Place,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let settings = Settings::resolve(&options)?;
+    let settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     if manifests.is_empty() && !place.queue.exists() {
@@ -51,8 +54,8 @@ pub(super) async fn run(
     };
     queue.check_provider(kind).await?;
     if !manifests.is_empty() {
-        let tally =
-            load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree.clone()), *console).await?;
+        let tree = Some(tree.clone());
+        let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, tree, console.clone()).await?;
         console.info(&sentence(&tally));
     }
     queue.bind(kind).await?;
@@ -60,30 +63,62 @@ pub(super) async fn run(
     let door = door(&settings, keys, sandbox.as_ref())?;
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
-    let outcome = runner::run(
-        Arc::clone(&queue),
-        door,
-        tree,
-        run_settings(&settings),
-        interrupted.clone(),
-        |event| tracing::info!(?event.fact),
-    )
+    let mut progress = console.progress();
+    let outcome = runner::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
+        progress.on_event(event);
+    })
     .await;
+    drop(progress);
     let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
-    finish(outcome, interruption, place)
+    let report = place.out.join("report.csv");
+    let reader = queue.reader()?;
+    let reported = write_report_file(&reader, ReportFormat::Csv, &report, &place.out);
+    let outcome = outcome.map_err(|error| {
+        Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
+    })?;
+    reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
+    if !console.is_quiet() {
+        let reasons = FailureReasons::read(&reader)?;
+        let stopped = stopped_because(&outcome.end);
+        let text = summary(&RunSummary {
+            counts: &outcome.counts,
+            succeeded_now: outcome.succeeded,
+            took: outcome.took,
+            is_sandbox: settings.sandbox,
+            stopped: stopped.as_deref(),
+            reasons: &reasons,
+            report: Some(&report),
+            place_flags: &place.flags(),
+            run_again: &run_again(manifests, &settings, place),
+        });
+        println(text.trim_end())?;
+    }
+    Ok(exit_code(&outcome, interruption))
 }
 
-fn finish(
-    outcome: Result<Outcome, RunError>,
-    interruption: Option<ExitCode>,
-    place: &Place,
-) -> Result<ExitCode, Failure> {
-    let outcome = outcome.map_err(|error| Failure::new(ExitCode::Machine, error))?;
-    println(&format!("{:?} {}", outcome.end, shown(&place.out)))?;
-    Ok(exit_code(&outcome, interruption))
+/// Why a run ended before everything was done, with what to do about it.
+fn stopped_because(end: &RunEnd) -> Option<String> {
+    match end {
+        RunEnd::Done => None,
+        RunEnd::Interrupted => Some("interrupted".to_owned()),
+        RunEnd::BudgetSpent => Some("the budget is spent".to_owned()),
+        RunEnd::NeverReached(why) => Some(format!("the provider was never reached: {why}")),
+        RunEnd::Stopped { reason, said } => Some(format!("{said}. {}", reason.advice())),
+    }
+}
+
+/// The command that goes on.
+fn run_again(manifests: &[PathBuf], settings: &Settings, place: &Place) -> String {
+    let mut words = vec!["run".to_owned()];
+    let files = manifests.iter().filter(|path| path.as_os_str() != "-");
+    words.extend(files.map(|path| quoted(&path.to_string_lossy()).into_owned()));
+    if settings.sandbox {
+        words.push("--sandbox".to_owned());
+    }
+    place.command(&words.join(" "))
 }
 
 /// The exit code of a run that the machine did not fail.
@@ -102,7 +137,7 @@ async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
         ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Sandbox::start(address, config).await.map_err(|error| Failure::new(ExitCode::Machine, error))
+    Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
 fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
