@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -280,9 +280,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         let pause = self.ctx.gate.pause(Timestamp::now());
         match (&self.pause, &pause) {
-            (None, Some(pause)) => self.emit(Fact::Paused(pause.clone())),
-            (Some(before), Some(pause)) if before.why != pause.why => self.emit(Fact::Paused(pause.clone())),
             (Some(_), None) => self.emit(Fact::Resumed),
+            (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
+                self.emit(Fact::Paused(pause.clone()));
+            }
             _ => {}
         }
         self.pause = pause;
@@ -349,6 +350,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 }
 
 type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
+
+/// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
+fn is_news(told: &Pause, pause: &Pause) -> bool {
+    told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
+}
 
 fn slots_u32(ctx: &Context) -> u32 {
     u32::try_from(ctx.settings.slots).unwrap_or(u32::MAX)
