@@ -1,4 +1,4 @@
-//! Opening a queue file: is it ours, is it of a version we know, and does SQLite do what we rely on.
+//! Opening a queue file: is it ours, is it of a version we know, and does `SQLite` do what we rely on.
 
 use std::path::Path;
 use std::time::Duration;
@@ -47,8 +47,8 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.
-/// SQLite gives its side files the same permissions.
+/// The file is made before `SQLite` opens it, so that only its owner can read which pictures a shop works on.
+/// `SQLite` gives its side files the same permissions.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -87,7 +87,7 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Sets a pragma and reads it back: SQLite accepts misspelt and impossible ones in silence.
+/// Sets a pragma and reads it back: `SQLite` accepts misspelt and impossible ones in silence.
 fn set_and_check(db: &Connection, pragma: &str, wanted: i64) -> Result<()> {
     db.pragma_update(None, pragma, wanted)?;
     let found: i64 = db.pragma_query_value(None, pragma, |row| row.get(0))?;

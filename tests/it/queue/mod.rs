@@ -1,0 +1,6 @@
+//! The queue, from outside: every verb, what it writes, and what it leaves alone.
+
+mod bed;
+mod claim;
+mod contradictions;
+mod load;
