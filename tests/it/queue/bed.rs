@@ -24,12 +24,12 @@ use tryon::queue::{
 pub(crate) struct QueueKind {
     open: fn(&Path) -> Queue,
     dump: fn(&Path) -> Tables,
-    counts_kept: fn(&Path),
+    check: fn(&Path),
 }
 
 /// Every kind of queue there is. A later one is a line here, and passes what the first one passes.
 const QUEUES: [QueueKind; 1] =
-    [QueueKind { open: |path| Queue::open(path).expect("a queue"), dump: dump_sqlite, counts_kept: sqlite_is_sound }];
+    [QueueKind { open: |path| Queue::open(path).expect("a queue"), dump: dump_sqlite, check: sqlite_is_sound }];
 
 /// One row: its columns by name, as text.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -48,7 +48,7 @@ pub(crate) async fn on_every_queue(test: impl AsyncFn(&Bed)) {
 /// A queue in a folder of its own.
 pub(crate) struct Bed {
     kind: &'static QueueKind,
-    folder: TempDir,
+    _folder: TempDir,
     pub(crate) queue: Queue,
     /// A run without a budget.
     pub(crate) run: RunId,
@@ -122,15 +122,11 @@ impl Bed {
         settle_bystanders(&queue).await;
         let before = (kind.dump)(queue.path());
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-        Self { kind, folder, queue, run, before }
+        Self { kind, _folder: folder, queue, run, before }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.queue.path()
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Opens a queue file once more, as another process would.
@@ -143,7 +139,12 @@ impl Bed {
     }
 
     pub(crate) fn tables(&self) -> Tables {
-        (self.kind.dump)(self.path())
+        self.tables_of(self.path())
+    }
+
+    /// The tables of another queue of this kind.
+    pub(crate) fn tables_of(&self, path: &Path) -> Tables {
+        (self.kind.dump)(path)
     }
 
     /// Every row that stood before the test stands unchanged, and what is counted is what is there.
@@ -156,7 +157,7 @@ impl Bed {
         }
         self.check_counts();
         check_stories(&now);
-        (self.kind.counts_kept)(self.path());
+        (self.kind.check)(self.path());
     }
 
     /// The counts are those of the rows.
