@@ -8,5 +8,8 @@ mod crash;
 mod facts;
 mod group_commit;
 mod load;
+mod open;
 mod publish;
+mod reading;
 mod record;
+mod walk;
