@@ -1,8 +1,15 @@
 //! The library behind the `tryon` binary.
 
+pub mod cli;
+pub mod exit_code;
 pub mod job;
 pub mod manifest;
+pub mod output;
 pub mod picture;
+pub mod progress;
+pub mod provider;
 pub mod queue;
+pub mod report;
 pub mod runner;
 pub mod sandbox;
+pub mod settings;

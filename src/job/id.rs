@@ -126,11 +126,13 @@ impl JobId {
 /// The folded form of an id's text; see [`JobId::key`].
 #[must_use]
 pub fn id_key(text: &str) -> String {
-    if text.is_ascii() {
+    let folded = if text.is_ascii() {
         text.to_ascii_lowercase()
     } else {
         text.nfc().collect::<String>().to_lowercase().nfc().collect()
-    }
+    };
+    // Both separate folders; see `JobId::parse`.
+    folded.replace('\\', "/")
 }
 
 /// Whether Windows would open a device instead of a file by this name, whatever extension follows.
@@ -217,6 +219,7 @@ mod tests {
         let key = |text: &str| JobId::parse(text).expect(text).key();
         assert_eq!(key("Ana/Shirt"), key("ana/sHIRT"));
         assert_eq!(key("Ünder"), key("u\u{308}nder"));
+        assert_eq!(key("a\\b"), key("a/b"));
         assert_ne!(key("a b"), key("ab"));
     }
 }

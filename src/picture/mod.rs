@@ -1,1 +1,41 @@
-//! (being built)
+//! Pictures as files: is an input fit to be sent, is a downloaded result whole.
+//!
+//! Answers for the rules about format, bytes and pixels. Which row names a picture is the business of
+//! [`crate::manifest`]; where a result goes, of the output folder.
+
+mod content;
+mod jpeg_end;
+mod probe;
+mod verify;
+
+pub use probe::{MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX, PictureProblem, Probe, probe};
+pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
+
+/// The formats that the provider takes and gives (`api.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PictureFormat {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG, baseline or progressive.
+    Jpeg,
+}
+
+impl PictureFormat {
+    /// The extension of a file with this content, without the dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+        }
+    }
+
+    /// The media type, for a `Content-Type`.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+        }
+    }
+}

@@ -44,7 +44,7 @@ pub enum QueueError {
     /// The disk is full.
     #[error("the disk that holds the queue is full; make room and run the same command again ({0})")]
     DiskFull(String),
-    /// `SQLite` could not do it.
+    /// SQLite could not do it.
     #[error("the queue's database failed: {0}")]
     Database(String),
     /// A stored value makes no sense.

@@ -13,6 +13,6 @@ mod sqlite;
 pub use error::QueueError;
 pub use record::{
     ActiveJob, AttemptRecord, Claim, Counts, JobRecord, Note, Pause, ProviderKind, PublishedImage, ReportRow, RunId,
-    RunRecord,
+    RunRecord, Workload,
 };
 pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};

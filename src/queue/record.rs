@@ -105,6 +105,19 @@ impl Counts {
     }
 }
 
+/// What is still to be submitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Jobs that wait.
+    pub jobs: u64,
+    /// Different pairs (with the same garments and model) among them.
+    pub distinct_pairs: u64,
+    /// Different pictures of people.
+    pub humans: u64,
+    /// Different pictures of garments.
+    pub cloths: u64,
+}
+
 /// One job as `list` and `show` print it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {

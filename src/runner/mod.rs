@@ -1,3 +1,63 @@
 //! Works the queue: claims jobs, keeps the provider's slots full, and sees every task through to its file.
+//!
+//! The route of a job: [`coordinator`] claims it when a slot is free, which writes the intent to submit to disk; a
+//! [`worker`] submits, waits ([`watcher`]) and fetches ([`fetch`]); every step is in the queue before the next one
+//! begins. All requests pass the [`gate`], which knows throttling, outages and the provider's last word.
 
+mod blame;
+mod context;
+mod coordinator;
+mod doubt;
 pub mod event;
+mod fetch;
+mod gate;
+mod pace;
+mod retry;
+mod slots;
+mod watcher;
+mod worker;
+
+use std::time::Duration;
+
+use crate::job::ModelName;
+
+pub use context::RunError;
+pub use coordinator::{Door, Outcome, RunEnd, run};
+
+/// How a run works. Durations and rates are resolved; nothing here is a flag.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// For rows that name none.
+    pub model: ModelName,
+    /// Tasks in flight at the provider, at most.
+    pub slots: usize,
+    /// Submissions a second, at most; over 0.
+    pub rate_per_second: f64,
+    /// Status requests a second, at most; over 0.
+    pub poll_rate_per_second: f64,
+    /// The same task is never asked about more often than this.
+    pub poll_interval: Duration,
+    /// Downloads at a time.
+    pub downloads: usize,
+    /// Attempts of one job, and tries of one download.
+    pub max_attempts: u32,
+    /// A task that has not ended after this long in this run is left to the next one.
+    pub task_timeout: Duration,
+    /// What becomes of a submission whose fate the provider cannot tell.
+    pub in_doubt: InDoubtPolicy,
+    /// Tasks this run may submit; `None` is without limit.
+    pub budget: Option<u64>,
+    /// A provider that was not reached for this long from the start ends the run.
+    pub reach_patience: Duration,
+    /// Between two questions about a submission in doubt.
+    pub doubt_interval: Duration,
+}
+
+/// What becomes of a submission whose fate the provider cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InDoubtPolicy {
+    /// It stays visible, for a person to decide.
+    Hold,
+    /// It is submitted anew, and may be paid for twice.
+    Resubmit,
+}

@@ -2,3 +2,4 @@
 
 mod queue;
 mod state_machine;
+mod tidy;

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::job::state::Transition;
+use crate::job::state::{JobState, Transition};
 use crate::job::{ExternalTaskId, JobSeq, ModelName};
 use crate::queue::{Claim, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
-use super::verbs::apply;
+use super::verbs::{apply, one_row};
+use super::writer::Keep;
 use super::{QueueError, Result};
 
 /// The next job that never waited. Answered by the index `jobs_fresh` alone.
@@ -45,10 +46,7 @@ pub(super) fn claim(
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
-    let reserved = db
-        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
-        .execute([run.0])?;
-    if reserved == 0 {
+    if !reserve(db, run)? {
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
@@ -68,12 +66,56 @@ pub(super) fn claim(
     Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
 }
 
+/// Writes down the intent to submit a doubtful job again. `None`, and nothing is to be kept, when the budget is spent.
+pub(super) fn submit_again(
+    db: &Connection,
+    run: RunId,
+    seq: JobSeq,
+    attempt: u32,
+    now: Timestamp,
+) -> Result<(Option<JobState>, Keep)> {
+    let state = apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now)?;
+    let owner: i64 = db
+        .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
+        .query_row(params![seq.0, attempt], |row| row.get(0))?;
+    if owner != run.0 {
+        // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
+        give_back(db, seq, attempt)?;
+        if !reserve(db, run)? {
+            return Ok((None, Keep::No));
+        }
+        let changed = db
+            .prepare_cached("UPDATE attempts SET run = ?3 WHERE job = ?1 AND attempt = ?2")?
+            .execute(params![seq.0, attempt, run.0])?;
+        one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))?;
+    }
+    Ok((Some(state), Keep::Yes))
+}
+
+/// Takes one task from a run's budget. Returns whether there was one left.
+fn reserve(db: &Connection, run: RunId) -> Result<bool> {
+    let reserved = db
+        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
+        .execute([run.0])?;
+    Ok(reserved == 1)
+}
+
+/// Gives an attempt's task back to the budget of the run that reserved it.
+pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE runs SET spent = spent - 1 WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
+        )?
+        .execute(params![seq.0, attempt])?;
+    one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::queue::sqlite::open::open_for_writing;
 
-    /// How `SQLite` goes about a query, one step a line.
+    /// How SQLite goes about a query, one step a line.
     fn plan(query: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let db = open_for_writing(&folder.path().join("queue.db")).expect("a queue");

@@ -40,7 +40,7 @@ impl RunLock {
     }
 }
 
-/// Beside the queue's own file: `SQLite` follows a symlink too, and two names must not make two runs.
+/// Beside the queue's own file: SQLite follows a symlink too, and two names must not make two runs.
 fn lock_path(queue: &Path) -> PathBuf {
     let mut path = queue.canonicalize().unwrap_or_else(|_| queue.to_owned()).into_os_string();
     path.push("-lock");

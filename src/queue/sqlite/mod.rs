@@ -1,4 +1,4 @@
-//! The queue in `SQLite`: every line of SQL of this program is in this folder.
+//! The queue in SQLite: every line of SQL of this program is in this folder.
 
 mod attempt_story;
 mod claim;

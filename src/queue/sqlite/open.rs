@@ -1,4 +1,4 @@
-//! Opening a queue file: is it ours, is it of a version we know, and does `SQLite` do what we rely on.
+//! Opening a queue file: is it ours, is it of a version we know, and does SQLite do what we rely on.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -53,8 +53,8 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// The file is made before `SQLite` opens it, so that only its owner can read which pictures a shop works on.
-/// `SQLite` gives its side files the same permissions.
+/// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.
+/// SQLite gives its side files the same permissions.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -104,8 +104,8 @@ fn has_log(path: &Path) -> bool {
     Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
 }
 
-/// Switches to a write-ahead log, and says what `SQLite` has switched to. Only the first process to open a queue has
-/// anything to switch; where two are first at once, `SQLite` turns one away without waiting.
+/// Switches to a write-ahead log, and says what SQLite has switched to. Only the first process to open a queue has
+/// anything to switch; where two are first at once, SQLite turns one away without waiting.
 fn keep_a_log(db: &Connection) -> rusqlite::Result<String> {
     for _ in 0..MOST_SWITCHES {
         match db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
@@ -116,7 +116,7 @@ fn keep_a_log(db: &Connection) -> rusqlite::Result<String> {
     db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
 }
 
-/// Sets a pragma and reads it back: `SQLite` accepts misspelt and impossible ones in silence.
+/// Sets a pragma and reads it back: SQLite accepts misspelt and impossible ones in silence.
 fn set_and_check(db: &Connection, pragma: &str, wanted: i64) -> Result<()> {
     db.pragma_update(None, pragma, wanted)?;
     let found: i64 = db.pragma_query_value(None, pragma, |row| row.get(0))?;

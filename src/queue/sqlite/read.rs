@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{ModelName, StateName, id_key};
-use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, ReportRow, RunRecord};
+use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, ReportRow, RunRecord, Workload};
 
 use super::rows::{
     ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, REPORT_QUERY, read_attempt, read_report_row, timestamp,
@@ -109,6 +109,22 @@ impl QueueReader {
             succeeded: row.get(6)?,
             pause,
         }))
+    }
+
+    /// How much is still to be submitted. Scans the queue.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn workload(&self) -> Result<Workload> {
+        let one = |query: &str| -> Result<u64> { Ok(self.db.query_row(query, [], |row| row.get(0))?) };
+        Ok(Workload {
+            jobs: one("SELECT count(*) FROM jobs WHERE state = 'pending'")?,
+            distinct_pairs: one(
+                "SELECT count(*) FROM (SELECT DISTINCT human, cloth, cloth_2, model FROM jobs WHERE state = 'pending')",
+            )?,
+            humans: one("SELECT count(DISTINCT human) FROM jobs WHERE state = 'pending'")?,
+            cloths: one("SELECT count(DISTINCT cloth) FROM jobs WHERE state = 'pending'")?,
+        })
     }
 
     /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at

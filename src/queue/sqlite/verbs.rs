@@ -1,6 +1,7 @@
 //! The verbs that move jobs. Each is one savepoint of a flushed transaction; see [`super::writer`].
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,7 +11,7 @@ use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_tex
 use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId};
 
 use super::attempt_story::{outcome, write_attempt};
-use super::claim::claim;
+use super::claim::{claim, give_back, submit_again};
 use super::load::Loader;
 use super::rows::{StoredState, millis};
 use super::writer::{Keep, Writer};
@@ -79,14 +80,18 @@ impl Queue {
     pub async fn bind(&self, kind: ProviderKind) -> Result<()> {
         self.writer
             .write(move |db| {
-                let bound = get_meta(db, "provider")?;
-                match bound {
-                    None => set_meta(db, "provider", kind.word()),
-                    Some(bound) if bound == kind.word() => Ok(()),
-                    Some(bound) => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
-                }
+                check_provider(db, kind)?;
+                set_meta(db, "provider", kind.word())
             })
             .await
+    }
+
+    /// Whether a run against this kind of provider is allowed; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub async fn check_provider(&self, kind: ProviderKind) -> Result<()> {
+        self.writer.write(move |db| check_provider(db, kind)).await
     }
 
     /// Notes what has been seen of a door: whether external task ids come back from it.
@@ -126,7 +131,7 @@ impl Queue {
             .await
     }
 
-    /// A run's sign of life, with what it waits for.
+    /// A run's sign of life: images finished, slot time in use and slot time there was, and what it waits for.
     ///
     /// # Errors
     /// Those of the queue.
@@ -134,16 +139,19 @@ impl Queue {
         &self,
         run: RunId,
         succeeded: u64,
+        slot_time: (Duration, Duration),
         pause: Option<Pause>,
         ended: bool,
         now: Timestamp,
     ) -> Result<()> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (busy_ms, all_ms) = (ms(slot_time.0), ms(slot_time.1));
         self.writer
             .write(move |db| {
                 let changed = db
                     .prepare_cached(
                         "UPDATE runs SET seen_at = ?2, succeeded = ?3, paused_until = ?4, paused_why = ?5,
-                                ended_at = CASE WHEN ?6 THEN ?2 END
+                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8
                           WHERE run = ?1",
                     )?
                     .execute(params![
@@ -152,7 +160,9 @@ impl Queue {
                         succeeded,
                         pause.as_ref().map(|pause| millis(pause.until)),
                         pause.as_ref().map(|pause| clean_text(&pause.why)),
-                        ended
+                        ended,
+                        busy_ms,
+                        all_ms
                     ])?;
                 one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
             })
@@ -187,6 +197,21 @@ impl Queue {
         now: Timestamp,
     ) -> Result<JobState> {
         self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
+    }
+
+    /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
+    /// `None` when the budget is spent; the job then stays in doubt.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn submit_again(
+        &self,
+        run: RunId,
+        seq: JobSeq,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Option<JobState>> {
+        self.writer.write_if(move |db| submit_again(db, run, seq, attempt, now)).await
     }
 
     /// Records that a job's images are on disk under their final names.
@@ -342,13 +367,7 @@ pub(super) fn apply(
     }
     if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
         // Nothing was created, so the budget gets its unit back.
-        let changed = db
-            .prepare_cached(
-                "UPDATE runs SET spent = spent - 1
-                  WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
-            )?
-            .execute(params![seq.0, attempt])?;
-        one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))?;
+        give_back(db, seq, attempt)?;
     }
     Ok(after)
 }
@@ -382,6 +401,13 @@ fn path_key(path: &str) -> String {
 /// Each statement that moves something moves exactly one row, or something is wrong.
 pub(super) fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
     if changed == 1 { Ok(()) } else { Err(otherwise()) }
+}
+
+fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
+    match get_meta(db, "provider")? {
+        Some(bound) if bound != kind.word() => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -359,7 +360,7 @@ async fn settle_bystanders(queue: &Queue) {
     queue.publish(done.seq, done.attempt, images, at(-30)).await.expect("published");
     queue.cancel("by/cancelled".to_owned(), at(-20)).await.expect("cancelled");
     queue.learn_external_ids("https://by.example/kling".to_owned(), true).await.expect("a door");
-    queue.beat(run, 1, None, true, at(-10)).await.expect("a beat");
+    queue.beat(run, 1, (Duration::ZERO, Duration::ZERO), None, true, at(-10)).await.expect("a beat");
 }
 
 pub(crate) fn rejected_row(line: u64, id: &str) -> RejectedRow {
@@ -418,7 +419,7 @@ fn dump_sqlite(path: &Path) -> Tables {
         .map(|name| {
             let name = name.expect("a name");
             let mut statement = db.prepare(&format!("SELECT * FROM {name}")).expect("a query");
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let read = |row: &rusqlite::Row<'_>| {
                 let cells = columns.iter().enumerate().map(|(index, column)| {
                     let mut text = String::new();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tryon::job::{ExternalTaskId, FailureKind, JobSpec, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, RunId};
+use tryon::queue::{ActiveJob, Claim, QueueError, RunId};
 
 use super::bed::{Bed, at, failure, millis, model, on_every_queue, spec, task, with_priority};
 
@@ -290,6 +290,68 @@ async fn the_unit_goes_back_to_the_run_that_reserved_it() {
         bed.step(&job, Transition::Release { retry_at: None }).await;
         assert_eq!((bed.spent(first), bed.spent(second)), (0, 1));
         assert!(matches!(bed.try_claim(second, at(3)).await, Claim::BudgetSpent));
+    })
+    .await;
+}
+
+/// A job that an earlier run has left in doubt.
+async fn left_in_doubt(bed: &Bed, id: &str) -> (RunId, ActiveJob) {
+    let earlier = run_with_budget(bed, 5).await;
+    bed.add(&[spec(id)]).await;
+    let Claim::Job(job) = bed.try_claim(earlier, at(1)).await else { panic!("no job") };
+    bed.step(&job, Transition::LoseAnswer).await;
+    (earlier, *job)
+}
+
+#[tokio::test]
+async fn submitting_again_counts_against_the_run_that_does_it() {
+    on_every_queue(async |bed| {
+        let (earlier, job) = left_in_doubt(bed, "a").await;
+        let run = run_with_budget(bed, 1).await;
+        let state = bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("submitted");
+        assert_eq!(state, Some(JobState::Submitting { external_id: job.external_id.clone() }));
+        assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 1));
+        let attempt = &bed.attempt_rows("a")[0];
+        assert_eq!((attempt["asked"].as_str(), &attempt["external_task_id"]), ("2", &job.external_id.0));
+
+        // Once more within the same run is the same task, and not a second one.
+        bed.step(&job, Transition::LoseAnswer).await;
+        assert!(bed.queue.submit_again(run, job.seq, 1, at(7)).await.expect("submitted").is_some());
+        assert_eq!(bed.spent(run), 1);
+        bed.step(&job, Transition::Refuse { failure: failure(FailureKind::Refused) }).await;
+        assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_spent_budget_submits_nothing_again_however_often_it_is_asked() {
+    on_every_queue(async |bed| {
+        let (_, job) = left_in_doubt(bed, "a").await;
+        let run = run_with_budget(bed, 0).await;
+        let before = bed.tables();
+        for _ in 0..3 {
+            assert_eq!(bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("an answer"), None);
+            assert_eq!(bed.tables(), before, "the job stays in doubt, and its attempt its own run's");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_doubtful_job_is_submitted_again_and_only_in_its_attempt() {
+    on_every_queue(async |bed| {
+        let (_, job) = left_in_doubt(bed, "a").await;
+        let spent = run_with_budget(bed, 0).await;
+        let running = bed.bring("b", StateName::Running).await;
+        let before = bed.tables();
+        for run in [bed.run, spent] {
+            let error = bed.queue.submit_again(run, running.seq, 1, at(6)).await.expect_err("illegal");
+            assert!(matches!(error, QueueError::Illegal { .. }), "{error}");
+            let error = bed.queue.submit_again(run, job.seq, 2, at(6)).await.expect_err("stale");
+            assert!(matches!(error, QueueError::Stale { .. }), "{error}");
+        }
+        assert_eq!(bed.tables(), before);
     })
     .await;
 }

@@ -1,5 +1,7 @@
 //! What a queue knows besides its jobs: its provider, its doors, its runs, its default model.
 
+use std::time::Duration;
+
 use tryon::job::ModelName;
 use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord};
 
@@ -8,7 +10,8 @@ use super::bed::{at, model, on_every_queue, outside};
 #[tokio::test]
 async fn a_queue_belongs_to_the_provider_of_its_first_run() {
     on_every_queue(async |bed| {
-        assert_eq!(bed.reader().provider().expect("an answer"), None);
+        bed.queue.check_provider(ProviderKind::Kling).await.expect("anyone's");
+        assert_eq!(bed.reader().provider().expect("an answer"), None, "asking binds nothing");
         for _ in 0..2 {
             bed.queue.bind(ProviderKind::Sandbox).await.expect("bound");
             assert_eq!(bed.reader().provider().expect("an answer"), Some(ProviderKind::Sandbox));
@@ -19,6 +22,8 @@ async fn a_queue_belongs_to_the_provider_of_its_first_run() {
             assert_eq!((bound.as_str(), wanted.as_str()), ("the sandbox", other.word()));
             assert!(error.to_string().starts_with("this queue belongs to the sandbox and cannot be run against"));
         }
+        bed.queue.check_provider(ProviderKind::Sandbox).await.expect("its own");
+        assert!(bed.queue.check_provider(ProviderKind::Kling).await.is_err());
         let reopened = bed.open(bed.path());
         assert!(reopened.bind(ProviderKind::Kling).await.is_err(), "it is remembered");
         assert_eq!(bed.reader().provider().expect("an answer"), Some(ProviderKind::Sandbox));
@@ -68,14 +73,19 @@ async fn a_run_shows_its_signs_of_life() {
             pause: None,
         };
         assert_eq!(last(), begun);
+        let slots = |busy, all| (Duration::from_millis(busy), Duration::from_millis(all));
+        let with_slots = |busy, all| RunRecord { slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
 
         let pause = Pause { until: at(99), why: "the provider is out of reach".to_owned() };
-        bed.queue.beat(run, 3, Some(pause.clone()), false, at(20)).await.expect("a beat");
-        assert_eq!(last(), RunRecord { seen_at: at(20), succeeded: 3, pause: Some(pause), ..begun.clone() });
-        bed.queue.beat(run, 4, None, false, at(30)).await.expect("a beat");
-        assert_eq!(last(), RunRecord { seen_at: at(30), succeeded: 4, ..begun.clone() }, "a pause ends");
-        bed.queue.beat(run, 4, None, true, at(40)).await.expect("a beat");
-        assert_eq!(last(), RunRecord { seen_at: at(40), ended_at: Some(at(40)), succeeded: 4, ..begun });
+        bed.queue.beat(run, 3, slots(700, 900), Some(pause.clone()), false, at(20)).await.expect("a beat");
+        assert_eq!(last(), RunRecord { seen_at: at(20), succeeded: 3, pause: Some(pause), ..with_slots(700, 900) });
+        bed.queue.beat(run, 4, slots(800, 1000), None, false, at(30)).await.expect("a beat");
+        assert_eq!(last(), RunRecord { seen_at: at(30), succeeded: 4, ..with_slots(800, 1000) }, "a pause ends");
+        bed.queue.beat(run, 4, slots(900, 1000), None, true, at(40)).await.expect("a beat");
+        assert_eq!(
+            last(),
+            RunRecord { seen_at: at(40), ended_at: Some(at(40)), succeeded: 4, ..with_slots(900, 1000) }
+        );
 
         let next = bed.queue.begin_run(1, None, ModelName::default(), at(50)).await.expect("a run");
         assert_ne!(next, run);
@@ -87,7 +97,11 @@ async fn a_run_shows_its_signs_of_life() {
 #[tokio::test]
 async fn a_beat_of_a_run_that_is_not_there_is_an_error() {
     on_every_queue(async |bed| {
-        let error = bed.queue.beat(tryon::queue::RunId(4711), 0, None, false, at(1)).await.expect_err("gone");
+        let error = bed
+            .queue
+            .beat(tryon::queue::RunId(4711), 0, (Duration::ZERO, Duration::ZERO), None, false, at(1))
+            .await
+            .expect_err("gone");
         assert!(matches!(error, QueueError::Damaged(_)), "{error}");
     })
     .await;

@@ -28,7 +28,7 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// The files of a folder, and what is in them; not `SQLite`'s index of a log, which is no content.
+/// The files of a folder, and what is in them; not SQLite's index of a log, which is no content.
 fn contents(folder: &Path) -> BTreeMap<String, Bytes> {
     let files = fs::read_dir(folder).expect("a folder").map(|entry| {
         let entry = entry.expect("an entry");

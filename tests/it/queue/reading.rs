@@ -1,9 +1,9 @@
 //! Reading beside the writer: lists, stories, what a restart takes up, and the report.
 
-use tryon::job::{FailureKind, StateName, Transition};
-use tryon::queue::{JobRecord, Note, QueueError, ReportRow};
+use tryon::job::{FailureKind, JobSpec, StateName, Transition};
+use tryon::queue::{JobRecord, Note, QueueError, ReportRow, Workload};
 
-use super::bed::{Bed, at, failure, model, on_every_queue, spec, task, with_priority};
+use super::bed::{Bed, at, failure, file, model, on_every_queue, spec, task, with_priority};
 
 fn listed(bed: &Bed, states: &[StateName]) -> Vec<String> {
     let mut ids = Vec::new();
@@ -162,6 +162,26 @@ async fn the_report_names_the_model_that_a_job_has_asked_for_or_will() {
         assert_eq!(report_row(bed, "claimed").model, "kolors-virtual-try-on-v1");
         assert_eq!(report_row(bed, "waits").model, "kolors-virtual-try-on-v2");
         assert_eq!(report_row(bed, "by/running").model, "kolors-virtual-try-on-v1-5");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_workload_is_what_waits_each_pair_and_picture_once() {
+    on_every_queue(async |bed| {
+        assert_eq!(bed.reader().workload().expect("a workload"), Workload::default(), "bystanders do not wait");
+        let pair = |id: &str, human: &str, cloth: &str| JobSpec { human: file(human), cloth: file(cloth), ..spec(id) };
+        let rows = [
+            pair("a", "ana", "shirt"),
+            pair("b", "ana", "skirt"),
+            pair("c", "bea", "shirt"),
+            pair("d", "ana", "shirt"),
+        ];
+        bed.add(&rows).await;
+        bed.add(&[pair("done", "zoe", "hat")]).await;
+        bed.queue.cancel("done".to_owned(), at(1)).await.expect("cancelled");
+        let wanted = Workload { jobs: 4, distinct_pairs: 3, humans: 2, cloths: 2 };
+        assert_eq!(bed.reader().workload().expect("a workload"), wanted);
     })
     .await;
 }

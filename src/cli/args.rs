@@ -1,0 +1,145 @@
+//! The command line, as clap reads it. What it means is [`crate::settings`]'s and the commands' business.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{LogFormat, Options};
+
+use super::{Console, Place};
+
+/// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
+///
+/// Load a CSV of (human, cloth) pairs, let it work overnight, and find every image and a report in the morning.
+/// Type the same command again and it goes on where it stopped; nothing is paid for twice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tryon",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Try it without an account:\n  tryon run jobs.example.csv --sandbox -o results\n\n\
+                  With one:\n  TRYON_API_KEY=sk-… tryon run jobs.csv -o results"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Common {
+    /// Output folder: images, report and queue [default: tryon-out]
+    #[arg(short, long, global = true, value_name = "DIR", env = "TRYON_OUT")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Queue file [default: DIR/queue.db]
+    #[arg(long, global = true, value_name = "FILE", env = "TRYON_QUEUE")]
+    pub(super) queue: Option<PathBuf>,
+
+    /// Settings file [default: tryon.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "TRYON_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
+    /// How messages on standard error look
+    #[arg(long, global = true, value_name = "FORMAT", env = "TRYON_LOG_FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+
+    /// Tell more (twice: also what the program thinks)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Tell only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+}
+
+impl Common {
+    /// Where the command works.
+    pub(super) fn place(&self, file: &Options) -> Place {
+        let out = self.out.clone().or_else(|| file.out.clone());
+        Place::new(out, self.queue.clone().or_else(|| file.queue.clone()))
+    }
+
+    /// How the command speaks.
+    pub(super) fn console(&self, file: &Options) -> Console {
+        let verbose = self.verbose.max(u8::from(file.verbose == Some(true)));
+        let format = self.log_format.or(file.log_format).unwrap_or_default();
+        Console::new(format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Load manifests (if any are given), work until nothing is left to do, write the report
+    #[command(
+        after_help = "Examples:\n  tryon run jobs.csv -o results            begin, or go on where it stopped\n  \
+                            tryon run -o results                     go on without reading the manifest again\n  \
+                            tryon run jobs.csv --sandbox -o results  without an account, to see how it works\n  \
+                            tryon run jobs.csv --budget 50           at most 50 tasks, then stop"
+    )]
+    Run {
+        /// CSV files with a row for each picture to make; `-` reads standard input
+        manifests: Vec<PathBuf>,
+        #[command(flatten)]
+        options: Box<Options>,
+    },
+    /// Load manifests into the queue, without working on it
+    Load {
+        /// CSV files with a row for each picture to make; `-` reads standard input
+        #[arg(required = true)]
+        manifests: Vec<PathBuf>,
+        #[command(flatten)]
+        options: ManifestOptions,
+    },
+    /// Check manifests and estimate what they cost; touches no queue and calls nobody
+    Check {
+        /// CSV files with a row for each picture to make; `-` reads standard input
+        #[arg(required = true)]
+        manifests: Vec<PathBuf>,
+        #[command(flatten)]
+        options: ManifestOptions,
+    },
+    /// Print counts by state, rate, time left and units spent
+    Status(super::status::StatusArgs),
+    /// Print the jobs, one a line
+    List(super::list::ListArgs),
+    /// Print one job and every attempt made for it
+    Show(super::show::ShowArgs),
+    /// Print or write the report, at any time, also while a run is going on
+    Report(super::report::ReportArgs),
+    /// Put jobs back in the queue
+    Retry(super::edit::Retry),
+    /// Take jobs that were not submitted out of the queue
+    Cancel(super::edit::Cancel),
+    /// Run the stand-in of the provider's API by itself
+    Sandbox(Box<super::sandbox::SandboxOptions>),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The options that decide how a manifest is read.
+#[derive(Debug, Args)]
+pub(super) struct ManifestOptions {
+    /// Model for rows that name none [default: kolors-virtual-try-on-v1]
+    #[arg(long, value_name = "NAME", env = "TRYON_MODEL")]
+    model: Option<String>,
+
+    /// Take the good rows; the bad ones appear in the report as failed
+    #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true)]
+    skip_invalid: Option<bool>,
+}
+
+impl ManifestOptions {
+    pub(super) fn or(self, file: Options) -> Options {
+        Options { model: self.model, skip_invalid: self.skip_invalid, ..Options::default() }.or(file)
+    }
+}

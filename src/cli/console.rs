@@ -1,0 +1,98 @@
+//! What is said on standard error: plain lines for people, or one JSON object a line.
+
+use std::io::Write;
+
+use tracing::level_filters::LevelFilter;
+
+use crate::progress::{Progress, Screen, Verbosity};
+use crate::settings::LogFormat;
+
+/// How to speak.
+#[derive(Debug, Clone)]
+pub struct Console {
+    format: LogFormat,
+    /// How often `-v` was given.
+    verbose: u8,
+    /// Only errors.
+    quiet: bool,
+    screen: Screen,
+}
+
+impl Console {
+    pub(super) fn new(format: LogFormat, verbose: u8, quiet: bool) -> Self {
+        Self { format, verbose, quiet, screen: Screen::stderr() }
+    }
+
+    /// Lets what the program's parts note for developers through, as far as `-v` asks for it: warnings always,
+    /// what a run thinks with `-vv`, the libraries' own words with `-vvv`.
+    pub(super) fn start_logging(&self) {
+        let own = match self.verbose {
+            _ if self.quiet => LevelFilter::ERROR,
+            0 | 1 => LevelFilter::WARN,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        let others = if self.verbose > 2 { LevelFilter::DEBUG } else { LevelFilter::ERROR };
+        let filter = tracing_subscriber::filter::Targets::new().with_default(others).with_target("tryon", own);
+        let logs = tracing_subscriber::fmt::layer().with_writer(self.screen.above_bar());
+        let registry = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), filter);
+        // A second call, as tests may make it, leaves the first in place.
+        let _ = match self.format {
+            LogFormat::Text => {
+                let logs = logs.with_ansi(self.screen.has_colours()).with_target(self.verbose > 2);
+                tracing::subscriber::set_global_default(tracing_subscriber::layer::SubscriberExt::with(registry, logs))
+            }
+            LogFormat::Json => tracing::subscriber::set_global_default(tracing_subscriber::layer::SubscriberExt::with(
+                registry,
+                logs.json().with_ansi(false),
+            )),
+        };
+    }
+
+    /// Shows a run.
+    pub(super) fn progress(&self) -> Progress {
+        let verbosity = match self.verbose {
+            _ if self.quiet => Verbosity::Quiet,
+            0 => Verbosity::Normal,
+            _ => Verbosity::Verbose,
+        };
+        match self.format {
+            LogFormat::Json => Progress::json(verbosity),
+            LogFormat::Text => Progress::text(&self.screen, verbosity),
+        }
+    }
+
+    /// Whether only errors are wanted.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Says that something went wrong. Never silenced.
+    pub fn error(&self, message: &str) {
+        self.say("error", "error: ", message);
+    }
+
+    /// Names one bad manifest row. Never silenced.
+    pub(super) fn problem(&self, message: &str) {
+        self.say("error", "", message);
+    }
+
+    /// Says something that is worth knowing.
+    pub(super) fn info(&self, message: &str) {
+        if !self.quiet {
+            self.say("info", "", message);
+        }
+    }
+
+    fn say(&self, level: &str, prefix: &str, message: &str) {
+        let line = match self.format {
+            LogFormat::Text => format!("{prefix}{message}\n"),
+            LogFormat::Json => {
+                let at = jiff::Timestamp::now().to_string();
+                format!("{}\n", serde_json::json!({ "at": at, "level": level, "message": message }))
+            }
+        };
+        // Standard error may be closed; there is nowhere left to say so.
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+}

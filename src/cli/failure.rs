@@ -1,0 +1,53 @@
+//! How a command fails: what to tell the user, and the exit code.
+
+use std::fmt::Display;
+
+use crate::exit_code::ExitCode;
+use crate::queue::QueueError;
+use crate::report::ReportError;
+use crate::settings::SettingsError;
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the program ends.
+    pub code: ExitCode,
+    /// What to tell the user.
+    pub message: String,
+}
+
+impl Failure {
+    /// Usage, configuration or manifest: nothing was spent.
+    pub(super) fn usage(message: impl Display) -> Self {
+        Self { code: ExitCode::Usage, message: message.to_string() }
+    }
+
+    /// The machine failed it.
+    pub(super) fn machine(message: impl Display) -> Self {
+        Self { code: ExitCode::Machine, message: message.to_string() }
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self { code: ExitCode::of_queue(&error), message: error.to_string() }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::usage(error)
+    }
+}
+
+/// Errors of the commands that only read and print.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        let in_queue = error.chain().find_map(|cause| match cause.downcast_ref::<ReportError>() {
+            Some(ReportError::Queue(error)) => Some(error),
+            _ => cause.downcast_ref::<QueueError>(),
+        });
+        let code = in_queue.map_or(ExitCode::Machine, ExitCode::of_queue);
+        Self { code, message: format!("{error:#}") }
+    }
+}

@@ -1,0 +1,160 @@
+//! `tryon list`: the jobs, one a line.
+
+use std::borrow::Cow;
+use std::io::{BufWriter, Write};
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::job::{JobState, StateName};
+use crate::progress::wording::{clock, counted};
+use crate::queue::{JobRecord, QueueReader};
+
+use super::job_json::JobJson;
+use super::pipe::fine_if_reader_left;
+
+/// So many jobs are looked at before the columns are laid out; the rest streams.
+const MOST_LOOKED_AT: usize = 500;
+
+/// An id wider than this does not push the other columns of all lines to the right.
+const WIDEST_ID_COLUMN: usize = 48;
+
+/// What `list` is asked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct ListArgs {
+    /// Only jobs in these states; separate several by commas, or repeat the option
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
+    pub state: Vec<StateName>,
+    /// One JSON object a line, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl ValueEnum for StateName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Pending => "waiting for its turn, or for its retry time",
+            Self::Submitting => "the request may be on its way",
+            Self::InDoubt => "submitted, but the answer was lost",
+            Self::Running => "the provider works on it",
+            Self::Downloading => "generated; the result is being fetched",
+            Self::Succeeded => "the image is there",
+            Self::Failed => "for good; the reason is recorded",
+            Self::Cancelled => "taken out by hand",
+        };
+        let value = PossibleValue::new(self.word()).help(help);
+        Some(if *self == Self::InDoubt { value.alias("in-doubt") } else { value })
+    }
+}
+
+/// Prints the jobs in manifest order, streaming.
+///
+/// # Errors
+/// The queue cannot be read, or `out` not written.
+pub(super) fn list(args: &ListArgs, reader: &QueueReader, out: &mut dyn Write) -> anyhow::Result<()> {
+    list_at(args, reader, out, Timestamp::now(), &TimeZone::system())
+}
+
+pub(super) fn list_at(
+    args: &ListArgs,
+    reader: &QueueReader,
+    out: &mut dyn Write,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
+    let out = BufWriter::new(out);
+    let printed = if args.json { print_json(args, reader, out) } else { print_lines(args, reader, out, now, zone) };
+    fine_if_reader_left(printed)
+}
+
+fn print_json(args: &ListArgs, reader: &QueueReader, mut out: impl Write) -> anyhow::Result<()> {
+    reader.jobs(&args.state, |job| -> anyhow::Result<()> {
+        serde_json::to_writer(&mut out, &JobJson::of(&job)).map_err(std::io::Error::from)?;
+        Ok(out.write_all(b"\n")?)
+    })?;
+    Ok(out.flush()?)
+}
+
+fn print_lines(
+    args: &ListArgs,
+    reader: &QueueReader,
+    out: impl Write,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
+    let mut table = Table { out, waiting: Vec::new(), id_width: None };
+    reader.jobs(&args.state, |job| -> anyhow::Result<()> {
+        table.add(Line {
+            id: job.spec.id.to_string(),
+            state: job.state.name(),
+            attempts: counted(u64::from(job.attempt), "attempt"),
+            reason: reason(&job, now, zone).into_owned(),
+        })
+    })?;
+    table.end()
+}
+
+/// Why a job is where it is, or what has come of it.
+fn reason<'a>(job: &'a JobRecord, now: Timestamp, zone: &TimeZone) -> Cow<'a, str> {
+    let said = job.message.as_deref().unwrap_or_default();
+    match &job.state {
+        JobState::Pending { retry_at: Some(at) } => {
+            let separator = if said.is_empty() { "" } else { "; " };
+            format!("{said}{separator}again at {}", clock(*at, now, zone)).into()
+        }
+        JobState::Pending { retry_at: None } | JobState::InDoubt { .. } => said.into(),
+        JobState::Running { task_id } | JobState::Downloading { task_id } => format!("task {task_id}").into(),
+        JobState::Succeeded { .. } => job.output.as_deref().unwrap_or_default().into(),
+        JobState::Failed { failure, .. } => failure.to_string().into(),
+        JobState::Submitting { .. } | JobState::Cancelled => "".into(),
+    }
+}
+
+struct Line {
+    id: String,
+    state: StateName,
+    attempts: String,
+    reason: String,
+}
+
+/// Aligned columns, as wide as the first jobs need them.
+struct Table<W: Write> {
+    out: W,
+    waiting: Vec<Line>,
+    id_width: Option<usize>,
+}
+
+impl<W: Write> Table<W> {
+    fn add(&mut self, line: Line) -> anyhow::Result<()> {
+        if let Some(width) = self.id_width {
+            return self.print(&line, width);
+        }
+        self.waiting.push(line);
+        if self.waiting.len() >= MOST_LOOKED_AT { self.print_waiting() } else { Ok(()) }
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        self.print_waiting()?;
+        Ok(self.out.flush()?)
+    }
+
+    fn print_waiting(&mut self) -> anyhow::Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let widest = waiting.iter().map(|line| console::measure_text_width(&line.id)).max().unwrap_or(0);
+        let width = widest.min(WIDEST_ID_COLUMN);
+        self.id_width = Some(width);
+        waiting.iter().try_for_each(|line| self.print(line, width))
+    }
+
+    fn print(&mut self, line: &Line, id_width: usize) -> anyhow::Result<()> {
+        let id = console::pad_str(&line.id, id_width, console::Alignment::Left, None);
+        let text = format!("{id}  {:<11}  {:<10}  {}", line.state.word(), line.attempts, line.reason);
+        Ok(writeln!(self.out, "{}", text.trim_end())?)
+    }
+}

@@ -1,0 +1,142 @@
+//! `tryon load`, and the loading that `run` begins with.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::exit_code::ExitCode;
+use crate::job::ModelName;
+use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
+use crate::output::OutputTree;
+use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
+use crate::settings::{Options, Settings};
+
+use super::{Console, Failure, Place};
+
+/// `tryon load MANIFEST…`.
+pub(super) async fn command(
+    manifests: &[PathBuf],
+    options: &Options,
+    place: &Place,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let settings = Settings::resolve(options)?;
+    let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
+    let queue = Queue::open(&place.queue)?;
+    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree), console.clone()).await?;
+    println(&sentence(&tally))?;
+    Ok(ExitCode::Ok)
+}
+
+/// The one line that says what a load did.
+pub(super) fn sentence(tally: &Enqueued) -> String {
+    let Enqueued { added, unchanged, updated, repeated, rejected } = tally;
+    format!("added {added}, unchanged {unchanged}, updated {updated}, repeated {repeated}, rejected {rejected}")
+}
+
+/// Loads manifests in one transaction. All problems are told, on standard error; if there are any, and they are not
+/// to be skipped, nothing is loaded.
+///
+/// # Errors
+/// A manifest that cannot be read, or rows that cannot be taken: exit code 2.
+pub(super) async fn load(
+    queue: &Queue,
+    manifests: &[PathBuf],
+    model: &ModelName,
+    skip_invalid: bool,
+    tree: Option<OutputTree>,
+    console: Console,
+) -> Result<Enqueued, Failure> {
+    let manifests = manifests.to_vec();
+    let model = model.clone();
+    let filled = queue
+        .load(move |loader| {
+            let filled = fill(loader, &manifests, &model, tree.as_ref(), &console)?;
+            let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
+            Ok((filled, keep))
+        })
+        .await?;
+    let tally = filled.map_err(Failure::usage)?;
+    if tally.rejected > 0 && !skip_invalid {
+        let rows = if tally.rejected == 1 { "1 row is".to_owned() } else { format!("{} rows are", tally.rejected) };
+        return Err(Failure::usage(format!(
+            "{rows} not right, so nothing was loaded and nothing was spent; \
+             mend them, or load the others with --skip-invalid"
+        )));
+    }
+    Ok(tally)
+}
+
+fn fill(
+    loader: &mut Loader<'_>,
+    manifests: &[PathBuf],
+    model: &ModelName,
+    tree: Option<&OutputTree>,
+    console: &Console,
+) -> Result<Result<Enqueued, ManifestError>, QueueError> {
+    let mut pictures = PictureChecks::new();
+    for path in manifests {
+        let reader = match ManifestReader::open(path, model, &mut pictures) {
+            Ok(reader) => reader,
+            Err(error) => return Ok(Err(error)),
+        };
+        let name = reader.name().to_owned();
+        loader.begin_manifest(&name)?;
+        for row in reader {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => return Ok(Err(error)),
+            };
+            match row {
+                Row::Good(row) => {
+                    if let Some(Err(error)) = tree.map(|tree| tree.check(&row.spec.id)) {
+                        let rejected = RejectedRow {
+                            line: row.line,
+                            id: row.spec.id.to_string(),
+                            human: row.spec.human.written,
+                            cloth: row.spec.cloth.written,
+                            column: "id".to_owned(),
+                            reason: error.to_string(),
+                        };
+                        console.problem(&line_of(&name, &rejected));
+                        loader.reject(&rejected)?;
+                        continue;
+                    }
+                    for (manifest, rejected) in loader.add(&row.spec, row.line)? {
+                        console.problem(&line_of(&manifest, &rejected));
+                    }
+                }
+                Row::Rejected(row) => {
+                    for problem in &row.problems {
+                        console.problem(&problem.to_string());
+                    }
+                    let mut problems = row.problems.iter();
+                    let Some(first) = problems.next() else { continue };
+                    let others = problems.map(|problem| format!("; {}: {}", problem.column, problem.reason));
+                    loader.reject(&RejectedRow {
+                        line: row.line,
+                        id: row.id,
+                        human: row.human,
+                        cloth: row.cloth,
+                        column: first.column.clone(),
+                        reason: first.reason.clone() + &others.collect::<String>(),
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(Ok(loader.tally()))
+}
+
+fn line_of(manifest: &str, row: &RejectedRow) -> String {
+    format!("{manifest}:{}: {}: {}", row.line, row.column, row.reason)
+}
+
+/// Prints a line on standard output; a closed pipe is no error.
+pub(super) fn println(line: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::machine(format!("could not write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

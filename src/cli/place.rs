@@ -1,0 +1,92 @@
+//! Which queue and which output folder a command is about, and how to name them again in a hint.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// The output folder where none is named.
+pub(super) const DEFAULT_OUT: &str = "tryon-out";
+
+/// The queue's file in the output folder where none is named.
+pub(super) const DEFAULT_QUEUE: &str = "queue.db";
+
+/// Where the results and the queue are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The output folder (`-o`).
+    pub out: PathBuf,
+    /// The queue's file (`--queue`).
+    pub queue: PathBuf,
+}
+
+impl Place {
+    /// What the flags say, with the defaults for those that were not given.
+    #[must_use]
+    pub(super) fn new(out: Option<PathBuf>, queue: Option<PathBuf>) -> Self {
+        let out = out.unwrap_or_else(|| PathBuf::from(DEFAULT_OUT));
+        let queue = queue.unwrap_or_else(|| out.join(DEFAULT_QUEUE));
+        Self { out, queue }
+    }
+
+    /// The flags that name this place in another command, quoted for a shell; empty where the defaults do.
+    #[must_use]
+    pub(super) fn flags(&self) -> String {
+        let mut flags = Vec::new();
+        if self.out != Path::new(DEFAULT_OUT) {
+            flags.push(format!("-o {}", quoted_path(&self.out)));
+        }
+        if self.queue != self.out.join(DEFAULT_QUEUE) {
+            flags.push(format!("--queue {}", quoted_path(&self.queue)));
+        }
+        flags.join(" ")
+    }
+
+    /// A command of this program about this place, to be shown in a hint: `tryon retry --failed -o results`.
+    #[must_use]
+    pub(super) fn command(&self, verb: &str) -> String {
+        format!("tryon {verb} {}", self.flags()).trim_end().to_owned()
+    }
+}
+
+fn quoted_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // A name that begins with a dash would be taken for a flag.
+    let text = if text.starts_with('-') { format!("./{text}").into() } else { text };
+    quoted(&text).into_owned()
+}
+
+/// A word as one can type it into a shell.
+#[must_use]
+pub(super) fn quoted(word: &str) -> Cow<'_, str> {
+    if cfg!(windows) {
+        let is_plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "&|<>^()".contains(c));
+        return if is_plain { word.into() } else { format!("\"{word}\"").into() };
+    }
+    // Only a NUL cannot be quoted, and no argument has one.
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn flags(out: Option<&str>, queue: Option<&str>) -> String {
+        Place::new(out.map(PathBuf::from), queue.map(PathBuf::from)).flags()
+    }
+
+    #[test]
+    fn hints_repeat_only_what_is_not_the_default() {
+        assert_eq!(flags(None, None), "");
+        assert_eq!(flags(Some("tryon-out"), Some("tryon-out/queue.db")), "");
+        assert_eq!(flags(Some("results"), None), "-o results");
+        assert_eq!(flags(None, Some("/q.db")), "--queue /q.db");
+        assert_eq!(flags(Some("results"), Some("q.db")), "-o results --queue q.db");
+        assert_eq!(Place::new(None, None).command("retry --failed"), "tryon retry --failed");
+    }
+
+    #[test]
+    fn hints_can_be_pasted_into_a_shell() {
+        assert_eq!(flags(Some("may 2026"), None), "-o 'may 2026'");
+        assert_eq!(flags(Some("$HOME"), None), "-o '$HOME'");
+        assert_eq!(flags(Some("-x"), None), "-o ./-x");
+    }
+}

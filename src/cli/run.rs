@@ -1,0 +1,212 @@
+//! `tryon run`: load, work, report.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit_code::ExitCode;
+use crate::output::OutputTree;
+use crate::progress::{FailureReasons, RunSummary, summary};
+use crate::provider::{Auth, Provider, ResultHost, Timeouts};
+use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
+use crate::report::{ReportFormat, write_report_file};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings};
+use crate::sandbox::{Latency, Sandbox, SandboxConfig};
+use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
+
+use super::load::{load, println, sentence};
+use super::place::quoted;
+use super::{Console, Failure, Place};
+
+/// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
+const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
+
+/// A provider that was not reached for this long from the start ends the run (`contract.md`).
+const REACH_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two questions about a submission in doubt.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// `tryon run [MANIFEST…]`.
+pub(super) async fn run(
+    manifests: &[PathBuf],
+    options: &Options,
+    place: &Place,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let settings = Settings::resolve(options)?;
+    // Everything that can be wrong is looked at before anything is changed.
+    let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
+    if manifests.is_empty() && !place.queue.exists() {
+        return Err(QueueError::Missing(place.queue.clone()).into());
+    }
+    let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
+    let _lock = RunLock::take(&place.queue)?;
+    let queue = Arc::new(Queue::open(&place.queue)?);
+    let kind = match settings.provider {
+        _ if settings.sandbox => ProviderKind::Sandbox,
+        settings::Door::Dmxapi => ProviderKind::Dmxapi,
+        settings::Door::Kling => ProviderKind::Kling,
+    };
+    queue.check_provider(kind).await?;
+    if !manifests.is_empty() {
+        let tree = Some(tree.clone());
+        let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, tree, console.clone()).await?;
+        console.info(&sentence(&tally));
+    }
+    queue.bind(kind).await?;
+    let sandbox = if settings.sandbox { Some(start_sandbox(place).await?) } else { None };
+    let door = door(&settings, keys, sandbox.as_ref())?;
+    let interrupted = CancellationToken::new();
+    let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
+    let mut progress = console.progress();
+    let outcome = runner::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
+        progress.on_event(event);
+    })
+    .await;
+    drop(progress);
+    let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    let report = place.out.join("report.csv");
+    let reader = queue.reader()?;
+    let reported = write_report_file(&reader, ReportFormat::Csv, &report, &place.out);
+    let outcome = outcome.map_err(|error| {
+        Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
+    })?;
+    reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
+    if !console.is_quiet() {
+        let reasons = FailureReasons::read(&reader)?;
+        let stopped = stopped_because(&outcome.end);
+        let text = summary(&RunSummary {
+            counts: &outcome.counts,
+            succeeded_now: outcome.succeeded,
+            took: outcome.took,
+            is_sandbox: settings.sandbox,
+            stopped: stopped.as_deref(),
+            reasons: &reasons,
+            report: Some(&report),
+            place_flags: &place.flags(),
+            run_again: &run_again(manifests, &settings, place),
+        });
+        println(text.trim_end())?;
+    }
+    Ok(exit_code(&outcome, interruption))
+}
+
+/// Why a run ended before everything was done, with what to do about it.
+fn stopped_because(end: &RunEnd) -> Option<String> {
+    match end {
+        RunEnd::Done => None,
+        RunEnd::Interrupted => Some("interrupted".to_owned()),
+        RunEnd::BudgetSpent => Some("the budget is spent".to_owned()),
+        RunEnd::NeverReached(why) => Some(format!("the provider was never reached: {why}")),
+        RunEnd::Stopped { reason, said } => Some(format!("{said}. {}", reason.advice())),
+    }
+}
+
+/// The command that goes on.
+fn run_again(manifests: &[PathBuf], settings: &Settings, place: &Place) -> String {
+    let mut words = vec!["run".to_owned()];
+    let files = manifests.iter().filter(|path| path.as_os_str() != "-");
+    words.extend(files.map(|path| quoted(&path.to_string_lossy()).into_owned()));
+    if settings.sandbox {
+        words.push("--sandbox".to_owned());
+    }
+    place.command(&words.join(" "))
+}
+
+/// The exit code of a run that the machine did not fail.
+fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
+    match &outcome.end {
+        RunEnd::Done => ExitCode::of_counts(&outcome.counts),
+        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::NeverReached(_) => ExitCode::Stopped,
+        RunEnd::Interrupted => interruption.unwrap_or(ExitCode::Interrupted),
+    }
+}
+
+async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
+    let config = SandboxConfig {
+        latency: SANDBOX_TASK,
+        state_dir: Some(place.out.join(".sandbox")),
+        ..SandboxConfig::default()
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Sandbox::start(address, config).await.map_err(Failure::machine)
+}
+
+fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+    let timeouts =
+        Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
+    let base_url = match (sandbox, settings.provider) {
+        (Some(sandbox), settings::Door::Dmxapi) => sandbox.dmxapi_url(),
+        (Some(sandbox), settings::Door::Kling) => sandbox.kling_url(),
+        (None, _) => settings.base_url.clone(),
+    };
+    let auth = match keys {
+        Keys::ApiKey(key) => Auth::api_key(key),
+        Keys::Pair { access, secret } => Auth::signed(access, &secret),
+    };
+    let provider = Provider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
+    let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
+    // The stand-in listens on another port each time and is the same door all the same.
+    let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
+    Ok(Door { provider, results, name })
+}
+
+fn run_settings(settings: &Settings) -> RunSettings {
+    RunSettings {
+        model: settings.model.clone(),
+        slots: settings.concurrency.get(),
+        rate_per_second: settings.rate,
+        poll_rate_per_second: settings.poll_rate,
+        poll_interval: settings.poll_interval,
+        downloads: settings.download_concurrency.get(),
+        max_attempts: settings.max_attempts.get(),
+        task_timeout: settings.task_timeout,
+        in_doubt: match settings.in_doubt {
+            InDoubt::Hold => InDoubtPolicy::Hold,
+            InDoubt::Resubmit => InDoubtPolicy::Resubmit,
+        },
+        budget: settings.budget,
+        reach_patience: REACH_PATIENCE,
+        doubt_interval: DOUBT_INTERVAL,
+    }
+}
+
+/// Cancels the token at the first interruption, and ends the process at the second.
+async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
+    let code = interruption().await;
+    interrupted.cancel();
+    tokio::spawn(async {
+        let code = interruption().await;
+        std::process::exit(i32::from(code.number()));
+    });
+    code
+}
+
+/// Waits for SIGINT or SIGTERM (Ctrl-C elsewhere).
+pub(super) async fn interruption() -> ExitCode {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            return tokio::select! {
+                _ = interrupt.recv() => ExitCode::Interrupted,
+                _ = terminate.recv() => ExitCode::Terminated,
+            };
+        }
+    }
+    // Without signals there is only Ctrl-C; if that cannot be heard either, the run cannot be interrupted gently.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    ExitCode::Interrupted
+}

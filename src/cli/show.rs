@@ -1,0 +1,166 @@
+//! `tryon show ID`: the story of one job.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::job::{ImageRef, JobState, ModelName, StateName};
+use crate::progress::wording::{clock, local, units};
+use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
+
+use super::job_json::{AttemptJson, JobJson, StoryJson};
+use super::pipe::fine_if_reader_left;
+use super::place::{Place, quoted};
+
+/// What `show` is asked for.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ShowArgs {
+    /// The job's id, as `tryon list` prints it
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub id: String,
+    /// One JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints one job and every attempt made for it.
+///
+/// # Errors
+/// There is no such job, the queue cannot be read, or `out` not written.
+pub(super) fn show(args: &ShowArgs, reader: &QueueReader, place: &Place, out: &mut dyn Write) -> anyhow::Result<()> {
+    show_at(args, reader, place, out, Timestamp::now(), &TimeZone::system())
+}
+
+pub(super) fn show_at(
+    args: &ShowArgs,
+    reader: &QueueReader,
+    place: &Place,
+    out: &mut dyn Write,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
+    let job = reader.job(&args.id)?;
+    let attempts = reader.attempts(&job)?;
+    let text = if args.json {
+        let story = StoryJson { job: JobJson::of(&job), history: attempts.iter().map(AttemptJson::of).collect() };
+        serde_json::to_string(&story)? + "\n"
+    } else {
+        let teller = Teller { now, zone };
+        let mut text = teller.job(&job, &model(&job, &attempts, reader)?);
+        attempts.iter().for_each(|attempt| teller.attempt(attempt, &mut text));
+        Teller::next_steps(&job, place, &mut text);
+        text
+    };
+    fine_if_reader_left(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Into::into))
+}
+
+/// The model that the job asks for, or would ask for now.
+fn model(job: &JobRecord, attempts: &[AttemptRecord], reader: &QueueReader) -> anyhow::Result<String> {
+    let of_attempt = attempts.last().map(|attempt| attempt.model.clone());
+    let model = match of_attempt.or_else(|| job.spec.model.clone()) {
+        Some(model) => model.to_string(),
+        None => format!("{} (the run's)", reader.default_model()?.as_ref().map_or(ModelName::DEFAULT, |m| m.as_str())),
+    };
+    let is_sandbox = reader.provider()? == Some(ProviderKind::Sandbox);
+    Ok(if is_sandbox { format!("{model} (sandbox)") } else { model })
+}
+
+/// Tells the story in local time.
+struct Teller<'a> {
+    now: Timestamp,
+    zone: &'a TimeZone,
+}
+
+impl Teller<'_> {
+    fn job(&self, job: &JobRecord, model: &str) -> String {
+        let spec = &job.spec;
+        let mut text = format!("{}: {}\n\n", spec.id, spoken(job.state.name().word()));
+        let garment = |garment: Option<&str>| garment.map(|garment| format!(", {garment}")).unwrap_or_default();
+        row(&mut text, "human", &image(&spec.human));
+        row(&mut text, "cloth", &(image(&spec.cloth) + &garment(spec.cloth_type.map(crate::job::Garment::word))));
+        if let Some(second) = &spec.second {
+            row(&mut text, "second cloth", &(image(&second.image) + &garment(Some(second.garment.word()))));
+        }
+        row(&mut text, "model", model);
+        if spec.priority != 0 {
+            row(&mut text, "priority", &spec.priority.to_string());
+        }
+        maybe_row(&mut text, "output", job.output.as_deref());
+        match &job.state {
+            JobState::Pending { retry_at } => {
+                maybe_row(&mut text, "because", job.message.as_deref());
+                let again = retry_at.map(|at| clock(at, self.now, self.zone));
+                maybe_row(&mut text, "not before", again.as_deref());
+            }
+            JobState::InDoubt { .. } => maybe_row(&mut text, "because", job.message.as_deref()),
+            JobState::Failed { failure, .. } => row(&mut text, "because", &failure.to_string()),
+            _ => {}
+        }
+        maybe_row(&mut text, "finished", job.finished_at.map(|at| local(at, self.zone)).as_deref());
+        text
+    }
+
+    fn attempt(&self, attempt: &AttemptRecord, text: &mut String) {
+        let asked = match attempt.asked {
+            0 | 1 => String::new(),
+            times => format!(", asked {times} times"),
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\nattempt {}: {}{asked}", attempt.attempt, spoken(&attempt.outcome));
+        let mut at = |time: Option<Timestamp>, what: &str| {
+            if let Some(time) = time {
+                let _ = writeln!(text, "  {}  {what}", local(time, self.zone));
+            }
+        };
+        at(Some(attempt.claimed_at), "submitted");
+        at(attempt.accepted_at, "taken by the provider");
+        at(attempt.task_ended_at, "generation ended");
+        at(attempt.ended_at, "attempt over");
+        let note = &attempt.note;
+        maybe_row(text, "task id", attempt.task_id.as_ref().map(|task| task.0.as_str()));
+        row(text, "external id", &attempt.external_id.0);
+        maybe_row(text, "request id", note.request_id.as_deref());
+        maybe_row(text, "HTTP status", note.http_status.map(|status| status.to_string()).as_deref());
+        maybe_row(text, "code", note.code.as_deref());
+        maybe_row(text, "message", note.message.as_deref());
+        maybe_row(text, "units", note.units.map(units).as_deref());
+    }
+
+    /// The commands that the owner of such a job may want next.
+    fn next_steps(job: &JobRecord, place: &Place, text: &mut String) {
+        let id = quoted(job.spec.id.as_str());
+        let steps: &[(&str, &str)] = match job.state.name() {
+            StateName::Failed | StateName::Cancelled => &[("to try again", "retry {id}")],
+            StateName::InDoubt => &[("if it is there", "adopt {id} TASK_ID"), ("to send again", "retry {id}")],
+            StateName::Pending => &[("to take it out", "cancel {id}")],
+            _ => return,
+        };
+        text.push('\n');
+        for (what, verb) in steps {
+            let _ = writeln!(text, "  {what:<14} {}", place.command(&verb.replace("{id}", &id)));
+        }
+    }
+}
+
+fn row(text: &mut String, label: &str, value: &str) {
+    let _ = writeln!(text, "  {label:<12} {value}");
+}
+
+fn maybe_row(text: &mut String, label: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        row(text, label, value);
+    }
+}
+
+/// A stored word as it is said: `in doubt`.
+fn spoken(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// A picture as the manifest names it, and where that is.
+fn image(image: &ImageRef) -> String {
+    let place = image.source.to_string();
+    if place == image.written { place } else { format!("{} ({place})", image.written) }
+}

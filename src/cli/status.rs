@@ -1,0 +1,228 @@
+//! `tryon status`: how far it is, how fast it goes, what it waits for.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::job::{StateName, clean_text};
+use crate::progress::pace::{left, time_left};
+use crate::progress::wording::{clock, counted, local, rate, rough_span, span, thousands, units};
+use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
+
+use super::job_json::utc;
+use super::pipe::fine_if_reader_left;
+use super::place::Place;
+
+/// What `status` is asked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct StatusArgs {
+    /// One JSON object, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints where the queue stands.
+///
+/// # Errors
+/// The queue cannot be read, or `out` not written.
+pub(super) fn status(
+    args: &StatusArgs,
+    reader: &QueueReader,
+    place: &Place,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let status = Status::read(reader, RunLock::is_held(&place.queue))?;
+    print(args, &status, place, out, Timestamp::now(), &TimeZone::system())
+}
+
+/// Where a queue stands.
+pub(super) struct Status {
+    counts: Counts,
+    provider: Option<ProviderKind>,
+    run: Option<RunRecord>,
+    /// Whether a run is at work now.
+    is_at_work: bool,
+}
+
+impl Status {
+    pub(super) fn read(reader: &QueueReader, is_at_work: bool) -> anyhow::Result<Self> {
+        Ok(Self { counts: reader.counts()?, provider: reader.provider()?, run: reader.last_run()?, is_at_work })
+    }
+
+    fn is_sandbox(&self) -> bool {
+        self.provider == Some(ProviderKind::Sandbox)
+    }
+
+    /// Images a minute, over the whole of the last run.
+    fn per_minute(&self) -> Option<f64> {
+        let run = self.run.as_ref().filter(|run| run.succeeded > 0)?;
+        let minutes = worked(run).as_secs_f64() / 60.0;
+        #[expect(clippy::cast_precision_loss, reason = "images of one run")]
+        let images = run.succeeded as f64;
+        (minutes > 0.0).then(|| images / minutes)
+    }
+
+    /// What a run that is at work waits for. A run that was killed in a pause waits for nothing.
+    fn pause(&self) -> Option<&Pause> {
+        self.run.as_ref().filter(|_| self.is_at_work)?.pause.as_ref()
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let is_moving = self.is_at_work && self.pause().is_none();
+        time_left(left(&self.counts), self.per_minute().filter(|_| is_moving)?)
+    }
+}
+
+/// How long a run has worked, as far as it has said.
+fn worked(run: &RunRecord) -> Duration {
+    let until = run.ended_at.unwrap_or(run.seen_at);
+    Duration::try_from(until.duration_since(run.started_at)).unwrap_or_default()
+}
+
+pub(super) fn print(
+    args: &StatusArgs,
+    status: &Status,
+    place: &Place,
+    out: &mut dyn Write,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
+    let text = if args.json { json(status)? } else { text(status, place, now, zone) };
+    fine_if_reader_left(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Into::into))
+}
+
+/// Scripts rely on the keys (`contract.md`).
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    total: u64,
+    pending: u64,
+    submitting: u64,
+    in_doubt: u64,
+    running: u64,
+    downloading: u64,
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    units: f64,
+    sandbox: bool,
+    /// Manifest rows that were passed over; they are part of `failed` and `total`.
+    rejected: u64,
+    /// Whether a run is at work now.
+    at_work: bool,
+    rate_per_minute: Option<f64>,
+    eta_seconds: Option<u64>,
+    paused_until: Option<String>,
+    paused_because: Option<&'a str>,
+    slots: Option<u32>,
+    started_at: Option<String>,
+    seen_at: Option<String>,
+    ended_at: Option<String>,
+}
+
+fn json(status: &Status) -> anyhow::Result<String> {
+    let counts = &status.counts;
+    let run = status.run.as_ref();
+    let json = StatusJson {
+        total: counts.total(),
+        pending: counts.of(StateName::Pending),
+        submitting: counts.of(StateName::Submitting),
+        in_doubt: counts.of(StateName::InDoubt),
+        running: counts.of(StateName::Running),
+        downloading: counts.of(StateName::Downloading),
+        succeeded: counts.of(StateName::Succeeded),
+        failed: counts.of(StateName::Failed),
+        cancelled: counts.of(StateName::Cancelled),
+        units: counts.units,
+        sandbox: status.is_sandbox(),
+        rejected: counts.rejected,
+        at_work: status.is_at_work,
+        rate_per_minute: status.per_minute().map(|rate| (rate * 100.0).round() / 100.0),
+        eta_seconds: status.time_left().map(|left| left.as_secs()),
+        paused_until: status.pause().map(|pause| utc(pause.until)),
+        paused_because: status.pause().map(|pause| pause.why.as_str()),
+        slots: run.map(|run| run.slots),
+        started_at: run.map(|run| utc(run.started_at)),
+        seen_at: run.map(|run| utc(run.seen_at)),
+        ended_at: run.and_then(|run| run.ended_at).map(utc),
+    };
+    Ok(serde_json::to_string(&json)? + "\n")
+}
+
+fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZone) -> String {
+    let counts = &status.counts;
+    let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
+    let width = thousands(counts.total()).len().max(units(counts.units).len());
+    for state in StateName::ALL {
+        let count = counts.of(state);
+        if count > 0 {
+            let note = remark(state, counts);
+            lines.push(format!("  {:<12} {:>width$}{note}", state.word().replace('_', " "), thousands(count)));
+        }
+    }
+    lines.push(format!("  {:<12} {:>width$}", "units", units(counts.units)));
+    lines.push(String::new());
+    lines.extend(course(status, now, zone));
+    lines.extend(next_steps(status, place));
+    if status.is_sandbox() {
+        lines
+            .extend([String::new(), "SANDBOX: these pictures are composites of the stand-in, not try-ons.".to_owned()]);
+    }
+    lines.join("\n") + "\n"
+}
+
+fn remark(state: StateName, counts: &Counts) -> String {
+    match state {
+        StateName::Failed if counts.rejected > 0 => {
+            format!("   {} of them rows of the manifest that could not be used", thousands(counts.rejected))
+        }
+        StateName::InDoubt => "   sent, but the answer was lost".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What the run does, or what the last one did.
+fn course(status: &Status, now: Timestamp, zone: &TimeZone) -> Vec<String> {
+    let Some(run) = &status.run else {
+        return vec!["No run has worked on this queue yet.".to_owned()];
+    };
+    let speed = status.per_minute().map(|per_minute| format!(", {}", rate(per_minute))).unwrap_or_default();
+    let made = counted(run.succeeded, "image");
+    if !status.is_at_work {
+        let end = match run.ended_at {
+            Some(at) => format!("the last one ended at {}", local(at, zone)),
+            None => format!("the last one broke off at about {}", local(run.seen_at, zone)),
+        };
+        return vec![format!("No run is at work; {end} after {}: {made}{speed}.", span(worked(run)))];
+    }
+    let since = clock(run.started_at, now, zone);
+    let left = status.time_left().map(|left| format!(", {} left", rough_span(left))).unwrap_or_default();
+    let slots = counted(u64::from(run.slots), "slot");
+    let mut lines = vec![format!("A run is at work since {since} with {slots}: {made}{speed}{left}.")];
+    if let Some(pause) = status.pause() {
+        lines.push(format!("Paused until {}, because {}.", clock(pause.until, now, zone), clean_text(&pause.why)));
+    }
+    lines
+}
+
+/// The commands that somebody who reads this may want next.
+fn next_steps(status: &Status, place: &Place) -> Vec<String> {
+    let counts = &status.counts;
+    let run = if status.is_sandbox() { "run --sandbox" } else { "run" };
+    let steps = [
+        (!status.is_at_work && left(counts) > 0, "to go on", run),
+        (counts.of(StateName::Failed) > counts.rejected, "what failed", "list --state failed"),
+        (counts.of(StateName::InDoubt) > 0, "what is in doubt", "list --state in_doubt"),
+    ];
+    let mut lines: Vec<String> = steps
+        .into_iter()
+        .filter(|(applies, ..)| *applies)
+        .map(|(_, what, verb)| format!("  {what:<17} {}", place.command(verb)))
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
+}

@@ -1,0 +1,135 @@
+//! Which cell of a row is which column.
+
+use crate::job::clean_text;
+
+use super::ManifestError;
+use super::records::Record;
+
+/// A column that means something. All others are kept out of the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Human,
+    Cloth,
+    Id,
+    ClothType,
+    Cloth2,
+    ClothType2,
+    Model,
+    Priority,
+}
+
+impl Column {
+    /// How many there are.
+    pub(super) const COUNT: usize = 8;
+
+    const ALL: [Self; Self::COUNT] = [
+        Self::Human,
+        Self::Cloth,
+        Self::Id,
+        Self::ClothType,
+        Self::Cloth2,
+        Self::ClothType2,
+        Self::Model,
+        Self::Priority,
+    ];
+
+    /// Without these there is nothing to do.
+    const REQUIRED: [Self; 2] = [Self::Human, Self::Cloth];
+
+    /// The documented name, by which problems call the column whatever the header calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human_image",
+            Self::Cloth => "cloth_image",
+            Self::Id => "id",
+            Self::ClothType => "cloth_type",
+            Self::Cloth2 => "cloth_image_2",
+            Self::ClothType2 => "cloth_type_2",
+            Self::Model => "model",
+            Self::Priority => "priority",
+        }
+    }
+
+    /// The column that a header cell names, without regard to case and space around it.
+    fn named(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let is = |name: &str| text.eq_ignore_ascii_case(name);
+        match Self::ALL.into_iter().find(|column| is(column.name())) {
+            None if is("human") => Some(Self::Human),
+            None if is("cloth") => Some(Self::Cloth),
+            found => found,
+        }
+    }
+}
+
+/// A manifest's header, understood.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// Where each column of [`Column::ALL`] stands.
+    positions: [Option<usize>; Column::COUNT],
+    /// How many cells a row has to have.
+    pub(super) cells: usize,
+}
+
+impl Header {
+    /// Finds the columns in the first record of a manifest.
+    pub(super) fn of(manifest: &str, record: Record<'_>) -> Result<Self, ManifestError> {
+        let (manifest, line) = (|| manifest.to_owned(), record.line);
+        let names: Vec<String> = (0..record.len())
+            .map(|index| String::from_utf8_lossy(record.cell(index).unwrap_or_default()).trim().to_owned())
+            .collect();
+        if names.iter().any(|name| has_lone_carriage_return(name)) {
+            return Err(ManifestError::CarriageReturns { manifest: manifest() });
+        }
+
+        let mut positions: [Option<usize>; Column::COUNT] = [None; Column::COUNT];
+        for (index, name) in names.iter().enumerate() {
+            let Some(column) = Column::named(name) else { continue };
+            if let Some(first) = positions[column as usize].replace(index) {
+                let written = vec![clean_text(&names[first]), clean_text(name)];
+                return Err(ManifestError::DuplicateColumn {
+                    manifest: manifest(),
+                    line,
+                    column: column.name(),
+                    written,
+                });
+            }
+        }
+        let missing: Vec<&'static str> =
+            Column::REQUIRED.into_iter().filter(|c| positions[*c as usize].is_none()).map(Column::name).collect();
+        if missing.is_empty() {
+            return Ok(Self { positions, cells: names.len() });
+        }
+        if let Some(separator) = other_separator(&names) {
+            return Err(ManifestError::WrongSeparator { manifest: manifest(), line, separator });
+        }
+        let found = names.iter().map(|name| clean_text(name)).collect();
+        Err(ManifestError::MissingColumn { manifest: manifest(), line, missing, found })
+    }
+
+    /// Where a column stands in every row, if the manifest has it.
+    pub(super) fn position(&self, column: Column) -> Option<usize> {
+        self.positions[column as usize]
+    }
+
+    /// The columns that the manifest has.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (Column, usize)> + '_ {
+        Column::ALL.into_iter().filter_map(|column| Some((column, self.position(column)?)))
+    }
+}
+
+/// The separator that would make columns of the names, where a comma does not.
+fn other_separator(names: &[String]) -> Option<&'static str> {
+    let makes_columns = |separator: char| {
+        let is_required = |part| Column::named(part).is_some_and(|column| Column::REQUIRED.contains(&column));
+        names.iter().any(|name| name.contains(separator) && name.split(separator).any(is_required))
+    };
+    [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")]
+        .into_iter()
+        .find_map(|(separator, name)| makes_columns(separator).then_some(name))
+}
+
+/// Whether a name holds a CR that belongs to no CRLF: the whole file came as one line.
+fn has_lone_carriage_return(name: &str) -> bool {
+    name.split_inclusive('\r').zip(name.split('\r').skip(1)).any(|(_, after)| !after.starts_with('\n'))
+}

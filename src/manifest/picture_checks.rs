@@ -1,0 +1,181 @@
+//! Local pictures that manifests name, each looked at once however many rows name it.
+//!
+//! A cell's text leads to its outcome without asking the system again. Where that memory is full and has
+//! forgotten a cell, a second, smaller one still knows which resolved paths were found good, so that a file
+//! is not opened twice. Both are bounded; what they forget costs time and nothing else.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::job::clean_text;
+use crate::picture::{PictureProblem, probe};
+
+/// How many cells one generation remembers, and how many bytes of text.
+const GENERATION_CELLS: usize = 16_384;
+const GENERATION_BYTES: usize = 4 << 20;
+
+/// How many good files are remembered by their digest: what a table of half a million places holds, 9 MB.
+const MAX_PROVED: usize = 450_000;
+
+/// What came of one cell: the resolved path of a fit picture, or the reason against it.
+type Outcome = Result<PathBuf, String>;
+
+/// The memory of checked pictures. One serves all manifests of a run.
+#[derive(Debug, Default)]
+pub struct PictureChecks {
+    /// The folder that the remembered cells are relative to.
+    base: PathBuf,
+    /// Cells looked up lately. When it is full it becomes `old`, and what was old and not asked for again is forgotten.
+    young: Generation,
+    old: Generation,
+    /// The first half of the SHA-256 of each resolved path that was found good. Two paths that share it would
+    /// need 2^64 attempts to make, so a path that is known here is good.
+    proved: HashSet<u128>,
+    probed: u64,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    cells: HashMap<Box<str>, Outcome>,
+    bytes: usize,
+}
+
+impl PictureChecks {
+    /// An empty memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many files were opened so far.
+    #[must_use]
+    pub fn probed(&self) -> u64 {
+        self.probed
+    }
+
+    /// Says which folder the cells to come are relative to; empty is the working directory.
+    pub(super) fn enter(&mut self, base: &Path) {
+        if self.base != base {
+            base.clone_into(&mut self.base);
+            self.young = Generation::default();
+            self.old = Generation::default();
+        }
+    }
+
+    /// The resolved path of the picture that a cell names, or why it cannot be an input.
+    pub(super) fn resolve(&mut self, cell: &str) -> Outcome {
+        if let Some(outcome) = self.young.cells.get(cell) {
+            return outcome.clone();
+        }
+        let outcome = match self.old.cells.remove(cell) {
+            Some(outcome) => outcome,
+            None => self.look(cell),
+        };
+        self.remember(cell, outcome.clone());
+        outcome
+    }
+
+    fn remember(&mut self, cell: &str, outcome: Outcome) {
+        let is_full = self.young.cells.len() >= GENERATION_CELLS || self.young.bytes >= GENERATION_BYTES;
+        if is_full {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.bytes += cell.len() + outcome.as_ref().map_or_else(String::len, |path| path.as_os_str().len());
+        self.young.cells.insert(cell.into(), outcome);
+    }
+
+    /// Asks the system.
+    fn look(&mut self, cell: &str) -> Outcome {
+        let joined = self.base.join(cell);
+        let path = fs::canonicalize(&joined).map_err(|error| reason(unresolvable(&joined, error)))?;
+        let Some(text) = path.to_str() else {
+            return Err(format!("leads to a path that is not UTF-8 ({})", clean_text(&path.to_string_lossy())));
+        };
+        let digest = digest(text);
+        if self.proved.contains(&digest) {
+            return Ok(path);
+        }
+        self.probed += 1;
+        probe(&path).map_err(reason)?;
+        if self.proved.len() < MAX_PROVED {
+            self.proved.insert(digest);
+        }
+        Ok(path)
+    }
+}
+
+/// Why a path leads nowhere; shows where it was looked for.
+fn unresolvable(joined: &Path, source: io::Error) -> PictureProblem {
+    let path = std::path::absolute(joined).unwrap_or_else(|_| joined.to_owned()).display().to_string();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PictureProblem::NotFound(path),
+        _ => PictureProblem::Unreadable { path, source },
+    }
+}
+
+fn reason(problem: PictureProblem) -> String {
+    clean_text(&problem.to_string())
+}
+
+fn digest(path: &str) -> u128 {
+    let digest = Sha256::digest(path.as_bytes());
+    digest.iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(folder: &Path, name: &str) {
+        image::GrayImage::new(300, 300).save_with_format(folder.join(name), image::ImageFormat::Png).expect("save");
+    }
+
+    #[test]
+    fn a_file_is_opened_once_however_it_is_spelt_and_however_often_it_is_named() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        picture(folder.path(), "a.png");
+        fs::create_dir(folder.path().join("sub")).expect("create_dir");
+        let mut checks = PictureChecks::new();
+        checks.enter(folder.path());
+        let first = checks.resolve("a.png").expect("fit");
+        assert_eq!(first, folder.path().join("a.png").canonicalize().expect("canonicalize"));
+        for cell in ["a.png", "./a.png", "sub/../a.png", first.to_str().expect("utf-8")] {
+            assert_eq!(checks.resolve(cell).as_ref(), Ok(&first), "{cell}");
+        }
+        checks.enter(&folder.path().join("sub"));
+        assert_eq!(checks.resolve("../a.png"), Ok(first));
+        assert_eq!(checks.probed(), 1);
+    }
+
+    #[test]
+    fn a_cell_means_another_file_in_another_folder() {
+        let (one, two) = (tempfile::tempdir().expect("tempdir"), tempfile::tempdir().expect("tempdir"));
+        picture(one.path(), "a.png");
+        let mut checks = PictureChecks::new();
+        checks.enter(one.path());
+        assert!(checks.resolve("a.png").is_ok());
+        checks.enter(two.path());
+        assert!(checks.resolve("a.png").is_err());
+    }
+
+    #[test]
+    fn the_memory_stays_bounded_and_forgets_without_harm() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        picture(folder.path(), "a.png");
+        let mut checks = PictureChecks::new();
+        checks.enter(folder.path());
+        assert!(checks.resolve("a.png").is_ok());
+        for index in 0..3 * GENERATION_CELLS {
+            checks.remember(&index.to_string(), Err(String::new()));
+        }
+        assert!(checks.young.cells.len() + checks.old.cells.len() <= 2 * GENERATION_CELLS);
+        assert!(!checks.young.cells.contains_key("a.png") && !checks.old.cells.contains_key("a.png"));
+        assert!(checks.resolve("a.png").is_ok());
+        assert_eq!(checks.probed(), 1);
+    }
+}

@@ -1,0 +1,219 @@
+//! The cells of one row to a [`JobSpec`], or to everything that is wrong with them.
+
+use crate::job::{Garment, ImageRef, JobId, JobSpec, ModelName, clean_text};
+
+use super::default_id::default_id;
+use super::header::{Column, Header};
+use super::picture_cell;
+use super::records::Record;
+use super::second_garment;
+use super::{ManifestRow, PictureChecks, Problem, RejectedRow, Row};
+
+/// What is the same for all rows of a manifest.
+pub(super) struct RowRules {
+    /// The manifest as problems call it.
+    pub(super) manifest: String,
+    pub(super) header: Header,
+    /// The model of rows that name none.
+    pub(super) default_model: ModelName,
+}
+
+/// The readable cells of a row, trimmed.
+pub(super) struct Cells<'a> {
+    texts: [Option<&'a str>; Column::COUNT],
+}
+
+impl<'a> Cells<'a> {
+    /// The text of a column: empty where the manifest does not have it, `None` where the cell is not UTF-8.
+    pub(super) fn get(&self, column: Column) -> Option<&'a str> {
+        self.texts[column as usize]
+    }
+
+    /// For showing: unreadable is empty.
+    fn text(&self, column: Column) -> &'a str {
+        self.get(column).unwrap_or_default()
+    }
+}
+
+/// The problems of one row, as they are found.
+pub(super) struct Problems<'a> {
+    manifest: &'a str,
+    line: u64,
+    list: Vec<Problem>,
+}
+
+impl Problems<'_> {
+    pub(super) fn add(&mut self, column: Column, reason: &str) {
+        self.add_to(column.name(), reason);
+    }
+
+    fn add_to(&mut self, column: &str, reason: &str) {
+        let (manifest, column) = (self.manifest.to_owned(), column.to_owned());
+        self.list.push(Problem { manifest, line: self.line, column, reason: clean_text(reason) });
+    }
+
+    /// How many were found so far.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+}
+
+impl RowRules {
+    /// Looks at one row.
+    pub(super) fn read(&self, record: Record<'_>, pictures: &mut PictureChecks) -> Row {
+        let mut problems = Problems { manifest: &self.manifest, line: record.line, list: Vec::new() };
+        let cells = self.cells(record, &mut problems);
+        // A row that lost or gained a cell has its other cells in the wrong columns, so they are not judged.
+        let spec = if problems.list.iter().any(|problem| problem.column == WHOLE_ROW) {
+            None
+        } else {
+            self.spec(&cells, &mut problems, pictures)
+        };
+        match spec {
+            Some(spec) if problems.list.is_empty() => Row::Good(ManifestRow { line: record.line, spec }),
+            _ => Row::Rejected(rejected(&cells, problems)),
+        }
+    }
+
+    /// The cells of the columns that count.
+    fn cells<'a>(&self, record: Record<'a>, problems: &mut Problems<'_>) -> Cells<'a> {
+        if record.len() != self.header.cells {
+            problems.add_to(WHOLE_ROW, &wrong_length(record.len(), self.header.cells));
+        }
+        let mut texts = [Some(""); Column::COUNT];
+        for (column, position) in self.header.columns() {
+            let text = std::str::from_utf8(record.cell(position).unwrap_or_default());
+            if text.is_err() {
+                problems.add(column, "is not UTF-8 text; save the manifest as CSV UTF-8");
+            }
+            texts[column as usize] = text.ok().map(str::trim);
+        }
+        Cells { texts }
+    }
+
+    /// Judges every cell, so that all problems of a row are told at once.
+    fn spec(&self, cells: &Cells<'_>, problems: &mut Problems<'_>, pictures: &mut PictureChecks) -> Option<JobSpec> {
+        let human = required_picture(cells, Column::Human, problems, pictures);
+        let cloth = required_picture(cells, Column::Cloth, problems, pictures);
+        let id = id(cells, human.is_some() && cloth.is_some(), problems);
+        let cloth_type = garment(cells, Column::ClothType, problems);
+        let model = model(cells, problems);
+        let priority = priority(cells, problems);
+        let effective_model = match &model {
+            Some(named) => Some(named.as_ref().unwrap_or(&self.default_model)),
+            None => None,
+        };
+        let second = second_garment::second_garment(cells, effective_model, problems, pictures);
+        Some(JobSpec { id: id?, human: human?, cloth: cloth?, cloth_type, second, model: model?, priority: priority? })
+    }
+}
+
+/// The name under which problems of a row as a whole are reported.
+const WHOLE_ROW: &str = "row";
+
+fn wrong_length(found: usize, expected: usize) -> String {
+    let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
+    if found < expected {
+        format!("has {}, the header has {expected}; add the missing commas", cells(found))
+    } else {
+        format!("has {}, the header has {expected}; a cell that contains a comma must stand in quotes", cells(found))
+    }
+}
+
+/// A picture in a required column.
+fn required_picture(
+    cells: &Cells<'_>,
+    column: Column,
+    problems: &mut Problems<'_>,
+    pictures: &mut PictureChecks,
+) -> Option<ImageRef> {
+    let text = cells.get(column)?;
+    if text.is_empty() {
+        problems.add(column, "is empty; name a file or an http(s) URL");
+        return None;
+    }
+    picture(text, column, problems, pictures)
+}
+
+/// A picture in a cell that is not empty.
+pub(super) fn picture(
+    text: &str,
+    column: Column,
+    problems: &mut Problems<'_>,
+    pictures: &mut PictureChecks,
+) -> Option<ImageRef> {
+    picture_cell::resolve(text, pictures).map_err(|reason| problems.add(column, &reason)).ok()
+}
+
+/// The id as written, or the default. That no default can be made is only worth a word where the pictures are right.
+fn id(cells: &Cells<'_>, pictures_are_right: bool, problems: &mut Problems<'_>) -> Option<JobId> {
+    let written = cells.get(Column::Id)?;
+    if !written.is_empty() {
+        return JobId::parse(written).map_err(|error| problems.add(Column::Id, &error.to_string())).ok();
+    }
+    let Some(made) = default_id(cells.text(Column::Human), cells.text(Column::Cloth)) else {
+        if pictures_are_right {
+            problems.add(Column::Id, "is empty, and the URL has no file name to make one of; give the row an id");
+        }
+        return None;
+    };
+    let refused =
+        |error| problems.add(Column::Id, &format!("{error}; it is made of the pictures' names, so give the row an id"));
+    JobId::parse(&made).map_err(refused).ok()
+}
+
+/// A garment's kind; `None` where the cell is empty or wrong.
+pub(super) fn garment(cells: &Cells<'_>, column: Column, problems: &mut Problems<'_>) -> Option<Garment> {
+    let word = cells.get(column).filter(|word| !word.is_empty())?;
+    let garment = Garment::from_word(word);
+    if garment.is_none() {
+        let hint = nearest_garment(word).map_or_else(String::new, |near| format!("; did you mean {}?", near.word()));
+        problems.add(column, &format!("\"{}\" is not one of upper, lower, dress{hint}", clean_text(word)));
+    }
+    garment
+}
+
+/// The kind that a misspelt word was surely meant as: it begins like it, in any case.
+fn nearest_garment(word: &str) -> Option<Garment> {
+    let word = word.to_lowercase();
+    [Garment::Upper, Garment::Lower, Garment::Dress].into_iter().find(|garment| word.starts_with(&garment.word()[..2]))
+}
+
+/// The model that the row names, if any; the outer `None` is a wrong one.
+#[expect(clippy::option_option, reason = "absent and wrong are two things here")]
+fn model(cells: &Cells<'_>, problems: &mut Problems<'_>) -> Option<Option<ModelName>> {
+    match cells.get(Column::Model)? {
+        "" => Some(None),
+        name => ModelName::parse(name).map_err(|error| problems.add(Column::Model, &error.to_string())).ok().map(Some),
+    }
+}
+
+fn priority(cells: &Cells<'_>, problems: &mut Problems<'_>) -> Option<i64> {
+    let text = cells.get(Column::Priority)?;
+    if text.is_empty() {
+        return Some(0);
+    }
+    let parsed = text.parse::<i64>();
+    if let Err(error) = &parsed {
+        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+        let why = match error.kind() {
+            PosOverflow | NegOverflow => "is out of range",
+            _ => "is not an integer",
+        };
+        problems.add(Column::Priority, &format!("\"{}\" {why}", clean_text(text)));
+    }
+    parsed.ok()
+}
+
+/// What can be shown of a row that cannot become a job.
+fn rejected(cells: &Cells<'_>, problems: Problems<'_>) -> RejectedRow {
+    let (id, human, cloth) = (cells.text(Column::Id), cells.text(Column::Human), cells.text(Column::Cloth));
+    let id = if id.is_empty() { default_id(human, cloth).unwrap_or_default() } else { id.to_owned() };
+    RejectedRow {
+        line: problems.line,
+        id: clean_text(&id),
+        human: clean_text(human),
+        cloth: clean_text(cloth),
+        problems: problems.list,
+    }
+}

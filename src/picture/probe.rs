@@ -1,0 +1,266 @@
+//! Whether a local picture may be sent: format by content, bytes, pixels. Reads the header, never the pixels.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::PictureFormat;
+use super::content::{Content, HEAD_BYTES};
+
+/// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
+pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
+
+/// The shortest side that the provider takes, in pixels (`api.md`).
+pub const MIN_INPUT_SIDE_PX: u32 = 300;
+
+/// What the header of a fit picture says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// By content, whatever the file is called.
+    pub format: PictureFormat,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// The file's length.
+    pub bytes: u64,
+}
+
+/// Why a local file cannot be an input. The wording completes `human_image: …`.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureProblem {
+    /// Nothing is there.
+    #[error("no such file (looked for {0})")]
+    NotFound(String),
+    /// A folder stands there.
+    #[error("is a folder, not a picture ({0})")]
+    Folder(String),
+    /// A FIFO, a device, a socket: never opened, since that could wait for ever.
+    #[error("is not a regular file ({0})")]
+    NotRegular(String),
+    /// The system does not let it be read.
+    #[error("cannot be read ({path}: {source})")]
+    Unreadable {
+        /// Where it is.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It has no bytes.
+    #[error("is empty")]
+    Empty,
+    /// It has too many bytes.
+    #[error("is {:.1} MiB; at most {} MiB are allowed", mebibytes(*.0), MAX_INPUT_BYTES / (1024 * 1024))]
+    TooLarge(u64),
+    /// It is something else.
+    #[error("is {0}, not a JPEG or PNG picture")]
+    WrongFormat(&'static str),
+    /// It begins like a picture, and its size cannot be found.
+    #[error("is a damaged picture: its size cannot be read")]
+    Damaged,
+    /// It has too few pixels.
+    #[error("is {width} x {height} px; both sides must be at least {min} px", min = MIN_INPUT_SIDE_PX)]
+    TooSmall {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+}
+
+/// Bytes in the unit that people compare, rounded up so that one byte too many does not read as the limit itself.
+fn mebibytes(bytes: u64) -> f64 {
+    let tenths = (bytes * 10).div_ceil(1024 * 1024);
+    f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
+}
+
+/// Checks that the file at `path` may be sent as it is.
+///
+/// # Errors
+/// The first rule that the file breaks.
+pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
+    let shown = || path.display().to_string();
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => PictureProblem::NotFound(shown()),
+        _ => PictureProblem::Unreadable { path: shown(), source },
+    };
+    // Asked before opening: opening a FIFO would wait for a writer that may never come.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(PictureProblem::Folder(shown()));
+    }
+    if !metadata.is_file() {
+        return Err(PictureProblem::NotRegular(shown()));
+    }
+    let bytes = metadata.len();
+    if bytes == 0 {
+        return Err(PictureProblem::Empty);
+    }
+    if bytes > MAX_INPUT_BYTES {
+        return Err(PictureProblem::TooLarge(bytes));
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut head = [0; HEAD_BYTES];
+    let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
+    let format = match Content::of(&head[..head_len]) {
+        Content::Picture(format) => format,
+        Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
+    };
+    let (width, height) = size_in_header(file).ok_or(PictureProblem::Damaged)?;
+    if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
+        return Err(PictureProblem::TooSmall { width, height });
+    }
+    Ok(Probe { format, width, height, bytes })
+}
+
+/// Fills `buffer` as far as the file goes.
+pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Width and height in pixels, or `None` where the header does not tell.
+fn size_in_header(mut file: File) -> Option<(u32, u32)> {
+    file.rewind().ok()?;
+    let size = imagesize::reader_size(FewSeeks { file: BufReader::new(file), seeks_left: MAX_SEGMENTS }).ok()?;
+    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
+}
+
+/// A JPEG's size stands after its metadata segments. Pictures have a few dozen of them, so one with
+/// thousands is made to keep us busy.
+const MAX_SEGMENTS: u32 = 4096;
+
+/// A file in which one can only jump so many times, and in which short jumps stay within the buffer.
+struct FewSeeks {
+    file: BufReader<File>,
+    seeks_left: u32,
+}
+
+impl Read for FewSeeks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl BufRead for FewSeeks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.file.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.file.consume(amount);
+    }
+}
+
+impl Seek for FewSeeks {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.seeks_left = self.seeks_left.checked_sub(1).ok_or_else(|| io::Error::other("too many segments"))?;
+        match position {
+            SeekFrom::Current(offset) => self.file.seek_relative(offset)?,
+            position => return self.file.seek(position),
+        }
+        self.file.stream_position()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use image::{ImageFormat, RgbImage};
+
+    use super::*;
+
+    fn picture(folder: &Path, name: &str, width: u32, height: u32, format: ImageFormat) -> PathBuf {
+        let path = folder.join(name);
+        RgbImage::new(width, height).save_with_format(&path, format).expect("save");
+        path
+    }
+
+    #[test]
+    fn the_format_is_told_by_the_content_and_not_by_the_name() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = picture(folder.path(), "a.jpg", 300, 301, ImageFormat::Png);
+        let found = probe(&path).expect("probe");
+        assert_eq!((found.format, found.width, found.height), (PictureFormat::Png, 300, 301));
+        assert_eq!(found.bytes, path.metadata().expect("metadata").len());
+        let path = picture(folder.path(), "b.png", 400, 300, ImageFormat::Jpeg);
+        let found = probe(&path).expect("probe");
+        assert_eq!((found.format, found.width, found.height), (PictureFormat::Jpeg, 400, 300));
+    }
+
+    #[test]
+    fn a_picture_under_300_px_on_either_side_is_refused() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        for (width, height, format) in [(299, 400, ImageFormat::Png), (400, 299, ImageFormat::Jpeg)] {
+            let path = picture(folder.path(), "small", width, height, format);
+            let problem = probe(&path).expect_err("small").to_string();
+            assert_eq!(problem, format!("is {width} x {height} px; both sides must be at least 300 px"));
+        }
+    }
+
+    #[test]
+    fn a_picture_over_10_mib_is_refused_and_one_of_exactly_10_mib_is_not() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = picture(folder.path(), "large.png", 300, 300, ImageFormat::Png);
+        let file = File::options().write(true).open(&path).expect("open");
+        file.set_len(MAX_INPUT_BYTES).expect("set_len");
+        assert!(probe(&path).is_ok());
+        file.set_len(MAX_INPUT_BYTES + 1).expect("set_len");
+        let problem = probe(&path).expect_err("large").to_string();
+        assert_eq!(problem, "is 10.1 MiB; at most 10 MiB are allowed");
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused_by_name() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let reason = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("write");
+            probe(&path).expect_err(name).to_string()
+        };
+        assert_eq!(reason("a.png", b""), "is empty");
+        assert_eq!(reason("b.png", b"<html>"), "is an HTML page, not a JPEG or PNG picture");
+        assert_eq!(reason("c.jpg", b"GIF89a"), "is a GIF picture, not a JPEG or PNG picture");
+        assert_eq!(reason("d.png", b"\x89PNG\r\n\x1a\n"), "is a damaged picture: its size cannot be read");
+        assert_eq!(reason("e.jpg", b"\xff\xd8\xff\xd9"), "is a damaged picture: its size cannot be read");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        assert!(matches!(probe(folder.path()), Err(PictureProblem::Folder(_))));
+        let absent = folder.path().join("absent.png");
+        let problem = probe(&absent).expect_err("absent").to_string();
+        assert_eq!(problem, format!("no such file (looked for {})", absent.display()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_or_a_fifo_is_refused_without_being_opened() {
+        assert!(matches!(probe(Path::new("/dev/zero")), Err(PictureProblem::NotRegular(_))));
+        let folder = tempfile::tempdir().expect("tempdir");
+        let fifo = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
+        assert!(made.success());
+        assert!(matches!(probe(&fifo), Err(PictureProblem::NotRegular(_))));
+    }
+
+    #[test]
+    fn a_jpeg_made_of_endless_tiny_segments_is_given_up_on() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("endless.jpg");
+        let mut bytes = vec![0xff, 0xd8];
+        bytes.extend([0xff, 0xe0, 0, 2].repeat(1_000_000));
+        std::fs::write(&path, bytes).expect("write");
+        assert!(matches!(probe(&path), Err(PictureProblem::Damaged)));
+    }
+}

@@ -1,0 +1,123 @@
+//! What a fact says in a line of text, and how much it weighs.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::job::clean_text;
+use crate::queue::Counts;
+use crate::runner::event::{Fact, RunEvent};
+
+use super::{Verbosity, pace, wording};
+
+/// How much a fact weighs; it decides who is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// For `-v` only.
+    Detail,
+    /// The course of the run.
+    Notice,
+    /// It may need somebody's attention.
+    Warning,
+    /// Something went wrong; told even under `-q`.
+    Error,
+}
+
+impl Weight {
+    pub(super) fn of(fact: &Fact) -> Self {
+        match fact {
+            Fact::Failed { .. } | Fact::InDoubt { .. } | Fact::Stopping { .. } => Self::Error,
+            Fact::Paused(_) | Fact::Parked { .. } => Self::Warning,
+            Fact::Started { .. } | Fact::Found { .. } | Fact::Resumed | Fact::Ended | Fact::Succeeded { .. } => {
+                Self::Notice
+            }
+            Fact::Submitted { .. }
+            | Fact::PutBack { .. }
+            | Fact::Generated { .. }
+            | Fact::DownloadRetried { .. }
+            | Fact::Ticked => Self::Detail,
+        }
+    }
+
+    pub(super) fn is_told(self, verbosity: Verbosity) -> bool {
+        match verbosity {
+            Verbosity::Quiet => self == Self::Error,
+            Verbosity::Normal => self > Self::Detail,
+            Verbosity::Verbose => true,
+        }
+    }
+
+    /// The word that log systems know.
+    pub(super) fn level(self) -> &'static str {
+        match self {
+            Self::Detail => "DEBUG",
+            Self::Notice => "INFO",
+            Self::Warning => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// A fact as a line: what kind of thing happened, and the rest of the story.
+pub(super) struct Story {
+    pub(super) label: &'static str,
+    pub(super) text: String,
+}
+
+/// Tells a fact; `None` for one that is only a moment that passed.
+pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
+    let (label, text) = match &event.fact {
+        Fact::Started { slots, provider } => ("started", started(*slots, provider, &event.counts)),
+        Fact::Submitted { id, attempt, task_id } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            ("submitted", format!("{id} is task {task_id}{again}"))
+        }
+        Fact::PutBack { id, why, retry_at } => {
+            let why = clean_text(why);
+            ("put back", format!("{id}: {why}; {}", again_at(*retry_at, event.at, zone)))
+        }
+        Fact::InDoubt { id, why } => ("in doubt", format!("{id}: {}", clean_text(why))),
+        Fact::Found { id, task_id } => ("found", format!("{id} is task {task_id} at the provider")),
+        Fact::Generated { id, seconds } => ("generated", format!("{id} in {seconds:.1} s")),
+        Fact::DownloadRetried { id, why, after } => {
+            ("download", format!("{id}: {}; again in {}", clean_text(why), wording::span(*after)))
+        }
+        Fact::Succeeded { path, .. } => ("saved", path.display().to_string()),
+        Fact::Failed { id, failure } => ("failed", format!("{id}: {failure}")),
+        Fact::Parked { id, task_id } => {
+            ("parked", format!("{id}: task {task_id} has not ended; the next run asks for it again"))
+        }
+        Fact::Paused(pause) => ("paused", paused(pause.until, &pause.why, event.at, zone)),
+        Fact::Resumed => ("goes on", String::new()),
+        Fact::Stopping { why } => ("stopping", stopping(why, &event.counts)),
+        Fact::Ended => ("ended", String::new()),
+        Fact::Ticked => return None,
+    };
+    Some(Story { label, text })
+}
+
+/// `until 02:14, because the provider does not answer`
+pub(super) fn paused(until: Timestamp, why: &str, now: Timestamp, zone: &TimeZone) -> String {
+    format!("until {}, because {}", wording::clock(until, now, zone), clean_text(why))
+}
+
+/// `the account is empty; 7 in flight are still collected`
+pub(super) fn stopping(why: &str, counts: &Counts) -> String {
+    let why = clean_text(why);
+    match counts.in_flight() {
+        0 => why,
+        in_flight => format!("{why}; {} in flight still to be collected", wording::thousands(in_flight)),
+    }
+}
+
+fn started(slots: u32, provider: &str, counts: &Counts) -> String {
+    let to_do = wording::counted(pace::left(counts), "job");
+    let slots = wording::counted(u64::from(slots), "slot");
+    format!("{to_do} to do of {}, {slots} at {}", wording::thousands(counts.total()), clean_text(provider))
+}
+
+fn again_at(retry_at: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> String {
+    retry_at.map_or_else(
+        || "again when there is room".to_owned(),
+        |at| format!("again at {}", wording::clock(at, now, zone)),
+    )
+}

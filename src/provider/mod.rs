@@ -1,0 +1,18 @@
+//! The provider's interface, as far as the program uses it: create a task, ask for it, fetch its result.
+//!
+//! Answers for: what an answer *means* ([`meaning`]), and that the key goes nowhere but to the provider's own
+//! origin. Leaves to the runner when to call, how often, and what to do about it. The facts are `api.md`'s.
+
+mod answer;
+mod auth;
+mod body;
+mod client;
+pub mod meaning;
+mod result_host;
+
+pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
+pub use auth::Auth;
+pub use body::Picture;
+pub use client::{CreateFate, Provider, QueryAnswer, Submission, Timeouts, Trouble};
+pub use meaning::{Meaning, StopReason};
+pub use result_host::{FetchError, ResultHost};

@@ -1,0 +1,135 @@
+//! What all workers of a run share, and the few things they do through it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::job::{Failure, JobSeq, JobState, StateName, Transition};
+use crate::output::{OutputError, OutputTree};
+use crate::provider::{Provider, ResultHost};
+use crate::queue::{ActiveJob, Counts, Note, Queue, QueueError, RunId};
+
+use super::RunSettings;
+use super::blame::Blame;
+use super::event::Fact;
+use super::gate::Gate;
+use super::pace::Pace;
+use super::slots::Slots;
+use super::watcher::Watcher;
+
+/// What ends a run at once: the machine, not the provider and not a job.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The output folder failed.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A client could not be set up.
+    #[error("could not set up the connection: {0}")]
+    Setup(String),
+    /// A part of the program broke; its own message says more.
+    #[error("a worker broke down: {0}")]
+    Bug(String),
+}
+
+/// See the module's page.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) settings: RunSettings,
+    pub(super) run: RunId,
+    pub(super) queue: Arc<Queue>,
+    pub(super) provider: Arc<Provider>,
+    /// Under which name the door's capabilities are remembered.
+    pub(super) door: String,
+    pub(super) results: ResultHost,
+    pub(super) tree: OutputTree,
+    pub(super) gate: Arc<Gate>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) creates: Pace,
+    pub(super) queries: Arc<Pace>,
+    pub(super) watcher: Watcher,
+    pub(super) downloads: Semaphore,
+    pub(super) blame: Blame,
+    pub(super) shutdown: CancellationToken,
+    pub(super) facts: mpsc::UnboundedSender<Fact>,
+    pub(super) counts: Mutex<Counts>,
+    pub(super) external_ids: Mutex<Option<bool>>,
+    /// Jobs that nothing more is to be done for in this run, though they have not ended.
+    pub(super) parked: Mutex<HashSet<JobSeq>>,
+}
+
+impl Context {
+    /// Records a transition of a job that a worker holds.
+    pub(super) async fn record(
+        &self,
+        job: &ActiveJob,
+        transition: Transition,
+        note: Note,
+    ) -> Result<JobState, RunError> {
+        Ok(self.queue.record(job.seq, job.attempt, transition, note, Timestamp::now()).await?)
+    }
+
+    /// Records the intent to submit a doubtful job again; `None` when the budget does not allow it.
+    pub(super) async fn record_again(&self, job: &ActiveJob) -> Result<Option<JobState>, RunError> {
+        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, Timestamp::now()).await?)
+    }
+
+    /// Records that a job has failed for good, and tells it.
+    pub(super) async fn fail(
+        &self,
+        job: &ActiveJob,
+        transition: Transition,
+        note: Note,
+        failure: Failure,
+    ) -> Result<JobState, RunError> {
+        let state = self.record(job, transition, note).await?;
+        self.tell(Fact::Failed { id: job.spec.id.clone(), failure });
+        Ok(state)
+    }
+
+    /// Hands a fact to the coordinator. When it is gone, nobody listens any more.
+    pub(super) fn tell(&self, fact: Fact) {
+        let _ = self.facts.send(fact);
+    }
+
+    /// Nothing more is done for this job in this run.
+    pub(super) fn park(&self, job: JobSeq) {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+    }
+
+    pub(super) fn is_parked(&self, job: JobSeq) -> bool {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).contains(&job)
+    }
+
+    pub(super) fn external_ids(&self) -> Option<bool> {
+        *self.external_ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers, in the queue too, whether the door gives external ids back. What was shown once stays shown: one
+    /// answer without the id does not take it back.
+    pub(super) async fn learn_external_ids(&self, echoed: bool) -> Result<(), RunError> {
+        {
+            let mut known = self.external_ids.lock().unwrap_or_else(PoisonError::into_inner);
+            if *known == Some(true) || *known == Some(echoed) {
+                return Ok(());
+            }
+            *known = Some(echoed);
+        }
+        Ok(self.queue.learn_external_ids(self.door.clone(), echoed).await?)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many jobs are still to be submitted, as of at most half a second ago, those being submitted included.
+    pub(super) fn left_to_submit(&self) -> u64 {
+        let counts = self.counts();
+        counts.of(StateName::Pending) + counts.of(StateName::Submitting)
+    }
+}

@@ -1,0 +1,397 @@
+//! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
+use crate::output::OutputTree;
+use crate::provider::{Provider, ResultHost, StopReason};
+use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader};
+
+use super::RunSettings;
+use super::blame::Blame;
+use super::context::{Context, RunError};
+use super::event::{Fact, RunEvent};
+use super::gate::{Gate, Lane, Stopped};
+use super::pace::Pace;
+use super::retry::Backoff;
+use super::slots::Slots;
+use super::watcher::{Watcher, Watching};
+use super::worker::{Held, see_through};
+
+/// How often the counts are read again and the end is looked for.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How often the queue is told that the run lives, and asked for jobs that other processes put back.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// How long requests in flight may take to finish after an interruption.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// How many jobs of an earlier run are taken up at once.
+const MOST_TAKEN_UP: usize = 1_000;
+
+/// The provider as a run needs it.
+#[derive(Debug)]
+pub struct Door {
+    /// The client.
+    pub provider: Provider,
+    /// Fetches results.
+    pub results: ResultHost,
+    /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
+    pub name: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Nothing is left to do, as far as this run may do it.
+    Done,
+    /// The provider's word ended it. What it said, and what to do.
+    Stopped { reason: StopReason, said: String },
+    /// The budget is spent, and jobs are left.
+    BudgetSpent,
+    /// The provider was never reached. Why, as far as it is known.
+    NeverReached(String),
+    /// A person or the system interrupted it.
+    Interrupted,
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: RunEnd,
+    pub counts: Counts,
+    /// Images finished in this run.
+    pub succeeded: u64,
+    /// Since the run began.
+    pub took: Duration,
+    /// Share of slot time in use, from 0 to 1; `None` when there was no slot time.
+    pub slots_busy: Option<f64>,
+}
+
+/// Works the queue until nothing is left to do, or until `interrupted`.
+///
+/// Every event goes to `observe`, in order.
+///
+/// # Errors
+/// The queue or the output folder failed. What is recorded is safe.
+pub async fn run(
+    queue: Arc<Queue>,
+    door: Door,
+    tree: OutputTree,
+    settings: RunSettings,
+    interrupted: CancellationToken,
+    observe: impl FnMut(&RunEvent) + Send,
+) -> Result<Outcome, RunError> {
+    let reader = queue.reader()?;
+    let slots_u32 = u32::try_from(settings.slots).unwrap_or(u32::MAX);
+    let run = queue.begin_run(slots_u32, settings.budget, settings.model.clone(), Timestamp::now()).await?;
+    let gate = Gate::new(Backoff::OUTAGE);
+    let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
+    let provider = Arc::new(door.provider);
+    let watching =
+        Watching { interval: settings.poll_interval, unknown_times: 5, unknown_for: settings.doubt_interval * 6 };
+    let watcher = Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching);
+    let (facts, told) = mpsc::unbounded_channel();
+    let ctx = Arc::new(Context {
+        run,
+        external_ids: Mutex::new(reader.external_ids(&door.name)?),
+        counts: Mutex::new(reader.counts()?),
+        queue,
+        provider,
+        door: door.name,
+        results: door.results,
+        tree,
+        gate,
+        slots: Slots::new(settings.slots),
+        creates: Pace::new(settings.rate_per_second),
+        queries,
+        watcher,
+        downloads: Semaphore::new(settings.downloads),
+        blame: Blame::default(),
+        shutdown: interrupted.child_token(),
+        facts,
+        parked: Mutex::default(),
+        settings,
+    });
+    let coordinator = Coordinator {
+        ctx,
+        reader,
+        told,
+        observe,
+        workers: JoinSet::new(),
+        working: HashMap::new(),
+        succeeded: 0,
+        started: Instant::now(),
+        pause: None,
+    };
+    coordinator.run(interrupted).await
+}
+
+struct Coordinator<O> {
+    ctx: Arc<Context>,
+    reader: QueueReader,
+    told: mpsc::UnboundedReceiver<Fact>,
+    observe: O,
+    workers: JoinSet<(JobSeq, Result<(), RunError>)>,
+    /// Jobs that a worker of this run holds, by their worker.
+    working: HashMap<JobSeq, tokio::task::Id>,
+    succeeded: u64,
+    started: Instant,
+    pause: Option<Pause>,
+}
+
+/// How the feeder, which claims, has ended.
+enum FeederEnd {
+    Stopped(Stopped),
+    BudgetSpent,
+}
+
+impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
+    async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
+        self.emit(Fact::Started { slots: slots_u32(&self.ctx), provider: self.ctx.door.clone() });
+        self.take_up()?;
+        let (claimed, mut claims) = mpsc::channel(1);
+        let feeder = feed(Arc::clone(&self.ctx), claimed);
+        tokio::pin!(feeder);
+        let mut fed: Option<FeederEnd> = None;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat_at = Instant::now();
+        let end = loop {
+            tokio::select! {
+                biased;
+                () = interrupted.cancelled() => break Ok(RunEnd::Interrupted),
+                Some(fact) = self.told.recv() => {
+                    self.emit(fact);
+                    continue;
+                }
+                Some(ended) = self.workers.join_next_with_id() => {
+                    if let Err(error) = self.worker_ended(ended) {
+                        break Err(error);
+                    }
+                }
+                Some((job, held)) = claims.recv() => self.spawn(job, held),
+                end = &mut feeder, if fed.is_none() => match end {
+                    Ok(end) => fed = Some(end),
+                    Err(error) => break Err(error),
+                },
+                _ = tick.tick() => {
+                    self.refresh()?;
+                    self.emit(Fact::Ticked);
+                    if Instant::now() >= beat_at {
+                        beat_at = Instant::now() + BEAT;
+                        self.beat(false).await?;
+                        self.take_up()?;
+                    }
+                }
+            }
+            if let Some(end) = self.end(fed.as_ref())? {
+                break Ok(end);
+            }
+        };
+        self.wind_down(end, claims).await
+    }
+
+    /// Whether the run is over, and how.
+    fn end(&mut self, fed: Option<&FeederEnd>) -> Result<Option<RunEnd>, RunError> {
+        if let Some((stopped, true)) = self.ctx.gate.stopped() {
+            return Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said }));
+        }
+        let patience = self.ctx.settings.reach_patience;
+        if !self.ctx.gate.was_reached() && self.started.elapsed() >= patience && !self.is_idle()? {
+            let why = self.ctx.gate.pause(Timestamp::now()).map_or_else(String::new, |pause| pause.why);
+            return Ok(Some(RunEnd::NeverReached(why)));
+        }
+        if !self.workers.is_empty() {
+            return Ok(None);
+        }
+        self.refresh()?;
+        match fed {
+            Some(FeederEnd::Stopped(stopped)) => {
+                Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
+            }
+            Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
+            None if self.is_idle()? => {
+                // What another process put back in the meantime belongs to this run as well.
+                self.take_up()?;
+                Ok(self.workers.is_empty().then_some(RunEnd::Done))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Whether no job waits and none is being claimed.
+    fn is_idle(&self) -> Result<bool, RunError> {
+        let counts = self.reader.counts()?;
+        Ok(self.workers.is_empty() && counts.of(StateName::Pending) + counts.of(StateName::Submitting) == 0)
+    }
+
+    /// Starts workers for jobs that are under way and that no worker of this run holds: those of an earlier run, and
+    /// those that another process has put back in the meantime.
+    fn take_up(&mut self) -> Result<(), RunError> {
+        let mut states = vec![StateName::Running, StateName::Downloading];
+        if self.started.elapsed() < TICK {
+            // Only an earlier run can have left these; in this run they have a worker.
+            states.push(StateName::Submitting);
+            states.push(StateName::InDoubt);
+        } else if self.ctx.external_ids() == Some(true) {
+            states.push(StateName::InDoubt);
+        }
+        for job in self.reader.active(&states, MOST_TAKEN_UP)? {
+            if self.working.contains_key(&job.seq) || self.ctx.is_parked(job.seq) {
+                continue;
+            }
+            let holds_slot = !matches!(job.state, JobState::Downloading { .. });
+            let slot = holds_slot.then(|| self.ctx.slots.occupy());
+            self.spawn(job, Held { slot, pass: None });
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, job: ActiveJob, held: Held) {
+        let ctx = Arc::clone(&self.ctx);
+        let seq = job.seq;
+        let worker = self.workers.spawn(async move { (seq, see_through(&ctx, job, held).await) });
+        self.working.insert(seq, worker.id());
+    }
+
+    fn worker_ended(&mut self, ended: WorkerEnded) -> Result<(), RunError> {
+        match ended {
+            Ok((_, (seq, result))) => {
+                self.working.remove(&seq);
+                result
+            }
+            Err(error) if error.is_cancelled() => Ok(()),
+            Err(error) => Err(RunError::Bug(error.to_string())),
+        }
+    }
+
+    fn refresh(&mut self) -> Result<(), RunError> {
+        let counts = self.reader.counts()?;
+        *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        let pause = self.ctx.gate.pause(Timestamp::now());
+        match (&self.pause, &pause) {
+            (None, Some(pause)) => self.emit(Fact::Paused(pause.clone())),
+            (Some(before), Some(pause)) if before.why != pause.why => self.emit(Fact::Paused(pause.clone())),
+            (Some(_), None) => self.emit(Fact::Resumed),
+            _ => {}
+        }
+        self.pause = pause;
+        Ok(())
+    }
+
+    fn emit(&mut self, fact: Fact) {
+        if matches!(fact, Fact::Succeeded { .. }) {
+            self.succeeded += 1;
+        }
+        (self.observe)(&RunEvent { at: Timestamp::now(), counts: self.ctx.counts(), fact });
+    }
+
+    async fn beat(&self, ended: bool) -> Result<(), RunError> {
+        let occupancy = self.ctx.slots.occupancy();
+        let pause = self.pause.clone().filter(|_| !ended);
+        Ok(self.ctx.queue.beat(self.ctx.run, self.succeeded, occupancy, pause, ended, Timestamp::now()).await?)
+    }
+
+    /// Lets requests in flight finish, tells what is left to tell, and closes the run's record.
+    async fn wind_down(
+        mut self,
+        end: Result<RunEnd, RunError>,
+        mut claims: mpsc::Receiver<(ActiveJob, Held)>,
+    ) -> Result<Outcome, RunError> {
+        if let Some(why) = reason_to_stop(&end) {
+            self.emit(Fact::Stopping { why });
+        }
+        self.ctx.shutdown.cancel();
+        claims.close();
+        while let Ok((job, held)) = claims.try_recv() {
+            // Claimed and not yet begun: its worker gives it back, or sends it if it already has leave.
+            self.spawn(job, held);
+        }
+        let deadline = Instant::now() + LAST_REQUESTS;
+        let mut failure = end.as_ref().err().map(ToString::to_string);
+        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
+            if let Err(error) = self.worker_ended(ended)
+                && failure.is_none()
+            {
+                tracing::error!(%error, "a worker failed while the run was ending");
+                failure = Some(error.to_string());
+            }
+        }
+        self.workers.abort_all();
+        while self.workers.join_next().await.is_some() {}
+        while let Ok(fact) = self.told.try_recv() {
+            self.emit(fact);
+        }
+        let end = end?;
+        self.refresh()?;
+        self.pause = None;
+        self.beat(true).await?;
+        self.emit(Fact::Ended);
+        let (busy, all) = self.ctx.slots.occupancy();
+        Ok(Outcome {
+            end,
+            counts: self.ctx.counts(),
+            succeeded: self.succeeded,
+            took: self.started.elapsed(),
+            slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
+        })
+    }
+}
+
+type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
+
+fn slots_u32(ctx: &Context) -> u32 {
+    u32::try_from(ctx.settings.slots).unwrap_or(u32::MAX)
+}
+
+fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
+    match end {
+        Ok(RunEnd::Done) => None,
+        Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
+        Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
+        Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
+        Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
+async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
+    loop {
+        let slot = ctx.slots.acquire().await;
+        let pass = match ctx.gate.pass(Lane::Create).await {
+            Ok(pass) => pass,
+            Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+        };
+        ctx.creates.turn().await;
+        let claim =
+            ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
+        match claim {
+            Claim::Job(job) => {
+                let held = Held { slot: Some(slot), pass: Some(pass) };
+                if claimed.send((*job, held)).await.is_err() {
+                    // The run is ending; the claim is settled by the next one.
+                    std::future::pending::<()>().await;
+                }
+            }
+            Claim::BudgetSpent => return Ok(FeederEnd::BudgetSpent),
+            Claim::NoneReady { next_retry_at } => {
+                drop((slot, pass));
+                // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
+                let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
+                let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
+                tokio::time::sleep(wait.clamp(Duration::from_millis(5), Duration::from_secs(1))).await;
+            }
+        }
+    }
+}

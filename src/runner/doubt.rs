@@ -1,0 +1,218 @@
+//! A submission whose fate is unknown: found by its external id, sent again under the same id where that is
+//! certainly safe, or left for a person. Time alone never permits a second submission.
+
+use crate::job::{ExternalTaskId, Failure, FailureKind, Transition};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, StopReason, TaskReport};
+use crate::queue::{ActiveJob, Note};
+
+use super::InDoubtPolicy;
+use super::context::{Context, RunError};
+use super::event::Fact;
+use super::gate::Lane;
+use super::worker::{Held, Step, accepted, note, refusal, send};
+
+/// What asking for an external id has shown.
+enum Sought {
+    /// The task exists.
+    Found(Box<TaskReport>),
+    /// The provider said twice, with time between, that it knows no such task.
+    CertainlyUnknown,
+    /// It cannot be told: the door does not know external ids, or has not shown that it does.
+    CannotTell(&'static str),
+    /// The run ends before it could be told.
+    RunEnds,
+}
+
+/// Settles a job in doubt, as far as it can be.
+pub(super) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    match seek(ctx, &job.external_id).await? {
+        Sought::Found(task) => found(ctx, job, *task).await,
+        Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
+        Sought::CannotTell(why) => match ctx.settings.in_doubt {
+            InDoubtPolicy::Hold => {
+                if ctx.external_ids().is_some() {
+                    // Nothing that this run may still learn can change that.
+                    ctx.park(job.seq);
+                }
+                tracing::debug!(job = %job.spec.id, why, "left in doubt");
+                Ok(Step::Leave)
+            }
+            InDoubtPolicy::Resubmit => {
+                let note = Note::of(format!("submitted anew by --in-doubt resubmit: {why}"));
+                let state = ctx.record(job, Transition::GiveUpDoubt, note).await?;
+                let id = job.spec.id.clone();
+                ctx.tell(Fact::PutBack { id, why: "given up as lost, and submitted anew".to_owned(), retry_at: None });
+                Ok(Step::Now(state))
+            }
+        },
+        Sought::RunEnds => Ok(Step::Leave),
+    }
+}
+
+async fn found(ctx: &Context, job: &ActiveJob, task: TaskReport) -> Result<Step, RunError> {
+    let task_id = task.task_id;
+    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, Note::default()).await?;
+    ctx.learn_external_ids(true).await?;
+    ctx.tell(Fact::Found { id: job.spec.id.clone(), task_id });
+    Ok(Step::Now(state))
+}
+
+/// Asks for a task by our own name for it, until the answer is sure.
+async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, RunError> {
+    if ctx.external_ids() == Some(false) {
+        return Ok(Sought::CannotTell("this provider does not know external task ids"));
+    }
+    let mut unknown_since: Option<tokio::time::Instant> = None;
+    loop {
+        let asked = tokio::select! {
+            asked = ask(ctx, external_id) => asked,
+            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+        };
+        match asked {
+            Asked::Task(task) if task.external_id.as_ref() == Some(external_id) => return Ok(Sought::Found(task)),
+            // An answer about some task that does not carry our id proves nothing about ours.
+            Asked::Task(_) => return Ok(Sought::CannotTell("the provider's answer does not carry our task id")),
+            Asked::Unknown if ctx.external_ids() != Some(true) => {
+                return Ok(Sought::CannotTell("this provider has not shown that it knows external task ids"));
+            }
+            Asked::Unknown => {
+                let since = *unknown_since.get_or_insert_with(tokio::time::Instant::now);
+                if since.elapsed() >= ctx.settings.doubt_interval {
+                    return Ok(Sought::CertainlyUnknown);
+                }
+            }
+            Asked::Nothing => {}
+            Asked::Stopped => return Ok(Sought::RunEnds),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ctx.settings.doubt_interval) => {}
+            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+        }
+    }
+}
+
+enum Asked {
+    Task(Box<TaskReport>),
+    Unknown,
+    Nothing,
+    Stopped,
+}
+
+async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
+    let Ok(pass) = ctx.gate.pass(Lane::Query).await else { return Asked::Stopped };
+    ctx.queries.turn().await;
+    match ctx.provider.query(&external_id.0).await {
+        QueryAnswer::Task(task) => {
+            pass.worked();
+            Asked::Task(task)
+        }
+        QueryAnswer::Unknown(_) => {
+            pass.worked();
+            Asked::Unknown
+        }
+        QueryAnswer::Trouble(trouble) => {
+            match trouble.meaning {
+                Meaning::SlowDown | Meaning::OverCap => pass.throttled(trouble.retry_after, &trouble.sentence()),
+                Meaning::StopRun(reason) => pass.stop(reason, &trouble.sentence()),
+                Meaning::RenewToken => pass.stop(StopReason::Credentials, &trouble.sentence()),
+                // "Bad parameter" for an id it does not know: as good as unknown, and no proof of absence.
+                Meaning::JobRefused => {
+                    pass.worked();
+                    return Asked::Unknown;
+                }
+                Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
+                    pass.failed(&trouble.sentence(), trouble.was_reached);
+                }
+            }
+            Asked::Nothing
+        }
+    }
+}
+
+/// Sends the create again, under the same external id. Whatever goes wrong puts it back in doubt, because the
+/// first request might still arrive.
+async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    let leave = async {
+        if held.slot.is_none() {
+            held.slot = Some(ctx.slots.acquire().await);
+        }
+        let pass = ctx.gate.pass(Lane::Create).await.ok()?;
+        ctx.creates.turn().await;
+        Some(pass)
+    };
+    let pass = tokio::select! {
+        pass = leave => pass,
+        () = ctx.shutdown.cancelled() => None,
+    };
+    let Some(pass) = pass else { return Ok(Step::Leave) };
+    let Some(state) = ctx.record_again(job).await? else { return Ok(Step::Leave) };
+    let job = &ActiveJob { state, ..job.clone() };
+    let back_in_doubt = |facts: AnswerFacts| async move {
+        let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
+        tokio::select! {
+            () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
+            () = ctx.shutdown.cancelled() => Ok(Step::Leave),
+        }
+    };
+    match send(ctx, job).await {
+        CreateFate::Accepted { task_id, echoed, facts } => {
+            pass.worked();
+            accepted(ctx, job, task_id, echoed, facts).await
+        }
+        CreateFate::Refused(trouble) => {
+            let said = trouble.sentence();
+            match trouble.meaning {
+                Meaning::JobRefused => {
+                    pass.worked();
+                    refused_again(ctx, job, refusal(&trouble), trouble.facts).await
+                }
+                Meaning::OverCap => {
+                    pass.worked();
+                    ctx.slots.over_cap();
+                    back_in_doubt(trouble.facts).await
+                }
+                Meaning::SlowDown => {
+                    pass.throttled(trouble.retry_after, &said);
+                    back_in_doubt(trouble.facts).await
+                }
+                Meaning::StopRun(reason) => {
+                    pass.stop(reason, &said);
+                    back_in_doubt(trouble.facts).await
+                }
+                Meaning::RenewToken => {
+                    pass.stop(StopReason::Credentials, &said);
+                    back_in_doubt(trouble.facts).await
+                }
+                Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
+                    pass.failed(&said, true);
+                    back_in_doubt(trouble.facts).await
+                }
+            }
+        }
+        CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
+            pass.failed(&trouble.sentence(), trouble.was_reached);
+            back_in_doubt(trouble.facts).await
+        }
+        CreateFate::BadInput(why) => {
+            // The first request never arrived, and this one was broken off: nothing was created.
+            let failure = Failure::of(FailureKind::InvalidInput, &why);
+            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
+        }
+    }
+}
+
+/// The repeated create was refused: because the id is taken (then the task is found), or because of the job (then
+/// it is still unknown, and the refusal is believed).
+async fn refused_again(ctx: &Context, job: &ActiveJob, failure: Failure, facts: AnswerFacts) -> Result<Step, RunError> {
+    match seek(ctx, &job.external_id).await? {
+        Sought::Found(task) => found(ctx, job, *task).await,
+        Sought::CertainlyUnknown => {
+            let transition = Transition::Refuse { failure: failure.clone() };
+            ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
+        }
+        Sought::CannotTell(_) | Sought::RunEnds => {
+            ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
+            Ok(Step::Leave)
+        }
+    }
+}

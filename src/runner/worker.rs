@@ -1,0 +1,277 @@
+//! One job's way, top to bottom: submit, wait, fetch. A restart enters the same function at the state on disk.
+
+use jiff::Timestamp;
+
+use crate::job::{Failure, FailureKind, ImageSource, JobState, TaskId, Transition};
+use crate::provider::{
+    AnswerFacts, CreateFate, Meaning, Picture, StopReason, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust,
+};
+use crate::queue::{ActiveJob, Note, QueueError};
+
+use super::context::{Context, RunError};
+use super::event::Fact;
+use super::gate::Pass;
+use super::retry::{Backoff, lies_in_the_inputs};
+use super::slots::Slot;
+use super::watcher::Ended;
+use super::{doubt, fetch};
+
+/// What a worker holds for its job until the task has ended: its slot, and leave for one create.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) slot: Option<Slot>,
+    pub(super) pass: Option<Pass>,
+}
+
+/// How a step ends.
+pub(super) enum Step {
+    /// The job is in another state; the worker goes on from there.
+    Now(JobState),
+    /// Nothing more is to be done for it in this run, or for now.
+    Leave,
+}
+
+/// Sees a job through, as far as it goes in this run.
+///
+/// # Errors
+/// Only what ends the run: the queue or the output folder failed.
+pub(super) async fn see_through(ctx: &Context, mut job: ActiveJob, mut held: Held) -> Result<(), RunError> {
+    let mut report = None;
+    loop {
+        let step = match &job.state {
+            JobState::Submitting { .. } => submit(ctx, &job, &mut held).await,
+            JobState::InDoubt { .. } => doubt::settle(ctx, &job, &mut held).await,
+            JobState::Running { task_id } => wait(ctx, &job, task_id.clone(), &mut report).await,
+            JobState::Downloading { task_id } => {
+                // The task has ended, so its slot is free for the next one while the image is fetched.
+                held.slot = None;
+                fetch::fetch(ctx, &job, task_id.clone(), report.take()).await
+            }
+            JobState::Pending { .. } | JobState::Succeeded { .. } | JobState::Failed { .. } | JobState::Cancelled => {
+                return Ok(());
+            }
+        };
+        match step {
+            Ok(Step::Now(state)) => job.state = state,
+            Ok(Step::Leave) => return Ok(()),
+            Err(RunError::Queue(error @ (QueueError::Stale { .. } | QueueError::Illegal { .. }))) => {
+                // A person has changed the job from another process in the meantime; it is theirs now.
+                tracing::warn!(job = %job.spec.id, %error, "the job was changed by another process");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Sends the one create of this attempt, and records its fate.
+async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    let Some(pass) = held.pass.take() else {
+        // Taken up again after a restart: the request may have gone out, and nobody saw an answer.
+        let note = Note::of("the run ended before an answer came");
+        return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
+    };
+    match send(ctx, job).await {
+        CreateFate::Accepted { task_id, echoed, facts } => {
+            pass.worked();
+            accepted(ctx, job, task_id, echoed, facts).await
+        }
+        CreateFate::Refused(trouble) => refused(ctx, job, pass, trouble).await,
+        CreateFate::NotSent(trouble) => {
+            pass.failed(&trouble.sentence(), trouble.was_reached);
+            release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
+        }
+        CreateFate::BadInput(why) => {
+            let failure = Failure::of(FailureKind::InvalidInput, &why);
+            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
+        }
+        CreateFate::InDoubt(trouble) => {
+            let why = trouble.sentence();
+            pass.failed(&why, trouble.was_reached);
+            let state = ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await?;
+            ctx.tell(Fact::InDoubt { id: job.spec.id.clone(), why });
+            Ok(Step::Now(state))
+        }
+    }
+}
+
+/// One create request for a job, under the external id of its attempt.
+pub(super) async fn send(ctx: &Context, job: &ActiveJob) -> CreateFate {
+    let (human, cloth) = (picture(&job.spec.human.source), picture(&job.spec.cloth.source));
+    let submission = Submission { model: &job.model, human: &human, cloth: &cloth, external_id: &job.external_id };
+    ctx.provider.create(submission).await
+}
+
+/// Records that the provider has the task.
+pub(super) async fn accepted(
+    ctx: &Context,
+    job: &ActiveJob,
+    task_id: TaskId,
+    echoed: bool,
+    facts: AnswerFacts,
+) -> Result<Step, RunError> {
+    ctx.slots.accepted();
+    ctx.blame.accepted(job.seq);
+    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note(&facts)).await?;
+    ctx.learn_external_ids(echoed).await?;
+    ctx.tell(Fact::Submitted { id: job.spec.id.clone(), attempt: job.attempt, task_id });
+    Ok(Step::Now(state))
+}
+
+/// Nothing was created; what follows depends on whose fault that is.
+async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
+    let said = trouble.sentence();
+    match trouble.meaning {
+        Meaning::JobRefused => {
+            pass.worked();
+            let failure = refusal(&trouble);
+            let transition = Transition::Refuse { failure: failure.clone() };
+            ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now)
+        }
+        Meaning::OverCap => {
+            pass.worked();
+            ctx.slots.over_cap();
+            release(ctx, job, &trouble, None).await
+        }
+        Meaning::SlowDown => {
+            pass.throttled(trouble.retry_after, &said);
+            release(ctx, job, &trouble, None).await
+        }
+        Meaning::StopRun(reason) => {
+            pass.stop(reason, &said);
+            release(ctx, job, &trouble, None).await
+        }
+        Meaning::RenewToken => {
+            pass.stop(StopReason::Credentials, &said);
+            release(ctx, job, &trouble, None).await
+        }
+        Meaning::BackOff(trust) => {
+            pass.failed(&said, true);
+            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
+                turn_away(ctx, job, &trouble).await
+            } else {
+                let wait = trouble.retry_after.unwrap_or_else(|| Backoff::JOB.jittered(1));
+                release(ctx, job, &trouble, Some(wait)).await
+            }
+        }
+        // The client never calls these refused.
+        Meaning::Ok | Meaning::InDoubt => {
+            drop(pass);
+            ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now)
+        }
+    }
+}
+
+/// Puts the job back untouched: it waits, and that costs it nothing.
+async fn release(
+    ctx: &Context,
+    job: &ActiveJob,
+    trouble: &Trouble,
+    wait: Option<std::time::Duration>,
+) -> Result<Step, RunError> {
+    let retry_at = wait.map(|wait| Timestamp::now() + wait);
+    let state = ctx.record(job, Transition::Release { retry_at }, note(&trouble.facts)).await?;
+    ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at });
+    Ok(Step::Now(state))
+}
+
+/// The job itself seems to be what the provider cannot take: an attempt of it is used up.
+async fn turn_away(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Step, RunError> {
+    if job.attempt >= ctx.settings.max_attempts {
+        let failure = refusal(trouble);
+        let transition = Transition::Refuse { failure: failure.clone() };
+        return ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now);
+    }
+    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.attempt);
+    let state = ctx.record(job, Transition::TurnAway { retry_at }, note(&trouble.facts)).await?;
+    ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at: Some(retry_at) });
+    Ok(Step::Now(state))
+}
+
+/// The failure that a refusing answer describes.
+pub(super) fn refusal(trouble: &Trouble) -> Failure {
+    let said = trouble.facts.message.clone().unwrap_or_else(|| trouble.sentence());
+    Failure::with_code(FailureKind::Refused, trouble.facts.code, &said)
+}
+
+/// Waits until the task has ended.
+async fn wait(
+    ctx: &Context,
+    job: &ActiveJob,
+    task_id: TaskId,
+    report: &mut Option<TaskReport>,
+) -> Result<Step, RunError> {
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone())) => ended,
+        () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
+    };
+    match ended {
+        Err(_) => {
+            ctx.park(job.seq);
+            ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
+            Ok(Step::Leave)
+        }
+        Ok(None | Some(Ended::Stopped)) => Ok(Step::Leave),
+        Ok(Some(Ended::Unknown)) => {
+            let failure = Failure {
+                kind: FailureKind::Task,
+                code: "task_lost".to_owned(),
+                message: format!("the provider does not know task {task_id} any more"),
+            };
+            let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };
+            ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now)
+        }
+        Ok(Some(Ended::Task(task))) => task_ended(ctx, job, *task, report).await,
+    }
+}
+
+/// Records how a task ended.
+async fn task_ended(
+    ctx: &Context,
+    job: &ActiveJob,
+    task: TaskReport,
+    report: &mut Option<TaskReport>,
+) -> Result<Step, RunError> {
+    let units = task.units;
+    if task.status == TaskStatus::Succeeded && !task.images.is_empty() {
+        let state = ctx.record(job, Transition::TaskSucceed, Note { units, ..Note::default() }).await?;
+        let since = job.accepted_at.unwrap_or(job.claimed_at);
+        let seconds = Timestamp::now().duration_since(since).as_secs_f64();
+        ctx.tell(Fact::Generated { id: job.spec.id.clone(), seconds });
+        *report = Some(task);
+        return Ok(Step::Now(state));
+    }
+    if task.status == TaskStatus::Succeeded {
+        let failure = Failure::of(FailureKind::NoImage, "the task succeeded without an image");
+        let note = Note { units, ..Note::of(failure.message.clone()) };
+        return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
+    }
+    let said = task.message.unwrap_or_else(|| "the task failed, and the provider gives no reason".to_owned());
+    let note = Note { units, ..Note::of(said.clone()) };
+    if lies_in_the_inputs(&said) || job.attempt >= ctx.settings.max_attempts {
+        let failure = Failure::of(FailureKind::Task, &said);
+        return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
+    }
+    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.attempt);
+    let state = ctx.record(job, Transition::TaskFailForNow { retry_at }, note).await?;
+    ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
+    Ok(Step::Now(state))
+}
+
+fn picture(source: &ImageSource) -> Picture {
+    match source {
+        ImageSource::File(path) => Picture::File(path.clone()),
+        ImageSource::Url(url) => Picture::Url(url.clone()),
+    }
+}
+
+/// What an answer said, as the attempt keeps it.
+pub(super) fn note(facts: &AnswerFacts) -> Note {
+    Note {
+        request_id: facts.request_id.clone(),
+        http_status: facts.http_status,
+        code: facts.code.filter(|code| *code != 0).map(|code| code.to_string()),
+        message: facts.message.clone().filter(|_| facts.code != Some(0)),
+        units: None,
+    }
+}
