@@ -1,3 +1,5 @@
 //! One integration binary; a module a subject.
 
+mod queue;
+mod state_machine;
 mod tidy;

@@ -127,7 +127,8 @@ impl QueueReader {
         })
     }
 
-    /// The jobs in one of `states` that somebody has to work on, in manifest order, at most `most`.
+    /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at
+    /// most `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
     ///
     /// # Errors
     /// Those of the queue.
@@ -141,7 +142,8 @@ impl QueueReader {
                 word = state.word()
             );
             let mut statement = self.db.prepare_cached(&query)?;
-            let mut rows = statement.query([most.saturating_sub(jobs.len())])?;
+            let left = most.saturating_sub(jobs.len());
+            let mut rows = statement.query([i64::try_from(left).unwrap_or(i64::MAX)])?;
             while let Some(row) = rows.next()? {
                 jobs.push(FullJob::read(row)?.active()?);
             }
