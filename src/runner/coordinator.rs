@@ -158,7 +158,7 @@ enum FeederEnd {
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: slots_u32(&self.ctx), provider: self.ctx.door.clone() });
-        self.take_up()?;
+        self.take_up_left_behind()?;
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
@@ -235,18 +235,30 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(self.workers.is_empty() && counts.of(StateName::Pending) + counts.of(StateName::Submitting) == 0)
     }
 
-    /// Starts workers for jobs that are under way and that no worker of this run holds: those of an earlier run, and
+    /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
+    /// on a job that is being submitted is this run's own, on its way from the feeder to its worker, and taking it
+    /// for one that was left behind would submit it twice.
+    fn take_up_left_behind(&mut self) -> Result<(), RunError> {
+        // Submissions first and all of them, because no later look takes them up; there are no more than slots.
+        let submissions = self.reader.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1)?;
+        self.take_up_jobs(submissions);
+        self.take_up()
+    }
+
+    /// Starts workers for jobs that are under way and that no worker of this run holds: more of an earlier run's, and
     /// those that another process has put back in the meantime.
     fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.started.elapsed() < TICK {
-            // Only an earlier run can have left these; in this run they have a worker.
-            states.push(StateName::Submitting);
-            states.push(StateName::InDoubt);
-        } else if self.ctx.external_ids() == Some(true) {
+        if self.ctx.external_ids() == Some(true) {
             states.push(StateName::InDoubt);
         }
-        for job in self.reader.active(&states, MOST_TAKEN_UP)? {
+        let jobs = self.reader.active(&states, MOST_TAKEN_UP)?;
+        self.take_up_jobs(jobs);
+        Ok(())
+    }
+
+    fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
+        for job in jobs {
             if self.working.contains_key(&job.seq) || self.ctx.is_parked(job.seq) {
                 continue;
             }
@@ -254,7 +266,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let slot = holds_slot.then(|| self.ctx.slots.occupy());
             self.spawn(job, Held { slot, pass: None });
         }
-        Ok(())
     }
 
     fn spawn(&mut self, job: ActiveJob, held: Held) {
