@@ -20,6 +20,7 @@ use super::blame::Blame;
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::gate::{Gate, Lane, Stopped};
+use super::missing::refetch_missing;
 use super::pace::Pace;
 use super::retry::Backoff;
 use super::slots::Slots;
@@ -132,6 +133,7 @@ pub async fn run(
         succeeded: 0,
         started: Instant::now(),
         pause: None,
+        has_searched: false,
     };
     coordinator.run(interrupted).await
 }
@@ -147,6 +149,8 @@ struct Coordinator<O> {
     succeeded: u64,
     started: Instant,
     pause: Option<Pause>,
+    /// Whether the search for deleted results is over.
+    has_searched: bool,
 }
 
 /// How the feeder, which claims, has ended.
@@ -158,7 +162,8 @@ enum FeederEnd {
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: slots_u32(&self.ctx), provider: self.ctx.door.clone() });
-        self.take_up()?;
+        self.take_up_left_behind()?;
+        let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
@@ -184,6 +189,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     Ok(end) => fed = Some(end),
                     Err(error) => break Err(error),
                 },
+                searched = &mut search, if !self.has_searched => match searched {
+                    Ok(Ok(())) => self.has_searched = true,
+                    Ok(Err(error)) => break Err(error),
+                    Err(error) => break Err(RunError::Bug(error.to_string())),
+                },
                 _ = tick.tick() => {
                     self.refresh()?;
                     self.emit(Fact::Ticked);
@@ -198,6 +208,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 break Ok(end);
             }
         };
+        search.abort();
         self.wind_down(end, claims).await
     }
 
@@ -220,7 +231,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
             }
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
-            None if self.is_idle()? => {
+            None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
                 Ok(self.workers.is_empty().then_some(RunEnd::Done))
@@ -235,26 +246,37 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(self.workers.is_empty() && counts.of(StateName::Pending) + counts.of(StateName::Submitting) == 0)
     }
 
-    /// Starts workers for jobs that are under way and that no worker of this run holds: those of an earlier run, and
+    /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
+    /// on a job that is being submitted is this run's own, on its way from the feeder to its worker, and taking it
+    /// for one that was left behind would submit it twice.
+    fn take_up_left_behind(&mut self) -> Result<(), RunError> {
+        // Submissions first and all of them, because no later look takes them up; there are no more than slots.
+        let submissions = self.reader.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1)?;
+        self.take_up_jobs(submissions);
+        self.take_up()
+    }
+
+    /// Starts workers for jobs that are under way and that no worker of this run holds: more of an earlier run's, and
     /// those that another process has put back in the meantime.
     fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.started.elapsed() < TICK {
-            // Only an earlier run can have left these; in this run they have a worker.
-            states.push(StateName::Submitting);
-            states.push(StateName::InDoubt);
-        } else if self.ctx.external_ids() == Some(true) {
+        if self.ctx.external_ids() == Some(true) {
             states.push(StateName::InDoubt);
         }
-        for job in self.reader.active(&states, MOST_TAKEN_UP)? {
-            if self.working.contains_key(&job.seq) || self.ctx.is_parked(job.seq) {
+        let jobs = self.reader.active(&states, MOST_TAKEN_UP)?;
+        self.take_up_jobs(jobs);
+        Ok(())
+    }
+
+    fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
+        for job in jobs {
+            if self.working.contains_key(&job.seq) || self.ctx.is_parked(&job) {
                 continue;
             }
             let holds_slot = !matches!(job.state, JobState::Downloading { .. });
             let slot = holds_slot.then(|| self.ctx.slots.occupy());
             self.spawn(job, Held { slot, pass: None });
         }
-        Ok(())
     }
 
     fn spawn(&mut self, job: ActiveJob, held: Held) {
@@ -373,6 +395,7 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
 
 /// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
+    let reader = ctx.queue.reader()?;
     loop {
         let slot = ctx.slots.acquire().await;
         let pass = match ctx.gate.pass(Lane::Create).await {
@@ -390,7 +413,14 @@ async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Re
                     std::future::pending::<()>().await;
                 }
             }
-            Claim::BudgetSpent => return Ok(FeederEnd::BudgetSpent),
+            Claim::BudgetSpent => {
+                drop((slot, pass));
+                // A submission under way may yet be refused, and gives its unit back then.
+                if reader.counts()?.of(StateName::Submitting) == 0 {
+                    return Ok(FeederEnd::BudgetSpent);
+                }
+                tokio::time::sleep(TICK).await;
+            }
             Claim::NoneReady { next_retry_at } => {
                 drop((slot, pass));
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.

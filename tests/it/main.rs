@@ -1,5 +1,7 @@
 //! One integration binary; a module a subject.
 
+mod attack;
 mod queue;
 mod state_machine;
+mod support;
 mod tidy;

@@ -272,6 +272,33 @@ impl Queue {
         self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::Cancel)).await
     }
 
+    /// Tells by hand which of the provider's tasks a job in doubt became.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`]; [`QueueError::Illegal`] for a job that is not in doubt;
+    /// [`QueueError::TaskTaken`] when the task is another job's.
+    pub async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
+        self.writer
+            .write(move |db| {
+                let owner: Option<String> = db
+                    .query_row(
+                        "SELECT j.id FROM attempts a JOIN jobs j ON j.seq = a.job WHERE a.task_id = ?1",
+                        [&task_id.0],
+                        |row| row.get(0),
+                    )
+                    .optional()?;
+                if let Some(owner) = owner {
+                    return Err(QueueError::TaskTaken { task: task_id.0, owner });
+                }
+                let (seq, state) = find(db, &id)?;
+                if state != StateName::InDoubt {
+                    return Err(QueueError::NotInDoubt { id, state });
+                }
+                apply(db, seq, None, &Transition::Accept { task_id }, &Note::default(), now)
+            })
+            .await
+    }
+
     /// Puts every job of a state back by hand (`failed`, `in_doubt`). Returns how many.
     ///
     /// # Errors
@@ -300,6 +327,12 @@ fn by_hand(
     now: Timestamp,
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<JobState> {
+    let (seq, state) = find(db, id)?;
+    apply(db, seq, None, &transition(state), &Note::default(), now)
+}
+
+/// The job of exactly this id.
+fn find(db: &Connection, id: &str) -> Result<(JobSeq, StateName)> {
     let found: Option<(i64, String, String)> = db
         .prepare_cached("SELECT seq, state, id FROM jobs WHERE id_key = ?1")?
         .query_row([id_key(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -308,7 +341,7 @@ fn by_hand(
         return Err(QueueError::NoSuchJob(id.to_owned()));
     };
     let state = StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
-    apply(db, JobSeq(seq), None, &transition(state), &Note::default(), now)
+    Ok((JobSeq(seq), state))
 }
 
 fn all_by_hand(

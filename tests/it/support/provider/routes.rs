@@ -1,0 +1,343 @@
+//! What the provider does with each request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::books::{Kind, Seen, Task};
+use super::script::{CreateSeen, DownloadSeen, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Outage};
+use super::wire::{self, Head, Stream};
+use super::{Answer, KEY, QuerySeen, Shared, State, picture_of};
+
+const TRY_ON: &str = "/kling/v1/images/kolors-virtual-try-on";
+
+/// How a request was dealt with.
+enum Dealt {
+    Answer(Answer),
+    /// The connection ends without an answer.
+    Close,
+    Reset,
+    Flood(Vec<u8>, usize),
+    /// The answer waits until the provider lets go.
+    Hold(Answer),
+}
+
+/// Answers requests until the connection ends.
+pub(super) async fn converse(shared: &Arc<Shared>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let mut stream = Stream::new(stream);
+    if matches!(shared.locked().outage, Outage::Reset) {
+        return wire::reset(stream);
+    }
+    while let Some(head) = wire::read_head(&mut stream).await {
+        let place = shared.locked().enter(&head);
+        let dealt = deal(shared, &mut stream, &head, place).await;
+        let (goes_on, status) = match dealt {
+            Dealt::Answer(answer) => {
+                // Entered before it is sent: once the program has it, the books have it.
+                shared.locked().leave(place, Some(answer.status));
+                (wire::send(&mut stream, &answer).await.unwrap_or(false), Some(answer.status))
+            }
+            Dealt::Hold(answer) => {
+                let mut let_go = shared.let_go.subscribe();
+                shared.locked().books.held += 1;
+                tokio::select! {
+                    _ = let_go.changed() => {}
+                    () = wire::hung_up(&mut stream) => {}
+                }
+                shared.locked().books.held -= 1;
+                (wire::send(&mut stream, &answer).await.unwrap_or(false), Some(answer.status))
+            }
+            Dealt::Flood(start, bytes) => {
+                let _ = wire::flood(&mut stream, &start, bytes).await;
+                (false, Some(200))
+            }
+            Dealt::Close => (false, None),
+            Dealt::Reset => {
+                shared.locked().leave(place, None);
+                return wire::reset(stream);
+            }
+        };
+        shared.locked().leave(place, status);
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usize) -> Dealt {
+    let outage = shared.locked().outage.clone();
+    let (is_create, is_download) = (is_create(head), head.path.starts_with("/results/"));
+    match outage {
+        Outage::Reset => return Dealt::Reset,
+        Outage::Answer(answer) if !is_download => {
+            if wire::read_body(stream, head.length).await.is_none() {
+                return Dealt::Close;
+            }
+            return Dealt::Answer(answer);
+        }
+        _ => {}
+    }
+    if is_create && shared.locked().is_reset(place) {
+        return Dealt::Reset;
+    }
+    let Some(body) = wire::read_body(stream, head.length).await else { return Dealt::Close };
+    if is_download {
+        return shared.locked().download(&head.path);
+    }
+    if head.authorization.as_deref() != Some(&format!("Bearer {KEY}")) {
+        return Dealt::Answer(Answer::bad_key());
+    }
+    match head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
+        _ if is_create => create(shared, &body, place),
+        Some(id) if head.method == "GET" => shared.locked().query(id),
+        _ => Dealt::Answer(Answer::html(404, "404 page not found")),
+    }
+}
+
+fn is_create(head: &Head) -> bool {
+    head.method == "POST" && head.path == TRY_ON
+}
+
+fn create(shared: &Arc<Shared>, body: &[u8], place: usize) -> Dealt {
+    let Some(wish) = Wish::read(body) else {
+        return Dealt::Answer(Answer::code(400, 1200, "this is no request"));
+    };
+    let mut state = shared.locked();
+    let now = Instant::now();
+    let on_create = state.on_create(&wish, place);
+    if let OnCreate::Refuse(answer) = on_create {
+        return Dealt::Answer(answer);
+    }
+    if state.books.in_flight(now) >= state.script.cap {
+        return Dealt::Answer(Answer::over_cap());
+    }
+    if state.is_duplicate(&wish) {
+        return Dealt::Answer(Answer::code(400, 1201, "external_task_id is already used"));
+    }
+    if let OnCreate::TakeLate(late) = on_create {
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            let mut state = shared.locked();
+            if !state.is_duplicate(&wish) {
+                state.add_task(&wish);
+            }
+        });
+        return Dealt::Close;
+    }
+    let id = state.add_task(&wish);
+    let answer = state.created(&id);
+    match on_create {
+        OnCreate::Hold => Dealt::Hold(answer),
+        OnCreate::Lose(loss) => lost(loss, answer),
+        _ => Dealt::Answer(answer),
+    }
+}
+
+fn lost(loss: Loss, mut answer: Answer) -> Dealt {
+    Dealt::Answer(match loss {
+        Loss::Closed => return Dealt::Close,
+        Loss::Reset => return Dealt::Reset,
+        Loss::Html502 => Answer::html(502, "502 Bad Gateway"),
+        Loss::Html504 => Answer::html(504, "504 Gateway Time-out"),
+        Loss::Html524 => Answer::html(524, "A timeout occurred"),
+        Loss::Code5002 => Answer::code(504, 5002, "server timeout"),
+        Loss::CutBody => answer.cut(),
+        Loss::HalfJson => {
+            answer.body.truncate(answer.body.len() / 2);
+            answer
+        }
+        Loss::Html200 => Answer::html(200, "Please wait"),
+        Loss::NoTaskId => Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "data": {} })),
+    })
+}
+
+/// What a create asks for.
+struct Wish {
+    job: String,
+    external_id: Option<String>,
+}
+
+impl Wish {
+    /// Reads a create's body and checks its pictures; the person's is a URL that names the job.
+    fn read(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let human = body["human_image"].as_str()?;
+        let cloth = STANDARD.decode(body["cloth_image"].as_str()?).ok()?;
+        let is_jpeg = cloth.starts_with(&[0xff, 0xd8, 0xff]) && cloth.ends_with(&[0xff, 0xd9]);
+        let job = human.strip_prefix("http://pictures.test/")?.strip_suffix(".jpg")?;
+        let external_id = body["external_task_id"].as_str().map(str::to_owned);
+        is_jpeg.then(|| Self { job: job.to_owned(), external_id })
+    }
+}
+
+impl State {
+    /// Notes that a request has come in. Returns its place in the books.
+    fn enter(&mut self, head: &Head) -> usize {
+        let kind = if is_create(head) {
+            Kind::Create { job: None, external_id: None }
+        } else if let Some(id) = head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
+            Kind::Query(id.to_owned())
+        } else if head.path.starts_with("/results/") {
+            Kind::Download(self.task_of_link(&head.path).map_or_else(String::new, |(task, _)| task.job.clone()))
+        } else {
+            Kind::Other(format!("{} {}", head.method, head.path))
+        };
+        self.books.requests.push(Seen { at: Instant::now(), kind, until: None, status: None });
+        self.books.requests.len() - 1
+    }
+
+    fn leave(&mut self, place: usize, status: Option<u16>) {
+        let seen = &mut self.books.requests[place];
+        seen.until.get_or_insert_with(Instant::now);
+        seen.status = seen.status.or(status);
+    }
+
+    /// Which create of all a request is, from 1.
+    fn nth_create(&self, place: usize) -> u64 {
+        let until = &self.books.requests[..=place];
+        until.iter().filter(|seen| matches!(seen.kind, Kind::Create { .. })).count() as u64
+    }
+
+    fn is_reset(&mut self, place: usize) -> bool {
+        let nth = self.nth_create(place);
+        (self.script.resets)(nth)
+    }
+
+    fn on_create(&mut self, wish: &Wish, place: usize) -> OnCreate {
+        let nth = self.nth_create(place);
+        self.books.requests[place].kind =
+            Kind::Create { job: Some(wish.job.clone()), external_id: wish.external_id.clone() };
+        let is_of_job = |seen: &&Seen| matches!(&seen.kind, Kind::Create { job: Some(job), .. } if *job == wish.job);
+        let nth_of_job = self.books.requests.iter().filter(is_of_job).count();
+        (self.script.on_create)(&CreateSeen { nth, job: wish.job.clone(), nth_of_job })
+    }
+
+    fn is_duplicate(&self, wish: &Wish) -> bool {
+        let is_taken = |task: &Task| task.external_id.is_some() && task.external_id == wish.external_id;
+        self.script.external_ids == ExternalIds::Known
+            && self.script.refuses_duplicates
+            && self.books.tasks.iter().any(is_taken)
+    }
+
+    fn add_task(&mut self, wish: &Wish) -> String {
+        let now = Instant::now();
+        let id = format!("task-{}", self.books.tasks.len() + 1);
+        let nth = self.books.tasks.iter().filter(|task| task.job == wish.job).count() + 1;
+        let fate = (self.script.fate)(&wish.job, nth);
+        let works_for = if fate == Fate::Never { Duration::from_secs(86_400) } else { self.script.task_time };
+        let is_known = self.script.external_ids == ExternalIds::Known;
+        self.books.tasks.push(Task {
+            id: id.clone(),
+            external_id: wish.external_id.clone().filter(|_| is_known),
+            job: wish.job.clone(),
+            created_at: now,
+            ends_at: now + works_for,
+            fate,
+            queries: 0,
+            links: 0,
+        });
+        self.books.most_in_flight = self.books.most_in_flight.max(self.books.in_flight(now));
+        id
+    }
+
+    fn created(&self, id: &str) -> Answer {
+        let task = self.books.tasks.iter().find(|task| task.id == id).expect("it was just made");
+        let mut data = json!({ "task_id": id, "task_status": "submitted", "created_at": 1_746_773_850_590_u64 });
+        if let Some(external_id) = &task.external_id {
+            data["task_info"] = json!({ "external_task_id": external_id });
+        }
+        Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "request_id": format!("r-{id}"), "data": data }))
+    }
+
+    fn query(&mut self, id: &str) -> Dealt {
+        let by_external_id = |task: &Task| task.external_id.as_deref() == Some(id);
+        let found = self.books.tasks.iter().position(|task| task.id == id || by_external_id(task));
+        let Some(found) = found else {
+            let seen = QuerySeen { job: None, nth_of_task: 0, is_by_external_id: !id.starts_with("task-") };
+            return match (self.script.on_query)(&seen) {
+                OnQuery::Answer(answer) => Dealt::Answer(answer),
+                OnQuery::Reset => Dealt::Reset,
+                _ => Dealt::Answer(Answer::unknown_task()),
+            };
+        };
+        let task = &mut self.books.tasks[found];
+        task.queries += 1;
+        let seen = QuerySeen {
+            job: Some(task.job.clone()),
+            nth_of_task: task.queries,
+            is_by_external_id: by_external_id(task),
+        };
+        match (self.script.on_query)(&seen) {
+            OnQuery::Truth => Dealt::Answer(self.tell(found)),
+            OnQuery::Answer(answer) => Dealt::Answer(answer),
+            OnQuery::Reset => Dealt::Reset,
+            OnQuery::FailedNotFound => Dealt::Answer(told(json!({
+                "task_id": self.books.tasks[found].id,
+                "task_status": "failed",
+                "task_status_msg": "task not found",
+            }))),
+        }
+    }
+
+    fn tell(&mut self, place: usize) -> Answer {
+        let address = self.address.clone();
+        let task = &mut self.books.tasks[place];
+        let mut data = json!({ "task_id": task.id, "task_status": "processing", "task_status_msg": "" });
+        if let Some(external_id) = &task.external_id {
+            data["task_info"] = json!({ "external_task_id": external_id });
+        }
+        if !task.is_working(Instant::now()) {
+            match &task.fate {
+                Fate::Fail(reason) => {
+                    data["task_status"] = json!("failed");
+                    data["task_status_msg"] = json!(reason);
+                }
+                Fate::NoImage => {
+                    data["task_status"] = json!("succeed");
+                    data["final_unit_deduction"] = json!("1");
+                }
+                Fate::Succeed | Fate::Never => {
+                    task.links += 1;
+                    let url = format!("{address}/results/{}/{}.png", task.id, task.links);
+                    data["task_status"] = json!("succeed");
+                    data["final_unit_deduction"] = json!("1");
+                    data["task_result"] = json!({ "images": [{ "index": 0, "url": url }] });
+                }
+            }
+        }
+        told(data)
+    }
+
+    /// The task that a link belongs to, and which of its links it is.
+    fn task_of_link(&self, path: &str) -> Option<(&Task, u32)> {
+        let (id, link) = path.strip_prefix("/results/")?.split_once('/')?;
+        let link = link.strip_suffix(".png")?.parse().ok()?;
+        Some((self.books.tasks.iter().find(|task| task.id == id)?, link))
+    }
+
+    fn download(&mut self, path: &str) -> Dealt {
+        let Some((task, link)) = self.task_of_link(path) else {
+            return Dealt::Answer(Answer::html(404, "no such picture"));
+        };
+        let job = task.job.clone();
+        let is_of_job = |seen: &&Seen| matches!(&seen.kind, Kind::Download(of) if *of == job);
+        let nth_of_job = self.books.requests.iter().filter(is_of_job).count();
+        match (self.script.on_download)(&DownloadSeen { job: job.clone(), link, nth_of_job }) {
+            OnDownload::Truth => Dealt::Answer(Answer::picture(picture_of(&job))),
+            OnDownload::Answer(answer) => Dealt::Answer(answer),
+            OnDownload::Flood(bytes) => Dealt::Flood(picture_of(&job), bytes),
+            OnDownload::Loop => Dealt::Answer(Answer::redirect(path.to_owned())),
+            OnDownload::Reset => Dealt::Reset,
+        }
+    }
+}
+
+fn told(data: Value) -> Answer {
+    Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "request_id": "r-query", "data": data }))
+}

@@ -1,0 +1,195 @@
+//! What a test can ask of the provider.
+
+use std::time::Duration;
+
+use super::answers::Answer;
+
+/// How the provider behaves. Every hook sees the facts of one request and says what becomes of it.
+pub(crate) struct Script {
+    /// From creation to the end of a task.
+    pub(crate) task_time: Duration,
+    /// Tasks at work at the same time; one more is answered with 429/1303.
+    pub(crate) cap: usize,
+    pub(crate) external_ids: ExternalIds,
+    /// Whether a create under an external id that is taken is answered with 400/1201.
+    pub(crate) refuses_duplicates: bool,
+    /// Whether to reset the connection of the n-th create (from 1) when only its head was read.
+    pub(crate) resets: Box<dyn FnMut(u64) -> bool + Send>,
+    pub(crate) on_create: Box<dyn FnMut(&CreateSeen) -> OnCreate + Send>,
+    pub(crate) on_query: Box<dyn FnMut(&QuerySeen) -> OnQuery + Send>,
+    pub(crate) on_download: Box<dyn FnMut(&DownloadSeen) -> OnDownload + Send>,
+    /// What becomes of the n-th task (from 1) of a job.
+    pub(crate) fate: Box<dyn FnMut(&str, usize) -> Fate + Send>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            task_time: Duration::from_millis(100),
+            cap: usize::MAX,
+            external_ids: ExternalIds::Known,
+            refuses_duplicates: true,
+            resets: Box::new(|_| false),
+            on_create: Box::new(|_| OnCreate::Take),
+            on_query: Box::new(|_| OnQuery::Truth),
+            on_download: Box::new(|_| OnDownload::Truth),
+            fate: Box::new(|_, _| Fate::Succeed),
+        }
+    }
+}
+
+/// What the provider makes of `external_task_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExternalIds {
+    /// Echoed, and found by it.
+    Known,
+    /// Neither.
+    Ignored,
+}
+
+/// A create whose body was read.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateSeen {
+    /// Which create of all, from 1.
+    pub(crate) nth: u64,
+    pub(crate) job: String,
+    /// Which create for this job, from 1.
+    pub(crate) nth_of_job: usize,
+}
+
+/// What becomes of a create.
+#[derive(Debug, Clone)]
+pub(crate) enum OnCreate {
+    /// A task, and its answer.
+    Take,
+    /// This answer, and no task.
+    Refuse(Answer),
+    /// A task, and an answer that does not arrive as one.
+    Lose(Loss),
+    /// A task, and an answer that is held back until the provider lets go.
+    Hold,
+    /// The connection is closed at once, and a task appears this much later.
+    TakeLate(Duration),
+}
+
+/// How an answer is lost after a task was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    Closed,
+    Reset,
+    Html502,
+    Html504,
+    Html524,
+    Code5002,
+    /// The connection ends in the middle of the body.
+    CutBody,
+    /// A whole answer with half a JSON text.
+    HalfJson,
+    Html200,
+    NoTaskId,
+}
+
+impl Loss {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::Reset,
+        Self::Html502,
+        Self::Html504,
+        Self::Html524,
+        Self::Code5002,
+        Self::CutBody,
+        Self::HalfJson,
+        Self::Html200,
+        Self::NoTaskId,
+    ];
+}
+
+/// A question about a task.
+#[derive(Debug, Clone)]
+pub(crate) struct QuerySeen {
+    /// The job of the task that is asked for, where there is one.
+    pub(crate) job: Option<String>,
+    /// Which question about this task, from 1.
+    pub(crate) nth_of_task: u32,
+    pub(crate) is_by_external_id: bool,
+}
+
+/// What becomes of a question.
+#[derive(Debug, Clone)]
+pub(crate) enum OnQuery {
+    Truth,
+    Answer(Answer),
+    /// As a fresh task can read: failed, with "task not found".
+    FailedNotFound,
+    Reset,
+}
+
+/// A download.
+#[derive(Debug, Clone)]
+pub(crate) struct DownloadSeen {
+    pub(crate) job: String,
+    /// Which link of its task this is, from 1.
+    pub(crate) link: u32,
+    /// Which download of this job, from 1.
+    pub(crate) nth_of_job: usize,
+}
+
+/// What becomes of a download.
+#[derive(Debug, Clone)]
+pub(crate) enum OnDownload {
+    Truth,
+    Answer(Answer),
+    /// A picture that goes on for this many bytes, without a length.
+    Flood(usize),
+    /// A redirect to itself.
+    Loop,
+    Reset,
+}
+
+/// How a task ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Succeed,
+    Fail(&'static str),
+    NoImage,
+    /// It works for ever.
+    Never,
+}
+
+/// Trouble with the provider as a whole.
+#[derive(Debug, Clone)]
+pub(crate) enum Outage {
+    None,
+    /// Nobody listens.
+    Closed,
+    /// Every connection is reset before its request is read.
+    Reset,
+    /// Every request of the API (not downloads) is answered so.
+    Answer(Answer),
+}
+
+/// Chance that repeats.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number from 0 up to, and not including, 1.
+    pub(crate) fn roll(&mut self) -> f64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A whole number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.roll() * bound as f64) as usize
+    }
+}
