@@ -54,6 +54,8 @@ impl ExitCode {
             QueueError::Missing(_)
             | QueueError::OtherProvider { .. }
             | QueueError::NoSuchJob(_)
+            | QueueError::TaskTaken { .. }
+            | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,
             QueueError::Held { .. } => Self::Held,
             QueueError::Foreign { .. }

@@ -114,6 +114,13 @@ pub(super) enum Command {
     Report(super::report::ReportArgs),
     /// Put jobs back in the queue
     Retry(super::edit::Retry),
+    /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
+    Adopt {
+        /// The job's id
+        id: String,
+        /// The provider's task id
+        task_id: String,
+    },
     /// Take jobs that were not submitted out of the queue
     Cancel(super::edit::Cancel),
     /// Run the stand-in of the provider's API by itself

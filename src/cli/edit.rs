@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
-use crate::job::{JobState, StateName};
+use crate::job::{JobState, StateName, TaskId};
 use crate::queue::Queue;
 
 use super::load::println;
@@ -67,6 +67,18 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         }
     }
     outcome
+}
+
+/// `tryon adopt ID TASK_ID`.
+pub(super) async fn adopt(id: &str, task_id: &str, place: &Place) -> Result<ExitCode, Failure> {
+    let task_id = task_id.trim();
+    if task_id.is_empty() || task_id.len() > 256 || task_id.chars().any(char::is_control) {
+        return Err(Failure::usage("TASK_ID: this is no task id; copy it from the provider's console"));
+    }
+    let queue = Queue::open_existing(&place.queue)?;
+    queue.adopt(id.to_owned(), TaskId(task_id.to_owned()), Timestamp::now()).await?;
+    println(&format!("{id}: is task {task_id}; a run collects it"))?;
+    Ok(ExitCode::Ok)
 }
 
 /// `tryon cancel`.

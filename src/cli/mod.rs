@@ -57,6 +57,7 @@ fn command(command: Command, file: Options, place: &Place, console: &Console) ->
         Command::Show(args) => read(place, |reader, out| show::show(&args, reader, place, out)),
         Command::Report(args) => read(place, |reader, out| report::report(&args, reader, place, out)),
         Command::Retry(which) => wait(edit::retry(&which, place)),
+        Command::Adopt { id, task_id } => wait(edit::adopt(&id, &task_id, place)),
         Command::Cancel(which) => wait(edit::cancel(&which, place)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Completions { shell } => completions::command(shell),

@@ -58,7 +58,7 @@ impl Standing {
 
     /// How long it still takes; `None` while nothing moves, or nothing is known.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        if self.pause.is_some() || self.stopping.is_some() {
+        if self.pause.is_some() || self.stopping.is_some() || super::pace::left(&self.counts) == 0 {
             return None;
         }
         self.pace.time_left(&self.counts, self.now)

@@ -35,6 +35,12 @@ pub enum QueueError {
         #[source]
         source: IllegalTransition,
     },
+    /// A task cannot be two jobs'.
+    #[error("task {task} belongs to job `{owner}` already")]
+    TaskTaken { task: String, owner: String },
+    /// Only a job in doubt can be told its task.
+    #[error("job `{id}` is {}, not in doubt; there is nothing to adopt", .state.word())]
+    NotInDoubt { id: String, state: crate::job::StateName },
     /// No job has that id.
     #[error("no job `{0}` in this queue; `tryon list` shows the ids")]
     NoSuchJob(String),

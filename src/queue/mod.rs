@@ -12,7 +12,7 @@ mod sqlite;
 
 pub use error::QueueError;
 pub use record::{
-    ActiveJob, AttemptRecord, Claim, Counts, JobRecord, Note, Pause, ProviderKind, PublishedImage, ReportRow, RunId,
-    RunRecord, Workload,
+    ActiveJob, AttemptRecord, Claim, Counts, JobRecord, Note, Pause, ProviderKind, Published, PublishedImage,
+    ReportRow, RunId, RunRecord, Workload,
 };
 pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
+use crate::job::{ExternalTaskId, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]
@@ -63,6 +63,16 @@ pub struct PublishedImage {
     pub bytes: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// A finished job, and where its images stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    pub seq: JobSeq,
+    pub id: JobId,
+    pub attempt: u32,
+    /// Relative to the output folder.
+    pub paths: Vec<String>,
 }
 
 /// How many jobs are in each state, and what they have cost.

@@ -1,6 +1,6 @@
 //! What all workers of a run share, and the few things they do through it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ pub(super) struct Context {
     pub(super) counts: Mutex<Counts>,
     pub(super) external_ids: Mutex<Option<bool>>,
     /// Jobs that nothing more is to be done for in this run, though they have not ended.
-    pub(super) parked: Mutex<HashSet<JobSeq>>,
+    pub(super) parked: Mutex<HashMap<JobSeq, StateName>>,
 }
 
 impl Context {
@@ -97,13 +97,14 @@ impl Context {
         let _ = self.facts.send(fact);
     }
 
-    /// Nothing more is done for this job in this run.
-    pub(super) fn park(&self, job: JobSeq) {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+    /// Nothing more is done for this job in this run, unless a person moves it to another state.
+    pub(super) fn park(&self, job: &ActiveJob) {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(job.seq, job.state.name());
     }
 
-    pub(super) fn is_parked(&self, job: JobSeq) -> bool {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).contains(&job)
+    pub(super) fn is_parked(&self, job: &ActiveJob) -> bool {
+        let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        parked.get(&job.seq).is_some_and(|state| *state == job.state.name())
     }
 
     pub(super) fn external_ids(&self) -> Option<bool> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -20,6 +20,7 @@ use super::blame::Blame;
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::gate::{Gate, Lane, Stopped};
+use super::missing::refetch_missing;
 use super::pace::Pace;
 use super::retry::Backoff;
 use super::slots::Slots;
@@ -132,6 +133,7 @@ pub async fn run(
         succeeded: 0,
         started: Instant::now(),
         pause: None,
+        has_searched: false,
     };
     coordinator.run(interrupted).await
 }
@@ -147,6 +149,8 @@ struct Coordinator<O> {
     succeeded: u64,
     started: Instant,
     pause: Option<Pause>,
+    /// Whether the search for deleted results is over.
+    has_searched: bool,
 }
 
 /// How the feeder, which claims, has ended.
@@ -159,6 +163,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: slots_u32(&self.ctx), provider: self.ctx.door.clone() });
         self.take_up_left_behind()?;
+        let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
@@ -184,6 +189,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     Ok(end) => fed = Some(end),
                     Err(error) => break Err(error),
                 },
+                searched = &mut search, if !self.has_searched => match searched {
+                    Ok(Ok(())) => self.has_searched = true,
+                    Ok(Err(error)) => break Err(error),
+                    Err(error) => break Err(RunError::Bug(error.to_string())),
+                },
                 _ = tick.tick() => {
                     self.refresh()?;
                     self.emit(Fact::Ticked);
@@ -198,6 +208,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 break Ok(end);
             }
         };
+        search.abort();
         self.wind_down(end, claims).await
     }
 
@@ -220,7 +231,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
             }
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
-            None if self.is_idle()? => {
+            None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
                 Ok(self.workers.is_empty().then_some(RunEnd::Done))
@@ -259,7 +270,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 
     fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
         for job in jobs {
-            if self.working.contains_key(&job.seq) || self.ctx.is_parked(job.seq) {
+            if self.working.contains_key(&job.seq) || self.ctx.is_parked(&job) {
                 continue;
             }
             let holds_slot = !matches!(job.state, JobState::Downloading { .. });
@@ -291,9 +302,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         let pause = self.ctx.gate.pause(Timestamp::now());
         match (&self.pause, &pause) {
-            (None, Some(pause)) => self.emit(Fact::Paused(pause.clone())),
-            (Some(before), Some(pause)) if before.why != pause.why => self.emit(Fact::Paused(pause.clone())),
             (Some(_), None) => self.emit(Fact::Resumed),
+            (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
+                self.emit(Fact::Paused(pause.clone()));
+            }
             _ => {}
         }
         self.pause = pause;
@@ -361,6 +373,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 
 type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
 
+/// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
+fn is_news(told: &Pause, pause: &Pause) -> bool {
+    told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
+}
+
 fn slots_u32(ctx: &Context) -> u32 {
     u32::try_from(ctx.settings.slots).unwrap_or(u32::MAX)
 }
@@ -378,6 +395,7 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
 
 /// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
+    let reader = ctx.queue.reader()?;
     loop {
         let slot = ctx.slots.acquire().await;
         let pass = match ctx.gate.pass(Lane::Create).await {
@@ -395,7 +413,14 @@ async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Re
                     std::future::pending::<()>().await;
                 }
             }
-            Claim::BudgetSpent => return Ok(FeederEnd::BudgetSpent),
+            Claim::BudgetSpent => {
+                drop((slot, pass));
+                // A submission under way may yet be refused, and gives its unit back then.
+                if reader.counts()?.of(StateName::Submitting) == 0 {
+                    return Ok(FeederEnd::BudgetSpent);
+                }
+                tokio::time::sleep(TICK).await;
+            }
             Claim::NoneReady { next_retry_at } => {
                 drop((slot, pass));
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.

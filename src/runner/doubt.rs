@@ -32,7 +32,7 @@ pub(super) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
             InDoubtPolicy::Hold => {
                 if ctx.external_ids().is_some() {
                     // Nothing that this run may still learn can change that.
-                    ctx.park(job.seq);
+                    ctx.park(job);
                 }
                 tracing::debug!(job = %job.spec.id, why, "left in doubt");
                 Ok(Step::Leave)

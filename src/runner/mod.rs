@@ -11,6 +11,7 @@ mod doubt;
 pub mod event;
 mod fetch;
 mod gate;
+mod missing;
 mod pace;
 mod retry;
 mod slots;

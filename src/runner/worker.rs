@@ -207,7 +207,7 @@ async fn wait(
     };
     match ended {
         Err(_) => {
-            ctx.park(job.seq);
+            ctx.park(job);
             ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
             Ok(Step::Leave)
         }

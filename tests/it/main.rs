@@ -1,6 +1,8 @@
 //! One integration binary; a module a subject.
 
 mod attack;
+mod queue;
 mod resume;
+mod state_machine;
 mod support;
 mod tidy;

@@ -3,20 +3,19 @@
 //! What a single row can do wrong is the manifest reader's business. Here is what rows can do wrong together:
 //! the same id with other inputs, ids that a file system would confuse, an id whose work was already submitted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::Transition;
-use crate::job::{ImageRef, JobSeq, JobSpec, StateName};
+use crate::job::{JobSeq, JobSpec, StateName};
 use crate::queue::Note;
 
+use super::inputs::{Inputs, Pictures};
+use super::places::{Met, Places, Row};
 use super::verbs::apply;
 use super::{QueueError, Result};
-
-/// How many pictures' numbers are kept at hand. Beyond it the queue is asked, so that memory stays flat.
-const MOST_INPUTS_AT_HAND: usize = 1 << 16;
 
 /// What became of the rows of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,22 +46,14 @@ pub struct RejectedRow {
     pub reason: String,
 }
 
-/// Which row of this load a job was last seen in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    manifest: u32,
-    line: u32,
-}
-
 /// An open load. All of it is kept, or nothing.
 pub struct Loader<'db> {
     db: &'db Connection,
     now: Timestamp,
     manifests: Vec<String>,
     tally: Enqueued,
-    inputs: HashMap<String, i64>,
-    /// By sequence number: where this load has met the job.
-    seen: Vec<Option<Place>>,
+    pictures: Pictures,
+    places: Places,
     /// Keys of ids that rows of this load contradict each other about.
     contradicted: HashSet<String>,
     /// Whether any task has left further images, whose names new ids must not take.
@@ -78,17 +69,6 @@ struct Standing {
     state: StateName,
 }
 
-/// What a job asks for, as the queue stores it.
-#[derive(PartialEq)]
-struct Inputs {
-    human: i64,
-    cloth: i64,
-    cloth_type: Option<String>,
-    cloth_2: Option<i64>,
-    cloth_type_2: Option<String>,
-    model: Option<String>,
-}
-
 impl<'db> Loader<'db> {
     pub(super) fn new(db: &'db Connection) -> Result<Self> {
         let has_further_images =
@@ -98,8 +78,8 @@ impl<'db> Loader<'db> {
             now: Timestamp::now(),
             manifests: Vec::new(),
             tally: Enqueued::default(),
-            inputs: HashMap::new(),
-            seen: Vec::new(),
+            pictures: Pictures::default(),
+            places: Places::default(),
             contradicted: HashSet::new(),
             has_further_images,
         })
@@ -122,7 +102,7 @@ impl<'db> Loader<'db> {
     /// Those of the queue; the load cannot go on after one.
     pub fn add(&mut self, spec: &JobSpec, line: u64) -> Result<Vec<(String, RejectedRow)>> {
         let key = spec.id.key();
-        let inputs = self.inputs_of(spec)?;
+        let inputs = self.pictures.inputs_of(self.db, spec)?;
         if self.contradicted.contains(&key) {
             let reason = format!("`{}` is used by rows that contradict each other", spec.id);
             return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
@@ -153,8 +133,7 @@ impl<'db> Loader<'db> {
                 spec.priority
             ])?;
         if added == 1 {
-            self.tally.added += 1;
-            self.saw(self.db.last_insert_rowid(), line);
+            self.take(self.db.last_insert_rowid(), line, Row::Added)?;
             return Ok(Vec::new());
         }
         let standing = self.standing(&key)?;
@@ -170,60 +149,75 @@ impl<'db> Loader<'db> {
         inputs: &Inputs,
         standing: &Standing,
     ) -> Result<Vec<(String, RejectedRow)>> {
-        let seen = self.seen_at(standing.seq);
         let same_id = standing.id == spec.id.as_str();
-        if same_id && standing.inputs == *inputs {
-            if seen.is_some() {
-                self.tally.repeated += 1;
-            } else {
-                self.saw(standing.seq, line);
-                let moves = standing.priority != spec.priority && standing.state == StateName::Pending;
-                if moves {
-                    self.write_inputs(standing.seq, inputs, spec.priority)?;
-                    self.tally.updated += 1;
-                } else {
-                    self.tally.unchanged += 1;
-                }
+        let same_job = same_id && standing.inputs == *inputs;
+        // A row that can be the job: it says what stands, or what may still be changed.
+        let can_be = same_job || (same_id && !self.may_exist_at_provider(standing.seq)?);
+        match self.places.met(standing.seq) {
+            None if can_be => self.renew(spec, line, inputs, standing, same_job).map(|()| Vec::new()),
+            None => {
+                // A later row that can be the job would contradict this one.
+                self.places.note(standing.seq, self.present_manifest(), line, Row::Rejected);
+                self.reject_row(spec, line, "id", against_queue(spec, standing)).map(|row| vec![row])
             }
-            return Ok(Vec::new());
+            Some(met) if met.as_what == Row::Rejected && !can_be => {
+                self.reject_row(spec, line, "id", against_queue(spec, standing)).map(|row| vec![row])
+            }
+            Some(met) if met.as_what != Row::Rejected && same_job => {
+                self.tally.repeated += 1;
+                Ok(Vec::new())
+            }
+            Some(met) => self.contradict(spec, line, key, standing, met),
         }
-        let other = match seen {
-            Some(place) if place.manifest as usize + 1 == self.manifests.len() => format!("line {}", place.line),
-            Some(place) => format!("line {} of {}", place.line, self.manifests[place.manifest as usize]),
-            None => "the queue".to_owned(),
-        };
-        let reason = if same_id {
-            format!("`{}` stands in {other} with other inputs", spec.id)
-        } else {
-            format!(
-                "`{}` and `{}` in {other} would write the same file where case does not count; give one another id",
-                spec.id, standing.id
-            )
-        };
-        if let Some(place) = seen {
-            // Two rows of one load contradict each other, and nobody knows which is meant: neither is taken.
-            let mut rows = vec![self.reject_standing(standing, place, line)?];
-            rows.push(self.reject_row(spec, line, "id", reason)?);
-            self.contradicted.insert(key);
-            return Ok(rows);
-        }
-        if !same_id {
-            return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
-        }
-        if self.may_exist_at_provider(standing.seq)? {
-            let reason = format!(
-                "{reason}, and was already submitted with those; give the row a new id (state: {})",
-                standing.state.word()
-            );
-            return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
+    }
+
+    /// The first row of this load about a job that stood in the queue before.
+    fn renew(&mut self, spec: &JobSpec, line: u64, inputs: &Inputs, standing: &Standing, same_job: bool) -> Result<()> {
+        let moves = standing.priority != spec.priority && standing.state == StateName::Pending;
+        if same_job && !moves {
+            return self.take(standing.seq, line, Row::Unchanged);
         }
         self.write_inputs(standing.seq, inputs, spec.priority)?;
-        if standing.state == StateName::Failed {
+        if !same_job && standing.state == StateName::Failed {
             apply(self.db, JobSeq(standing.seq), None, &Transition::Retry, &Note::default(), self.now)?;
         }
-        self.saw(standing.seq, line);
-        self.tally.updated += 1;
-        Ok(Vec::new())
+        self.take(standing.seq, line, Row::Updated)
+    }
+
+    /// Two rows of one load contradict each other, and nobody knows which is meant: neither is taken.
+    fn contradict(
+        &mut self,
+        spec: &JobSpec,
+        line: u64,
+        key: String,
+        standing: &Standing,
+        met: Met,
+    ) -> Result<Vec<(String, RejectedRow)>> {
+        let other = self.line_of(met);
+        let reason = if met.as_what == Row::Rejected {
+            format!("`{}` is contradicted by {other}", spec.id)
+        } else if standing.id == spec.id.as_str() {
+            format!("`{}` stands in {other} with other inputs", spec.id)
+        } else {
+            same_file(spec, standing, &other)
+        };
+        let mut rows = Vec::new();
+        if met.as_what != Row::Rejected {
+            rows.push(self.reject_met(standing, met, line)?);
+        }
+        self.remove_unless_submitted(standing.seq)?;
+        self.contradicted.insert(key);
+        rows.push(self.reject_row(spec, line, "id", reason)?);
+        Ok(rows)
+    }
+
+    /// A row of this load as its reader would look for it: `line 7`, of the present manifest or of an earlier one.
+    fn line_of(&self, met: Met) -> String {
+        if met.manifest == self.present_manifest() {
+            format!("line {}", met.line)
+        } else {
+            format!("line {} of {}", met.line, self.manifest_name(met.manifest))
+        }
     }
 
     /// Records a row that is not taken, so that the report can show it.
@@ -231,8 +225,12 @@ impl<'db> Loader<'db> {
     /// # Errors
     /// Those of the queue.
     pub fn reject(&mut self, row: &RejectedRow) -> Result<()> {
-        let manifest = self.manifests.last().map_or("-", String::as_str).to_owned();
-        self.write_rejected(&manifest, row)?;
+        let manifest = self.manifest_name(self.present_manifest());
+        let behind = match self.places.last() {
+            Some(seq) => seq,
+            None => self.db.query_row("SELECT coalesce(max(seq), 0) FROM jobs", [], |row| row.get(0))?,
+        };
+        self.write_rejected(&manifest, row, behind)?;
         self.tally.rejected += 1;
         Ok(())
     }
@@ -253,86 +251,72 @@ impl<'db> Loader<'db> {
             reason,
         };
         self.reject(&row)?;
-        Ok((self.manifests.last().cloned().unwrap_or_default(), row))
+        Ok((self.manifest_name(self.present_manifest()), row))
     }
 
-    /// Takes back an earlier row of this load. A job that was submitted before this load stays what it is.
-    fn reject_standing(&mut self, standing: &Standing, place: Place, by_line: u64) -> Result<(String, RejectedRow)> {
+    /// Takes back what an earlier row of this load was counted as, and rejects it; it stands in the report where its
+    /// job stood.
+    fn reject_met(&mut self, standing: &Standing, met: Met, by_line: u64) -> Result<(String, RejectedRow)> {
         let written = |input: i64| -> Result<String> {
             Ok(self.db.query_row("SELECT written FROM inputs WHERE input = ?1", [input], |row| row.get(0))?)
         };
-        let manifest = self.manifests[place.manifest as usize].clone();
+        let manifest = self.manifest_name(met.manifest);
+        let by = if met.manifest == self.present_manifest() {
+            format!("line {by_line}")
+        } else {
+            format!("line {by_line} of {}", self.manifest_name(self.present_manifest()))
+        };
         let row = RejectedRow {
-            line: u64::from(place.line),
+            line: u64::from(met.line),
             id: standing.id.clone(),
             human: written(standing.inputs.human)?,
             cloth: written(standing.inputs.cloth)?,
             column: "id".to_owned(),
-            reason: format!("`{}` is contradicted by line {by_line}", standing.id),
+            reason: format!("`{}` is contradicted by {by}", standing.id),
         };
-        if !self.may_exist_at_provider(standing.seq)? {
-            self.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([standing.seq])?;
-        }
-        self.write_rejected(&manifest, &row)?;
+        let behind = self.places.behind(standing.seq).unwrap_or(standing.seq - 1);
+        self.write_rejected(&manifest, &row, behind)?;
         self.tally.rejected += 1;
-        self.tally.added = self.tally.added.saturating_sub(1);
+        match met.as_what {
+            Row::Added => self.tally.added -= 1,
+            Row::Unchanged => self.tally.unchanged -= 1,
+            Row::Updated => self.tally.updated -= 1,
+            Row::Rejected => {}
+        }
         Ok((manifest, row))
     }
 
-    fn write_rejected(&self, manifest: &str, row: &RejectedRow) -> Result<()> {
+    /// Takes a contradicted job out of the queue. One that was submitted stays what it is.
+    fn remove_unless_submitted(&mut self, seq: i64) -> Result<()> {
+        if self.may_exist_at_provider(seq)? {
+            return Ok(());
+        }
+        self.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([seq])?;
+        // The number may be given again to the next job, so no row may go on standing behind it.
+        let behind = self.places.forget(seq);
+        self.db
+            .prepare_cached("UPDATE rejected_rows SET after_seq = ?2 WHERE after_seq = ?1")?
+            .execute(params![seq, behind.unwrap_or(seq - 1)])?;
+        Ok(())
+    }
+
+    fn write_rejected(&self, manifest: &str, row: &RejectedRow, behind: i64) -> Result<()> {
         self.db
             .prepare_cached(
                 "INSERT INTO rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
-                 VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) FROM jobs), ?3, ?4, ?5, ?6)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason",
             )?
             .execute(params![
                 manifest,
                 row.line,
+                behind,
                 row.id,
                 row.human,
                 row.cloth,
                 format!("{manifest}:{}: {}: {}", row.line, row.column, row.reason)
             ])?;
         Ok(())
-    }
-
-    fn inputs_of(&mut self, spec: &JobSpec) -> Result<Inputs> {
-        Ok(Inputs {
-            human: self.input(&spec.human)?,
-            cloth: self.input(&spec.cloth)?,
-            cloth_type: spec.cloth_type.map(|garment| garment.word().to_owned()),
-            cloth_2: spec.second.as_ref().map(|second| self.input(&second.image)).transpose()?,
-            cloth_type_2: spec.second.as_ref().map(|second| second.garment.word().to_owned()),
-            model: spec.model.as_ref().map(|model| model.as_str().to_owned()),
-        })
-    }
-
-    /// The number of a picture; new ones get one.
-    fn input(&mut self, image: &ImageRef) -> Result<i64> {
-        let source = image.source.stored();
-        if let Some(input) = self.inputs.get(&source) {
-            return Ok(*input);
-        }
-        let known: Option<i64> = self
-            .db
-            .prepare_cached("SELECT input FROM inputs WHERE source = ?1")?
-            .query_row([&source], |row| row.get(0))
-            .optional()?;
-        let input = match known {
-            Some(input) => input,
-            None => {
-                self.db
-                    .prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2)")?
-                    .execute([&source, &image.written])?;
-                self.db.last_insert_rowid()
-            }
-        };
-        if self.inputs.len() >= MOST_INPUTS_AT_HAND {
-            self.inputs.clear();
-        }
-        self.inputs.insert(source, input);
-        Ok(input)
     }
 
     fn standing(&self, key: &str) -> Result<Standing> {
@@ -400,16 +384,53 @@ impl<'db> Loader<'db> {
             .optional()?)
     }
 
-    fn saw(&mut self, seq: i64, line: u64) {
-        let index = usize::try_from(seq).unwrap_or_default();
-        if self.seen.len() <= index {
-            self.seen.resize((index + 1).next_power_of_two(), None);
+    /// Counts the first row of this load about a job.
+    fn take(&mut self, seq: i64, line: u64, as_what: Row) -> Result<()> {
+        match as_what {
+            Row::Added => self.tally.added += 1,
+            Row::Unchanged => self.tally.unchanged += 1,
+            Row::Updated => self.tally.updated += 1,
+            Row::Rejected => {}
         }
-        let manifest = u32::try_from(self.manifests.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        self.seen[index] = Some(Place { manifest, line: u32::try_from(line).unwrap_or(u32::MAX) });
+        if self.places.last().is_none() && self.tally.rejected > 0 {
+            // Rows rejected before this one were put behind the whole queue; their place is before this job.
+            for manifest in &self.manifests {
+                self.db
+                    .prepare_cached("UPDATE rejected_rows SET after_seq = ?2 WHERE manifest = ?1")?
+                    .execute(params![manifest, seq - 1])?;
+            }
+        }
+        self.places.note(seq, self.present_manifest(), line, as_what);
+        Ok(())
     }
 
-    fn seen_at(&self, seq: i64) -> Option<Place> {
-        usize::try_from(seq).ok().and_then(|index| self.seen.get(index).copied().flatten())
+    fn present_manifest(&self) -> u32 {
+        u32::try_from(self.manifests.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
+
+    /// The name of a manifest of this load; that of standard input before the first.
+    fn manifest_name(&self, manifest: u32) -> String {
+        self.manifests.get(manifest as usize).map_or("-", String::as_str).to_owned()
+    }
+}
+
+/// Why a row cannot be the job that stands in the queue.
+fn against_queue(spec: &JobSpec, standing: &Standing) -> String {
+    if standing.id == spec.id.as_str() {
+        format!(
+            "`{}` stands in the queue with other inputs, and was already submitted with those; give the row a new id \
+             (state: {})",
+            spec.id,
+            standing.state.word()
+        )
+    } else {
+        same_file(spec, standing, "the queue")
+    }
+}
+
+fn same_file(spec: &JobSpec, standing: &Standing, place: &str) -> String {
+    format!(
+        "`{}` and `{}` in {place} would write the same file where case does not count; give one another id",
+        spec.id, standing.id
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{QueueError, Result};
 
@@ -35,22 +35,25 @@ impl RunLock {
     /// Whether some process holds the lock now.
     #[must_use]
     pub fn is_held(queue: &Path) -> bool {
-        let mut lock = queue.as_os_str().to_owned();
-        lock.push("-lock");
         // A shared lock tells without keeping a run from starting for longer than this call.
-        File::open(lock).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(lock_path(queue)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
-fn open(queue: &Path) -> Result<File> {
-    let mut path = queue.as_os_str().to_owned();
+/// Beside the queue's own file: SQLite follows a symlink too, and two names must not make two runs.
+fn lock_path(queue: &Path) -> PathBuf {
+    let mut path = queue.canonicalize().unwrap_or_else(|_| queue.to_owned()).into_os_string();
     path.push("-lock");
+    path.into()
+}
+
+fn open(queue: &Path) -> Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(path)
+        .open(lock_path(queue))
         .map_err(|error| unreadable(queue, &error))
 }
 

@@ -1,8 +1,12 @@
 //! The queue in SQLite: every line of SQL of this program is in this folder.
 
+mod attempt_story;
+mod claim;
+mod inputs;
 mod load;
 mod lock;
 mod open;
+mod places;
 mod read;
 mod rows;
 mod verbs;

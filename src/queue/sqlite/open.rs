@@ -1,8 +1,10 @@
 //! Opening a queue file: is it ours, is it of a version we know, and does SQLite do what we rely on.
 
 use std::path::Path;
+use std::thread::sleep;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{QueueError, Result};
@@ -15,6 +17,10 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
 
 /// How long a statement waits for another process's transaction. Loading a million rows takes a while.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often the switch to a write-ahead log is tried while others make the same queue, and how long apart.
+const MOST_SWITCHES: u32 = 200;
+const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
 
 /// The WAL is cut back to this size after a checkpoint, so that one big load does not keep the disk.
 const WAL_LIMIT_BYTES: i64 = 64 << 20;
@@ -65,17 +71,21 @@ fn connect(path: &Path) -> Result<Connection> {
         _ => QueueError::Unreadable { path: path.to_owned(), why: why.to_string() },
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let has_log = has_log(path);
     let db = Connection::open_with_flags(path, flags).map_err(unreadable)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(64);
     // The first look into the file, and so the first chance to see that it is something else. A file of
     // another program is left exactly as it is: WAL would be written into its header.
+    // What still stands in a log of theirs would be moved into it when we close it again.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     version(&db, path).map_err(|error| match error {
         QueueError::Damaged(why) => QueueError::Foreign { path: path.to_owned(), why },
         QueueError::Database(why) => QueueError::Unreadable { path: path.to_owned(), why },
         other => other,
     })?;
-    let mode: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(unreadable)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    let mode = keep_a_log(&db).map_err(unreadable)?;
     if mode != "wal" {
         let why = format!("its file system cannot keep a write-ahead log (SQLite chose `{mode}`)");
         return Err(QueueError::Unreadable { path: path.to_owned(), why });
@@ -85,6 +95,25 @@ fn connect(path: &Path) -> Result<Connection> {
     set_and_check(&db, "journal_size_limit", WAL_LIMIT_BYTES)?;
     set_and_check(&db, "cache_size", -16_384)?; // KiB
     Ok(db)
+}
+
+/// Whether a write-ahead log stands beside the file, left by a process that was killed or is at work.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Switches to a write-ahead log, and says what SQLite has switched to. Only the first process to open a queue has
+/// anything to switch; where two are first at once, SQLite turns one away without waiting.
+fn keep_a_log(db: &Connection) -> rusqlite::Result<String> {
+    for _ in 0..MOST_SWITCHES {
+        match db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => sleep(BETWEEN_SWITCHES),
+            answer => return answer,
+        }
+    }
+    db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
 }
 
 /// Sets a pragma and reads it back: SQLite accepts misspelt and impossible ones in silence.
@@ -100,6 +129,12 @@ fn set_and_check(db: &Connection, pragma: &str, wanted: i64) -> Result<()> {
 
 /// The version of the queue in this file; 0 for an empty file.
 fn version(db: &Connection, path: &Path) -> Result<i64> {
+    // All of it at one moment: another process may be making the queue just now.
+    version_within(&*db.unchecked_transaction()?, path)
+}
+
+/// [`version`], asked within a transaction.
+fn version_within(db: &Connection, path: &Path) -> Result<i64> {
     let foreign = |why: &str| QueueError::Foreign { path: path.to_owned(), why: why.to_owned() };
     let known = MIGRATIONS.len() as i64;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -117,7 +152,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     }
     // Asked again inside the transaction: another process may be making the same queue.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let from = version(&transaction, path)?;
+    let from = version_within(&transaction, path)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(from).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", index as i64 + 1)?;
@@ -125,4 +160,45 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(db: &Connection, name: &str) -> i64 {
+        db.pragma_query_value(None, name, |row| row.get(0)).expect("a pragma")
+    }
+
+    #[test]
+    fn a_commit_is_on_disk_when_it_returns_and_references_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        for db in [open_for_writing(&path), open_for_writing(&path), open_for_reading(&path)] {
+            let db = db.expect("a connection");
+            assert_eq!(pragma(&db, "synchronous"), 2, "FULL");
+            assert_eq!(pragma(&db, "foreign_keys"), 1);
+            assert_eq!(pragma(&db, "journal_size_limit"), WAL_LIMIT_BYTES);
+            let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).expect("a mode");
+            assert_eq!(mode, "wal");
+            assert_eq!(pragma(&db, "busy_timeout"), 120_000);
+        }
+    }
+
+    #[test]
+    fn a_reader_has_no_way_to_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        open_for_writing(&path).expect("a queue");
+        let reader = open_for_reading(&path).expect("a reader");
+        let error = reader.execute("DELETE FROM jobs", []).expect_err("read only");
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly));
+    }
+
+    #[test]
+    fn a_pragma_that_is_misspelt_is_noticed() {
+        let db = Connection::open_in_memory().expect("a database");
+        assert!(set_and_check(&db, "synchronus", 2).is_err());
+        assert!(set_and_check(&db, "page_count", -7).is_err(), "one that cannot be set");
+    }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{ModelName, StateName, id_key};
-use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, ReportRow, RunRecord, Workload};
+use crate::job::{JobId, JobSeq, ModelName, StateName, id_key};
+use crate::queue::{
+    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord, Workload,
+};
 
 use super::rows::{
     ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, REPORT_QUERY, read_attempt, read_report_row, timestamp,
@@ -127,7 +129,8 @@ impl QueueReader {
         })
     }
 
-    /// The jobs in one of `states` that somebody has to work on, in manifest order, at most `most`.
+    /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at
+    /// most `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
     ///
     /// # Errors
     /// Those of the queue.
@@ -141,9 +144,36 @@ impl QueueReader {
                 word = state.word()
             );
             let mut statement = self.db.prepare_cached(&query)?;
-            let mut rows = statement.query([most.saturating_sub(jobs.len())])?;
+            let left = most.saturating_sub(jobs.len());
+            let mut rows = statement.query([i64::try_from(left).unwrap_or(i64::MAX)])?;
             while let Some(row) = rows.next()? {
                 jobs.push(FullJob::read(row)?.active()?);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// The next finished jobs after `after`, in manifest order, at most `most`.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT j.seq, j.id, j.attempt, i.path
+               FROM (SELECT seq, id, attempt FROM jobs WHERE state = 'succeeded' AND seq > ?1 ORDER BY seq LIMIT ?2) j
+               LEFT JOIN images i ON i.job = j.seq
+              ORDER BY j.seq, i.image",
+        )?;
+        let mut rows = statement.query((after.0, most))?;
+        let mut jobs: Vec<Published> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let seq = JobSeq(row.get(0)?);
+            if jobs.last().is_none_or(|job| job.seq != seq) {
+                let id = JobId::trusted(row.get(1)?);
+                jobs.push(Published { seq, id, attempt: row.get(2)?, paths: Vec::new() });
+            }
+            if let (Some(job), Some(path)) = (jobs.last_mut(), row.get(3)?) {
+                job.paths.push(path);
             }
         }
         Ok(jobs)
@@ -200,7 +230,7 @@ impl QueueReader {
     ///
     /// # Errors
     /// Those of the queue.
-    pub fn is_taken_by_other(&self, id: &str, owner: crate::job::JobSeq) -> Result<bool> {
+    pub fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> Result<bool> {
         Ok(self
             .db
             .prepare_cached(

@@ -33,13 +33,13 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
      i.path";
 
-/// What [`JOB_COLUMNS`] are taken from.
+/// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
      JOIN inputs h ON h.input = j.human \
      JOIN inputs c ON c.input = j.cloth \
      LEFT JOIN inputs c2 ON c2.input = j.cloth_2 \
      LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt \
-     LEFT JOIN images i ON i.job = j.seq AND i.image = 0";
+     LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'";
 
 /// A job as read by [`JOB_COLUMNS`], whatever its state.
 pub(super) struct FullJob {
@@ -211,7 +211,7 @@ pub(super) const REPORT_QUERY: &str = "
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
       LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
-      LEFT JOIN images i ON i.job = j.seq AND i.image = 0
+      LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
      ORDER BY j.seq";
 
 pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {

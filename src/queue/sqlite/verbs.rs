@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::job::state::{JobState, Transition, attempt_after, next};
-use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, id_key};
+use crate::job::state::{IllegalTransition, JobState, Transition, attempt_after, next};
+use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_text, id_key};
 use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId};
 
+use super::attempt_story::{outcome, write_attempt};
+use super::claim::{claim, give_back, submit_again};
 use super::load::Loader;
-use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, StoredState, millis, timestamp};
+use super::rows::{StoredState, millis};
 use super::writer::{Keep, Writer};
 use super::{QueueError, QueueReader, Result, open};
 
@@ -121,7 +123,8 @@ impl Queue {
                 set_meta(db, "default_model", model.as_str())?;
                 db.execute(
                     "INSERT INTO runs (started_at, seen_at, budget, slots) VALUES (?1, ?1, ?2, ?3)",
-                    params![millis(now), budget, slots],
+                    // A budget beyond what SQLite can count to is none.
+                    params![millis(now), budget.filter(|budget| i64::try_from(*budget).is_ok()), slots],
                 )?;
                 Ok(RunId(db.last_insert_rowid()))
             })
@@ -156,7 +159,7 @@ impl Queue {
                         millis(now),
                         succeeded,
                         pause.as_ref().map(|pause| millis(pause.until)),
-                        pause.as_ref().map(|pause| &pause.why),
+                        pause.as_ref().map(|pause| clean_text(&pause.why)),
                         ended,
                         busy_ms,
                         all_ms
@@ -208,24 +211,14 @@ impl Queue {
         attempt: u32,
         now: Timestamp,
     ) -> Result<Option<JobState>> {
-        self.writer
-            .write(move |db| {
-                // An attempt of this run has its unit already; one of an earlier run takes one of this run's.
-                let moved = db
-                    .prepare_cached("UPDATE attempts SET run = ?3 WHERE job = ?1 AND attempt = ?2 AND run <> ?3")?
-                    .execute(params![seq.0, attempt, run.0])?;
-                if moved == 1 && !reserve(db, run)? {
-                    return Ok(None);
-                }
-                apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now).map(Some)
-            })
-            .await
+        self.writer.write_if(move |db| submit_again(db, run, seq, attempt, now)).await
     }
 
     /// Records that a job's images are on disk under their final names.
     ///
     /// # Errors
-    /// As [`Self::record`]; also when a path belongs to another job.
+    /// As [`Self::record`]; also when a path belongs to another job, or when there is no image 0: a task without an
+    /// image has failed.
     pub async fn publish(
         &self,
         seq: JobSeq,
@@ -236,6 +229,11 @@ impl Queue {
         self.writer
             .write(move |db| {
                 let state = apply(db, seq, Some(attempt), &Transition::Publish, &Note::default(), now)?;
+                if !images.iter().any(|image| image.image == 0) {
+                    let (id, ..) = present_state(db, seq)?;
+                    let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };
+                    return Err(QueueError::Illegal { id, source });
+                }
                 db.prepare_cached("DELETE FROM images WHERE job = ?1")?.execute([seq.0])?;
                 for image in &images {
                     db.prepare_cached(
@@ -274,6 +272,33 @@ impl Queue {
         self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::Cancel)).await
     }
 
+    /// Tells by hand which of the provider's tasks a job in doubt became.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`]; [`QueueError::Illegal`] for a job that is not in doubt;
+    /// [`QueueError::TaskTaken`] when the task is another job's.
+    pub async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
+        self.writer
+            .write(move |db| {
+                let owner: Option<String> = db
+                    .query_row(
+                        "SELECT j.id FROM attempts a JOIN jobs j ON j.seq = a.job WHERE a.task_id = ?1",
+                        [&task_id.0],
+                        |row| row.get(0),
+                    )
+                    .optional()?;
+                if let Some(owner) = owner {
+                    return Err(QueueError::TaskTaken { task: task_id.0, owner });
+                }
+                let (seq, state) = find(db, &id)?;
+                if state != StateName::InDoubt {
+                    return Err(QueueError::NotInDoubt { id, state });
+                }
+                apply(db, seq, None, &Transition::Accept { task_id }, &Note::default(), now)
+            })
+            .await
+    }
+
     /// Puts every job of a state back by hand (`failed`, `in_doubt`). Returns how many.
     ///
     /// # Errors
@@ -302,6 +327,12 @@ fn by_hand(
     now: Timestamp,
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<JobState> {
+    let (seq, state) = find(db, id)?;
+    apply(db, seq, None, &transition(state), &Note::default(), now)
+}
+
+/// The job of exactly this id.
+fn find(db: &Connection, id: &str) -> Result<(JobSeq, StateName)> {
     let found: Option<(i64, String, String)> = db
         .prepare_cached("SELECT seq, state, id FROM jobs WHERE id_key = ?1")?
         .query_row([id_key(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -310,7 +341,7 @@ fn by_hand(
         return Err(QueueError::NoSuchJob(id.to_owned()));
     };
     let state = StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
-    apply(db, JobSeq(seq), None, &transition(state), &Note::default(), now)
+    Ok((JobSeq(seq), state))
 }
 
 fn all_by_hand(
@@ -326,62 +357,6 @@ fn all_by_hand(
         apply(db, JobSeq(*seq), None, &transition(state), &Note::default(), now)?;
     }
     Ok(seqs.len() as u64)
-}
-
-fn claim(
-    db: &Connection,
-    run: RunId,
-    external_id: ExternalTaskId,
-    default_model: &ModelName,
-    now: Timestamp,
-) -> Result<Claim> {
-    let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
-        let mut statement = db.prepare_cached(query)?;
-        let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
-        let parameters = if query.contains(":now") { with_now } else { &[] };
-        Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-    };
-    let fresh = candidate(
-        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
-          ORDER BY priority DESC, seq LIMIT 1",
-    )?;
-    let due = candidate(
-        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
-          ORDER BY priority DESC, seq LIMIT 1",
-    )?;
-    // A job whose waiting is over goes before a fresh one of the same priority: it was there first.
-    let Some((_, seq)) = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq)) else {
-        let next_retry_at: Option<i64> = db
-            .prepare_cached("SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL")?
-            .query_row([], |row| row.get(0))?;
-        return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
-    };
-    if !reserve(db, run)? {
-        return Ok(Claim::BudgetSpent);
-    }
-    db.prepare_cached(
-        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
-         ON CONFLICT (job, attempt) DO UPDATE SET
-                run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
-                claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
-                http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL",
-    )?
-    .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
-    apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
-    let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
-    let mut statement = db.prepare_cached(&query)?;
-    let mut rows = statement.query([seq])?;
-    let row = rows.next()?.ok_or_else(|| QueueError::Damaged(format!("job {seq} vanished while it was claimed")))?;
-    Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
-}
-
-/// Takes one task from a run's budget. Returns whether there was one left.
-fn reserve(db: &Connection, run: RunId) -> Result<bool> {
-    let reserved = db
-        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
-        .execute([run.0])?;
-    Ok(reserved == 1)
 }
 
 /// Moves one job: reads where it is, asks the state machine, writes where it is then. Everything that changes a
@@ -425,13 +400,7 @@ pub(super) fn apply(
     }
     if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
         // Nothing was created, so the budget gets its unit back.
-        let changed = db
-            .prepare_cached(
-                "UPDATE runs SET spent = spent - 1
-                  WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
-            )?
-            .execute(params![seq.0, attempt])?;
-        one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))?;
+        give_back(db, seq, attempt)?;
     }
     Ok(after)
 }
@@ -456,83 +425,14 @@ fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, JobState, u32)
     Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
 }
 
-/// What a transition makes of the attempt it belongs to; `None` leaves the attempt as it is.
-fn outcome(transition: &Transition, before: &JobState) -> Option<&'static str> {
-    match transition {
-        Transition::Claim { .. } | Transition::Cancel => None,
-        Transition::Retry => {
-            let JobState::Failed { failure, task_id: Some(_) } = before else { return None };
-            (failure.kind == crate::job::FailureKind::Download).then_some("downloading")
-        }
-        Transition::Accept { .. } => Some("running"),
-        Transition::Release { .. } => Some("released"),
-        Transition::TurnAway { .. } => Some("turned_away"),
-        Transition::Refuse { .. } => Some("refused"),
-        Transition::LoseAnswer => Some("in_doubt"),
-        Transition::SubmitAgain => Some("submitting"),
-        Transition::GiveUpDoubt => Some("doubt_given_up"),
-        Transition::TaskSucceed | Transition::Refetch => Some("downloading"),
-        Transition::TaskFailForNow { .. } | Transition::TaskFail { .. } => Some("task_failed"),
-        Transition::Publish => Some("succeeded"),
-        Transition::DownloadFail { .. } => Some("download_failed"),
-    }
-}
-
-fn write_attempt(
-    db: &Connection,
-    seq: JobSeq,
-    attempt: u32,
-    transition: &Transition,
-    outcome: &str,
-    note: &Note,
-    now: Timestamp,
-) -> Result<()> {
-    let task_id = match transition {
-        Transition::Accept { task_id } => Some(&task_id.0),
-        _ => None,
-    };
-    let task_has_ended =
-        matches!(transition, Transition::TaskSucceed | Transition::TaskFail { .. } | Transition::TaskFailForNow { .. });
-    let is_over = !matches!(outcome, "running" | "submitting" | "downloading" | "in_doubt");
-    let changed = db
-        .prepare_cached(
-            "UPDATE attempts SET
-                    outcome = :outcome,
-                    accepted_at = coalesce(accepted_at, CASE WHEN :task_id IS NOT NULL THEN :now END),
-                    task_id = coalesce(:task_id, task_id),
-                    request_id = coalesce(:request_id, request_id),
-                    http_status = coalesce(:http_status, http_status),
-                    code = :code,
-                    message = :message,
-                    units = coalesce(:units, units),
-                    task_ended_at = coalesce(task_ended_at, CASE WHEN :task_has_ended THEN :now END),
-                    ended_at = CASE WHEN :is_over THEN :now END
-              WHERE job = :job AND attempt = :attempt",
-        )?
-        .execute(named_params! {
-            ":outcome": outcome,
-            ":task_id": task_id,
-            ":now": millis(now),
-            ":request_id": note.request_id,
-            ":http_status": note.http_status,
-            ":code": note.code,
-            ":message": note.message,
-            ":units": note.units,
-            ":task_has_ended": task_has_ended,
-            ":is_over": is_over,
-            ":job": seq.0,
-            ":attempt": attempt,
-        })?;
-    one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
-}
-
 /// What two image paths share when a file system could take them for one file, or a viewer for one picture.
 fn path_key(path: &str) -> String {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
     id_key(stem)
 }
 
-fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
+/// Each statement that moves something moves exactly one row, or something is wrong.
+pub(super) fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
     if changed == 1 { Ok(()) } else { Err(otherwise()) }
 }
 

@@ -1,0 +1,141 @@
+//! Claiming: which job is next, its place in the budget, and the intent to submit it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use crate::job::state::{JobState, Transition};
+use crate::job::{ExternalTaskId, JobSeq, ModelName};
+use crate::queue::{Claim, Note, RunId};
+
+use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
+use super::verbs::{apply, one_row};
+use super::writer::Keep;
+use super::{QueueError, Result};
+
+/// The next job that never waited. Answered by the index `jobs_fresh` alone.
+const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
+      ORDER BY priority DESC, seq LIMIT 1";
+
+/// The next job whose retry time has come. `jobs_waiting` finds those that are due; they are as many as were in
+/// flight at once, at most, and are put in order here.
+const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
+      WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
+      ORDER BY priority DESC, seq LIMIT 1";
+
+/// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
+const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
+
+/// Takes the next job for a run, within its budget.
+pub(super) fn claim(
+    db: &Connection,
+    run: RunId,
+    external_id: ExternalTaskId,
+    default_model: &ModelName,
+    now: Timestamp,
+) -> Result<Claim> {
+    let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
+        let mut statement = db.prepare_cached(query)?;
+        let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
+        let parameters = if query.contains(":now") { with_now } else { &[] };
+        Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    };
+    let fresh = candidate(NEXT_FRESH)?;
+    let due = candidate(NEXT_DUE)?;
+    // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
+    let Some((_, seq)) = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq)) else {
+        let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
+        return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
+    };
+    if !reserve(db, run)? {
+        return Ok(Claim::BudgetSpent);
+    }
+    db.prepare_cached(
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+         ON CONFLICT (job, attempt) DO UPDATE SET
+                run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
+                claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
+                http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL",
+    )?
+    .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
+    apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
+    let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query([seq])?;
+    let row = rows.next()?.ok_or_else(|| QueueError::Damaged(format!("job {seq} vanished while it was claimed")))?;
+    Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
+}
+
+/// Writes down the intent to submit a doubtful job again. `None`, and nothing is to be kept, when the budget is spent.
+pub(super) fn submit_again(
+    db: &Connection,
+    run: RunId,
+    seq: JobSeq,
+    attempt: u32,
+    now: Timestamp,
+) -> Result<(Option<JobState>, Keep)> {
+    let state = apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now)?;
+    let owner: i64 = db
+        .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
+        .query_row(params![seq.0, attempt], |row| row.get(0))?;
+    if owner != run.0 {
+        // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
+        give_back(db, seq, attempt)?;
+        if !reserve(db, run)? {
+            return Ok((None, Keep::No));
+        }
+        let changed = db
+            .prepare_cached("UPDATE attempts SET run = ?3 WHERE job = ?1 AND attempt = ?2")?
+            .execute(params![seq.0, attempt, run.0])?;
+        one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))?;
+    }
+    Ok((Some(state), Keep::Yes))
+}
+
+/// Takes one task from a run's budget. Returns whether there was one left.
+fn reserve(db: &Connection, run: RunId) -> Result<bool> {
+    let reserved = db
+        .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
+        .execute([run.0])?;
+    Ok(reserved == 1)
+}
+
+/// Gives an attempt's task back to the budget of the run that reserved it.
+pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE runs SET spent = spent - 1 WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
+        )?
+        .execute(params![seq.0, attempt])?;
+    one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::sqlite::open::open_for_writing;
+
+    /// How SQLite goes about a query, one step a line.
+    fn plan(query: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = open_for_writing(&folder.path().join("queue.db")).expect("a queue");
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect("a plan");
+        for index in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(index, 1).expect("a parameter");
+        }
+        statement.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().expect("steps")
+    }
+
+    #[test]
+    fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
+        assert_eq!(plan(NEXT_FRESH), ["SCAN jobs USING INDEX jobs_fresh"], "its first row is the answer");
+        assert_eq!(
+            plan(NEXT_DUE),
+            ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"]
+        );
+        assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);
+        for step in plan(&format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1")) {
+            assert!(step.starts_with("SEARCH"), "{step}");
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! The ground that every test of the queue stands on: a queue, bystanders in it, and a look at its tables from outside.
+//!
+//! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each constructor in [`QUEUES`], and
+//! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use tryon::job::{
+    ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName,
+    SecondGarment, StateName, TaskId, Transition,
+};
+use tryon::queue::{
+    ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Note, PublishedImage, Queue, QueueError, QueueReader,
+    RejectedRow, RunId,
+};
+
+/// How a kind of queue is made, and looked into behind its back.
+pub(crate) struct QueueKind {
+    open: fn(&Path) -> Queue,
+    dump: fn(&Path) -> Tables,
+    check: fn(&Path),
+}
+
+/// Every kind of queue there is. A later one is a line here, and passes what the first one passes.
+const QUEUES: [QueueKind; 1] =
+    [QueueKind { open: |path| Queue::open(path).expect("a queue"), dump: dump_sqlite, check: sqlite_is_sound }];
+
+/// One row: its columns by name, as text.
+pub(crate) type Row = BTreeMap<String, String>;
+/// All rows of all tables.
+pub(crate) type Tables = BTreeMap<String, BTreeSet<Row>>;
+
+/// Runs a test against each kind of queue, with bystanders that it must not touch.
+pub(crate) async fn on_every_queue(test: impl AsyncFn(&Bed)) {
+    for kind in &QUEUES {
+        let bed = Bed::new(kind).await;
+        test(&bed).await;
+        bed.check();
+    }
+}
+
+/// A queue in a folder of its own.
+pub(crate) struct Bed {
+    kind: &'static QueueKind,
+    _folder: TempDir,
+    pub(crate) queue: Queue,
+    /// A run without a budget.
+    pub(crate) run: RunId,
+    before: Tables,
+}
+
+/// A moment: so many seconds into the test.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + seconds).expect("a time")
+}
+
+/// A moment as it stands in a table.
+pub(crate) fn millis(seconds: i64) -> String {
+    at(seconds).as_millisecond().to_string()
+}
+
+/// A row of a manifest with pictures of its own.
+pub(crate) fn spec(id: &str) -> JobSpec {
+    JobSpec {
+        id: JobId::parse(id).expect("an id"),
+        human: file(&format!("{id}-human")),
+        cloth: file(&format!("{id}-cloth")),
+        cloth_type: None,
+        second: None,
+        model: None,
+        priority: 0,
+    }
+}
+
+/// The same row with another garment.
+pub(crate) fn with_other_cloth(id: &str, cloth: &str) -> JobSpec {
+    JobSpec { cloth: file(cloth), ..spec(id) }
+}
+
+pub(crate) fn with_priority(id: &str, priority: i64) -> JobSpec {
+    JobSpec { priority, ..spec(id) }
+}
+
+pub(crate) fn file(name: &str) -> ImageRef {
+    let path = PathBuf::from(format!("/pictures/{name}.png"));
+    ImageRef { written: format!("{name}.png"), source: ImageSource::File(path) }
+}
+
+pub(crate) fn model(name: &str) -> ModelName {
+    ModelName::parse(name).expect("a model")
+}
+
+pub(crate) fn task(name: &str) -> TaskId {
+    TaskId(name.to_owned())
+}
+
+pub(crate) fn failure(kind: FailureKind) -> Failure {
+    Failure::of(kind, "it did not work")
+}
+
+pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
+    PublishedImage {
+        image: number,
+        path: path.to_owned(),
+        width: 768,
+        height: 1024,
+        bytes: 123_456,
+        sha256: "ab".repeat(32),
+    }
+}
+
+impl Bed {
+    async fn new(kind: &'static QueueKind) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let queue = (kind.open)(&folder.path().join("queue.db"));
+        settle_bystanders(&queue).await;
+        let before = (kind.dump)(queue.path());
+        let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
+        Self { kind, _folder: folder, queue, run, before }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.queue.path()
+    }
+
+    /// Opens a queue file once more, as another process would.
+    pub(crate) fn open(&self, path: &Path) -> Queue {
+        (self.kind.open)(path)
+    }
+
+    pub(crate) fn reader(&self) -> QueueReader {
+        self.queue.reader().expect("a reader")
+    }
+
+    pub(crate) fn tables(&self) -> Tables {
+        self.tables_of(self.path())
+    }
+
+    /// The tables of another queue of this kind.
+    pub(crate) fn tables_of(&self, path: &Path) -> Tables {
+        (self.kind.dump)(path)
+    }
+
+    /// Every row that stood before the test stands unchanged, and what is counted is what is there.
+    pub(crate) fn check(&self) {
+        let now = self.tables();
+        for (table, rows) in &self.before {
+            for row in rows {
+                assert!(now[table].contains(row), "a bystander in {table} was touched: {row:#?}\nnow: {now:#?}");
+            }
+        }
+        self.check_counts();
+        check_stories(&now);
+        (self.kind.check)(self.path());
+    }
+
+    /// The counts are those of the rows.
+    pub(crate) fn check_counts(&self) {
+        let counts = self.reader().counts().expect("counts");
+        let tables = self.tables();
+        let rejected = tables["rejected_rows"].len() as u64;
+        for state in StateName::ALL {
+            let in_state = tables["jobs"].iter().filter(|job| job["state"] == state.word()).count() as u64;
+            let passed_over = if state == StateName::Failed { rejected } else { 0 };
+            assert_eq!(counts.of(state), in_state + passed_over, "{}", state.word());
+        }
+        assert_eq!(counts.rejected, rejected);
+        assert_eq!(counts.total(), tables["jobs"].len() as u64 + rejected);
+        let units: f64 = tables["attempts"].iter().filter_map(|attempt| attempt["units"].parse::<f64>().ok()).sum();
+        assert!((counts.units - units).abs() < 1e-6, "{} units counted, {units} there", counts.units);
+    }
+
+    /// How many jobs are in a state, bystanders and rejected rows left out.
+    pub(crate) fn count(&self, state: StateName) -> usize {
+        let now = self.tables();
+        now["jobs"].difference(&self.before["jobs"]).filter(|job| job["state"] == state.word()).count()
+    }
+
+    /// Loads rows that stand on the lines from 2 of a manifest. Returns the tally and the rows that were not taken.
+    pub(crate) async fn load_from(&self, manifest: &str, rows: &[JobSpec]) -> (Enqueued, Vec<(String, RejectedRow)>) {
+        load_into(&self.queue, &[(manifest, rows)]).await
+    }
+
+    /// Loads several manifests at once.
+    pub(crate) async fn load_all(&self, manifests: &[(&str, &[JobSpec])]) -> (Enqueued, Vec<(String, RejectedRow)>) {
+        load_into(&self.queue, manifests).await
+    }
+
+    /// Loads rows, each of which becomes a job.
+    pub(crate) async fn add(&self, rows: &[JobSpec]) {
+        let (tally, rejected) = self.load_from("jobs.csv", rows).await;
+        assert_eq!((tally.added, rejected), (rows.len() as u64, Vec::new()));
+    }
+
+    pub(crate) async fn try_claim(&self, run: RunId, now: Timestamp) -> Claim {
+        self.queue.claim(run, ExternalTaskId::unique(), ModelName::default(), now).await.expect("a claim")
+    }
+
+    /// Claims the next job, which there must be.
+    pub(crate) async fn claim(&self, now: Timestamp) -> ActiveJob {
+        match self.try_claim(self.run, now).await {
+            Claim::Job(job) => *job,
+            other => panic!("no job: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn record(
+        &self,
+        job: &ActiveJob,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<JobState, QueueError> {
+        self.queue.record(job.seq, job.attempt, transition, Note::default(), now).await
+    }
+
+    /// Records a transition that must be legal.
+    pub(crate) async fn step(&self, job: &ActiveJob, transition: Transition) -> JobState {
+        self.record(job, transition, at(5)).await.expect("a legal transition")
+    }
+
+    /// Adds a job and brings it to a state, by the shortest way, in its first attempt.
+    pub(crate) async fn bring(&self, id: &str, state: StateName) -> ActiveJob {
+        self.add(&[with_priority(id, 1000)]).await;
+        let job = self.claim(at(1)).await;
+        assert_eq!(job.spec.id.as_str(), id);
+        let accept = || Transition::Accept { task_id: task(&format!("task of {id}")) };
+        match state {
+            StateName::Pending => self.step(&job, Transition::Release { retry_at: None }).await,
+            StateName::Submitting => job.state.clone(),
+            StateName::InDoubt => self.step(&job, Transition::LoseAnswer).await,
+            StateName::Cancelled => {
+                self.step(&job, Transition::Release { retry_at: None }).await;
+                self.queue.cancel(id.to_owned(), at(5)).await.expect("a cancelled job")
+            }
+            StateName::Failed => {
+                self.step(&job, accept()).await;
+                self.step(&job, Transition::TaskFail { failure: failure(FailureKind::Task) }).await
+            }
+            StateName::Running | StateName::Downloading | StateName::Succeeded => {
+                let mut now = self.step(&job, accept()).await;
+                if state != StateName::Running {
+                    now = self.step(&job, Transition::TaskSucceed).await;
+                }
+                if state == StateName::Succeeded {
+                    let images = vec![image(0, &format!("{id}.png"))];
+                    now = self.queue.publish(job.seq, job.attempt, images, at(5)).await.expect("published");
+                }
+                now
+            }
+        };
+        let record = self.job(id);
+        assert_eq!(record.state.name(), state);
+        ActiveJob { attempt: record.attempt, state: record.state, ..job }
+    }
+
+    pub(crate) fn job(&self, id: &str) -> JobRecord {
+        self.reader().job(id).expect("the job")
+    }
+
+    pub(crate) fn attempts(&self, id: &str) -> Vec<AttemptRecord> {
+        let reader = self.reader();
+        reader.attempts(&reader.job(id).expect("the job")).expect("attempts")
+    }
+
+    /// The row of a job, as it stands in the table.
+    pub(crate) fn job_row(&self, id: &str) -> Row {
+        self.tables()["jobs"].iter().find(|row| row["id"] == id).expect("the job's row").clone()
+    }
+
+    /// The rows of a job's attempts, as they stand in the table.
+    pub(crate) fn attempt_rows(&self, id: &str) -> Vec<Row> {
+        let seq = self.job_row(id)["seq"].clone();
+        self.tables()["attempts"].iter().filter(|row| row["job"] == seq).cloned().collect()
+    }
+
+    /// What a run has spent of its budget.
+    pub(crate) fn spent(&self, run: RunId) -> u64 {
+        let runs = &self.tables()["runs"];
+        let row = runs.iter().find(|row| row["run"] == run.0.to_string()).expect("the run");
+        row["spent"].parse().expect("a number")
+    }
+
+    /// The ids of the report, in its order.
+    pub(crate) fn reported(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        let each = |row: tryon::queue::ReportRow| {
+            ids.push(row.id);
+            Ok::<(), QueueError>(())
+        };
+        self.reader().report(each).expect("a report");
+        ids.retain(|id| !id.starts_with("by/"));
+        ids
+    }
+}
+
+pub(crate) async fn load_into(
+    queue: &Queue,
+    manifests: &[(&str, &[JobSpec])],
+) -> (Enqueued, Vec<(String, RejectedRow)>) {
+    let manifests: Vec<_> = manifests.iter().map(|(name, rows)| ((*name).to_owned(), rows.to_vec())).collect();
+    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+        let mut rejected = Vec::new();
+        for (name, rows) in &manifests {
+            loader.begin_manifest(name)?;
+            for (line, row) in (2..).zip(rows) {
+                rejected.extend(loader.add(row, line)?);
+            }
+        }
+        Ok(((loader.tally(), rejected), true))
+    };
+    queue.load(fill).await.expect("a load")
+}
+
+/// Jobs, attempts, images, a run, a door and a rejected row that no test is about.
+async fn settle_bystanders(queue: &Queue) {
+    let outfit = SecondGarment { image: file("by-skirt"), garment: Garment::Lower };
+    let busy = JobSpec {
+        cloth_type: Some(Garment::Upper),
+        second: Some(outfit),
+        model: Some(model("kolors-virtual-try-on-v1-5")),
+        ..with_priority("by/running", 9)
+    };
+    let rows = [busy, with_priority("by/done", 8), with_priority("by/cancelled", 7)];
+    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+        loader.begin_manifest("bystanders.csv")?;
+        for (line, row) in (2..).zip(&rows) {
+            assert_eq!(loader.add(row, line)?, Vec::new());
+        }
+        loader.reject(&rejected_row(9, "by/rejected"))?;
+        Ok(((), true))
+    };
+    queue.load(fill).await.expect("a load");
+    let run = queue.begin_run(3, Some(10), ModelName::default(), at(-100)).await.expect("a run");
+    let note = |units| Note { units, request_id: Some("by-request".to_owned()), ..Note::of("so it went") };
+    let mut moves = vec![
+        (-90, Transition::Release { retry_at: None }),
+        (-80, Transition::TurnAway { retry_at: at(-75) }),
+        (-60, Transition::Accept { task_id: task("by-task-1") }),
+        (-50, Transition::Accept { task_id: task("by-task-2") }),
+    ]
+    .into_iter();
+    let mut last = None;
+    for (seconds, transition) in moves.by_ref() {
+        let claim = queue.claim(run, ExternalTaskId::unique(), ModelName::default(), at(seconds - 1)).await;
+        let Ok(Claim::Job(job)) = claim else { panic!("no bystander: {claim:?}") };
+        queue.record(job.seq, job.attempt, transition, note(None), at(seconds)).await.expect("a step");
+        last = Some(job);
+    }
+    let done = last.expect("a job");
+    assert_eq!(done.spec.id.as_str(), "by/done");
+    queue.record(done.seq, done.attempt, Transition::TaskSucceed, note(Some(1.25)), at(-40)).await.expect("a step");
+    let images = vec![image(0, "by/done.png"), image(1, "by/done_1.png")];
+    queue.publish(done.seq, done.attempt, images, at(-30)).await.expect("published");
+    queue.cancel("by/cancelled".to_owned(), at(-20)).await.expect("cancelled");
+    queue.learn_external_ids("https://by.example/kling".to_owned(), true).await.expect("a door");
+    queue.beat(run, 1, (Duration::ZERO, Duration::ZERO), None, true, at(-10)).await.expect("a beat");
+}
+
+pub(crate) fn rejected_row(line: u64, id: &str) -> RejectedRow {
+    RejectedRow {
+        line,
+        id: id.to_owned(),
+        human: "h.png".to_owned(),
+        cloth: "c.png".to_owned(),
+        column: "human_image".to_owned(),
+        reason: "there is no such file".to_owned(),
+    }
+}
+
+/// What must be true of jobs, attempts and runs together, whatever has happened.
+fn check_stories(tables: &Tables) {
+    let attempts = &tables["attempts"];
+    for job in &tables["jobs"] {
+        let present = attempts.iter().find(|a| a["job"] == job["seq"] && a["attempt"] == job["attempt"]);
+        let outcome = present.map(|a| a["outcome"].as_str());
+        let fits = match (job["state"].as_str(), job["failure_kind"].as_str()) {
+            ("failed", "refused" | "invalid_input") => outcome == Some("refused"),
+            ("failed", "task_failed" | "no_image") => outcome == Some("task_failed"),
+            ("failed", _) => outcome == Some("download_failed"),
+            ("pending" | "cancelled", _) => {
+                matches!(outcome, None | Some("turned_away" | "refused" | "task_failed" | "doubt_given_up"))
+            }
+            (state, _) => outcome == Some(state),
+        };
+        assert!(fits, "attempt and job disagree: {job:#?} {present:#?}");
+        for attempt in attempts.iter().filter(|a| a["job"] == job["seq"]) {
+            let is_open = matches!(attempt["outcome"].as_str(), "submitting" | "in_doubt" | "running" | "downloading");
+            assert_eq!(attempt["ended_at"] == "NULL", is_open, "{attempt:#?}");
+            let accepted = attempt["task_id"] != "NULL";
+            assert_eq!(attempt["accepted_at"] != "NULL", accepted, "{attempt:#?}");
+        }
+    }
+    for run in &tables["runs"] {
+        let created_nothing = |a: &&Row| matches!(a["outcome"].as_str(), "released" | "turned_away" | "refused");
+        let theirs = attempts.iter().filter(|a| a["run"] == run["run"]);
+        let may_exist = theirs.filter(|a| !created_nothing(a)).count();
+        assert_eq!(run["spent"], may_exist.to_string(), "a budget counts what exists or may exist: {run:#?}");
+    }
+}
+
+/// Connects to a queue file as another program would.
+pub(crate) fn outside(path: &Path) -> Connection {
+    Connection::open(path).expect("the queue's file")
+}
+
+fn dump_sqlite(path: &Path) -> Tables {
+    let db = outside(path);
+    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('tallies', 'meta')";
+    let mut tables = db.prepare(query).expect("a query");
+    let names = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
+    names
+        .map(|name| {
+            let name = name.expect("a name");
+            let mut statement = db.prepare(&format!("SELECT * FROM {name}")).expect("a query");
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+            let read = |row: &rusqlite::Row<'_>| {
+                let cells = columns.iter().enumerate().map(|(index, column)| {
+                    let mut text = String::new();
+                    match row.get_ref(index).expect("a cell") {
+                        rusqlite::types::ValueRef::Null => text.push_str("NULL"),
+                        rusqlite::types::ValueRef::Integer(value) => write!(text, "{value}").expect("text"),
+                        rusqlite::types::ValueRef::Real(value) => write!(text, "{value}").expect("text"),
+                        rusqlite::types::ValueRef::Text(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
+                        rusqlite::types::ValueRef::Blob(bytes) => write!(text, "{bytes:?}").expect("text"),
+                    }
+                    (column.clone(), text)
+                });
+                Ok(cells.collect::<Row>())
+            };
+            let rows = statement.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows");
+            (name, rows)
+        })
+        .collect()
+}
+
+fn sqlite_is_sound(path: &Path) {
+    let db = outside(path);
+    let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+    assert_eq!(sound, "ok");
+    let mut statement = db.prepare("PRAGMA foreign_key_check").expect("a check");
+    assert!(statement.query([]).expect("rows").next().expect("a row").is_none(), "a reference leads nowhere");
+}

@@ -1,0 +1,130 @@
+//! What a queue knows besides its jobs: its provider, its doors, its runs, its default model.
+
+use std::time::Duration;
+
+use tryon::job::ModelName;
+use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord};
+
+use super::bed::{at, model, on_every_queue, outside};
+
+#[tokio::test]
+async fn a_queue_belongs_to_the_provider_of_its_first_run() {
+    on_every_queue(async |bed| {
+        bed.queue.check_provider(ProviderKind::Kling).await.expect("anyone's");
+        assert_eq!(bed.reader().provider().expect("an answer"), None, "asking binds nothing");
+        for _ in 0..2 {
+            bed.queue.bind(ProviderKind::Sandbox).await.expect("bound");
+            assert_eq!(bed.reader().provider().expect("an answer"), Some(ProviderKind::Sandbox));
+        }
+        for other in [ProviderKind::Dmxapi, ProviderKind::Kling] {
+            let error = bed.queue.bind(other).await.expect_err("refused");
+            let QueueError::OtherProvider { bound, wanted } = &error else { panic!("{error}") };
+            assert_eq!((bound.as_str(), wanted.as_str()), ("the sandbox", other.word()));
+            assert!(error.to_string().starts_with("this queue belongs to the sandbox and cannot be run against"));
+        }
+        bed.queue.check_provider(ProviderKind::Sandbox).await.expect("its own");
+        assert!(bed.queue.check_provider(ProviderKind::Kling).await.is_err());
+        let reopened = bed.open(bed.path());
+        assert!(reopened.bind(ProviderKind::Kling).await.is_err(), "it is remembered");
+        assert_eq!(bed.reader().provider().expect("an answer"), Some(ProviderKind::Sandbox));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_first_runs_at_once_one_is_refused() {
+    on_every_queue(async |bed| {
+        let other_process = bed.open(bed.path());
+        let (one, two) = tokio::join!(bed.queue.bind(ProviderKind::Kling), other_process.bind(ProviderKind::Dmxapi));
+        assert!(one.is_ok() != two.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_door_has_its_own_knowledge_and_the_last_word_counts() {
+    on_every_queue(async |bed| {
+        let (one, two) = ("https://one.example/kling", "https://two.example");
+        assert_eq!(bed.reader().external_ids(one).expect("an answer"), None);
+        bed.queue.learn_external_ids(one.to_owned(), true).await.expect("learnt");
+        assert_eq!(bed.reader().external_ids(one).expect("an answer"), Some(true));
+        assert_eq!(bed.reader().external_ids(two).expect("an answer"), None);
+        bed.queue.learn_external_ids(two.to_owned(), false).await.expect("learnt");
+        bed.queue.learn_external_ids(one.to_owned(), false).await.expect("learnt");
+        assert_eq!(bed.reader().external_ids(one).expect("an answer"), Some(false));
+        assert_eq!(bed.reader().external_ids("https://by.example/kling").expect("an answer"), Some(true));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_shows_its_signs_of_life() {
+    on_every_queue(async |bed| {
+        let run = bed.queue.begin_run(12, Some(5), ModelName::default(), at(10)).await.expect("a run");
+        let last = || bed.reader().last_run().expect("an answer").expect("a run");
+        let begun = RunRecord {
+            started_at: at(10),
+            seen_at: at(10),
+            ended_at: None,
+            slots: 12,
+            slot_ms_busy: 0,
+            slot_ms_all: 0,
+            succeeded: 0,
+            pause: None,
+        };
+        assert_eq!(last(), begun);
+        let slots = |busy, all| (Duration::from_millis(busy), Duration::from_millis(all));
+        let with_slots = |busy, all| RunRecord { slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
+
+        let pause = Pause { until: at(99), why: "the provider is out of reach".to_owned() };
+        bed.queue.beat(run, 3, slots(700, 900), Some(pause.clone()), false, at(20)).await.expect("a beat");
+        assert_eq!(last(), RunRecord { seen_at: at(20), succeeded: 3, pause: Some(pause), ..with_slots(700, 900) });
+        bed.queue.beat(run, 4, slots(800, 1000), None, false, at(30)).await.expect("a beat");
+        assert_eq!(last(), RunRecord { seen_at: at(30), succeeded: 4, ..with_slots(800, 1000) }, "a pause ends");
+        bed.queue.beat(run, 4, slots(900, 1000), None, true, at(40)).await.expect("a beat");
+        assert_eq!(
+            last(),
+            RunRecord { seen_at: at(40), ended_at: Some(at(40)), succeeded: 4, ..with_slots(900, 1000) }
+        );
+
+        let next = bed.queue.begin_run(1, None, ModelName::default(), at(50)).await.expect("a run");
+        assert_ne!(next, run);
+        assert_eq!((last().started_at, last().slots), (at(50), 1), "the last run is the one that is told");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_beat_of_a_run_that_is_not_there_is_an_error() {
+    on_every_queue(async |bed| {
+        let error = bed
+            .queue
+            .beat(tryon::queue::RunId(4711), 0, (Duration::ZERO, Duration::ZERO), None, false, at(1))
+            .await
+            .expect_err("gone");
+        assert!(matches!(error, QueueError::Damaged(_)), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_model_of_the_last_run_is_the_default() {
+    on_every_queue(async |bed| {
+        for name in ["kolors-virtual-try-on-v1-5", "kolors-virtual-try-on-v2"] {
+            bed.queue.begin_run(1, None, model(name), at(1)).await.expect("a run");
+            assert_eq!(bed.reader().default_model().expect("an answer"), Some(model(name)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write_and_does_not_wait_for_the_writer() {
+    on_every_queue(async |bed| {
+        let busy = outside(bed.path());
+        busy.execute_batch("BEGIN IMMEDIATE").expect("the writer's place");
+        assert_eq!(bed.reader().counts().expect("counts"), bed.reader().counts().expect("counts"));
+        busy.execute_batch("ROLLBACK").expect("rolled back");
+    })
+    .await;
+}

@@ -1,0 +1,174 @@
+//! Many verbs at once: they share one flush to disk, and none is touched by another's failure.
+
+use std::fs;
+use std::sync::mpsc;
+
+use futures_util::future::join_all;
+
+use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
+use tryon::queue::{Claim, Note, QueueError};
+
+use super::bed::{Bed, at, on_every_queue, spec, task};
+
+/// Holds the writer up in a load until what is returned is dropped, so that verbs asked meanwhile arrive together.
+/// The load's own answer is waited for by whoever awaits the future.
+fn hold_writer(bed: &Bed) -> (mpsc::Sender<()>, impl Future<Output = ()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let load = bed.queue.load(move |_| {
+        let _ = held.recv(); // an error: the holder let go
+        Ok(((), true))
+    });
+    (release, async move { load.await.expect("a load") })
+}
+
+/// How many transactions the write-ahead log holds: frames that end one carry the size of the database
+/// (<https://www.sqlite.org/fileformat2.html#walformat>).
+fn commits_in_log(bed: &Bed) -> usize {
+    let mut path = bed.path().as_os_str().to_owned();
+    path.push("-wal");
+    let log = fs::read(path).expect("the log");
+    let page = u32::from_be_bytes(log[8..12].try_into().expect("four bytes")) as usize;
+    let salt = &log[16..24];
+    let frames = log[32..].chunks_exact(24 + page).take_while(|frame| &frame[8..16] == salt);
+    frames.filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+async fn claim_many(bed: &Bed, count: usize) -> Vec<tryon::queue::ActiveJob> {
+    let rows: Vec<_> = (0..count).map(|n| spec(&format!("job-{n}"))).collect();
+    bed.add(&rows).await;
+    let claims = (0..count).map(|_| bed.claim(at(1)));
+    join_all(claims).await
+}
+
+#[tokio::test]
+async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_has_its_own_answer() {
+    on_every_queue(async |bed| {
+        let jobs = claim_many(bed, 300).await;
+        let (release, load) = hold_writer(bed);
+        let verbs = join_all(jobs.iter().enumerate().map(|(n, job)| {
+            let (attempt, transition) = match n % 3 {
+                0 => (1, Transition::Accept { task_id: task(&format!("t-{n}")) }),
+                1 => (1, Transition::Publish),    // illegal: it does not run yet
+                _ => (9, Transition::LoseAnswer), // another attempt's word
+            };
+            bed.queue.record(job.seq, attempt, transition, Note::of("said"), at(3))
+        }));
+        let commits_before = commits_in_log(bed);
+        let release_when_all_are_asked = async {
+            // The other futures have been polled, and so have sent their verbs, before this one is.
+            drop(release);
+        };
+        let ((), answers, ()) = tokio::join!(load, verbs, release_when_all_are_asked);
+
+        for (n, (answer, job)) in answers.into_iter().zip(&jobs).enumerate() {
+            let now = bed.reader().job(job.spec.id.as_str()).expect("the job").state;
+            match n % 3 {
+                0 => {
+                    let running = JobState::Running { task_id: task(&format!("t-{n}")) };
+                    assert_eq!((answer.expect("accepted"), now), (running.clone(), running));
+                    continue;
+                }
+                1 => match answer.expect_err("illegal") {
+                    QueueError::Illegal { id, .. } => assert_eq!(id, job.spec.id.as_str()),
+                    other => panic!("{other}"),
+                },
+                _ => match answer.expect_err("stale") {
+                    QueueError::Stale { seq, attempt } => assert_eq!((seq, attempt), (job.seq.0, 9)),
+                    other => panic!("{other}"),
+                },
+            }
+            assert_eq!(now, job.state, "what was refused is where it was");
+        }
+        assert_eq!((bed.count(StateName::Running), bed.count(StateName::Submitting)), (100, 200));
+        let commits = commits_in_log(bed) - commits_before;
+        assert!(commits <= 3, "three hundred verbs took {commits} flushes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were_asked() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Submitting).await;
+        let (release, load) = hold_writer(bed);
+        let story = [
+            Transition::LoseAnswer,
+            Transition::SubmitAgain,
+            Transition::Accept { task_id: task("t") },
+            Transition::TaskSucceed,
+        ];
+        let verbs = join_all(story.map(|step| bed.record(&job, step, at(3))));
+        let ((), answers, ()) = tokio::join!(load, verbs, async { drop(release) });
+        let states: Vec<_> = answers.into_iter().map(|answer| answer.expect("a step").name()).collect();
+        assert_eq!(states, [StateName::InDoubt, StateName::Submitting, StateName::Running, StateName::Downloading]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_load_that_is_taken_back_takes_nothing_of_its_neighbours_with_it() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Submitting).await;
+        let (release, load) = hold_writer(bed);
+        let accept = bed.record(&job, Transition::Accept { task_id: task("t") }, at(3));
+        let vain = bed.queue.load(|loader| {
+            loader.begin_manifest("vain.csv")?;
+            loader.add(&spec("b"), 2)?;
+            Ok(((), false))
+        });
+        let generated = bed.record(&job, Transition::TaskSucceed, at(4));
+        let ((), accepted, vain, generated, ()) = tokio::join!(load, accept, vain, generated, async { drop(release) });
+        assert!(accepted.is_ok() && vain.is_ok() && generated.is_ok());
+        assert_eq!(bed.job("a").state.name(), StateName::Downloading);
+        assert!(bed.reader().job("b").is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_answer_comes_before_its_verb_is_on_disk() {
+    on_every_queue(async |bed| {
+        let jobs = claim_many(bed, 40).await;
+        // A reader of its own sees only what is committed.
+        let checks = jobs.iter().map(|job| async {
+            bed.step(job, Transition::LoseAnswer).await;
+            assert_eq!(bed.job(job.spec.id.as_str()).state.name(), StateName::InDoubt);
+        });
+        join_all(checks).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_that_no_longer_waits_changes_nothing_for_others() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Submitting).await;
+        bed.add(&[spec("b")]).await;
+        let (release, load) = hold_writer(bed);
+        let accept = bed.record(&job, Transition::Accept { task_id: task("t") }, at(3));
+        let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(3));
+        let impatient = async { tokio::time::timeout(std::time::Duration::ZERO, accept).await.is_err() };
+        let ((), gave_up, claim, ()) = tokio::join!(load, impatient, claim, async { drop(release) });
+        assert!(gave_up, "the writer was held up");
+        assert!(matches!(claim, Ok(Claim::Job(job)) if job.spec.id.as_str() == "b"));
+        assert_eq!(bed.job("a").state.name(), StateName::Running, "what was asked stands all the same");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_the_queue_finishes_what_was_asked() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Submitting).await;
+        let queue = bed.open(bed.path());
+        {
+            let accept = queue.record(job.seq, 1, Transition::Accept { task_id: task("t") }, Note::default(), at(3));
+            let mut accept = std::pin::pin!(accept);
+            let asked = std::future::poll_fn(|context| std::task::Poll::Ready(accept.as_mut().poll(context))).await;
+            drop(asked);
+        }
+        drop(queue);
+        assert_eq!(bed.job("a").state.name(), StateName::Running);
+    })
+    .await;
+}

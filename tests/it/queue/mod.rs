@@ -1,0 +1,15 @@
+//! The queue, from outside: every verb, what it writes, and what it leaves alone.
+
+mod bed;
+mod by_hand;
+mod claim;
+mod contradictions;
+mod crash;
+mod facts;
+mod group_commit;
+mod load;
+mod open;
+mod publish;
+mod reading;
+mod record;
+mod walk;
