@@ -3,6 +3,7 @@
 mod attack;
 mod commands;
 mod queue;
+mod resume;
 mod state_machine;
 mod support;
 mod tidy;
