@@ -398,11 +398,10 @@ async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Re
     let reader = ctx.queue.reader()?;
     loop {
         let slot = ctx.slots.acquire().await;
-        let pass = match ctx.gate.pass(Lane::Create).await {
+        let pass = match ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await {
             Ok(pass) => pass,
             Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
         };
-        ctx.creates.turn().await;
         let claim =
             ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
         match claim {

@@ -99,8 +99,7 @@ enum Asked {
 }
 
 async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
-    let Ok(pass) = ctx.gate.pass(Lane::Query).await else { return Asked::Stopped };
-    ctx.queries.turn().await;
+    let Ok(pass) = ctx.gate.pass_in_turn(Lane::Query, &ctx.queries).await else { return Asked::Stopped };
     match ctx.provider.query(&external_id.0).await {
         QueryAnswer::Task(task) => {
             pass.worked();
@@ -136,9 +135,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         if held.slot.is_none() {
             held.slot = Some(ctx.slots.acquire().await);
         }
-        let pass = ctx.gate.pass(Lane::Create).await.ok()?;
-        ctx.creates.turn().await;
-        Some(pass)
+        ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.ok()
     };
     let pass = tokio::select! {
         pass = leave => pass,
