@@ -157,6 +157,8 @@ struct Coordinator<O> {
 enum FeederEnd {
     Stopped(Stopped),
     BudgetSpent,
+    /// The run winds down.
+    RunEnds,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
@@ -209,7 +211,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             }
         };
         search.abort();
-        self.wind_down(end, claims).await
+        let feeder = fed.is_none().then_some(feeder);
+        self.wind_down(end, feeder, claims).await
     }
 
     /// Whether the run is over, and how.
@@ -231,6 +234,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
             }
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
+            // The loop above ends before this one is looked at.
+            Some(FeederEnd::RunEnds) => Ok(None),
             None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
@@ -329,19 +334,28 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn wind_down(
         mut self,
         end: Result<RunEnd, RunError>,
+        feeder: Option<impl Future<Output = Result<FeederEnd, RunError>>>,
         mut claims: mpsc::Receiver<(ActiveJob, Held)>,
     ) -> Result<Outcome, RunError> {
         if let Some(why) = reason_to_stop(&end) {
             self.emit(Fact::Stopping { why });
         }
         self.ctx.shutdown.cancel();
-        claims.close();
-        while let Ok((job, held)) = claims.try_recv() {
-            // Claimed and not yet begun: its worker gives it back, or sends it if it already has leave.
-            self.spawn(job, held);
+        let mut failure = end.as_ref().err().map(ToString::to_string);
+        // A claim that has begun is on disk in a moment. It is waited for, and its worker gives it back: nothing was
+        // sent yet, and left as it is it would be in doubt.
+        if let Some(feeder) = feeder {
+            let hand_over = async {
+                while let Some((job, held)) = claims.recv().await {
+                    self.spawn(job, held);
+                }
+            };
+            if let (Err(error), ()) = tokio::join!(feeder, hand_over) {
+                tracing::error!(%error, "a claim failed while the run was ending");
+                failure.get_or_insert(error.to_string());
+            }
         }
         let deadline = Instant::now() + LAST_REQUESTS;
-        let mut failure = end.as_ref().err().map(ToString::to_string);
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
             if let Err(error) = self.worker_ended(ended)
                 && failure.is_none()
@@ -397,36 +411,47 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
-        let slot = ctx.slots.acquire().await;
-        let pass = match ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await {
-            Ok(pass) => pass,
-            Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+        let leave = async {
+            let slot = ctx.slots.acquire().await;
+            ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
         };
+        let (slot, pass) = tokio::select! {
+            biased;
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            leave = leave => match leave {
+                Ok(leave) => leave,
+                Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+            },
+        };
+        // From here on nothing is broken off: a claim is always handed over.
         let claim =
             ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
-        match claim {
+        let wait = match claim {
             Claim::Job(job) => {
                 let held = Held { slot: Some(slot), pass: Some(pass) };
                 if claimed.send((*job, held)).await.is_err() {
-                    // The run is ending; the claim is settled by the next one.
-                    std::future::pending::<()>().await;
+                    return Ok(FeederEnd::RunEnds);
                 }
+                continue;
             }
             Claim::BudgetSpent => {
-                drop((slot, pass));
                 // A submission under way may yet be refused, and gives its unit back then.
                 if reader.counts()?.of(StateName::Submitting) == 0 {
                     return Ok(FeederEnd::BudgetSpent);
                 }
-                tokio::time::sleep(TICK).await;
+                TICK
             }
             Claim::NoneReady { next_retry_at } => {
-                drop((slot, pass));
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
                 let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
                 let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
-                tokio::time::sleep(wait.clamp(Duration::from_millis(5), Duration::from_secs(1))).await;
+                wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
+        };
+        drop((slot, pass));
+        tokio::select! {
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
