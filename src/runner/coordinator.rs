@@ -1,6 +1,7 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -121,6 +122,7 @@ pub async fn run(
         shutdown: interrupted.child_token(),
         facts,
         parked: Mutex::default(),
+        is_budget_short: AtomicBool::new(false),
         settings,
     });
     let coordinator = Coordinator {
@@ -239,7 +241,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
-                Ok(self.workers.is_empty().then_some(RunEnd::Done))
+                let is_short = self.ctx.is_budget_short.load(Ordering::Relaxed);
+                let end = if is_short { RunEnd::BudgetSpent } else { RunEnd::Done };
+                Ok(self.workers.is_empty().then_some(end))
             }
             None => Ok(None),
         }
