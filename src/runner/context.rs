@@ -1,6 +1,7 @@
 //! What all workers of a run share, and the few things they do through it.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -61,6 +62,8 @@ pub(super) struct Context {
     pub(super) external_ids: Mutex<Option<bool>>,
     /// Jobs that nothing more is to be done for in this run, though they have not ended.
     pub(super) parked: Mutex<HashMap<JobSeq, StateName>>,
+    /// Whether the budget kept a doubtful job from being submitted again.
+    pub(super) is_budget_short: AtomicBool,
 }
 
 impl Context {

@@ -1,6 +1,7 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{ExternalTaskId, JobSeq, JobState, StateName, Transition};
+use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
 use crate::output::OutputTree;
 use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Claim, Counts, Note, Pause, Queue, QueueReader};
+use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader};
 
 use super::RunSettings;
 use super::blame::Blame;
@@ -121,6 +122,7 @@ pub async fn run(
         shutdown: interrupted.child_token(),
         facts,
         parked: Mutex::default(),
+        is_budget_short: AtomicBool::new(false),
         settings,
     });
     let coordinator = Coordinator {
@@ -157,6 +159,7 @@ struct Coordinator<O> {
 enum FeederEnd {
     Stopped(Stopped),
     BudgetSpent,
+    /// The run winds down.
     RunEnds,
 }
 
@@ -166,7 +169,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         self.take_up_left_behind()?;
         let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
-        let mut feeder = tokio::spawn(feed(Arc::clone(&self.ctx), claimed));
+        let feeder = feed(Arc::clone(&self.ctx), claimed);
+        tokio::pin!(feeder);
         let mut fed: Option<FeederEnd> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -186,9 +190,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 }
                 Some((job, held)) = claims.recv() => self.spawn(job, held),
                 end = &mut feeder, if fed.is_none() => match end {
-                    Ok(Ok(end)) => fed = Some(end),
-                    Ok(Err(error)) => break Err(error),
-                    Err(error) => break Err(RunError::Bug(error.to_string())),
+                    Ok(end) => fed = Some(end),
+                    Err(error) => break Err(error),
                 },
                 searched = &mut search, if !self.has_searched => match searched {
                     Ok(Ok(())) => self.has_searched = true,
@@ -210,7 +213,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             }
         };
         search.abort();
-        self.wind_down(end, claims).await
+        let feeder = fed.is_none().then_some(feeder);
+        self.wind_down(end, feeder, claims).await
     }
 
     /// Whether the run is over, and how.
@@ -232,11 +236,14 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
             }
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
-            Some(FeederEnd::RunEnds) => Ok(Some(RunEnd::Interrupted)),
+            // The loop above ends before this one is looked at.
+            Some(FeederEnd::RunEnds) => Ok(None),
             None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
-                Ok(self.workers.is_empty().then_some(RunEnd::Done))
+                let is_short = self.ctx.is_budget_short.load(Ordering::Relaxed);
+                let end = if is_short { RunEnd::BudgetSpent } else { RunEnd::Done };
+                Ok(self.workers.is_empty().then_some(end))
             }
             None => Ok(None),
         }
@@ -331,24 +338,28 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn wind_down(
         mut self,
         end: Result<RunEnd, RunError>,
+        feeder: Option<impl Future<Output = Result<FeederEnd, RunError>>>,
         mut claims: mpsc::Receiver<(ActiveJob, Held)>,
     ) -> Result<Outcome, RunError> {
         if let Some(why) = reason_to_stop(&end) {
             self.emit(Fact::Stopping { why });
         }
         self.ctx.shutdown.cancel();
-        let deadline = Instant::now() + LAST_REQUESTS;
         let mut failure = end.as_ref().err().map(ToString::to_string);
-        // The feeder finishes the claim it is at, and ends; what it claimed was not sent, and goes back untouched.
-        while let Ok(Some((job, _))) = tokio::time::timeout_at(deadline, claims.recv()).await {
-            let note = Note::of("the run ended before it was sent");
-            if let Err(error) = self.ctx.record(&job, Transition::Release { retry_at: None }, note).await
-                && failure.is_none()
-            {
-                tracing::error!(%error, job = %job.spec.id, "a claimed job could not be put back");
-                failure = Some(error.to_string());
+        // A claim that has begun is on disk in a moment. It is waited for, and its worker gives it back: nothing was
+        // sent yet, and left as it is it would be in doubt.
+        if let Some(feeder) = feeder {
+            let hand_over = async {
+                while let Some((job, held)) = claims.recv().await {
+                    self.spawn(job, held);
+                }
+            };
+            if let (Err(error), ()) = tokio::join!(feeder, hand_over) {
+                tracing::error!(%error, "a claim failed while the run was ending");
+                failure.get_or_insert(error.to_string());
             }
         }
+        let deadline = Instant::now() + LAST_REQUESTS;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
             if let Err(error) = self.worker_ended(ended)
                 && failure.is_none()
@@ -400,49 +411,51 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
     }
 }
 
-/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them. An
-/// interruption never falls between a claim and its handing over.
+/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
-        let leave = tokio::select! {
-            leave = leave_to_submit(&ctx) => leave,
+        let leave = async {
+            let slot = ctx.slots.acquire().await;
+            ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
+        };
+        let (slot, pass) = tokio::select! {
+            biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            leave = leave => match leave {
+                Ok(leave) => leave,
+                Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+            },
         };
-        let held = match leave {
-            Ok(held) => held,
-            Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
-        };
-        let model = ctx.settings.model.clone();
-        let wait = match ctx.queue.claim(ctx.run, ExternalTaskId::unique(), model, Timestamp::now()).await? {
+        // From here on nothing is broken off: a claim is always handed over.
+        let claim =
+            ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
+        let wait = match claim {
             Claim::Job(job) => {
+                let held = Held { slot: Some(slot), pass: Some(pass) };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
                 continue;
             }
-            // A submission under way may yet be refused, and gives its unit back then.
-            Claim::BudgetSpent if reader.counts()?.of(StateName::Submitting) > 0 => TICK,
-            Claim::BudgetSpent => return Ok(FeederEnd::BudgetSpent),
-            // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
+            Claim::BudgetSpent => {
+                // A submission under way may yet be refused, and gives its unit back then.
+                if reader.counts()?.of(StateName::Submitting) == 0 {
+                    return Ok(FeederEnd::BudgetSpent);
+                }
+                TICK
+            }
             Claim::NoneReady { next_retry_at } => {
+                // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
                 let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
-                let wait = until_due.map(|wait| Duration::try_from(wait).unwrap_or_default());
-                wait.unwrap_or(Duration::MAX).clamp(Duration::from_millis(5), Duration::from_secs(1))
+                let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
+                wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
         };
-        drop(held);
+        drop((slot, pass));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            () = tokio::time::sleep(wait) => {}
         }
     }
-}
-
-/// Waits until one submission may be made.
-async fn leave_to_submit(ctx: &Context) -> Result<Held, Stopped> {
-    let slot = ctx.slots.acquire().await;
-    let pass = ctx.gate.pass(Lane::Create).await?;
-    ctx.creates.turn().await;
-    Ok(Held { slot: Some(slot), pass: Some(pass) })
 }

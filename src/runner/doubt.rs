@@ -1,6 +1,8 @@
 //! A submission whose fate is unknown: found by its external id, sent again under the same id where that is
 //! certainly safe, or left for a person. Time alone never permits a second submission.
 
+use std::sync::atomic::Ordering;
+
 use crate::job::{ExternalTaskId, Failure, FailureKind, Transition};
 use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
@@ -99,8 +101,7 @@ enum Asked {
 }
 
 async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
-    let Ok(pass) = ctx.gate.pass(Lane::Query).await else { return Asked::Stopped };
-    ctx.queries.turn().await;
+    let Ok(pass) = ctx.gate.pass_in_turn(Lane::Query, &ctx.queries).await else { return Asked::Stopped };
     match ctx.provider.query(&external_id.0).await {
         QueryAnswer::Task(task) => {
             pass.worked();
@@ -136,16 +137,19 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         if held.slot.is_none() {
             held.slot = Some(ctx.slots.acquire().await);
         }
-        let pass = ctx.gate.pass(Lane::Create).await.ok()?;
-        ctx.creates.turn().await;
-        Some(pass)
+        ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.ok()
     };
     let pass = tokio::select! {
         pass = leave => pass,
         () = ctx.shutdown.cancelled() => None,
     };
     let Some(pass) = pass else { return Ok(Step::Leave) };
-    let Some(state) = ctx.record_again(job).await? else { return Ok(Step::Leave) };
+    let Some(state) = ctx.record_again(job).await? else {
+        ctx.is_budget_short.store(true, Ordering::Relaxed);
+        // Asking again would bring nothing new in this run, and keep it alive for ever.
+        ctx.park(job);
+        return Ok(Step::Leave);
+    };
     let job = &ActiveJob { state, ..job.clone() };
     let back_in_doubt = |facts: AnswerFacts| async move {
         let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;

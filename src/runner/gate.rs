@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::provider::StopReason;
 use crate::queue::Pause;
 
+use super::pace::Pace;
 use super::retry::Backoff;
 
 /// This many transient failures in a row, whatever the jobs, are an outage.
@@ -122,6 +123,21 @@ impl Gate {
         }
     }
 
+    /// Waits for a request's turn, within its rate, and until it may be made. What closes the gate while the request
+    /// waits for its turn holds this request too.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub(super) async fn pass_in_turn(self: &Arc<Self>, lane: Lane, pace: &Pace) -> Result<Pass, Stopped> {
+        loop {
+            let pass = self.pass(lane).await?;
+            pace.turn().await;
+            if pass.is_good() {
+                return Ok(pass);
+            }
+        }
+    }
+
     /// Whether anything has ever answered.
     pub(super) fn was_reached(&self) -> bool {
         self.locked().was_reached
@@ -176,6 +192,15 @@ impl State {
 }
 
 impl Pass {
+    /// Whether a request may still be made: neither throttling nor an outage nor the run's end came since.
+    pub(super) fn is_good(&self) -> bool {
+        let state = self.gate.locked();
+        let now = Instant::now();
+        let is_held = self.lane != Lane::Download && state.throttled.as_ref().is_some_and(|(until, _)| now < *until);
+        let is_for_probes = state.lanes[self.lane as usize].outage.is_some() && !self.is_probe;
+        !is_held && !is_for_probes && state.stopped_for(self.lane).is_none()
+    }
+
     /// The provider answered as a healthy one does, whatever it thinks of the job.
     pub(super) fn worked(self) {
         let mut state = self.gate.locked();
@@ -319,6 +344,22 @@ mod tests {
         tokio::time::advance(Duration::from_millis(20)).await;
         assert!(passes(&gate, Lane::Create).await.is_some());
         assert_eq!(gate.pause(now), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_waits_for_its_turn_is_held_by_what_comes_meanwhile() {
+        let gate = gate();
+        let early = gate.pass(Lane::Query).await.expect("open");
+        assert!(early.is_good());
+        gate.pass(Lane::Create).await.expect("open").throttled(Some(Duration::from_secs(2)), "too many requests");
+        assert!(!early.is_good());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(early.is_good());
+        fall_into_outage(&gate).await;
+        assert!(early.is_good(), "creates are out, queries are not");
+        let create = gate.pass(Lane::Query).await.expect("open");
+        create.stop(StopReason::Credentials, "invalid key");
+        assert!(!early.is_good());
     }
 
     #[tokio::test(start_paused = true)]

@@ -166,10 +166,9 @@ fn note(watched: &mut HashMap<TaskId, Watched>, asked: Asked, watching: Watching
 }
 
 async fn ask(provider: Arc<Provider>, gate: Arc<Gate>, pace: Arc<Pace>, task_id: TaskId) -> Asked {
-    let Ok(pass) = gate.pass(Lane::Query).await else {
+    let Ok(pass) = gate.pass_in_turn(Lane::Query, &pace).await else {
         return Asked { task_id, at: Instant::now(), learnt: Learnt::Stopped };
     };
-    pace.turn().await;
     let at = Instant::now();
     let learnt = match provider.query(&task_id.0).await {
         QueryAnswer::Task(report) => {

@@ -71,6 +71,10 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
         let note = Note::of("the run ended before an answer came");
         return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
     };
+    if ctx.shutdown.is_cancelled() {
+        let note = Note::of("the run ended before it was sent");
+        return ctx.record(job, Transition::Release { retry_at: None }, note).await.map(Step::Now);
+    }
     match send(ctx, job).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.worked();

@@ -38,7 +38,7 @@ fn a_run_killed_while_in_doubt_finds_its_tasks_again() {
     let run = shop.start(&provider, &[]);
     provider.wait_until("questions about the lost submissions", |books| books.queries().len() >= 3);
     run.kill();
-    assert!(shop.count("in_doubt") >= 2, "{:?}", shop.rows());
+    assert!(shop.count("in_doubt") >= 2, "{}", shop.standing());
     provider.change(|script| {
         script.on_create = Box::new(|_| OnCreate::Take);
         script.on_query = Box::new(|_| OnQuery::Truth);
@@ -74,7 +74,7 @@ fn a_run_killed_while_downloading_downloads_again_and_pays_nothing() {
     let run = shop.start(&provider, &[]);
     provider.wait_until("downloads that do not work", |books| books.downloads().len() >= 4);
     run.kill();
-    assert!(shop.count("downloading") >= 3, "{:?}", shop.rows());
+    assert!(shop.count("downloading") >= 3, "{}", shop.standing());
     shop.assert_published();
     provider.change(|script| script.on_download = Box::new(|_| OnDownload::Truth));
     shop.run(&provider, &[]).assert_code(0);
@@ -146,7 +146,7 @@ fn where_external_ids_are_not_known_a_killed_run_leaves_doubt_and_no_double_char
     let end = shop.run(&provider, &[]);
     let in_doubt = shop.count("in_doubt");
     end.assert_code(i32::from(in_doubt > 0));
-    assert_eq!(in_doubt + shop.count("succeeded"), shop.jobs.len(), "{:?}", shop.rows());
+    assert_eq!(in_doubt + shop.count("succeeded"), shop.jobs.len(), "{}", shop.standing());
     assert!(in_doubt > 0, "nothing was ever in doubt; this proves too little");
     shop.assert_no_double_charge(&provider);
     shop.assert_published();

@@ -80,7 +80,7 @@ fn tasks_at_work_are_not_taken_for_lost_at_a_wrong_address() {
     assert_eq!(shop.count("running"), 3);
     let wrong = provider.url().replace("/kling", "/klingon");
     shop.run(&provider, &["--base-url", &wrong]).assert_code(3);
-    assert_eq!(shop.count("running"), 3, "{:?}", shop.rows());
+    assert_eq!(shop.count("running"), 3, "{}", shop.standing());
     shop.run(&provider, &[]).assert_code(0);
     shop.assert_all_done(&provider);
 }

@@ -22,7 +22,7 @@ fn an_answer_lost_in_any_way_is_found_again_by_the_external_id() {
     shop.run(&provider, &[]).assert_code(0);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 12);
-    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{:?}", shop.rows());
+    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn where_external_ids_are_not_known_a_lost_answer_is_held_and_resubmitted_only_o
     });
     let shop = Workshop::new(12);
     shop.run(&provider, &[]).assert_code(1);
-    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (10, 2), "{:?}", shop.rows());
+    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (10, 2), "{}", shop.standing());
     assert_eq!(provider.books().creates().len(), 12);
     shop.run(&provider, &[]).assert_code(1);
     assert_eq!(provider.books().creates().len(), 12, "held means held");

@@ -14,7 +14,7 @@ fn a_cap_below_the_concurrency_is_found_and_costs_no_attempt() {
     let books = provider.books();
     assert_eq!(books.most_in_flight, 3);
     assert!(books.creates().iter().any(|create| create.status == Some(429)), "the cap was never met");
-    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{:?}", shop.rows());
+    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
 }
 
 #[test]

@@ -11,12 +11,13 @@ fn an_interrupted_run_submits_nothing_more_and_the_next_one_completes_it() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         // Without external ids a submission left in the air would stay in doubt for ever.
         let provider = Provider::start(Script {
-            task_time: Duration::from_millis(100),
+            task_time: Duration::from_millis(300),
             external_ids: ExternalIds::Ignored,
             ..Script::default()
         });
         let shop = Workshop::new(60);
-        let run = shop.start(&provider, &["--rate", "100"]);
+        // With slots enough a claim is always under way when the signal comes.
+        let run = shop.start(&provider, &["--concurrency", "60", "--rate", "200"]);
         provider.wait_until("some tasks", |books| books.tasks.len() >= 12);
         run.signal(signal);
         let signalled = Instant::now();
@@ -27,7 +28,7 @@ fn an_interrupted_run_submits_nothing_more_and_the_next_one_completes_it() {
         let heard = signalled + Duration::from_millis(50);
         let late = books.creates().into_iter().filter(|seen| seen.at > heard).count();
         assert_eq!(late, 0, "submitted after the signal: {}", books.story());
-        assert_eq!(shop.count("submitting") + shop.count("in_doubt"), 0, "{:?}", shop.rows());
+        assert_eq!(shop.count("submitting") + shop.count("in_doubt"), 0, "{}", shop.standing());
         shop.run(&provider, &[]).assert_code(0);
         shop.assert_all_done(&provider);
         assert_eq!(provider.books().creates().len(), 60);
@@ -45,7 +46,7 @@ fn an_interruption_waits_for_answers_that_are_on_their_way() {
     std::thread::sleep(Duration::from_millis(400));
     provider.let_go();
     run.end().assert_code(130);
-    assert_eq!(shop.count("running"), 3, "{:?}", shop.rows());
+    assert_eq!(shop.count("running"), 3, "{}", shop.standing());
     shop.run(&provider, &[]).assert_code(0);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 3);

@@ -149,6 +149,15 @@ impl Workshop {
         self.rows().into_iter().find(|row| row.id == job).expect("the job is in the queue")
     }
 
+    /// How many jobs are in each state, for messages.
+    pub(crate) fn standing(&self) -> String {
+        let mut counts = std::collections::BTreeMap::<(String, u32), usize>::new();
+        for row in self.rows() {
+            *counts.entry((row.state, row.attempts)).or_default() += 1;
+        }
+        counts.iter().map(|((state, attempts), count)| format!("{count} {state} in attempt {attempts}; ")).collect()
+    }
+
     /// How many jobs are in a state.
     pub(crate) fn count(&self, state: &str) -> usize {
         self.rows().iter().filter(|row| row.state == state).count()
