@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
+use crate::job::{ExternalTaskId, JobSeq, JobState, StateName, Transition};
 use crate::output::OutputTree;
 use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader};
+use crate::queue::{ActiveJob, Claim, Counts, Note, Pause, Queue, QueueReader};
 
 use super::RunSettings;
 use super::blame::Blame;
@@ -157,6 +157,7 @@ struct Coordinator<O> {
 enum FeederEnd {
     Stopped(Stopped),
     BudgetSpent,
+    RunEnds,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
@@ -165,8 +166,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         self.take_up_left_behind()?;
         let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
-        let feeder = feed(Arc::clone(&self.ctx), claimed);
-        tokio::pin!(feeder);
+        let mut feeder = tokio::spawn(feed(Arc::clone(&self.ctx), claimed));
         let mut fed: Option<FeederEnd> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -186,8 +186,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 }
                 Some((job, held)) = claims.recv() => self.spawn(job, held),
                 end = &mut feeder, if fed.is_none() => match end {
-                    Ok(end) => fed = Some(end),
-                    Err(error) => break Err(error),
+                    Ok(Ok(end)) => fed = Some(end),
+                    Ok(Err(error)) => break Err(error),
+                    Err(error) => break Err(RunError::Bug(error.to_string())),
                 },
                 searched = &mut search, if !self.has_searched => match searched {
                     Ok(Ok(())) => self.has_searched = true,
@@ -231,6 +232,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
             }
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
+            Some(FeederEnd::RunEnds) => Ok(Some(RunEnd::Interrupted)),
             None if self.has_searched && self.is_idle()? => {
                 // What another process put back in the meantime belongs to this run as well.
                 self.take_up()?;
@@ -335,13 +337,18 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             self.emit(Fact::Stopping { why });
         }
         self.ctx.shutdown.cancel();
-        claims.close();
-        while let Ok((job, held)) = claims.try_recv() {
-            // Claimed and not yet begun: its worker gives it back, or sends it if it already has leave.
-            self.spawn(job, held);
-        }
         let deadline = Instant::now() + LAST_REQUESTS;
         let mut failure = end.as_ref().err().map(ToString::to_string);
+        // The feeder finishes the claim it is at, and ends; what it claimed was not sent, and goes back untouched.
+        while let Ok(Some((job, _))) = tokio::time::timeout_at(deadline, claims.recv()).await {
+            let note = Note::of("the run ended before it was sent");
+            if let Err(error) = self.ctx.record(&job, Transition::Release { retry_at: None }, note).await
+                && failure.is_none()
+            {
+                tracing::error!(%error, job = %job.spec.id, "a claimed job could not be put back");
+                failure = Some(error.to_string());
+            }
+        }
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
             if let Err(error) = self.worker_ended(ended)
                 && failure.is_none()
@@ -393,41 +400,49 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
     }
 }
 
-/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
+/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them. An
+/// interruption never falls between a claim and its handing over.
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
-        let slot = ctx.slots.acquire().await;
-        let pass = match ctx.gate.pass(Lane::Create).await {
-            Ok(pass) => pass,
+        let leave = tokio::select! {
+            leave = leave_to_submit(&ctx) => leave,
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+        };
+        let held = match leave {
+            Ok(held) => held,
             Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
         };
-        ctx.creates.turn().await;
-        let claim =
-            ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
-        match claim {
+        let model = ctx.settings.model.clone();
+        let wait = match ctx.queue.claim(ctx.run, ExternalTaskId::unique(), model, Timestamp::now()).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), pass: Some(pass) };
                 if claimed.send((*job, held)).await.is_err() {
-                    // The run is ending; the claim is settled by the next one.
-                    std::future::pending::<()>().await;
+                    return Ok(FeederEnd::RunEnds);
                 }
+                continue;
             }
-            Claim::BudgetSpent => {
-                drop((slot, pass));
-                // A submission under way may yet be refused, and gives its unit back then.
-                if reader.counts()?.of(StateName::Submitting) == 0 {
-                    return Ok(FeederEnd::BudgetSpent);
-                }
-                tokio::time::sleep(TICK).await;
-            }
+            // A submission under way may yet be refused, and gives its unit back then.
+            Claim::BudgetSpent if reader.counts()?.of(StateName::Submitting) > 0 => TICK,
+            Claim::BudgetSpent => return Ok(FeederEnd::BudgetSpent),
+            // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
             Claim::NoneReady { next_retry_at } => {
-                drop((slot, pass));
-                // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
                 let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
-                let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
-                tokio::time::sleep(wait.clamp(Duration::from_millis(5), Duration::from_secs(1))).await;
+                let wait = until_due.map(|wait| Duration::try_from(wait).unwrap_or_default());
+                wait.unwrap_or(Duration::MAX).clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
+        };
+        drop(held);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
         }
     }
+}
+
+/// Waits until one submission may be made.
+async fn leave_to_submit(ctx: &Context) -> Result<Held, Stopped> {
+    let slot = ctx.slots.acquire().await;
+    let pass = ctx.gate.pass(Lane::Create).await?;
+    ctx.creates.turn().await;
+    Ok(Held { slot: Some(slot), pass: Some(pass) })
 }

@@ -1,7 +1,9 @@
 //! One integration binary; a module a subject.
 
 mod attack;
+mod commands;
 mod queue;
+mod resume;
 mod state_machine;
 mod support;
 mod tidy;

@@ -1,4 +1,10 @@
 //! The program against a provider that fails in every way `api.md` knows of. After each test the provider's own
 //! books decide: one charged task a job, or none lost from sight.
 
+mod account;
+mod doubt;
+mod downloads;
 mod happy;
+mod interruption;
+mod tasks;
+mod weather;
