@@ -208,8 +208,7 @@ impl Provider {
             Err(silence) => return QueryAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
         };
         let facts = &answer.body.facts;
-        let status = facts.http_status.unwrap_or_default();
-        if is_unknown_task(status, facts.code) {
+        if is_unknown_task(facts.code) {
             return QueryAnswer::Unknown(facts.clone());
         }
         match (meaning_of(&answer), answer.body.task()) {
