@@ -20,6 +20,9 @@ const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 /// An answer larger than this is none of this API's.
 const LARGEST_ANSWER_BYTES: usize = 1 << 20;
 
+/// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
 /// How long requests may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -314,13 +317,14 @@ fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok().map(str::trim)
 }
 
-/// The `Retry-After` of an answer, in seconds or as a date.
+/// The `Retry-After` of an answer, in seconds or as a date; [`LONGEST_RETRY_AFTER`] at most.
 fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let text = header(response, &RETRY_AFTER)?;
-    match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
-    }
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// An error with its causes in one line. A URL in it is cut to its host: some carry signatures.
