@@ -240,6 +240,7 @@ impl Provider {
         let provider_time = header(&response, &DATE).and_then(|text| httpdate::parse_http_date(text).ok());
         let cut_off = |why: String| NoAnswer { not_sent: false, why, http_status: Some(http_status) };
         let bytes = self.read_bounded(response).await.map_err(cut_off)?;
+        let bytes = self.auth.censored(bytes, SystemTime::now());
         Ok(Answer { body: Body::read(http_status, &bytes), retry_after, provider_time })
     }
 
