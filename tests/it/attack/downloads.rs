@@ -112,6 +112,18 @@ fn a_download_that_never_works_fails_its_own_job_only_and_a_retry_pays_nothing()
 }
 
 #[test]
+fn a_last_download_that_never_works_does_not_keep_the_run_alive() {
+    let provider = Provider::start(Script {
+        on_download: Box::new(|seen| OnDownload::Answer(Answer::picture(picture_of(&seen.job)).cut())),
+        ..Script::default()
+    });
+    let shop = Workshop::new(1);
+    shop.run(&provider, &["--max-attempts", "4"]).assert_code(1);
+    assert_eq!(provider.books().downloads().len(), 4);
+    assert_eq!(shop.row("job-001").error_code.as_deref(), Some("download"));
+}
+
+#[test]
 fn a_host_that_is_out_for_a_while_is_waited_for_with_few_open_files() {
     let is_out = Arc::new(AtomicBool::new(true));
     let out = Arc::clone(&is_out);
