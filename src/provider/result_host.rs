@@ -61,10 +61,11 @@ impl ResultHost {
     /// # Errors
     /// See [`FetchError`]; what was written until then is no picture.
     pub async fn fetch(&self, url: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, FetchError> {
-        let mut response = self.http.get(url).send().await.map_err(|error| match error.is_redirect() || error.is_builder() {
-            true => FetchError::BrokeOff(chain(&error)),
-            false => FetchError::Unreached(chain(&error)),
-        })?;
+        let mut response =
+            self.http.get(url).send().await.map_err(|error| match error.is_redirect() || error.is_builder() {
+                true => FetchError::BrokeOff(chain(&error)),
+                false => FetchError::Unreached(chain(&error)),
+            })?;
         let status = response.status().as_u16();
         match status {
             200..=299 => {}

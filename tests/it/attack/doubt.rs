@@ -9,7 +9,7 @@ use crate::support::workshop::Workshop;
 fn lose_every_way(seen: &CreateSeen) -> OnCreate {
     let number: usize = seen.job.trim_start_matches("job-").parse().expect("a number");
     match Loss::ALL.get((number / 3).wrapping_sub(1)) {
-        Some(loss) if number % 3 == 0 && seen.nth_of_job == 1 => OnCreate::Lose(*loss),
+        Some(loss) if number.is_multiple_of(3) && seen.nth_of_job == 1 => OnCreate::Lose(*loss),
         _ => OnCreate::Take,
     }
 }
@@ -67,6 +67,22 @@ fn a_request_that_never_arrived_is_sent_again_under_the_same_external_id() {
         let between = asked[asked.len() - 1].at.duration_since(asked[0].at);
         assert!(between >= Duration::from_secs(2), "asked twice within {between:?}");
     }
+}
+
+#[test]
+fn a_task_that_appears_only_after_the_first_question_is_found_by_the_second() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.nth {
+            2 => OnCreate::TakeLate(Duration::from_secs(2)),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(3);
+    shop.run(&provider, &[]).assert_code(0);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 3);
 }
 
 #[test]
