@@ -18,6 +18,9 @@ const TOKEN_HEAD_START: Duration = Duration::from_secs(5);
 /// A token older than this is replaced before it can expire on the way.
 const TOKEN_USE: Duration = Duration::from_secs(1_500);
 
+/// What is shorter than this is not looked for in answers.
+const SHORTEST_KEY: usize = 8;
+
 /// What proves to the provider who asks.
 pub struct Auth(Kind);
 
@@ -83,6 +86,30 @@ impl Auth {
                 Ok(header)
             }
         }
+    }
+
+    /// An answer without what was sent to prove who asks: some gateways repeat it in their errors, and what they say is
+    /// stored, logged and shown.
+    pub(super) fn censored(&self, answer: Vec<u8>, now: SystemTime) -> Vec<u8> {
+        let Ok(header) = self.header(now) else { return answer };
+        let secret = header.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default();
+        // A word of a few letters is no key, and may stand anywhere.
+        let is_at = |place: usize| answer[place..].starts_with(secret);
+        if secret.len() < SHORTEST_KEY || !(0..answer.len()).any(is_at) {
+            return answer;
+        }
+        let mut censored = Vec::with_capacity(answer.len());
+        let mut place = 0;
+        while place < answer.len() {
+            if is_at(place) {
+                censored.extend_from_slice(b"[key]");
+                place += secret.len();
+            } else {
+                censored.push(answer[place]);
+                place += 1;
+            }
+        }
+        censored
     }
 
     /// The provider has refused the token's times. Returns whether another try makes sense: the next header is then
@@ -200,5 +227,19 @@ mod tests {
         let shown = format!("{:?} {:?}", auth(), Auth::api_key(SecretString::from("sk-1")));
         assert!(!shown.contains("secret") && !shown.contains("access") && !shown.contains("sk-1"), "{shown}");
         assert!(Auth::api_key(SecretString::from("a\nb")).header(at(0)).is_err());
+    }
+
+    #[test]
+    fn a_key_that_an_answer_repeats_is_taken_out_of_it() {
+        let censored = |key: &str, answer: &str| {
+            let auth = Auth::api_key(SecretString::from(key));
+            String::from_utf8(auth.censored(answer.as_bytes().to_vec(), at(0))).expect("text")
+        };
+        assert_eq!(censored("sk-12345678", "Bearer sk-12345678, sk-12345678."), "Bearer [key], [key].");
+        assert_eq!(censored("sk-12345678", "sk-1234567"), "sk-1234567");
+        assert_eq!(censored("task", "a task"), "a task", "a word is no key");
+        let token = auth().header(at(9)).expect("a header").to_str().expect("text").to_owned();
+        let answer = auth().censored(format!("you sent {token}").into_bytes(), at(9));
+        assert_eq!(answer, b"you sent Bearer [key]");
     }
 }

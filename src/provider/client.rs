@@ -20,6 +20,9 @@ const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 /// An answer larger than this is none of this API's.
 const LARGEST_ANSWER_BYTES: usize = 1 << 20;
 
+/// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
 /// How long requests may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -208,8 +211,7 @@ impl Provider {
             Err(silence) => return QueryAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
         };
         let facts = &answer.body.facts;
-        let status = facts.http_status.unwrap_or_default();
-        if is_unknown_task(status, facts.code) {
+        if is_unknown_task(facts.code) {
             return QueryAnswer::Unknown(facts.clone());
         }
         match (meaning_of(&answer), answer.body.task()) {
@@ -238,6 +240,7 @@ impl Provider {
         let provider_time = header(&response, &DATE).and_then(|text| httpdate::parse_http_date(text).ok());
         let cut_off = |why: String| NoAnswer { not_sent: false, why, http_status: Some(http_status) };
         let bytes = self.read_bounded(response).await.map_err(cut_off)?;
+        let bytes = self.auth.censored(bytes, SystemTime::now());
         Ok(Answer { body: Body::read(http_status, &bytes), retry_after, provider_time })
     }
 
@@ -315,13 +318,14 @@ fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok().map(str::trim)
 }
 
-/// The `Retry-After` of an answer, in seconds or as a date.
+/// The `Retry-After` of an answer, in seconds or as a date; [`LONGEST_RETRY_AFTER`] at most.
 fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let text = header(response, &RETRY_AFTER)?;
-    match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
-    }
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// An error with its causes in one line. A URL in it is cut to its host: some carry signatures.

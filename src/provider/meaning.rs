@@ -116,11 +116,12 @@ fn meaning_of_status(http_status: u16) -> Meaning {
     }
 }
 
-/// Whether an answer to a query says that there is no such task: code 1203, or a 404 in a gateway's words. A 404
-/// is not taken for a wrong URL here, because the same door has answered a create before.
+/// Whether an answer to a query says that there is no such task. Only the API itself can say that, by its code: a
+/// 404 in a gateway's words is what a wrong URL or a lost upstream gives too (`api.md`), and no word about a task
+/// that was paid for.
 #[must_use]
-pub fn is_unknown_task(http_status: u16, code: Option<i64>) -> bool {
-    code == Some(1203) || (http_status == 404 && code.is_none())
+pub fn is_unknown_task(code: Option<i64>) -> bool {
+    code == Some(1203)
 }
 
 #[cfg(test)]
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_unknown_task_is_told_from_a_wrong_url() {
-        assert!(is_unknown_task(404, Some(1203)) && is_unknown_task(400, Some(1203)) && is_unknown_task(404, None));
-        assert!(!is_unknown_task(404, Some(1202)) && !is_unknown_task(500, None) && !is_unknown_task(405, None));
+        assert!(is_unknown_task(Some(1203)));
+        assert!(!is_unknown_task(Some(1202)) && !is_unknown_task(None));
     }
 }

@@ -26,9 +26,12 @@ pub enum FetchError {
     /// The host answers with an error that may pass.
     #[error("its host answered HTTP {0}")]
     Status(u16),
-    /// The host could not be reached, or the answer broke off.
+    /// The host gave no answer.
     #[error("{0}")]
-    Broken(String),
+    Unreached(String),
+    /// The answer broke off, fell silent or leads nowhere, or the link is no URL: the host is not to blame.
+    #[error("{0}")]
+    BrokeOff(String),
     /// The answer is too large to be a result.
     #[error("it is over {} MB", MAX_RESULT_BYTES / 1_000_000)]
     TooLarge,
@@ -58,13 +61,16 @@ impl ResultHost {
     /// # Errors
     /// See [`FetchError`]; what was written until then is no picture.
     pub async fn fetch(&self, url: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, FetchError> {
-        let broken = |error: reqwest::Error| FetchError::Broken(chain(&error));
-        let mut response = self.http.get(url).send().await.map_err(broken)?;
+        let mut response =
+            self.http.get(url).send().await.map_err(|error| match error.is_redirect() || error.is_builder() {
+                true => FetchError::BrokeOff(chain(&error)),
+                false => FetchError::Unreached(chain(&error)),
+            })?;
         let status = response.status().as_u16();
         match status {
             200..=299 => {}
-            401 | 403 | 404 | 410 => return Err(FetchError::Gone(status)),
-            _ => return Err(FetchError::Status(status)),
+            408 | 425 | 429 | 500..=599 => return Err(FetchError::Status(status)),
+            _ => return Err(FetchError::Gone(status)),
         }
         let promised = response.content_length();
         if promised.is_some_and(|bytes| bytes > MAX_RESULT_BYTES) {
@@ -73,8 +79,8 @@ impl ResultHost {
         let mut written = 0_u64;
         loop {
             let piece = tokio::time::timeout(self.idle, response.chunk()).await;
-            let piece = piece.map_err(|_| FetchError::Broken(format!("its host fell silent for {:?}", self.idle)))?;
-            let Some(piece) = piece.map_err(broken)? else { break };
+            let piece = piece.map_err(|_| FetchError::BrokeOff(format!("its host fell silent for {:?}", self.idle)))?;
+            let Some(piece) = piece.map_err(|error| FetchError::BrokeOff(chain(&error)))? else { break };
             written += piece.len() as u64;
             if written > MAX_RESULT_BYTES {
                 return Err(FetchError::TooLarge);
@@ -84,7 +90,7 @@ impl ResultHost {
         to.flush().await.map_err(FetchError::Write)?;
         match promised {
             Some(promised) if promised != written => {
-                Err(FetchError::Broken(format!("it broke off after {written} of {promised} bytes")))
+                Err(FetchError::BrokeOff(format!("it broke off after {written} of {promised} bytes")))
             }
             _ => Ok(written),
         }

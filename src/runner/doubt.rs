@@ -11,7 +11,11 @@ use super::InDoubtPolicy;
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Lane;
+use super::watcher::heed;
 use super::worker::{Held, Step, accepted, note, refusal, send};
+
+/// This many answers that do not tell are taken; then the job is left in doubt.
+const MOST_EVASIONS: u32 = 5;
 
 /// What asking for an external id has shown.
 enum Sought {
@@ -65,6 +69,7 @@ async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, Run
         return Ok(Sought::CannotTell("this provider does not know external task ids"));
     }
     let mut unknown_since: Option<tokio::time::Instant> = None;
+    let mut evaded = 0;
     loop {
         let asked = tokio::select! {
             asked = ask(ctx, external_id) => asked,
@@ -74,13 +79,23 @@ async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, Run
             Asked::Task(task) if task.external_id.as_ref() == Some(external_id) => return Ok(Sought::Found(task)),
             // An answer about some task that does not carry our id proves nothing about ours.
             Asked::Task(_) => return Ok(Sought::CannotTell("the provider's answer does not carry our task id")),
-            Asked::Unknown if ctx.external_ids() != Some(true) => {
-                return Ok(Sought::CannotTell("this provider has not shown that it knows external task ids"));
+            Asked::Unknown if ctx.external_ids() == Some(false) => {
+                return Ok(Sought::CannotTell("this provider does not know external task ids"));
             }
             Asked::Unknown => {
+                // Twice, with time between: a task can be too young to be found.
                 let since = *unknown_since.get_or_insert_with(tokio::time::Instant::now);
                 if since.elapsed() >= ctx.settings.doubt_interval {
-                    return Ok(Sought::CertainlyUnknown);
+                    return Ok(match ctx.external_ids() {
+                        Some(true) => Sought::CertainlyUnknown,
+                        _ => Sought::CannotTell("this provider has not shown that it knows external task ids"),
+                    });
+                }
+            }
+            Asked::Evaded => {
+                evaded += 1;
+                if evaded >= MOST_EVASIONS {
+                    return Ok(Sought::CannotTell("the provider does not say whether it knows the task"));
                 }
             }
             Asked::Nothing => {}
@@ -95,7 +110,10 @@ async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, Run
 
 enum Asked {
     Task(Box<TaskReport>),
+    /// The API says that there is no such task.
     Unknown,
+    /// An answer that some doors give for a task that they do not know, and that others give for other reasons.
+    Evaded,
     Nothing,
     Stopped,
 }
@@ -112,20 +130,10 @@ async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
             Asked::Unknown
         }
         QueryAnswer::Trouble(trouble) => {
-            match trouble.meaning {
-                Meaning::SlowDown | Meaning::OverCap => pass.throttled(trouble.retry_after, &trouble.sentence()),
-                Meaning::StopRun(reason) => pass.stop(reason, &trouble.sentence()),
-                Meaning::RenewToken => pass.stop(StopReason::Credentials, &trouble.sentence()),
-                // "Bad parameter" for an id it does not know: as good as unknown, and no proof of absence.
-                Meaning::JobRefused => {
-                    pass.worked();
-                    return Asked::Unknown;
-                }
-                Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
-                    pass.failed(&trouble.sentence(), trouble.was_reached);
-                }
-            }
-            Asked::Nothing
+            // "Bad parameter", or a gateway's 404: what some doors say to an id they do not know, and no proof.
+            let is_evasive = matches!(trouble.meaning, Meaning::JobRefused | Meaning::StopRun(StopReason::WrongUrl));
+            heed(pass, &trouble);
+            if is_evasive { Asked::Evaded } else { Asked::Nothing }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::job::{Failure, FailureKind, TaskId, Transition};
 use crate::output::{OutputError, Staged};
@@ -18,6 +20,10 @@ use super::gate::Lane;
 use super::retry::Backoff;
 use super::watcher::Ended;
 use super::worker::Step;
+
+/// A host that is out is waited for this long; then the job fails, and a retry pays nothing. Without a bound one
+/// picture that its host cannot deliver would keep a run alive for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Why one try did not bring the images.
 enum Hitch {
@@ -41,6 +47,7 @@ pub(super) async fn fetch(
 ) -> Result<Step, RunError> {
     let mut tries = 0;
     let mut hitches = 0;
+    let began = Instant::now();
     loop {
         let hitch = match attempt(ctx, job, &task_id, &mut report).await {
             Ok(images) => return published(ctx, job, images).await,
@@ -53,7 +60,7 @@ pub(super) async fn fetch(
             Hitch::Again { why, counts, fresh_links } => {
                 tries += u32::from(counts);
                 hitches += 1;
-                if tries >= ctx.settings.max_attempts {
+                if tries >= ctx.settings.max_attempts || began.elapsed() >= LONGEST_WAIT {
                     return failed(ctx, job, Failure::of(FailureKind::Download, &why)).await;
                 }
                 if fresh_links {
@@ -116,8 +123,6 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
 }
 
 async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, Hitch> {
-    let (mut staged, file) = stage(ctx, job, position)?;
-    let mut file = tokio::fs::File::from_std(file);
     let permit = tokio::select! {
         permit = ctx.downloads.acquire() => permit,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
@@ -126,6 +131,9 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
+    // Opened only now: while a host is out, thousands of jobs may wait here.
+    let (mut staged, file) = stage(ctx, job, position)?;
+    let mut file = tokio::fs::File::from_std(file);
     let bytes = match ctx.results.fetch(url, &mut file).await {
         Ok(bytes) => {
             pass.worked();
@@ -137,16 +145,17 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
                 FetchError::Write(source) => {
                     Hitch::Machine(OutputError::Machine { path: staged.path().to_owned(), source }.into())
                 }
-                FetchError::Gone(_) => {
+                // The host answers; what is wrong is wrong with this picture.
+                FetchError::Gone(_) | FetchError::BrokeOff(_) => {
                     pass.worked();
                     Hitch::Again { why, counts: true, fresh_links: true }
                 }
                 FetchError::TooLarge => {
                     pass.worked();
-                    Hitch::Again { why, counts: true, fresh_links: false }
+                    Hitch::Final(Failure::of(FailureKind::Download, &why))
                 }
                 // Trouble of the host as a whole is waited out, and held against no job.
-                FetchError::Status(_) | FetchError::Broken(_) => {
+                FetchError::Status(_) | FetchError::Unreached(_) => {
                     let is_outage = pass.failed(&why, true);
                     Hitch::Again { why, counts: !is_outage, fresh_links: true }
                 }

@@ -20,9 +20,6 @@ use super::retry::Backoff;
 /// This many transient failures in a row, whatever the jobs, are an outage.
 const FAILURES_OF_AN_OUTAGE: u32 = 3;
 
-/// The longest that a `Retry-After` is believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
-
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -243,7 +240,7 @@ impl Pass {
         state.was_reached = true;
         state.throttles_in_a_row += 1;
         let own = self.gate.backoff.firm(state.throttles_in_a_row);
-        let wait = retry_after.map_or(own, |asked| asked.min(LONGEST_RETRY_AFTER).max(Duration::from_millis(100)));
+        let wait = retry_after.map_or(own, |asked| asked.max(Duration::from_millis(100)));
         let until = Instant::now() + wait;
         // Several requests are told at once; the longest wait counts.
         if state.throttled.as_ref().is_none_or(|(standing, _)| *standing < until) {

@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::job::TaskId;
-use crate::provider::{Meaning, Provider, QueryAnswer, TaskReport, TaskStatus};
+use crate::provider::{Meaning, Provider, QueryAnswer, StopReason, TaskReport, TaskStatus, Trouble};
 
-use super::gate::{Gate, Lane};
+use super::gate::{Gate, Lane, Pass};
 use super::pace::Pace;
 use super::retry::reads_as_not_found;
 
@@ -184,18 +184,29 @@ async fn ask(provider: Arc<Provider>, gate: Arc<Gate>, pace: Arc<Pace>, task_id:
             Learnt::Unknown
         }
         QueryAnswer::Trouble(trouble) => {
-            match trouble.meaning {
-                Meaning::SlowDown | Meaning::OverCap => pass.throttled(trouble.retry_after, &trouble.sentence()),
-                Meaning::StopRun(reason) => pass.stop(reason, &trouble.sentence()),
-                Meaning::RenewToken => pass.stop(crate::provider::StopReason::Credentials, &trouble.sentence()),
-                // A question that is refused for its own sake brings nothing, and is asked again.
-                Meaning::JobRefused => pass.worked(),
-                Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
-                    pass.failed(&trouble.sentence(), trouble.was_reached);
-                }
-            }
+            heed(pass, &trouble);
             Learnt::Nothing
         }
     };
     Asked { task_id, at, learnt }
+}
+
+/// Tells the gate of a question that brought nothing.
+pub(super) fn heed(pass: Pass, trouble: &Trouble) {
+    let said = trouble.sentence();
+    match trouble.meaning {
+        Meaning::SlowDown | Meaning::OverCap => pass.throttled(trouble.retry_after, &said),
+        // A gateway's 404 may be about this one task, about the upstream that the gateway lost for a moment, or about
+        // the URL: the creates tell, which name no task. Until they do, nobody who counts was reached.
+        Meaning::StopRun(StopReason::WrongUrl) if trouble.facts.http_status == Some(404) => {
+            pass.failed(&said, false);
+        }
+        Meaning::StopRun(reason) => pass.stop(reason, &said),
+        Meaning::RenewToken => pass.stop(StopReason::Credentials, &said),
+        // A question that is refused for its own sake brings nothing, and is asked again.
+        Meaning::JobRefused => pass.worked(),
+        Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
+            pass.failed(&said, trouble.was_reached);
+        }
+    }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::support::provider::{Answer, CreateSeen, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, Script};
 use crate::support::workshop::Workshop;
 
-/// Loses the first answer of each of the first ten jobs, each in another way.
+/// Loses the first answer of every third job, each in another way; three in a row would be an outage.
 fn lose_every_way(seen: &CreateSeen) -> OnCreate {
     let number: usize = seen.job.trim_start_matches("job-").parse().expect("a number");
-    match Loss::ALL.get(number - 1) {
-        Some(loss) if seen.nth_of_job == 1 => OnCreate::Lose(*loss),
+    match Loss::ALL.get((number / 3).wrapping_sub(1)) {
+        Some(loss) if number.is_multiple_of(3) && seen.nth_of_job == 1 => OnCreate::Lose(*loss),
         _ => OnCreate::Take,
     }
 }
@@ -18,10 +18,10 @@ fn lose_every_way(seen: &CreateSeen) -> OnCreate {
 fn an_answer_lost_in_any_way_is_found_again_by_the_external_id() {
     let provider =
         Provider::start(Script { on_create: Box::new(lose_every_way), refuses_duplicates: false, ..Script::default() });
-    let shop = Workshop::new(12);
+    let shop = Workshop::new(30);
     shop.run(&provider, &[]).assert_code(0);
     shop.assert_all_done(&provider);
-    assert_eq!(provider.books().creates().len(), 12);
+    assert_eq!(provider.books().creates().len(), 30);
     assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
 }
 
@@ -32,17 +32,17 @@ fn where_external_ids_are_not_known_a_lost_answer_is_held_and_resubmitted_only_o
         external_ids: ExternalIds::Ignored,
         ..Script::default()
     });
-    let shop = Workshop::new(12);
+    let shop = Workshop::new(30);
     shop.run(&provider, &[]).assert_code(1);
-    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (10, 2), "{}", shop.standing());
-    assert_eq!(provider.books().creates().len(), 12);
+    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (10, 20), "{}", shop.standing());
+    assert_eq!(provider.books().creates().len(), 30);
     shop.run(&provider, &[]).assert_code(1);
-    assert_eq!(provider.books().creates().len(), 12, "held means held");
+    assert_eq!(provider.books().creates().len(), 30, "held means held");
     let report = std::fs::read_to_string(shop.out().join("report.csv")).expect("a report");
     assert_eq!(report.lines().filter(|line| line.contains(",in_doubt,")).count(), 10, "{report}");
     shop.run(&provider, &["--in-doubt", "resubmit"]).assert_code(0);
-    assert_eq!(shop.count("succeeded"), 12);
-    assert_eq!(provider.books().creates().len(), 22);
+    assert_eq!(shop.count("succeeded"), 30);
+    assert_eq!(provider.books().creates().len(), 40);
     shop.assert_published();
 }
 
@@ -67,6 +67,22 @@ fn a_request_that_never_arrived_is_sent_again_under_the_same_external_id() {
         let between = asked[asked.len() - 1].at.duration_since(asked[0].at);
         assert!(between >= Duration::from_secs(2), "asked twice within {between:?}");
     }
+}
+
+#[test]
+fn a_task_that_appears_only_after_the_first_question_is_found_by_the_second() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.nth {
+            2 => OnCreate::TakeLate(Duration::from_secs(2)),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(3);
+    shop.run(&provider, &[]).assert_code(0);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 3);
 }
 
 #[test]

@@ -167,7 +167,8 @@ fn an_absurd_retry_after_breaks_nothing() {
     let provider = Provider::start(Script {
         on_create: Box::new(|seen| match seen.nth {
             1 => OnCreate::Refuse(Answer::maintenance().with("Retry-After", "999999999999999")),
-            2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "-5")),
+            2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0")),
+            3 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "-5")),
             _ => OnCreate::Take,
         }),
         ..Script::default()

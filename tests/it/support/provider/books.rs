@@ -13,7 +13,6 @@ pub(crate) struct Task {
     pub(crate) external_id: Option<String>,
     /// Which job it is for, as its picture's URL tells.
     pub(crate) job: String,
-    pub(crate) created_at: Instant,
     pub(crate) ends_at: Instant,
     pub(crate) fate: Fate,
     pub(crate) queries: u32,
@@ -83,15 +82,6 @@ impl Books {
 
     pub(crate) fn downloads(&self) -> Vec<&Seen> {
         self.requests.iter().filter(|seen| matches!(seen.kind, Kind::Download(_))).collect()
-    }
-
-    /// The external ids under which a job was submitted, in order.
-    pub(crate) fn external_ids_of(&self, of: &str) -> Vec<String> {
-        let of_job = |seen: &Seen| match &seen.kind {
-            Kind::Create { job, external_id } if job.as_deref() == Some(of) => external_id.clone(),
-            _ => None,
-        };
-        self.requests.iter().filter_map(of_job).collect()
     }
 
     /// How many tasks each job is charged for.

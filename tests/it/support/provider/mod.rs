@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use answers::Answer;
-pub(crate) use books::{Books, Kind, Seen, Task};
+pub(crate) use books::{Books, Kind, Seen};
 pub(crate) use pictures::picture_of;
 pub(crate) use script::{
     CreateSeen, Dice, DownloadSeen, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Outage, QuerySeen, Script,

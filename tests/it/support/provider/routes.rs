@@ -236,7 +236,6 @@ impl State {
             id: id.clone(),
             external_id: wish.external_id.clone().filter(|_| is_known),
             job: wish.job.clone(),
-            created_at: now,
             ends_at: now + works_for,
             fate,
             queries: 0,

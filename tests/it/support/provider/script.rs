@@ -19,8 +19,11 @@ pub(crate) struct Script {
     pub(crate) on_query: Box<dyn FnMut(&QuerySeen) -> OnQuery + Send>,
     pub(crate) on_download: Box<dyn FnMut(&DownloadSeen) -> OnDownload + Send>,
     /// What becomes of the n-th task (from 1) of a job.
-    pub(crate) fate: Box<dyn FnMut(&str, usize) -> Fate + Send>,
+    pub(crate) fate: Box<FateOf>,
 }
+
+/// Says how the n-th task (from 1) of a job ends.
+pub(crate) type FateOf = dyn FnMut(&str, usize) -> Fate + Send;
 
 impl Default for Script {
     fn default() -> Self {
