@@ -346,18 +346,22 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         self.ctx.shutdown.cancel();
         let mut failure = end.as_ref().err().map(ToString::to_string);
-        // A claim that has begun is on disk in a moment. It is waited for, and its worker gives it back: nothing was
-        // sent yet, and left as it is it would be in doubt.
-        if let Some(feeder) = feeder {
-            let hand_over = async {
-                while let Some((job, held)) = claims.recv().await {
-                    self.spawn(job, held);
-                }
-            };
-            if let (Err(error), ()) = tokio::join!(feeder, hand_over) {
-                tracing::error!(%error, "a claim failed while the run was ending");
-                failure.get_or_insert(error.to_string());
+        // A claim that has begun is on disk in a moment. It is waited for, as is one that was handed over and not yet
+        // begun, and its worker gives it back: nothing was sent yet, and left as it is it would be in doubt.
+        let last_claim = async {
+            match feeder {
+                Some(feeder) => feeder.await.map(drop),
+                None => Ok(()),
             }
+        };
+        let hand_over = async {
+            while let Some((job, held)) = claims.recv().await {
+                self.spawn(job, held);
+            }
+        };
+        if let (Err(error), ()) = tokio::join!(last_claim, hand_over) {
+            tracing::error!(%error, "a claim failed while the run was ending");
+            failure.get_or_insert(error.to_string());
         }
         let deadline = Instant::now() + LAST_REQUESTS;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
