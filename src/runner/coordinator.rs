@@ -172,6 +172,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
         let mut fed: Option<FeederEnd> = None;
+        let mut is_feeding = true;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat_at = Instant::now();
@@ -189,10 +190,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     }
                 }
                 Some((job, held)) = claims.recv() => self.spawn(job, held),
-                end = &mut feeder, if fed.is_none() => match end {
-                    Ok(end) => fed = Some(end),
-                    Err(error) => break Err(error),
-                },
+                end = &mut feeder, if is_feeding => {
+                    is_feeding = false;
+                    match end {
+                        Ok(end) => fed = Some(end),
+                        Err(error) => break Err(error),
+                    }
+                }
                 searched = &mut search, if !self.has_searched => match searched {
                     Ok(Ok(())) => self.has_searched = true,
                     Ok(Err(error)) => break Err(error),
@@ -213,7 +217,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             }
         };
         search.abort();
-        let feeder = fed.is_none().then_some(feeder);
+        let feeder = is_feeding.then_some(feeder);
         self.wind_down(end, feeder, claims).await
     }
 
@@ -346,20 +350,20 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         self.ctx.shutdown.cancel();
         let mut failure = end.as_ref().err().map(ToString::to_string);
-        // A claim that has begun is on disk in a moment. It is waited for, as is one that was handed over and not yet
-        // begun, and its worker gives it back: nothing was sent yet, and left as it is it would be in doubt.
-        let last_claim = async {
+        // A claim that has begun is on disk in a moment. It is waited for, and its worker gives it back: nothing was
+        // sent yet, and left as it is it would be in doubt.
+        let fed = async {
             match feeder {
-                Some(feeder) => feeder.await.map(drop),
+                Some(feeder) => feeder.await.map(|_| ()),
                 None => Ok(()),
             }
         };
-        let hand_over = async {
+        let handed_over = async {
             while let Some((job, held)) = claims.recv().await {
                 self.spawn(job, held);
             }
         };
-        if let (Err(error), ()) = tokio::join!(last_claim, hand_over) {
+        if let (Err(error), ()) = tokio::join!(fed, handed_over) {
             tracing::error!(%error, "a claim failed while the run was ending");
             failure.get_or_insert(error.to_string());
         }
