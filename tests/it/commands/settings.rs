@@ -17,6 +17,18 @@ fn the_flag_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn a_command_takes_no_option_that_it_would_ignore() {
+    let desk = Desk::new();
+    for arguments in
+        [&["check", "jobs.csv", "-o", "x"][..], &["completions", "bash", "--queue", "x"], &["sandbox", "-o", "x"]]
+    {
+        let said = desk.run(arguments);
+        assert_eq!(said.code, 2, "{arguments:?}: {}", said.err);
+        assert!(said.err.contains("unexpected argument"), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_settings_file_with_an_error_says_where() {
     let desk = Desk::new();
     desk.write("tryon.toml", "rate = 3\npoll-intervall = \"1s\"\n");
