@@ -92,7 +92,7 @@ pub(super) async fn run(
             reasons: &reasons,
             report: Some(&report),
             place_flags: &place.flags(),
-            run_again: &run_again(manifests, &settings, place),
+            run_again: &run_again(),
         });
         println(text.trim_end())?;
     }
@@ -110,15 +110,13 @@ fn stopped_because(end: &RunEnd) -> Option<String> {
     }
 }
 
-/// The command that goes on.
-fn run_again(manifests: &[PathBuf], settings: &Settings, place: &Place) -> String {
-    let mut words = vec!["run".to_owned()];
-    let files = manifests.iter().filter(|path| path.as_os_str() != "-");
-    words.extend(files.map(|path| quoted(&path.to_string_lossy()).into_owned()));
-    if settings.sandbox {
-        words.push("--sandbox".to_owned());
-    }
-    place.command(&words.join(" "))
+/// The command that goes on: the one that was typed. A manifest from standard input is in the queue by now.
+fn run_again() -> String {
+    let typed = std::env::args().skip(1).filter(|word| word != "-");
+    std::iter::once("tryon".to_owned())
+        .chain(typed.map(|word| quoted(&word).into_owned()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The exit code of a run that the machine did not fail.
