@@ -33,14 +33,6 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(super) struct Common {
-    /// Output folder: images, report and queue [default: tryon-out]
-    #[arg(short, long, global = true, value_name = "DIR", env = "TRYON_OUT")]
-    pub(super) out: Option<PathBuf>,
-
-    /// Queue file [default: DIR/queue.db]
-    #[arg(long, global = true, value_name = "FILE", env = "TRYON_QUEUE")]
-    pub(super) queue: Option<PathBuf>,
-
     /// Settings file [default: tryon.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "TRYON_CONFIG")]
     pub(super) config: Option<PathBuf>,
@@ -59,18 +51,41 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Where the command works.
-    pub(super) fn place(&self, file: &Options) -> Place {
-        let out = self.out.clone().or_else(|| file.out.clone());
-        Place::new(out, self.queue.clone().or_else(|| file.queue.clone()))
-    }
-
     /// How the command speaks.
     pub(super) fn console(&self, file: &Options) -> Console {
         let verbose = self.verbose.max(u8::from(file.verbose == Some(true)));
         let format = self.log_format.or(file.log_format).unwrap_or_default();
         Console::new(format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
     }
+}
+
+/// Which output folder, and which queue.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub(super) struct PlaceOptions {
+    /// Output folder: images, report and queue [default: tryon-out]
+    #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
+    out: Option<PathBuf>,
+
+    /// Queue file [default: DIR/queue.db]
+    #[arg(long, value_name = "FILE", env = "TRYON_QUEUE")]
+    queue: Option<PathBuf>,
+}
+
+impl PlaceOptions {
+    /// The place that is meant.
+    pub(super) fn or(self, file: &Options) -> Place {
+        Place::new(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
+    }
+}
+
+/// The arguments of a command about one queue.
+#[derive(Debug, Args)]
+pub(super) struct At<A: Args> {
+    #[command(flatten)]
+    pub(super) args: A,
+    #[command(flatten)]
+    pub(super) place: PlaceOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +102,8 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: Box<Options>,
+        #[command(flatten)]
+        place: PlaceOptions,
     },
     /// Load manifests into the queue, without working on it
     Load {
@@ -95,6 +112,8 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: ManifestOptions,
+        #[command(flatten)]
+        place: PlaceOptions,
     },
     /// Check manifests and estimate what they cost; touches no queue and calls nobody
     Check {
@@ -105,24 +124,19 @@ pub(super) enum Command {
         options: ManifestOptions,
     },
     /// Print counts by state, rate, time left and units spent
-    Status(super::status::StatusArgs),
+    Status(At<super::status::StatusArgs>),
     /// Print the jobs, one a line
-    List(super::list::ListArgs),
+    List(At<super::list::ListArgs>),
     /// Print one job and every attempt made for it
-    Show(super::show::ShowArgs),
+    Show(At<super::show::ShowArgs>),
     /// Print or write the report, at any time, also while a run is going on
-    Report(super::report::ReportArgs),
+    Report(At<super::report::ReportArgs>),
     /// Put jobs back in the queue
-    Retry(super::edit::Retry),
+    Retry(At<super::edit::Retry>),
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
-    Adopt {
-        /// The job's id
-        id: String,
-        /// The provider's task id
-        task_id: String,
-    },
+    Adopt(At<super::edit::Adopt>),
     /// Take jobs that were not submitted out of the queue
-    Cancel(super::edit::Cancel),
+    Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself
     Sandbox(Box<super::sandbox::SandboxOptions>),
     /// Print completions for a shell

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
+use crate::progress::wording::{counted, span, thousands};
 use crate::queue::Queue;
 use crate::settings::{Options, Settings};
 
@@ -23,31 +24,24 @@ pub(super) async fn command(manifests: &[PathBuf], options: &Options, console: &
     let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, None, console.clone()).await?;
     let work = queue.reader()?.workload()?;
     println(&sentence(&tally))?;
+    let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
     println(&format!(
-        "{} images to make: {} distinct pairs of {} people and {} garments",
-        work.jobs, work.distinct_pairs, work.humans, work.cloths
+        "{} to make, from {people} and {}",
+        counted(work.jobs, "image"),
+        counted(work.cloths, "garment")
     ))?;
     if work.jobs > work.distinct_pairs {
         let same = work.jobs - work.distinct_pairs;
-        println(&format!("{same} of them repeat a pair under another id, and would be made and paid for again"))?;
+        let repeats = if same == 1 { "1 repeats" } else { &format!("{} repeat", thousands(same)) };
+        println(&format!("of these, {repeats} a pair that has another id, and would be made and paid for again"))?;
     }
     let slots = settings.concurrency.get() as u64;
     let seconds = work.jobs.div_ceil(slots).saturating_mul(TYPICAL_TASK.as_secs());
     println(&format!(
-        "about {} tasks to pay for, and {} at {slots} in flight and {} s each",
-        work.jobs,
-        span(seconds),
+        "{} to pay for, taking about {} at {slots} in flight and {} s each",
+        counted(work.jobs, "task"),
+        span(Duration::from_secs(seconds)),
         TYPICAL_TASK.as_secs()
     ))?;
     Ok(ExitCode::Ok)
-}
-
-/// A length of time in the two units that matter.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds.div_ceil(60)),
-        3_600..172_800 => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} days {} h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
 }

@@ -40,6 +40,16 @@ pub(super) struct Cancel {
     pending: bool,
 }
 
+/// Which job became which task.
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    /// The job's id
+    id: String,
+
+    /// The provider's task id
+    task_id: String,
+}
+
 /// `tryon retry`.
 pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failure> {
     let queue = Queue::open_existing(&place.queue)?;
@@ -70,8 +80,8 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
 }
 
 /// `tryon adopt ID TASK_ID`.
-pub(super) async fn adopt(id: &str, task_id: &str, place: &Place) -> Result<ExitCode, Failure> {
-    let task_id = task_id.trim();
+pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failure> {
+    let (id, task_id) = (&what.id, what.task_id.trim());
     if task_id.is_empty() || task_id.len() > 256 || task_id.chars().any(char::is_control) {
         return Err(Failure::usage("TASK_ID: this is no task id; copy it from the provider's console"));
     }

@@ -27,7 +27,7 @@ use crate::queue::QueueReader;
 use crate::settings::Options;
 
 pub use args::Arguments;
-use args::Command;
+use args::{At, Command};
 pub use console::Console;
 pub use failure::Failure;
 use place::Place;
@@ -42,23 +42,34 @@ pub fn dispatch(arguments: Arguments) -> Result<ExitCode, (Console, Failure)> {
         Err(error) => return Err((arguments.common.console(&Options::default()), error.into())),
     };
     let console = arguments.common.console(&file);
-    let place = arguments.common.place(&file);
     console.start_logging();
-    command(arguments.command, file, &place, &console).map_err(|failure| (console, failure))
+    command(arguments.command, file, &console).map_err(|failure| (console, failure))
 }
 
-fn command(command: Command, file: Options, place: &Place, console: &Console) -> Result<ExitCode, Failure> {
+fn command(command: Command, file: Options, console: &Console) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run { manifests, options } => wait(run::run(&manifests, &options.or(file), place, console)),
-        Command::Load { manifests, options } => wait(load::command(&manifests, &options.or(file), place, console)),
+        Command::Run { manifests, options, place } => {
+            let place = place.or(&file);
+            wait(run::run(&manifests, &options.or(file), &place, console))
+        }
+        Command::Load { manifests, options, place } => {
+            let place = place.or(&file);
+            wait(load::command(&manifests, &options.or(file), &place, console))
+        }
         Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file), console)),
-        Command::Status(args) => read(place, |reader, out| status::status(&args, reader, place, out)),
-        Command::List(args) => read(place, |reader, out| list::list(&args, reader, out)),
-        Command::Show(args) => read(place, |reader, out| show::show(&args, reader, place, out)),
-        Command::Report(args) => read(place, |reader, out| report::report(&args, reader, place, out)),
-        Command::Retry(which) => wait(edit::retry(&which, place)),
-        Command::Adopt { id, task_id } => wait(edit::adopt(&id, &task_id, place)),
-        Command::Cancel(which) => wait(edit::cancel(&which, place)),
+        Command::Status(At { args, place }) => {
+            read(&place.or(&file), |reader, place, out| status::status(&args, reader, place, out))
+        }
+        Command::List(At { args, place }) => read(&place.or(&file), |reader, _, out| list::list(&args, reader, out)),
+        Command::Show(At { args, place }) => {
+            read(&place.or(&file), |reader, place, out| show::show(&args, reader, place, out))
+        }
+        Command::Report(At { args, place }) => {
+            read(&place.or(&file), |reader, place, out| report::report(&args, reader, place, out))
+        }
+        Command::Retry(At { args, place }) => wait(edit::retry(&args, &place.or(&file))),
+        Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file))),
+        Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file))),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Completions { shell } => completions::command(shell),
     }
@@ -74,9 +85,9 @@ fn wait(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Exit
 /// Runs a command that only reads the queue and prints.
 fn read(
     place: &Place,
-    command: impl FnOnce(&QueueReader, &mut dyn Write) -> anyhow::Result<()>,
+    command: impl FnOnce(&QueueReader, &Place, &mut dyn Write) -> anyhow::Result<()>,
 ) -> Result<ExitCode, Failure> {
     let reader = QueueReader::open(&place.queue)?;
-    command(&reader, &mut std::io::stdout().lock())?;
+    command(&reader, place, &mut std::io::stdout().lock())?;
     Ok(ExitCode::Ok)
 }

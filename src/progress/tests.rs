@@ -1,3 +1,5 @@
+//! What a person sees of a run, checked as text.
+
 use std::io;
 use std::sync::{Arc, Mutex};
 

@@ -196,6 +196,59 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever arrives, it is read without a panic, and what is kept of it is bounded and printable.
+        #[test]
+        fn no_answer_breaks_the_reader(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2_000)) {
+            check_bounds(&Body::read(200, &bytes));
+        }
+
+        /// The same for bodies that are JSON of the right outline with arbitrary values in it.
+        #[test]
+        fn no_value_in_an_answer_breaks_the_reader(values in proptest::collection::vec(any_value(), 9)) {
+            let body = serde_json::json!({
+                "code": values[0], "message": values[1], "request_id": values[2], "error": values[3],
+                "data": {
+                    "task_id": values[4], "task_status": values[5], "task_status_msg": values[6],
+                    "final_unit_deduction": values[7], "task_info": {"external_task_id": values[1]},
+                    "task_result": {"images": [values[8], {"index": values[0], "url": values[2]}]},
+                },
+            });
+            check_bounds(&Body::read(200, body.to_string().as_bytes()));
+        }
+    }
+
+    fn any_value() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,40}".prop_map(Value::from),
+            Just(Value::from("x".repeat(100_000))),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::hash_map("[a-z_]{1,8}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn check_bounds(body: &Body) {
+        let texts = [&body.facts.message, &body.facts.request_id];
+        for text in texts.into_iter().flatten() {
+            assert!(text.len() < 5_000 && !text.chars().any(char::is_control));
+        }
+        if let Some(task) = body.task() {
+            assert!(!task.task_id.0.is_empty() && task.task_id.0.len() <= 256 && task.images.len() <= MOST_IMAGES);
+            assert!(task.units.is_none_or(|units| units.is_finite() && units >= 0.0));
+            assert!(task.message.is_none_or(|text| text.len() < 5_000));
+        }
+    }
+
     #[test]
     fn a_gateways_words_are_kept_as_the_message() {
         let said = |body: &str| Body::read(502, body.as_bytes()).facts.message;

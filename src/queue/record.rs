@@ -13,6 +13,8 @@ pub struct ActiveJob {
     pub spec: JobSpec,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// How many attempts there were since a person last put the job back, this one included.
+    pub tries: u32,
     /// Where it stands.
     pub state: JobState,
     /// The name of this attempt's task that we gave it.

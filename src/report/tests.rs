@@ -1,3 +1,5 @@
+//! The report, checked as what a reader of the file sees.
+
 use insta::assert_snapshot;
 
 use super::columns::HEADER;

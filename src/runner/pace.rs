@@ -20,15 +20,19 @@ pub(super) struct Pace {
 impl Pace {
     /// At most `per_second` requests a second, one at a time: no burst, not even at the start.
     pub(super) fn new(per_second: f64) -> Self {
-        let period = Duration::from_secs_f64((MARGIN / per_second).clamp(1e-9, 86_400.0));
-        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-        Self { limiter: RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)) }
+        Self { limiter: RateLimiter::direct(quota(per_second)) }
     }
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) {
         self.limiter.until_ready().await;
     }
+}
+
+fn quota(per_second: f64) -> Quota {
+    let period = Duration::from_secs_f64((MARGIN / per_second).clamp(1e-9, 86_400.0));
+    let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+    quota.allow_burst(NonZeroU32::MIN)
 }
 
 #[cfg(test)]
@@ -39,11 +43,7 @@ mod tests {
     fn a_window_of_a_second_never_holds_more_than_the_rate() {
         use governor::clock::FakeRelativeClock;
         let clock = FakeRelativeClock::default();
-        let pace = Pace::new(5.0);
-        drop(pace);
-        let period = Duration::from_secs_f64(MARGIN / 5.0);
-        let quota = Quota::with_period(period).expect("a quota").allow_burst(NonZeroU32::MIN);
-        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+        let limiter = RateLimiter::direct_with_clock(quota(5.0), clock.clone());
         let mut passed_at_ms = Vec::new();
         for ms in 0_u32..5_000 {
             if limiter.check().is_ok() {

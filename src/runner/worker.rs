@@ -181,12 +181,12 @@ async fn release(
 
 /// The job itself seems to be what the provider cannot take: an attempt of it is used up.
 async fn turn_away(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Step, RunError> {
-    if job.attempt >= ctx.settings.max_attempts {
+    if job.tries >= ctx.settings.max_attempts {
         let failure = refusal(trouble);
         let transition = Transition::Refuse { failure: failure.clone() };
         return ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.attempt);
+    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TurnAway { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at: Some(retry_at) });
     Ok(Step::Now(state))
@@ -252,11 +252,11 @@ async fn task_ended(
     }
     let said = task.message.unwrap_or_else(|| "the task failed, and the provider gives no reason".to_owned());
     let note = Note { units, ..Note::of(said.clone()) };
-    if lies_in_the_inputs(&said) || job.attempt >= ctx.settings.max_attempts {
+    if lies_in_the_inputs(&said) || job.tries >= ctx.settings.max_attempts {
         let failure = Failure::of(FailureKind::Task, &said);
         return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.attempt);
+    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TaskFailForNow { retry_at }, note).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
     Ok(Step::Now(state))

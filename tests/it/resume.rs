@@ -3,15 +3,11 @@
 
 use std::time::Duration;
 
+use crate::support::power_cuts::{bad_day, forgiving, kill_at_random, whims};
 use crate::support::provider::{
     Answer, Dice, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Provider, Script,
 };
 use crate::support::workshop::Workshop;
-
-/// A provider at which a second create for the same job would be charged for: it refuses no duplicates.
-fn forgiving() -> Script {
-    Script { refuses_duplicates: false, ..Script::default() }
-}
 
 #[test]
 fn a_run_killed_while_answers_are_on_their_way_finds_its_tasks_again() {
@@ -82,50 +78,15 @@ fn a_run_killed_while_downloading_downloads_again_and_pays_nothing() {
     assert_eq!(provider.books().creates().len(), 4);
 }
 
-/// How often the tests below kill; `TRYON_TEST_KILLS` makes it more.
-fn kills() -> usize {
-    std::env::var("TRYON_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(25)
-}
-
-/// Kills the same command again and again, at random moments, until it has done its work or was killed often enough.
-/// Returns how often it was really killed.
-fn kill_at_random(shop: &Workshop, provider: &Provider, dice: &mut Dice, kills: usize) -> usize {
-    let mut killed = 0;
-    for _ in 0..kills {
-        let mut run = shop.start(provider, &[]);
-        std::thread::sleep(Duration::from_millis(20 + dice.below(380) as u64));
-        killed += usize::from(run.is_alive());
-        run.kill();
-        shop.assert_published();
-        shop.assert_no_double_charge(provider);
-    }
-    killed
-}
-
-/// Everything a bad day has, each now and then.
-fn bad_day(mut dice: Dice) -> impl FnMut() -> OnCreate {
-    move || match dice.below(30) {
-        0 => OnCreate::Lose(Loss::ALL[dice.below(Loss::ALL.len())]),
-        1 => OnCreate::Refuse(Answer::maintenance()),
-        2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0.1")),
-        _ => OnCreate::Take,
-    }
-}
+/// How often the tests below kill. The long form is `tests/power_cuts.rs`.
+const KILLS: usize = 25;
 
 #[test]
 fn a_run_killed_again_and_again_pays_for_every_job_once() {
-    let kills = kills();
-    let mut whim = bad_day(Dice::new(7));
-    let mut reset = Dice::new(9);
-    let provider = Provider::start(Script {
-        task_time: Duration::from_millis(200),
-        resets: Box::new(move |_| reset.below(40) == 0),
-        on_create: Box::new(move |_| whim()),
-        ..forgiving()
-    });
-    let shop = Workshop::new(kills * 6);
-    let killed = kill_at_random(&shop, &provider, &mut Dice::new(8), kills);
-    assert!(killed > kills / 2, "only {killed} of {kills} runs were killed at work; this proves too little");
+    let provider = Provider::start(bad_day(7));
+    let shop = Workshop::new(KILLS * 6);
+    let killed = kill_at_random(&shop, &provider, &mut Dice::new(8), KILLS);
+    assert!(killed > KILLS / 2, "only {killed} of {KILLS} runs were killed at work; this proves too little");
     // The weather clears, so that the end comes within the time of a test.
     provider.change(|script| {
         script.resets = Box::new(|_| false);
@@ -137,16 +98,15 @@ fn a_run_killed_again_and_again_pays_for_every_job_once() {
 
 #[test]
 fn where_external_ids_are_not_known_a_killed_run_leaves_doubt_and_no_double_charge() {
-    let kills = kills();
-    let mut whim = bad_day(Dice::new(17));
+    let mut whim = whims(Dice::new(17));
     let provider = Provider::start(Script {
         task_time: Duration::from_millis(200),
         external_ids: ExternalIds::Ignored,
         on_create: Box::new(move |_| whim()),
         ..forgiving()
     });
-    let shop = Workshop::new(kills * 4);
-    kill_at_random(&shop, &provider, &mut Dice::new(18), kills / 2);
+    let shop = Workshop::new(KILLS * 4);
+    kill_at_random(&shop, &provider, &mut Dice::new(18), KILLS / 2);
     let end = shop.run(&provider, &[]);
     let in_doubt = shop.count("in_doubt");
     end.assert_code(i32::from(in_doubt > 0));

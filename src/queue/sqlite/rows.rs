@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path";
+     i.path, j.forgiven";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -48,6 +48,7 @@ pub(super) struct FullJob {
     model: Option<ModelName>,
     claimed_at: Option<Timestamp>,
     accepted_at: Option<Timestamp>,
+    forgiven: u32,
 }
 
 impl FullJob {
@@ -93,6 +94,7 @@ impl FullJob {
             model: row.get::<_, Option<String>>(21)?.map(ModelName::trusted),
             claimed_at: maybe_timestamp(row.get(22)?)?,
             accepted_at: maybe_timestamp(row.get(23)?)?,
+            forgiven: row.get(26)?,
         })
     }
 
@@ -102,6 +104,7 @@ impl FullJob {
         Ok(ActiveJob {
             seq: self.record.seq,
             attempt: self.record.attempt,
+            tries: self.record.attempt.saturating_sub(self.forgiven),
             external_id: self.external_id.clone().ok_or_else(missing)?,
             model: self.model.clone().ok_or_else(missing)?,
             claimed_at: self.claimed_at.ok_or_else(missing)?,

@@ -33,6 +33,7 @@ CREATE TABLE jobs (
     state        TEXT    NOT NULL CHECK (state IN ('pending', 'submitting', 'in_doubt', 'running',
                                                    'downloading', 'succeeded', 'failed', 'cancelled')),
     attempt      INTEGER NOT NULL CHECK (attempt >= 0),  -- the current or last attempt; 0 before the first
+    forgiven     INTEGER NOT NULL DEFAULT 0,             -- attempts made before a person last put it back
     retry_at     INTEGER,
     failure_kind TEXT,
     error_code   TEXT,
@@ -42,6 +43,7 @@ CREATE TABLE jobs (
     CHECK (retry_at IS NULL OR state = 'pending'),
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL)),
     CHECK ((state = 'failed') = (error_code IS NOT NULL)),
+    CHECK (forgiven BETWEEN 0 AND attempt),
     CHECK (attempt > 0 OR state IN ('pending', 'cancelled')),
     CHECK ((state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL))
 ) STRICT;

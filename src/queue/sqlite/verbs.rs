@@ -379,7 +379,7 @@ pub(super) fn apply(
     let changed = db
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10
+                    finished_at = ?10, forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute(params![
@@ -393,6 +393,7 @@ pub(super) fn apply(
             stored.error_code,
             stored.error,
             has_ended.then(|| millis(now)),
+            *transition == Transition::Retry,
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {

@@ -32,7 +32,8 @@ async fn a_failed_job_that_is_retried_waits_like_a_new_one() {
             assert_eq!(row[column], "NULL", "{column}");
         }
         assert_eq!(bed.attempt_rows("a"), attempts, "the first attempt's story is told");
-        assert_eq!(bed.claim(at(61)).await.attempt, 2);
+        let again = bed.claim(at(61)).await;
+        assert_eq!((again.attempt, again.tries), (2, 1), "its attempts go on counting, and its tries begin anew");
     })
     .await;
 }
@@ -189,6 +190,38 @@ async fn all_pending_jobs_are_cancelled_at_once_waiting_ones_too() {
         assert_eq!(bed.queue.cancel_pending(at(60)).await.expect("cancelled"), 3);
         assert_eq!((bed.count(StateName::Cancelled), bed.count(StateName::InDoubt)), (3, 1));
         assert_eq!(bed.queue.cancel_pending(at(61)).await.expect("cancelled"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_doubtful_job_is_told_its_task_and_another_jobs_task_is_refused() {
+    on_every_queue(async |bed| {
+        bed.bring("a", StateName::InDoubt).await;
+        let adopt = async |id: &str, named: &str| bed.queue.adopt(id.to_owned(), task(named), at(60)).await;
+        bed.bring("b", StateName::Running).await;
+        let taken = adopt("a", "task of b").await.expect_err("it is b's");
+        assert!(matches!(&taken, QueueError::TaskTaken { owner, .. } if owner == "b"), "{taken}");
+        let sure = adopt("b", "t-9").await.expect_err("nothing is in doubt there");
+        assert!(matches!(sure, QueueError::NotInDoubt { state: StateName::Running, .. }), "{sure}");
+        assert!(matches!(adopt("nobody", "t-9").await, Err(QueueError::NoSuchJob(_))));
+        assert_eq!(adopt("a", "t-9").await.expect("adopted"), JobState::Running { task_id: task("t-9") });
+        let attempt = bed.attempt_rows("a");
+        assert_eq!((attempt[0]["outcome"].as_str(), attempt[0]["task_id"].as_str()), ("running", "t-9"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_finished_job_whose_file_is_gone_is_downloaded_again_under_its_attempt() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Succeeded).await;
+        let published = bed.reader().published(tryon::job::JobSeq(0), 100).expect("jobs");
+        let found = published.iter().find(|job| job.id.as_str() == "a").expect("it is listed");
+        assert_eq!((found.seq, found.attempt, found.paths.is_empty()), (job.seq, job.attempt, false));
+        bed.step(&job, Transition::Refetch).await;
+        let row = bed.job_row("a");
+        assert_eq!((row["state"].as_str(), row["attempt"].as_str()), ("downloading", "1"));
     })
     .await;
 }

@@ -1,0 +1,48 @@
+//! Killing a run at random moments, at a provider that has a bad day.
+
+use std::time::Duration;
+
+use super::provider::{Answer, Dice, Loss, OnCreate, Provider, Script};
+use super::workshop::Workshop;
+
+/// A provider at which a second create for the same job would be charged for: it refuses no duplicates.
+pub(crate) fn forgiving() -> Script {
+    Script { refuses_duplicates: false, ..Script::default() }
+}
+
+/// Kills the same command again and again, at random moments, until it has done its work or was killed often enough.
+/// Returns how often it was really killed.
+pub(crate) fn kill_at_random(shop: &Workshop, provider: &Provider, dice: &mut Dice, kills: usize) -> usize {
+    let mut killed = 0;
+    for _ in 0..kills {
+        let mut run = shop.start(provider, &[]);
+        std::thread::sleep(Duration::from_millis(20 + dice.below(380) as u64));
+        killed += usize::from(run.is_alive());
+        run.kill();
+        shop.assert_published();
+        shop.assert_no_double_charge(provider);
+    }
+    killed
+}
+
+/// Everything a bad day has, each now and then.
+pub(crate) fn whims(mut dice: Dice) -> impl FnMut() -> OnCreate {
+    move || match dice.below(20) {
+        0 => OnCreate::Lose(Loss::ALL[dice.below(Loss::ALL.len())]),
+        1 => OnCreate::Refuse(Answer::maintenance()),
+        2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0.1")),
+        _ => OnCreate::Take,
+    }
+}
+
+/// A provider that resets connections, loses answers, and refuses now and then; two with the same seed draw alike.
+pub(crate) fn bad_day(seed: u64) -> Script {
+    let mut whim = whims(Dice::new(seed));
+    let mut reset = Dice::new(seed + 1);
+    Script {
+        task_time: Duration::from_millis(200),
+        resets: Box::new(move |_| reset.below(40) == 0),
+        on_create: Box::new(move |_| whim()),
+        ..forgiving()
+    }
+}

@@ -1,0 +1,63 @@
+//! The long form of the proof that no kill makes a job be paid for twice:
+//! `cargo test --test power_cuts -- --kills 500 --seed 7`.
+//!
+//! The real program runs against a provider that has a bad day and keeps its own books, is killed (SIGKILL) at random
+//! moments, and started again. At the end the books are held against the queue and the pictures.
+
+#[path = "it/support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the other tests use the rest of it")]
+mod support;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use support::power_cuts::{bad_day, kill_at_random};
+use support::provider::{Dice, Provider};
+use support::workshop::Workshop;
+
+/// More would spend the time on reading manifests of jobs that are done.
+const KILLS_A_ROUND: usize = 25;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program, and these are its results")]
+fn main() -> ExitCode {
+    let (mut kills, mut seed) = (500, 7);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().and_then(|text| text.parse::<u64>().ok());
+        match (option.as_str(), value) {
+            ("--kills", Some(number)) => kills = usize::try_from(number).unwrap_or(usize::MAX),
+            ("--seed", Some(number)) => seed = number,
+            _ => {
+                eprintln!("usage: cargo test --test power_cuts -- [--kills N] [--seed N]");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let began = Instant::now();
+    let (mut jobs, mut at_work, mut creates, mut tasks) = (0, 0, 0, 0);
+    for (round, kills) in (0_u64..).zip(rounds(kills)) {
+        let provider = Provider::start(bad_day(seed + 10 * round));
+        let shop = Workshop::new(kills * 6);
+        at_work += kill_at_random(&shop, &provider, &mut Dice::new(seed + 10 * round + 2), kills);
+        shop.run(&provider, &[]).assert_code(0);
+        shop.assert_all_done(&provider);
+        let books = provider.books();
+        jobs += shop.jobs.len();
+        creates += books.creates().len();
+        tasks += books.tasks.len();
+        println!("round {}: {kills} kills, {} jobs, {} tasks charged", round + 1, shop.jobs.len(), books.tasks.len());
+    }
+    println!("{kills} kills, {at_work} of them at work; {jobs} jobs, {creates} creates arrived, {tasks} tasks charged");
+    println!("double submissions: 0, lost tasks: 0, broken files: 0 (asserted); {:.0?} in all", began.elapsed());
+    ExitCode::SUCCESS
+}
+
+/// The kills in rounds, each with jobs and a provider of its own, so that starting stays short beside working.
+fn rounds(mut kills: usize) -> Vec<usize> {
+    let mut rounds = Vec::new();
+    while kills > 0 {
+        rounds.push(kills.min(KILLS_A_ROUND));
+        kills -= kills.min(KILLS_A_ROUND);
+    }
+    rounds
+}
