@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::provider::{ExternalIds, KEY, OnCreate, Outage, Provider, Script};
+use tryon::runner::RunEnd;
+
+use crate::support::in_process::run_here;
+use crate::support::provider::{ExternalIds, OnCreate, Outage, Provider, Script};
 use crate::support::workshop::Workshop;
 
 #[cfg(unix)]
@@ -106,53 +109,19 @@ fn a_provider_that_is_reached_late_is_waited_for() {
     assert!(shop.rows().iter().all(|row| row.attempts == 1));
 }
 
-/// The program waits two minutes for a provider that was never reached; the library is told to wait one second.
+/// The program waits two minutes for a provider that was never reached; here it is one second.
 #[test]
 fn a_provider_that_is_never_reached_ends_the_run_and_touches_no_job() {
-    use tryon::runner::RunEnd;
-
     let provider = Provider::start(Script::default());
     provider.outage(Outage::Closed);
     let shop = Workshop::new(3);
     shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let end = |patience| runtime.block_on(run_with_patience(&shop, &provider.url(), patience));
     let began = Instant::now();
-    let unreached = end(Duration::from_secs(1));
+    let unreached = run_here(&shop, &provider, |settings| settings.reach_patience = Duration::from_secs(1));
     assert!(matches!(unreached, RunEnd::NeverReached(_)), "{unreached:?}");
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
     provider.outage(Outage::None);
-    assert_eq!(end(Duration::from_secs(30)), RunEnd::Done);
+    assert_eq!(run_here(&shop, &provider, |_| {}), RunEnd::Done);
     shop.assert_all_done(&provider);
-}
-
-async fn run_with_patience(shop: &Workshop, url: &str, reach_patience: Duration) -> tryon::runner::RunEnd {
-    use tryon::job::ModelName;
-    use tryon::provider::{Auth, Provider as Client, ResultHost, Timeouts};
-    use tryon::runner::{Door, InDoubtPolicy, RunSettings, run};
-
-    let second = Duration::from_secs(1);
-    let timeouts = Timeouts { connect: second, idle: second, request: second };
-    let client = Client::new(url, Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
-    let name = client.base_url().to_owned();
-    let door = Door { provider: client, results: ResultHost::new(timeouts).expect("a client"), name };
-    let settings = RunSettings {
-        model: ModelName::default(),
-        slots: 2,
-        rate_per_second: 50.0,
-        poll_rate_per_second: 50.0,
-        poll_interval: Duration::from_millis(50),
-        downloads: 2,
-        max_attempts: 2,
-        task_timeout: Duration::from_secs(30),
-        in_doubt: InDoubtPolicy::Hold,
-        budget: None,
-        reach_patience,
-        doubt_interval: second,
-    };
-    let queue = tryon::queue::Queue::open_existing(&shop.out().join("queue.db")).expect("the queue");
-    let tree = tryon::output::OutputTree::create(&shop.out()).expect("the tree");
-    let outcome = run(queue.into(), door, tree, settings, Default::default(), |_| {}).await;
-    outcome.expect("the machine is well").end
 }

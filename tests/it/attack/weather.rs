@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use tryon::runner::RunEnd;
+
+use crate::support::in_process::run_here;
 use crate::support::provider::{
     Answer, Books, Dice, Kind, Loss, OnCreate, OnDownload, OnQuery, Outage, Provider, Script, Seen,
 };
@@ -27,10 +30,10 @@ fn in_a_storm_of_every_transient_fault_all_jobs_succeed_and_pay_once() {
             if create.roll() >= 0.3 {
                 return OnCreate::Take;
             }
-            match create.below(8) {
+            match create.below(12) {
                 0 => OnCreate::Refuse(Answer::maintenance()),
                 1 => OnCreate::Refuse(Answer::gateway(503, "no available channel for this model")),
-                2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0.2")),
+                2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0.1")),
                 3 => OnCreate::Refuse(Answer::over_cap()),
                 4 => OnCreate::Refuse(Answer::html(500, "500 Internal Server Error")),
                 _ => OnCreate::Lose(Loss::ALL[create.below(Loss::ALL.len())]),
@@ -65,18 +68,23 @@ fn in_a_storm_of_every_transient_fault_all_jobs_succeed_and_pay_once() {
         ..Script::default()
     });
     let shop = Workshop::new(100);
-    shop.run(&provider, &["--concurrency", "30", "--max-attempts", "12"]).assert_code(0);
+    shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
+    let end = run_here(&shop, &provider, |settings| {
+        settings.slots = 30;
+        settings.max_attempts = 12;
+    });
+    assert_eq!(end, RunEnd::Done);
     shop.assert_all_done(&provider);
     attempts_are_all_one(&shop);
 }
 
-/// Runs 30 jobs, with an outage of about four seconds in the middle. Returns when it began and ended.
+/// Runs 30 jobs, with an outage of about three seconds in the middle. Returns when it began and ended.
 fn with_an_outage(provider: &Provider, shop: &Workshop, outage: Outage) -> (Instant, Instant) {
     let run = shop.start(provider, &["--concurrency", "5"]);
     provider.wait_until("some work done", |books| books.downloads().len() >= 8);
     let began = Instant::now();
     provider.outage(outage);
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_millis(2_800));
     provider.outage(Outage::None);
     let ended = Instant::now();
     run.end().assert_code(0);
@@ -113,12 +121,6 @@ fn an_outage_in_which_nobody_listens_costs_no_job_an_attempt() {
 fn an_outage_in_which_connections_are_reset_costs_no_job_an_attempt() {
     let provider = Provider::start(Script { refuses_duplicates: false, ..Script::default() });
     with_an_outage(&provider, &Workshop::new(30), Outage::Reset);
-}
-
-#[test]
-fn an_outage_in_which_a_gateway_times_out_costs_no_job_an_attempt() {
-    let provider = Provider::start(Script::default());
-    with_an_outage(&provider, &Workshop::new(30), Outage::Answer(Answer::html(504, "504 Gateway Time-out")));
 }
 
 /// Answers the 8th create with 1302 and this `Retry-After`, and checks that nothing is asked until it is over.

@@ -41,7 +41,6 @@ pub(crate) fn bad_day(seed: u64) -> Script {
     let mut reset = Dice::new(seed + 1);
     Script {
         task_time: Duration::from_millis(200),
-        cap: 8,
         resets: Box::new(move |_| reset.below(40) == 0),
         on_create: Box::new(move |_| whim()),
         ..forgiving()

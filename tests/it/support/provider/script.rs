@@ -114,7 +114,6 @@ pub(crate) struct QuerySeen {
     pub(crate) job: Option<String>,
     /// Which question about this task, from 1.
     pub(crate) nth_of_task: u32,
-    pub(crate) is_by_external_id: bool,
 }
 
 /// What becomes of a question.
