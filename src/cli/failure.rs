@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::exit_code::ExitCode;
+use crate::output::OutputError;
 use crate::queue::QueueError;
 use crate::report::ReportError;
 use crate::settings::SettingsError;
@@ -37,6 +38,22 @@ impl From<QueueError> for Failure {
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::usage(error)
+    }
+}
+
+/// An output folder that cannot be used: a disk that is full or read-only is the machine's fault, a place that cannot
+/// be written to is a wrong choice.
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match &error {
+            OutputError::Machine { source, .. }
+                if matches!(source.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull) =>
+            {
+                Self::machine(error)
+            }
+            _ => Self::usage(error),
+        }
     }
 }
 

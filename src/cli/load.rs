@@ -20,7 +20,7 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
+    let tree = OutputTree::create(&place.out)?;
     let queue = Queue::open(&place.queue)?;
     let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree), console.clone()).await?;
     println(&sentence(&tally))?;

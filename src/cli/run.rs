@@ -44,7 +44,7 @@ pub(super) async fn run(
     if manifests.is_empty() && !place.queue.exists() {
         return Err(QueueError::Missing(place.queue.clone()).into());
     }
-    let tree = OutputTree::create(&place.out).map_err(Failure::usage)?;
+    let tree = OutputTree::create(&place.out)?;
     let _lock = RunLock::take(&place.queue)?;
     let queue = Arc::new(Queue::open(&place.queue)?);
     let kind = match settings.provider {
