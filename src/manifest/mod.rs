@@ -1,4 +1,4 @@
-//! Manifests: CSV rows become [`JobSpec`](crate::job::JobSpec)s, and every problem is named with file, line and column.
+//! Manifests: CSV rows become [`JobSpec`]s, and every problem is named with file, line and column.
 //!
 //! Answers for what can be said of one row by itself. What needs other rows (two ids that would write the
 //! same file, a row that repeats a row) is the queue's to find.

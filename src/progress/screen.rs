@@ -19,7 +19,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Standard error. Make one, and hand clones of it to the logs and to [`super::Progress::on`].
+    /// Standard error. Make one, and hand clones of it to the logs and to [`super::Progress::text`].
     #[must_use]
     pub fn stderr() -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND));

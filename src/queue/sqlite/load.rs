@@ -42,7 +42,7 @@ pub struct RejectedRow {
     pub cloth: String,
     /// The column at fault.
     pub column: String,
-    /// Completes "<manifest>:<line>: <column>: …".
+    /// Completes `<manifest>:<line>: <column>: …`.
     pub reason: String,
 }
 
