@@ -10,7 +10,7 @@ use tryon::queue::Queue;
 use tryon::runner::{Door, InDoubtPolicy, RunEnd, RunSettings, run};
 
 use super::provider::{KEY, Provider};
-use super::workshop::Workshop;
+use super::workshop::{LONGEST_RUN, Workshop};
 
 /// Works the queue of a workshop, which must be loaded, with everything quick. `change` sets what a test is about.
 pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce(&mut RunSettings)) -> RunEnd {
@@ -37,6 +37,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let queue = Queue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let outcome = runtime.block_on(run(queue.into(), door, tree, settings, Default::default(), |_| {}));
-    outcome.expect("the machine is well").end
+    let run = run(queue.into(), door, tree, settings, Default::default(), |_| {});
+    let ended = runtime.block_on(async { tokio::time::timeout(LONGEST_RUN, run).await });
+    ended.unwrap_or_else(|_| panic!("the run does not end: {}", shop.standing())).expect("the machine is well").end
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::provider::{KEY, Provider, picture_of};
 
 /// No run of a test takes longer than this.
-const LONGEST_RUN: Duration = Duration::from_secs(90);
+pub(crate) const LONGEST_RUN: Duration = Duration::from_secs(90);
 
 /// A manifest of small jobs, and the output folder beside it. The person of each job is a URL that names the job (the
 /// provider under test never fetches it), the garment a small file that all share.
