@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::callback::Wake;
 use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
 use crate::output::OutputTree;
 use crate::provider::{Provider, ResultHost, StopReason};
@@ -49,6 +50,8 @@ pub struct Door {
     pub results: ResultHost,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
+    /// What the provider's callbacks tell, where they are listened for.
+    pub callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
 /// How a run ended.
