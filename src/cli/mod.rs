@@ -1,6 +1,7 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod callbacks;
 mod check;
 mod completions;
 mod console;

@@ -11,6 +11,8 @@ use super::script::Fate;
 pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) external_id: Option<String>,
+    /// Where the create asked to be told of its end.
+    pub(crate) callback_url: Option<String>,
     /// Which job it is for, as its picture's URL tells.
     pub(crate) job: String,
     pub(crate) ends_at: Instant,

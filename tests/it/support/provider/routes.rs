@@ -170,6 +170,7 @@ fn lost(loss: Loss, mut answer: Answer) -> Dealt {
 struct Wish {
     job: String,
     external_id: Option<String>,
+    callback_url: Option<String>,
 }
 
 impl Wish {
@@ -180,8 +181,9 @@ impl Wish {
         let cloth = STANDARD.decode(body["cloth_image"].as_str()?).ok()?;
         let is_jpeg = cloth.starts_with(&[0xff, 0xd8, 0xff]) && cloth.ends_with(&[0xff, 0xd9]);
         let job = human.strip_prefix("http://pictures.test/")?.strip_suffix(".jpg")?;
-        let external_id = body["external_task_id"].as_str().map(str::to_owned);
-        is_jpeg.then(|| Self { job: job.to_owned(), external_id })
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let (external_id, callback_url) = (text("external_task_id"), text("callback_url"));
+        is_jpeg.then(|| Self { job: job.to_owned(), external_id, callback_url })
     }
 }
 
@@ -246,6 +248,7 @@ impl State {
         self.books.tasks.push(Task {
             id: id.clone(),
             external_id: wish.external_id.clone().filter(|_| is_known),
+            callback_url: wish.callback_url.clone(),
             job: wish.job.clone(),
             ends_at: now + works_for,
             fate,
