@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::{Concurrency, LogFormat, Options, Price};
 
+use super::sources::Sourced;
 use super::{Console, Place};
 
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
@@ -53,9 +55,15 @@ pub(super) struct Common {
 impl Common {
     /// How the command speaks.
     pub(super) fn console(&self, file: &Options) -> Console {
+        let (format, verbose, quiet) = self.manner(file);
+        Console::new(format, verbose, quiet)
+    }
+
+    /// The form of messages, how much is told, and whether only errors are.
+    pub(super) fn manner(&self, file: &Options) -> (LogFormat, u8, bool) {
         let verbose = self.verbose.max(u8::from(file.verbose == Some(true)));
         let format = self.log_format.or(file.log_format).unwrap_or_default();
-        Console::new(format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
+        (format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
     }
 }
 
@@ -139,6 +147,11 @@ pub(super) enum Command {
     Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself
     Sandbox(Box<super::sandbox::SandboxOptions>),
+    /// Print every option in force, and where its value comes from
+    ///
+    /// Takes the options of `run`, and tells what they would amount to together with the environment and the settings
+    /// file. Secrets are only said to be set or not.
+    Config(Box<Sourced<super::config::ConfigArgs>>),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -155,17 +168,17 @@ pub(super) struct ManifestOptions {
 
     /// Take the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true)]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,
 
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true)]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     fit_images: Option<bool>,
 
     /// Make identical pairs once, and give each id its image
     #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true)]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     dedupe: Option<bool>,
 }
 

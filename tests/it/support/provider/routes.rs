@@ -102,10 +102,9 @@ async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usi
 
 /// Which page of the list a request asks for, and its size.
 fn list_page(head: &Head) -> Option<(usize, usize)> {
-    let query = head.path.strip_prefix(TRY_ON)?.strip_prefix('?')?;
     let number =
-        |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
-    (head.method == "GET").then_some((number("pageNum")?, number("pageSize")?))
+        |name: &str| head.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
+    (head.method == "GET" && head.path == TRY_ON).then_some((number("pageNum")?, number("pageSize")?))
 }
 
 fn is_create(head: &Head) -> bool {
