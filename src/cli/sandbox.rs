@@ -96,7 +96,6 @@ pub(super) async fn command(options: &SandboxOptions, console: &Console) -> Resu
         result_long_side_px: options.result_px,
         webhook_secret,
         state_dir: options.state.clone(),
-        ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let sandbox = Sandbox::start(address, config).await.map_err(Failure::usage)?;
