@@ -7,10 +7,12 @@ mod completions;
 mod config;
 mod console;
 mod edit;
+mod examples;
 mod failure;
 mod job_json;
 mod list;
 mod load;
+mod man;
 mod parse;
 mod pipe;
 mod place;
@@ -20,6 +22,7 @@ mod sandbox;
 mod show;
 mod sources;
 mod status;
+mod watch;
 
 #[cfg(test)]
 mod read_tests;
@@ -61,6 +64,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
             wait(load::command(&manifests, &options.or(file.options), &place, console))
         }
         Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file.options), console)),
+        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
         Command::Status(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
         }
@@ -78,6 +82,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options))),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
+        Command::Man(options) => man::command(&options),
         Command::Completions { shell } => completions::command(shell),
     }
 }

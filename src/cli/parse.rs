@@ -19,12 +19,17 @@ impl Arguments {
 }
 
 fn read(words: &[OsString]) -> Result<Arguments, Error> {
-    let mut command = without_empty_variables(Arguments::command());
+    let mut command = command();
     let matches = command.try_get_matches_from_mut(words);
     let arguments = matches.and_then(|mut matches| {
         Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     });
     arguments.map_err(|error| naming_its_variable(error, &command, words))
+}
+
+/// The program's command line. Its help names variables, and does not show what happens to be in them.
+pub(super) fn command() -> Command {
+    without_empty_variables(Arguments::command())
 }
 
 /// Services and containers are given variables that are empty where nothing is meant.
@@ -33,9 +38,11 @@ fn without_empty_variables(command: Command) -> Command {
         let value = argument.get_env().and_then(std::env::var_os);
         value.is_some_and(|value| value.is_empty())
     };
-    command
-        .mut_args(|argument| if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument })
-        .mut_subcommands(without_empty_variables)
+    let prepared = |argument: Arg| {
+        let argument = argument.hide_env_values(true);
+        if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument }
+    };
+    command.mut_args(prepared).mut_subcommands(without_empty_variables)
 }
 
 /// A value that nobody typed comes from the environment, and is mended there.

@@ -97,6 +97,7 @@ pub(super) async fn run(
             counts: &outcome.counts,
             succeeded_now: outcome.succeeded,
             took: outcome.took,
+            slots_busy: outcome.slots_busy,
             is_sandbox: settings.sandbox,
             stopped: stopped.as_deref(),
             reasons: &reasons,
