@@ -13,6 +13,9 @@ pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
 /// The shortest side that the provider takes, in pixels (`api.md`).
 pub const MIN_INPUT_SIDE_PX: u32 = 300;
 
+/// The largest picture that is decoded here, in pixels: a garment of an outfit.
+pub const MAX_DECODED_PIXELS: u64 = 100_000_000;
+
 /// What the header of a fit picture says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
@@ -58,6 +61,20 @@ pub enum PictureProblem {
     /// It begins like a picture, and its size cannot be found.
     #[error("is a damaged picture: its size cannot be read")]
     Damaged,
+    /// It has too many pixels to be worked on.
+    #[error("is {width} x {height} px; at most {max} megapixels can be worked on", max = MAX_DECODED_PIXELS / 1_000_000)]
+    TooManyPixels {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+    /// Its end is missing.
+    #[error("is a damaged picture: it is cut off")]
+    CutOff,
+    /// The decoder gave up.
+    #[error("is a picture that cannot be decoded: {0}")]
+    Undecodable(String),
     /// It has too few pixels.
     #[error("is {width} x {height} px; both sides must be at least {min} px", min = MIN_INPUT_SIDE_PX)]
     TooSmall {
@@ -111,6 +128,14 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
         return Err(PictureProblem::TooSmall { width, height });
     }
     Ok(Probe { format, width, height, bytes })
+}
+
+/// Whether a picture of this size can be decoded.
+pub(super) fn check_pixels(width: u32, height: u32) -> Result<(), PictureProblem> {
+    if u64::from(width) * u64::from(height) > MAX_DECODED_PIXELS {
+        return Err(PictureProblem::TooManyPixels { width, height });
+    }
+    Ok(())
 }
 
 /// Fills `buffer` as far as the file goes.
