@@ -1,6 +1,7 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), ma
 
 /// A provider that was not reached for this long from the start ends the run (`contract.md`).
 const REACH_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many slots `auto` takes; the runner cannot yet find them out.
+const SLOTS_UNTIL_FOUND: usize = 5;
 
 /// Between two questions about a submission in doubt.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
@@ -160,7 +164,7 @@ fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Do
 fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
-        slots: settings.concurrency.get(),
+        slots: settings.concurrency.fixed().map_or(SLOTS_UNTIL_FOUND, NonZeroUsize::get),
         rate_per_second: settings.rate,
         poll_rate_per_second: settings.poll_rate,
         poll_interval: settings.poll_interval,

@@ -111,6 +111,23 @@ impl Queue {
             .await
     }
 
+    /// Notes how many tasks a door was found to take at once, for the next run to begin with. Zero forgets it.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                db.prepare_cached(
+                    "INSERT INTO doors (base_url, slots) VALUES (?1, nullif(?2, 0))
+                     ON CONFLICT (base_url) DO UPDATE SET slots = excluded.slots",
+                )?
+                .execute(params![base_url, slots])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Begins a run: its record, and the model for rows that name none.
     ///
     /// `budget` is the number of tasks it may submit; `None` is without limit.

@@ -410,7 +410,7 @@ pub(crate) fn outside(path: &Path) -> Connection {
     Connection::open(path).expect("the queue's file")
 }
 
-fn dump_sqlite(path: &Path) -> Tables {
+pub(crate) fn dump_sqlite(path: &Path) -> Tables {
     let db = outside(path);
     let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('tallies', 'meta')";
     let mut tables = db.prepare(query).expect("a query");
@@ -440,7 +440,7 @@ fn dump_sqlite(path: &Path) -> Tables {
         .collect()
 }
 
-fn sqlite_is_sound(path: &Path) {
+pub(crate) fn sqlite_is_sound(path: &Path) {
     let db = outside(path);
     let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
     assert_eq!(sound, "ok");
