@@ -13,7 +13,7 @@ use crate::job::Garment;
 
 use super::margins::without_margins;
 use super::pixels::{Pixels, resized, scaled};
-use super::{PictureProblem, encode, probe};
+use super::{Encoded, PictureProblem, encode, probe};
 
 /// The picture at its largest, in pixels. Results are at most 2048 px high, so more would show nowhere.
 const WIDTH: f64 = 1536.0;
@@ -37,16 +37,16 @@ pub struct OutfitProblem {
 }
 
 /// Puts the garments in two local files on one white picture, and returns it as a JPEG of at most
-/// [`super::MAX_INPUT_BYTES`]. Needs the memory of one of them decoded at a time.
+/// [`super::MAX_INPUT_BYTES`]. Needs the memory of one of them decoded at a time. Garments may be whatever can be
+/// decoded; whether they have to be fit inputs is the caller's to say.
 ///
 /// # Errors
-/// A file that is no fit input, or does not decode to its end.
-pub fn outfit(upper: &Path, lower: &Path) -> Result<Vec<u8>, OutfitProblem> {
+/// A file that cannot be an input, or does not decode to its end.
+pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitProblem> {
     let at = |garment| move |problem| OutfitProblem { garment, problem };
     let top = cut(upper, UPPER_ROOM).map_err(at(Garment::Upper))?;
     let bottom = cut(lower, LOWER_ROOM).map_err(at(Garment::Lower))?;
-    let too_large = || PictureProblem::Undecodable("with the other it does not fit into 10 MB".to_owned());
-    encode::jpeg(&laid_out(top, bottom)).ok_or_else(too_large).map_err(at(Garment::Upper))
+    encode::jpeg(&laid_out(top, bottom)).ok_or(PictureProblem::Unshrinkable).map_err(at(Garment::Upper))
 }
 
 /// A garment without its margins, upright, no larger than its room.

@@ -8,14 +8,13 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbImage};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::probe::check_pixels;
-use super::{PictureFormat, PictureProblem, Probe, colours, jpeg_end};
+use super::{ForeignFormat, InputFormat, PictureFormat, PictureProblem, Probe, colours, jpeg_end};
 
 /// The most that one picture may need in memory while it is decoded, its file not counted. 10 MB of PNG can claim
 /// to be a thousand times as large.
@@ -47,12 +46,13 @@ pub(super) struct Area {
 impl Pixels {
     /// Decodes the file at `path`, of which `probe` says what it is.
     pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Self, PictureProblem> {
-        check_pixels(probe.width, probe.height)?;
+        probe.check_decodable()?;
         let unreadable = |source| PictureProblem::Unreadable { path: path.display().to_string(), source };
         let file = File::open(path).map_err(unreadable)?;
         match probe.format {
-            PictureFormat::Png => decode_png(file),
-            PictureFormat::Jpeg => {
+            InputFormat::Foreign(format) => decode_foreign(file, format),
+            InputFormat::Taken(PictureFormat::Png) => decode_png(file),
+            InputFormat::Taken(PictureFormat::Jpeg) => {
                 let mut jpeg = Vec::new();
                 file.take(probe.bytes).read_to_end(&mut jpeg).map_err(unreadable)?;
                 decode_jpeg(&jpeg)
@@ -198,6 +198,43 @@ fn decode_jpeg(jpeg: &[u8]) -> Result<Pixels, PictureProblem> {
     let samples = decoder.decode().map_err(broken)?;
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     whole(Pixels { width, height, channels, samples, orientation, profile })
+}
+
+fn decode_foreign(file: File, format: ForeignFormat) -> Result<Pixels, PictureProblem> {
+    let broken = |error: image::ImageError| PictureProblem::Undecodable(error.to_string());
+    let format = match format {
+        ForeignFormat::WebP => image::ImageFormat::WebP,
+        ForeignFormat::Bmp => image::ImageFormat::Bmp,
+        ForeignFormat::Tiff => image::ImageFormat::Tiff,
+        ForeignFormat::Gif => image::ImageFormat::Gif,
+    };
+    let mut reader = ImageReader::with_format(BufReader::new(file), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let (width, height) = decoder.dimensions();
+    // These decoders hold what they read and what they give at once.
+    check_memory(width as usize, height as usize, 2 * usize::from(decoder.color_type().bytes_per_pixel()))?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    // A CMYK picture leaves the decoder as RGB, and its profile does not fit it any more.
+    let is_ink = matches!(
+        decoder.original_color_type(),
+        image::ExtendedColorType::Cmyk8 | image::ExtendedColorType::Cmyk16
+    );
+    let profile = decoder.icc_profile().ok().flatten().filter(|_| !is_ink);
+    let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    let colour = picture.color();
+    let (channels, mut samples) = match (colour.has_color(), colour.has_alpha()) {
+        (false, false) => (1, picture.into_luma8().into_raw()),
+        (false, true) => (1, picture.into_luma_alpha8().into_raw()),
+        (true, false) => (3, picture.into_rgb8().into_raw()),
+        (true, true) => (3, picture.into_rgba8().into_raw()),
+    };
+    if colour.has_alpha() {
+        lay_on_white(&mut samples, channels);
+    }
+    whole(Pixels { width: width as usize, height: height as usize, channels, samples, orientation, profile })
 }
 
 /// What decoders promise is checked once, so that nothing behind this has to doubt it.

@@ -216,6 +216,21 @@ impl Queue {
         self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
     }
 
+    /// Writes down what is made of an attempt's pictures, before they are sent.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let changed = db
+                    .prepare_cached("UPDATE attempts SET sent_as = ?3 WHERE job = ?1 AND attempt = ?2")?
+                    .execute(params![seq.0, attempt, clean_text(&sent_as)])?;
+                one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
+            })
+            .await
+    }
+
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
     /// `None` when the budget is spent; the job then stays in doubt.
     ///
@@ -465,7 +480,7 @@ fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
     Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }
 
-fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
+pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
     db.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],
