@@ -9,6 +9,7 @@ mod failure;
 mod job_json;
 mod list;
 mod load;
+mod pair;
 mod pipe;
 mod place;
 mod report;
@@ -57,6 +58,7 @@ fn command(command: Command, file: Options, console: &Console) -> Result<ExitCod
             wait(load::command(&manifests, &options.or(file), &place, console))
         }
         Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file), console)),
+        Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) => {
             read(&place.or(&file), |reader, place, out| status::status(&args, reader, place, out))
         }

@@ -10,6 +10,7 @@
 mod default_id;
 mod error;
 mod header;
+mod pairing;
 mod picture_cell;
 mod picture_checks;
 mod reader;
@@ -25,6 +26,7 @@ use std::fmt;
 use crate::job::JobSpec;
 
 pub use error::ManifestError;
+pub use pairing::{Choice, LeftOut, Pairing, PairingError, PairingOrder, PictureFolder, Side};
 pub use picture_checks::PictureChecks;
 pub use reader::{ManifestFile, ManifestReader};
 

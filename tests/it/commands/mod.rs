@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod main_job;
+mod pair;
 mod settings;
 
 use std::path::{Path, PathBuf};
