@@ -5,7 +5,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -49,32 +48,13 @@ pub(super) struct Picture {
     pub(super) garment: Option<Garment>,
 }
 
-/// The pictures of a folder.
-#[derive(Debug)]
-pub(super) struct Pictures(Vec<Picture>);
-
-impl Deref for Pictures {
-    type Target = [Picture];
-
-    fn deref(&self) -> &[Picture] {
-        &self.0
-    }
-}
-
-impl Pictures {
-    /// A number for each picture that stays the same on every machine, as long as the picture stays where it is.
-    pub(super) fn keys(&self) -> Vec<u64> {
-        let key = |picture: &Picture| {
-            let digest = Sha256::digest(picture.below.as_bytes());
-            digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
-        };
-        self.iter().map(key).collect()
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(pictures: Vec<Picture>) -> Self {
-        Self(pictures)
-    }
+/// A number for each picture that stays the same on every machine, as long as the picture stays where it is.
+pub(super) fn keys(pictures: &[Picture]) -> Vec<u64> {
+    let key = |picture: &Picture| {
+        let digest = Sha256::digest(picture.below.as_bytes());
+        digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+    };
+    pictures.iter().map(key).collect()
 }
 
 impl PictureFolder {
@@ -129,7 +109,7 @@ pub(super) fn look_through(
     folder: &PictureFolder,
     other: &Path,
     left_out: &mut Vec<LeftOut>,
-) -> Result<Pictures, PairingError> {
+) -> Result<Vec<Picture>, PairingError> {
     let only = folder.patterns()?;
     let (mut pictures, mut without_match) = (Vec::new(), 0_u64);
     let left_out_before = left_out.len();
@@ -166,7 +146,7 @@ pub(super) fn look_through(
         let why = why_empty(folder, without_match, left_out.get(left_out_before..).unwrap_or_default());
         return Err(PairingError::NoPictures { side: folder.side, path: shown(&folder.path), why });
     }
-    Ok(Pictures(pictures))
+    Ok(pictures)
 }
 
 /// Whether to look at a file, or into a folder.

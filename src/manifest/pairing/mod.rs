@@ -19,7 +19,7 @@ use crate::job::{Garment, ModelName};
 pub use choice::Choice;
 use choice::chosen;
 pub use folder::{LeftOut, PictureFolder};
-use folder::{Pictures, look_through};
+use folder::{Picture, keys, look_through};
 use naming::names;
 
 /// One of the two folders, shown as its option is called.
@@ -73,7 +73,7 @@ pub struct Pairing {
 /// The pictures of one folder, and what each is called in an id.
 #[derive(Debug)]
 struct Gathered {
-    pictures: Pictures,
+    pictures: Vec<Picture>,
     names: Vec<String>,
     /// Whether every name is what the default id would use.
     has_default_names: bool,
@@ -159,7 +159,7 @@ impl Pairing {
         let has_ids = !(self.humans.has_default_names && self.cloths.has_default_names);
         self.write_header(&mut out, has_ids)?;
         let mut id = String::new();
-        for (human, cloth) in chosen(self.choice, self.seed, &self.humans.pictures.keys(), &self.cloths.pictures.keys())
+        for (human, cloth) in chosen(self.choice, self.seed, &keys(&self.humans.pictures), &keys(&self.cloths.pictures))
         {
             if has_ids {
                 id.clear();

@@ -8,13 +8,13 @@ use std::path::Path;
 use crate::job::{JobId, id_key};
 
 use super::Side;
-use super::folder::{Picture, Pictures};
+use super::folder::Picture;
 
 /// The longest made-up name in bytes, leaving room for a number and an extension in what file systems take.
 const LONGEST_SLUG_BYTES: usize = 200;
 
 /// A name for each picture, and whether all of them are the stems that default ids are made of.
-pub(super) fn names(pictures: &Pictures, side: Side) -> (Vec<String>, bool) {
+pub(super) fn names(pictures: &[Picture], side: Side) -> (Vec<String>, bool) {
     let mut bearers: HashMap<String, u32> = HashMap::with_capacity(pictures.len());
     for picture in pictures.iter() {
         *bearers.entry(id_key(stem(picture))).or_default() += 1;

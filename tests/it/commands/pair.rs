@@ -103,7 +103,7 @@ fn a_folder_that_cannot_be_read_is_an_error_and_not_a_smaller_manifest() {
 
     let desk = shop();
     let locked = desk.path("garments/dress");
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).expect("locked");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o0)).expect("locked");
     let is_superuser = std::fs::read_dir(&locked).is_ok();
     let said = pair(&desk, &[]);
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o755)).expect("unlocked");
