@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{LogFormat, Options};
+use crate::settings::{Concurrency, LogFormat, Options, Price};
 
 use super::{Console, Place};
 
@@ -121,7 +121,7 @@ pub(super) enum Command {
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
         #[command(flatten)]
-        options: ManifestOptions,
+        options: CheckOptions,
     },
     /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
     #[command(after_help = "Examples:\n  tryon pair --humans people --cloths garments > jobs.csv\n  \
@@ -162,10 +162,43 @@ pub(super) struct ManifestOptions {
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true)]
     skip_invalid: Option<bool>,
+
+    /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
+    #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true)]
+    fit_images: Option<bool>,
+
+    /// Make identical pairs once, and give each id its image
+    #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true)]
+    dedupe: Option<bool>,
 }
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        Options { model: self.model, skip_invalid: self.skip_invalid, ..Options::default() }.or(file)
+        let Self { model, skip_invalid, fit_images, dedupe } = self;
+        Options { model, skip_invalid, fit_images, dedupe, ..Options::default() }.or(file)
+    }
+}
+
+/// The options that decide how a manifest is read, and those that its estimate reckons with.
+#[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    #[command(flatten)]
+    manifest: ManifestOptions,
+
+    /// Tasks in flight to reckon with [default: auto]
+    #[arg(long, value_name = "auto|N", env = "TRYON_CONCURRENCY")]
+    concurrency: Option<Concurrency>,
+
+    /// What one unit costs you, in your currency, to reckon with
+    #[arg(long, value_name = "P", env = "TRYON_PRICE")]
+    price: Option<Price>,
+}
+
+impl CheckOptions {
+    pub(super) fn or(self, file: Options) -> Options {
+        let said = Options { concurrency: self.concurrency, price: self.price, ..Options::default() };
+        said.or(self.manifest.or(file))
     }
 }

@@ -80,10 +80,23 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
-        Ok(self
+        let known = self
             .db
             .query_row("SELECT external_ids FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
-            .optional()?)
+            .optional()?;
+        Ok(known.flatten())
+    }
+
+    /// How many tasks a door was last found to take at once; `None` where no run has found it out.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
+        let known = self
+            .db
+            .query_row("SELECT slots FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
+            .optional()?;
+        Ok(known.flatten())
     }
 
     /// The last run, going on or ended.
