@@ -17,6 +17,7 @@ mod reader;
 mod records;
 mod row;
 mod second_garment;
+mod separator;
 mod start;
 #[cfg(test)]
 mod tests;

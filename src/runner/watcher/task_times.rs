@@ -269,7 +269,9 @@ mod tests {
     #[test]
     fn absurd_times_break_nothing() {
         let mut times = TaskTimes::unlearnt();
-        for time in [Duration::ZERO, Duration::from_secs(1 << 62), Duration::from_nanos(1), Duration::from_secs(1 << 40)] {
+        for time in
+            [Duration::ZERO, Duration::from_secs(1 << 62), Duration::from_nanos(1), Duration::from_secs(1 << 40)]
+        {
             times.learn(time);
             for alive_at in [Duration::ZERO, Duration::from_secs(1 << 30)] {
                 assert!(times.worth_asking_at(alive_at, 1e6) >= alive_at);
