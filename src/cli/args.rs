@@ -127,6 +127,11 @@ pub(super) enum Command {
         #[command(flatten)]
         options: CheckOptions,
     },
+    /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
+    #[command(after_help = "Examples:\n  tryon pair --humans people --cloths garments > jobs.csv\n  \
+                            tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results\n  \
+                            tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv")]
+    Pair(super::pair::PairArgs),
     /// Print counts by state, rate, time left and units spent
     #[command(after_help = examples::STATUS)]
     Status(At<super::status::StatusArgs>),

@@ -13,6 +13,7 @@ mod job_json;
 mod list;
 mod load;
 mod man;
+mod pair;
 mod parse;
 mod pipe;
 mod place;
@@ -65,6 +66,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         }
         Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file.options), console)),
         Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
+        Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
         }
