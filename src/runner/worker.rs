@@ -24,6 +24,15 @@ pub(super) struct Held {
     pub(super) pass: Option<Pass>,
 }
 
+impl Held {
+    /// The provider has no room for the task that was to take the slot.
+    pub(super) fn over_cap(&self, ctx: &Context) {
+        if let Some(slot) = &self.slot {
+            ctx.tell(slot.over_cap());
+        }
+    }
+}
+
 /// How a step ends.
 pub(super) enum Step {
     /// The job is in another state; the worker goes on from there.
@@ -88,7 +97,7 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
             pass.worked();
             accepted(ctx, job, held, task_id, echoed, facts).await
         }
-        CreateFate::Refused(trouble) => refused(ctx, job, pass, trouble).await,
+        CreateFate::Refused(trouble) => refused(ctx, job, held, pass, trouble).await,
         CreateFate::NotSent(trouble) => {
             pass.heed(&trouble);
             release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
@@ -150,7 +159,7 @@ pub(super) async fn accepted(
 }
 
 /// Nothing was created; what follows depends on whose fault that is.
-async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
+async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
     pass.heed(&trouble);
     match trouble.meaning {
         Meaning::JobRefused => {
@@ -160,7 +169,7 @@ async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -
         }
         Meaning::OverCap => {
             // No news of the job: it waits for room, as it did before.
-            ctx.tell(ctx.slots.over_cap());
+            held.over_cap(ctx);
             ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
         Meaning::SlowDown | Meaning::StopRun(_) | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
