@@ -5,6 +5,9 @@ mod config;
 mod help;
 mod main_job;
 mod settings;
+#[cfg(unix)]
+mod terminal;
+mod watching;
 
 use std::path::{Path, PathBuf};
 
