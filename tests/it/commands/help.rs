@@ -21,6 +21,7 @@ pub(super) fn options_of(desk: &Desk, command: &str) -> Vec<Shown> {
         let text = line.trim_start();
         let indent = line.len() - text.len();
         match indent {
+            _ if text.is_empty() => {}
             0 => heading = line.trim_end_matches(':').to_owned(),
             2 | 6 if text.starts_with('-') => {
                 let is_of_flag = |c: &char| c.is_ascii_lowercase() || *c == '-';

@@ -193,7 +193,7 @@ fn ctrl_c_ends_the_watching_and_not_the_run() {
     seat.wait_for("the end", |screen| !screen.alternate_screen() && !screen.hide_cursor());
     let (code, text, _) = seat.end();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("pending    1"), "{text}");
+    assert!(text.contains("pending      1"), "{text}");
 }
 
 #[test]
