@@ -127,6 +127,9 @@ pub(super) enum Command {
         #[command(flatten)]
         options: CheckOptions,
     },
+    /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
+    #[command(after_help = examples::PAIR)]
+    Pair(super::pair::PairArgs),
     /// Print counts by state, rate, time left and units spent
     #[command(after_help = examples::STATUS)]
     Status(At<super::status::StatusArgs>),

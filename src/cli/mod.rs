@@ -1,6 +1,7 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod callbacks;
 mod check;
 mod completions;
 mod config;
@@ -13,6 +14,7 @@ mod job_json;
 mod list;
 mod load;
 mod man;
+mod pair;
 mod parse;
 mod pipe;
 mod place;
@@ -65,6 +67,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         }
         Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file.options), console)),
         Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
+        Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
         }

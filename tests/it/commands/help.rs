@@ -137,6 +137,7 @@ fn the_help_is_grouped_and_teaches_by_example() {
         "run",
         "load",
         "check",
+        "pair",
         "status",
         "list",
         "show",

@@ -4,6 +4,7 @@ mod bad_input;
 mod config;
 mod help;
 mod main_job;
+mod pair;
 mod settings;
 #[cfg(unix)]
 mod terminal;
