@@ -128,9 +128,7 @@ pub(super) enum Command {
         options: CheckOptions,
     },
     /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
-    #[command(after_help = "Examples:\n  tryon pair --humans people --cloths garments > jobs.csv\n  \
-                            tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results\n  \
-                            tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv")]
+    #[command(after_help = examples::PAIR)]
     Pair(super::pair::PairArgs),
     /// Print counts by state, rate, time left and units spent
     #[command(after_help = examples::STATUS)]

@@ -34,6 +34,12 @@ Examples:
   tryon check jobs.csv                     every row that is not right, or what the whole will take
   tryon check jobs.csv --price 0.12        and what it will cost";
 
+pub(super) const PAIR: &str = "\
+Examples:
+  tryon pair --humans people --cloths garments > jobs.csv
+  tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results
+  tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv";
+
 pub(super) const STATUS: &str = "\
 Examples:
   tryon status -o results
@@ -109,6 +115,7 @@ mod tests {
             RUN,
             LOAD,
             CHECK,
+            PAIR,
             STATUS,
             LIST,
             SHOW,
@@ -125,8 +132,9 @@ mod tests {
             let lines: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  tryon ")).collect();
             assert!(!lines.is_empty(), "{help}");
             for line in lines {
-                // Two spaces before what it is for, and a redirection for the shell.
-                let command = line.split("  ").next().and_then(|line| line.split(" > ").next()).unwrap_or_default();
+                // Two spaces before what it is for, and redirections and pipes for the shell.
+                let ends = ["  ", " > ", " | "].map(|end| line.find(end).unwrap_or(line.len()));
+                let command = &line[..ends.into_iter().min().unwrap_or_default()];
                 let words = shlex::split(command).expect("words");
                 let read = Arguments::try_parse_from([String::from("tryon")].into_iter().chain(words));
                 assert!(read.is_ok(), "tryon {command}: {}", read.expect_err("an error"));

@@ -9,6 +9,7 @@ mod console;
 mod edit;
 mod examples;
 mod failure;
+mod full_screen;
 mod job_json;
 mod list;
 mod load;

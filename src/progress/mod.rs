@@ -7,6 +7,7 @@ mod bar;
 mod facts;
 mod json;
 mod lines;
+mod live;
 pub mod pace;
 mod screen;
 mod standing;

@@ -6,6 +6,9 @@ mod help;
 mod main_job;
 mod pair;
 mod settings;
+#[cfg(unix)]
+mod terminal;
+mod watching;
 
 use std::path::{Path, PathBuf};
 
