@@ -52,6 +52,8 @@ pub struct Door {
     pub callbacks: Option<mpsc::Receiver<Wake>>,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
+    /// What the provider's callbacks tell, where they are listened for.
+    pub callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
 /// How a run ended.

@@ -21,7 +21,7 @@ use super::{QueueError, QueueReader, Result, open};
 #[derive(Debug)]
 pub struct Queue {
     path: PathBuf,
-    writer: Writer,
+    pub(super) writer: Writer,
 }
 
 impl Queue {
@@ -462,11 +462,11 @@ fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
     }
 }
 
-fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
+pub(super) fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
     Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }
 
-fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
+pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
     db.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],
