@@ -25,7 +25,7 @@ pub(super) async fn command(manifests: &[PathBuf], options: &Options, console: &
     let machine = |error: std::io::Error| Failure::machine(format!("no temporary folder: {error}"));
     let folder = tempfile::tempdir().map_err(machine)?;
     let queue = Queue::open(&folder.path().join("queue.db"))?;
-    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, None, console.clone()).await?;
+    let tally = load(&queue, manifests, &settings, None, console.clone()).await?;
     let work = queue.reader()?.workload()?;
     println(&sentence(&tally))?;
     let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };

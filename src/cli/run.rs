@@ -38,7 +38,7 @@ pub(super) async fn run(
     place: &Place,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let settings = Settings::resolve(options)?;
+    let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;
@@ -61,8 +61,12 @@ pub(super) async fn run(
     };
     if !manifests.is_empty() {
         let tree = Some(tree.clone());
-        let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, tree, console.clone()).await?;
+        let tally = load(&queue, manifests, &settings, tree, console.clone()).await?;
         console.info(&sentence(&tally));
+    }
+    if options.fit_images.is_none() {
+        // A queue that was loaded with --fit-images goes on with it.
+        settings.fit_images = queue.reader()?.fits_images()?;
     }
     queue.bind(kind).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
@@ -184,6 +188,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        fit_images: settings.fit_images,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
     }

@@ -51,11 +51,6 @@ impl Problems<'_> {
         let (manifest, column) = (self.manifest.to_owned(), column.to_owned());
         self.list.push(Problem { manifest, line: self.line, column, reason: clean_text(reason) });
     }
-
-    /// How many were found so far.
-    pub(super) fn count(&self) -> usize {
-        self.list.len()
-    }
 }
 
 impl RowRules {
@@ -104,6 +99,9 @@ impl RowRules {
             None => None,
         };
         let second = second_garment::second_garment(cells, effective_model, problems, pictures);
+        if let (Some(cloth), Some(second)) = (&cloth, &second) {
+            second_garment::check_decodable(cloth, second, problems, pictures);
+        }
         Some(JobSpec { id: id?, human: human?, cloth: cloth?, cloth_type, second, model: model?, priority: priority? })
     }
 }

@@ -162,6 +162,8 @@ pub struct AttemptRecord {
     pub task_ended_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub note: Note,
+    /// What was made of its pictures; `None` where every file was sent as it is.
+    pub sent_as: Option<String>,
 }
 
 /// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
@@ -189,6 +191,8 @@ pub struct ReportRow {
     pub sha256: Option<String>,
     pub submitted_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    /// What was made of the last attempt's pictures; no column of the table.
+    pub sent_as: Option<String>,
 }
 
 /// The kind of provider a queue belongs to.

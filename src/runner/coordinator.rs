@@ -23,6 +23,7 @@ use super::event::{Fact, RunEvent};
 use super::gate::{Gate, Lane, Stopped};
 use super::missing::refetch_missing;
 use super::pace::Pace;
+use super::request_pictures::RequestPictures;
 use super::retry::Backoff;
 use super::slots::Slots;
 use super::watcher::{Watcher, Watching};
@@ -48,8 +49,6 @@ pub struct Door {
     pub provider: Provider,
     /// Fetches results.
     pub results: ResultHost,
-    /// What the provider calls back with, where it is asked to.
-    pub callbacks: Option<mpsc::Receiver<Wake>>,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
     /// What the provider's callbacks tell, where they are listened for.
@@ -113,6 +112,7 @@ pub async fn run(
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
         counts: Mutex::new(reader.counts()?),
+        pictures: RequestPictures::new(queue.path(), settings.fit_images),
         queue,
         provider,
         door: door.name,
@@ -442,8 +442,15 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
+        // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
+        let next = reader.next_up(Timestamp::now())?;
         let leave = async {
-            let slot = ctx.slots.acquire().await;
+            let get_ready = async {
+                if let Some(next) = &next {
+                    ctx.pictures.get_ready(next).await;
+                }
+            };
+            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
             ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
         };
         let (slot, pass) = tokio::select! {

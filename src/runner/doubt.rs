@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::job::{ExternalTaskId, Failure, FailureKind, Transition};
+use crate::job::{ExternalTaskId, Failure, Transition};
 use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
@@ -11,7 +11,8 @@ use super::InDoubtPolicy;
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Lane;
-use super::worker::{Held, Step, accepted, note, refusal, send};
+use super::request_pictures::NotReady;
+use super::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refusal, send};
 
 /// This many answers that do not tell are taken; then the job is left in doubt.
 const MOST_EVASIONS: u32 = 5;
@@ -143,6 +144,8 @@ async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
 /// Sends the create again, under the same external id. Whatever goes wrong puts it back in doubt, because the
 /// first request might still arrive.
 async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    // Before the request's turn comes, so that it is not held up.
+    ctx.pictures.get_ready(&job.spec).await;
     let leave = async {
         if held.slot.is_none() {
             held.slot = Some(ctx.slots.acquire().await);
@@ -168,7 +171,16 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             () = ctx.shutdown.cancelled() => Ok(Step::Leave),
         }
     };
-    match send(ctx, job).await {
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        // The first request never arrived, and this one was not sent: nothing was created.
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(NotReady::Machine(error)) => {
+            ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
+            return Err(error);
+        }
+    };
+    match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.worked();
             accepted(ctx, job, held, task_id, echoed, facts).await
@@ -184,11 +196,8 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             }
             back_in_doubt(trouble.facts).await
         }
-        CreateFate::BadInput(why) => {
-            // The first request never arrived, and this one was broken off: nothing was created.
-            let failure = Failure::of(FailureKind::InvalidInput, &why);
-            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
-        }
+        // The first request never arrived, and this one was broken off: nothing was created.
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
     }
 }
 

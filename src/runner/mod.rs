@@ -13,6 +13,7 @@ mod fetch;
 mod gate;
 mod missing;
 mod pace;
+mod request_pictures;
 mod retry;
 mod slots;
 mod watcher;
@@ -44,6 +45,8 @@ pub struct RunSettings {
     pub max_attempts: u32,
     /// A task that has not ended after this long in this run is left to the next one.
     pub task_timeout: Duration,
+    /// Pictures that almost fit are made to fit when they are sent.
+    pub fit_images: bool,
     /// What becomes of a submission whose fate the provider cannot tell.
     pub in_doubt: InDoubtPolicy,
     /// Tasks this run may submit; `None` is without limit.

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{Failure, FailureKind, ImageSource, JobState, TaskId, Transition};
-use crate::provider::{
-    AnswerFacts, CreateFate, Meaning, Picture, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust,
-};
+use crate::job::{Failure, FailureKind, JobState, TaskId, Transition};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust};
 use crate::queue::{ActiveJob, Note, QueueError};
 
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Pass;
+use super::request_pictures::{NotReady, Ready};
 use super::retry::{Backoff, lies_in_the_inputs};
 use super::slots::Slot;
 use super::watcher::Ended;
@@ -69,11 +68,22 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
         let note = Note::of("the run ended before an answer came");
         return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
     };
+    let give_back = |why: &str| ctx.record(job, Transition::Release { retry_at: None }, Note::of(why));
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(NotReady::Machine(error)) => {
+            give_back("the run ended before it was sent").await?;
+            return Err(error);
+        }
+    };
     if ctx.shutdown.is_cancelled() {
-        let note = Note::of("the run ended before it was sent");
-        return ctx.record(job, Transition::Release { retry_at: None }, note).await.map(Step::Now);
+        return give_back("the run ended before it was sent").await.map(Step::Now);
     }
-    match send(ctx, job).await {
+    if pictures.took_time && !pass.is_good() {
+        return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
+    }
+    match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.worked();
             accepted(ctx, job, held, task_id, echoed, facts).await
@@ -83,10 +93,7 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
             pass.heed(&trouble);
             release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
         }
-        CreateFate::BadInput(why) => {
-            let failure = Failure::of(FailureKind::InvalidInput, &why);
-            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
-        }
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
         CreateFate::InDoubt(trouble) => {
             pass.heed(&trouble);
             let why = trouble.sentence();
@@ -97,11 +104,30 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
     }
 }
 
+/// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
+/// the request's turn has passed, and the next one is waited for.
+pub(super) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
+    let pictures = ctx.pictures.of(&job.spec).await?;
+    if let Some(sent_as) = &pictures.sent_as {
+        let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
+        noted.map_err(|error| NotReady::Machine(error.into()))?;
+    }
+    if pictures.took_time {
+        ctx.creates.turn().await;
+    }
+    Ok(pictures)
+}
+
 /// One create request for a job, under the external id of its attempt.
-pub(super) async fn send(ctx: &Context, job: &ActiveJob) -> CreateFate {
-    let (human, cloth) = (picture(&job.spec.human.source), picture(&job.spec.cloth.source));
-    let submission = Submission { model: &job.model, human: &human, cloth: &cloth, external_id: &job.external_id };
-    ctx.provider.create(submission).await
+pub(super) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
+    let Ready { human, cloth, .. } = pictures;
+    ctx.provider.create(Submission { model: &job.model, human, cloth, external_id: &job.external_id }).await
+}
+
+/// The job's pictures are at fault, and nothing was created.
+pub(super) async fn bad_input(ctx: &Context, job: &ActiveJob, why: String) -> Result<Step, RunError> {
+    let failure = Failure::of(FailureKind::InvalidInput, &why);
+    ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
 }
 
 /// Records that the provider has the task.
@@ -254,13 +280,6 @@ async fn task_ended(
 /// The time since a moment; nothing, where the clock has been set back since.
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
-}
-
-fn picture(source: &ImageSource) -> Picture {
-    match source {
-        ImageSource::File(path) => Picture::File(path.clone()),
-        ImageSource::Url(url) => Picture::Url(url.clone()),
-    }
 }
 
 /// What an answer said, as the attempt keeps it.

@@ -217,6 +217,21 @@ impl Queue {
         self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
     }
 
+    /// Writes down what is made of an attempt's pictures, before they are sent.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let changed = db
+                    .prepare_cached("UPDATE attempts SET sent_as = ?3 WHERE job = ?1 AND attempt = ?2")?
+                    .execute(params![seq.0, attempt, clean_text(&sent_as)])?;
+                one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
+            })
+            .await
+    }
+
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
     /// `None` when the budget is spent; the job then stays in doubt.
     ///
