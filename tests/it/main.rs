@@ -1,6 +1,7 @@
 //! One integration binary; a module a subject.
 
 mod attack;
+mod benchmark;
 mod callbacks;
 mod commands;
 mod queue;
