@@ -32,7 +32,8 @@ Loading the same manifest again changes nothing, so it is safe to repeat.";
 pub(super) const CHECK: &str = "\
 Examples:
   tryon check jobs.csv                     every row that is not right, or what the whole will take
-  tryon check jobs.csv --price 0.12        and what it will cost";
+  tryon check jobs.csv --price 0.12        and what it will cost
+  tryon check jobs.csv --account --provider kling      and what the account holds; only this calls anybody";
 
 pub(super) const PAIR: &str = "\
 Examples:
