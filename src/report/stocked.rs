@@ -133,8 +133,11 @@ async fn stock(queue: &Queue, provider: ProviderKind) {
     assert_eq!(queue.reader().expect("a reader").counts().expect("counts").of(StateName::Submitting), 1);
 
     let pause = Pause { until: after(4_440), why: "the provider does not answer".to_owned() };
-    let slots = SlotUse { limit: 5, time: (Duration::from_secs(1_164), Duration::from_secs(1_200)) };
-    queue.beat(run, 1, slots, Some(pause), false, after(120)).await.expect("the run is there");
+    let slot_time = (Duration::from_secs(1_164), Duration::from_secs(1_200));
+    queue
+        .beat(run, 1, SlotUse { limit: 5, time: slot_time }, Some(pause), false, after(120))
+        .await
+        .expect("the run is there");
 }
 
 async fn claim(queue: &Queue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
