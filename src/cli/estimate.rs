@@ -135,11 +135,11 @@ pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedup
         counted(again, "job")
     );
     for pair in examples {
-        let others = match pair.jobs.saturating_sub(2) {
-            0 => String::new(),
-            others => format!(" (and so do {})", counted(others, "other")),
+        let more = pair.jobs.saturating_sub(2);
+        let _ = match more {
+            0 => write!(text, "\n{:<12}{} and {} are the same", "", pair.first, pair.last),
+            _ => write!(text, "\n{:<12}{}, {} and {} more are the same", "", pair.first, pair.last, thousands(more)),
         };
-        let _ = write!(text, "\n{:<12}{} repeats {}{others}", "", pair.last, pair.first);
     }
     if again > examples.iter().map(|pair| pair.jobs - 1).sum() {
         let _ = write!(text, "\n{:<12}…", "");
