@@ -41,6 +41,8 @@ struct State {
     limit: usize,
     /// Slots taken, by tasks and by submissions on their way.
     taken: usize,
+    /// Among these, submissions that see whether there is room for one more than the limit.
+    probes: usize,
     /// Slots that the provider holds a task in.
     held: usize,
     /// Every task that is taken while all slots are full raises the limit.
@@ -91,6 +93,7 @@ impl Slots {
         let state = State {
             limit,
             taken: 0,
+            probes: 0,
             held: 0,
             is_climbing: found.is_none(),
             refused_at: None,
@@ -113,11 +116,12 @@ impl Slots {
             let wake_at = {
                 let mut state = self.locked();
                 let now = Instant::now();
-                let is_full = state.taken >= state.limit;
+                let is_full = state.within_limit() >= state.limit;
                 let is_probe = is_full && state.taken < self.ceiling && now >= state.probe_at;
                 if (is_probe || !is_full) && now >= state.not_before {
                     if is_probe {
                         state.probe_at = now + PROBE.firm(state.probes_refused + 1);
+                        state.probes += 1;
                     }
                     state.taken += 1;
                     return Slot { slots: Arc::clone(self), taken_at: now, is_probe, is_held: false };
@@ -183,10 +187,11 @@ impl Slot {
         }
         if std::mem::take(&mut self.is_probe) {
             state.is_climbing = true;
+            state.probes -= 1;
             state.probes_refused = 0;
             state.limit = state.limit.max(state.held.min(self.slots.ceiling));
         }
-        if state.is_climbing && state.taken >= state.limit && state.limit < self.slots.ceiling {
+        if state.is_climbing && state.within_limit() >= state.limit && state.limit < self.slots.ceiling {
             state.limit += 1;
             drop(state);
             self.slots.changed.notify_waiters();
@@ -215,7 +220,7 @@ impl Slot {
         state.is_climbing = false;
         state.has_found_cap = true;
         // A probe was one more than the limit, which stands.
-        let others = state.taken.saturating_sub(1);
+        let others = state.within_limit() - usize::from(!self.is_probe);
         state.limit = state.limit.min(others).clamp(1, self.slots.ceiling);
         Fact::CapMet { slots: u32::try_from(state.limit).unwrap_or(u32::MAX), refusals: state.refusals }
     }
@@ -241,6 +246,11 @@ impl Slot {
 }
 
 impl State {
+    /// Slots taken without the probes.
+    fn within_limit(&self) -> usize {
+        self.taken - self.probes
+    }
+
     /// Brings the account of slot time up to now.
     fn advance(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.occupancy.since);
@@ -258,6 +268,7 @@ impl Drop for Slot {
         let mut state = self.slots.locked();
         state.advance(Instant::now());
         state.taken -= 1;
+        state.probes -= usize::from(self.is_probe);
         state.held -= usize::from(self.is_held);
         drop(state);
         self.slots.changed.notify_waiters();
@@ -348,11 +359,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn submissions_that_left_together_are_refused_as_one() {
         let slots = Slots::new(SlotCount::Auto, None);
-        let mut together = vec![slots.acquire().await, slots.acquire().await, slots.acquire().await];
+        let together = [slots.acquire().await, slots.acquire().await, slots.acquire().await];
         let mut taken = slots.acquire().await;
         taken.accepted();
-        together.iter_mut().for_each(|slot| drop(slot.over_cap()));
-        drop(together);
+        for refused in together {
+            refused.over_cap();
+        }
         assert_eq!(slots.limit(), 1);
         drop(taken);
         assert!(try_take(&slots).await.is_some(), "no wait: one refusal was expected, and the others are the same");

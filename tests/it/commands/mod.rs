@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod cost;
 mod help;
 mod main_job;
 mod pair;
