@@ -7,8 +7,8 @@ use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
 use crate::output::OutputTree;
-use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::progress::wording::thousands;
+use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings};
 
 use super::{Console, Failure, Place};

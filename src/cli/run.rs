@@ -1,7 +1,6 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::progress::{FailureReasons, RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
 use crate::report::{ReportFormat, write_report_file};
-use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
@@ -28,9 +27,6 @@ const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), ma
 
 /// A provider that was not reached for this long from the start ends the run (`contract.md`).
 const REACH_PATIENCE: Duration = Duration::from_secs(120);
-
-/// How many slots `auto` takes; the runner cannot yet find them out.
-const SLOTS_UNTIL_FOUND: usize = 5;
 
 /// Between two questions about a submission in doubt.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
@@ -162,13 +158,13 @@ fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Do
     let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Door { provider, results, name })
+    Ok(Door { provider, results, callbacks: None, name })
 }
 
 fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
-        slots: settings.concurrency.fixed().map_or(SLOTS_UNTIL_FOUND, NonZeroUsize::get),
+        slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
         rate_per_second: settings.rate,
         poll_rate_per_second: settings.poll_rate,
         poll_interval: settings.poll_interval,

@@ -51,7 +51,6 @@ impl Problems<'_> {
         let (manifest, column) = (self.manifest.to_owned(), column.to_owned());
         self.list.push(Problem { manifest, line: self.line, column, reason: clean_text(reason) });
     }
-
 }
 
 impl RowRules {

@@ -78,11 +78,7 @@ fn check_model(model: Option<&ModelName>, problems: &mut Problems<'_>) {
 }
 
 /// Both garments are put on one picture here, so the second must be here.
-fn local_picture(
-    text: &str,
-    problems: &mut Problems<'_>,
-    pictures: &mut PictureChecks,
-) -> Option<ImageRef> {
+fn local_picture(text: &str, problems: &mut Problems<'_>, pictures: &mut PictureChecks) -> Option<ImageRef> {
     if Meant::by(text) == Meant::WebAddress {
         problems.add(Column::Cloth2, "is a URL; a second garment must be a local file");
         return None;

@@ -218,10 +218,8 @@ fn decode_foreign(file: File, format: ForeignFormat) -> Result<Pixels, PicturePr
     check_memory(width as usize, height as usize, 2 * usize::from(decoder.color_type().bytes_per_pixel()))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     // A CMYK picture leaves the decoder as RGB, and its profile does not fit it any more.
-    let is_ink = matches!(
-        decoder.original_color_type(),
-        image::ExtendedColorType::Cmyk8 | image::ExtendedColorType::Cmyk16
-    );
+    let is_ink =
+        matches!(decoder.original_color_type(), image::ExtendedColorType::Cmyk8 | image::ExtendedColorType::Cmyk16);
     let profile = decoder.icc_profile().ok().flatten().filter(|_| !is_ink);
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     let colour = picture.color();

@@ -17,8 +17,11 @@ use super::{AnswerFacts, Auth, TaskReport};
 /// The path of the try-on endpoint below the base URL.
 const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 
-/// An answer larger than this is none of this API's.
-const LARGEST_ANSWER_BYTES: usize = 1 << 20;
+/// An answer larger than this is none of this API's; a page of 500 tasks with long URLs stays well below it.
+const LARGEST_ANSWER_BYTES: usize = 4 << 20;
+
+/// The most tasks that a page of the list may hold (`api.md`).
+pub const LARGEST_PAGE: usize = 500;
 
 /// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
@@ -74,6 +77,15 @@ pub enum QueryAnswer {
     Task(Box<TaskReport>),
     /// The provider knows no such task. To be asked again before it is believed.
     Unknown(AnswerFacts),
+    /// Nothing was learnt.
+    Trouble(Trouble),
+}
+
+/// What a page of the list told.
+#[derive(Debug)]
+pub enum ListAnswer {
+    /// The tasks on it. It is the last page when it has fewer entries than were asked for.
+    Page { tasks: Vec<TaskReport>, is_last: bool },
     /// Nothing was learnt.
     Trouble(Trouble),
 }
@@ -221,6 +233,30 @@ impl Provider {
                 QueryAnswer::Trouble(answer.trouble(Meaning::BackOff(Trust::Outage)))
             }
             (other, _) => QueryAnswer::Trouble(answer.trouble(other)),
+        }
+    }
+
+    /// Asks for a page of all the account's tasks, from page 1; newest first is usual, not certain. `size` is at most
+    /// [`LARGEST_PAGE`].
+    pub async fn list(&self, page: usize, size: usize) -> ListAnswer {
+        let answer = self.list_once(page, size).await;
+        match &answer {
+            ListAnswer::Trouble(trouble) if self.can_renew(trouble) => self.list_once(page, size).await,
+            _ => answer,
+        }
+    }
+
+    async fn list_once(&self, page: usize, size: usize) -> ListAnswer {
+        let url = format!("{}/{TRY_ON}?pageNum={page}&pageSize={size}", self.base_url);
+        let answer = match self.call(self.http.get(url)).await {
+            Ok(answer) => answer,
+            Err(silence) => return ListAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
+        };
+        match (meaning_of(&answer), answer.body.tasks()) {
+            (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
+            // It is well, and it is no list: this door has none.
+            (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
+            (other, _) => ListAnswer::Trouble(answer.trouble(other)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the queue tells: jobs, attempts, counts, in the program's own types.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::job::{ExternalTaskId, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
@@ -241,6 +243,15 @@ pub enum Claim {
     NoneReady { next_retry_at: Option<Timestamp> },
     /// Jobs are ready, and the run's budget is spent.
     BudgetSpent,
+}
+
+/// How a run stands with its slots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlotUse {
+    /// Tasks it keeps in flight at present, at most.
+    pub limit: u32,
+    /// While jobs waited: how long the slots held tasks, and how much slot time there was.
+    pub time: (Duration, Duration),
 }
 
 /// One run that worked on a queue.

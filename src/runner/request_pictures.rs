@@ -156,9 +156,8 @@ impl RequestPictures {
             let encoded = recipe.cook().map_err(|(column_at_fault, why)| {
                 NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
             })?;
-            keep(&folder, &encoded, recipe.story(&encoded)).map_err(|source| {
-                NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into())
-            })
+            keep(&folder, &encoded, recipe.story(&encoded))
+                .map_err(|source| NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into()))
         });
         // A decoder that panics has met a picture that is made to break it: that is the job's fault, not the run's.
         let broken = |_| NotReady::Input(format!("{column}: is a picture that breaks the decoder"));
@@ -246,14 +245,12 @@ impl Recipe {
             Self::Fitted(source) => {
                 fit(&source.path, &source.probe).map_err(|problem| (None, problem.at(&source.path)))
             }
-            Self::Outfit { upper, lower, upper_is_second } => {
-                outfit(&upper.path, &lower.path).map_err(|wrong| {
-                    let is_upper = wrong.garment == Garment::Upper;
-                    let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
-                    let path = if is_upper { &upper.path } else { &lower.path };
-                    (Some(column), wrong.problem.at(path))
-                })
-            }
+            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.path, &lower.path).map_err(|wrong| {
+                let is_upper = wrong.garment == Garment::Upper;
+                let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
+                let path = if is_upper { &upper.path } else { &lower.path };
+                (Some(column), wrong.problem.at(path))
+            }),
         }
     }
 
@@ -308,7 +305,8 @@ impl Shelf {
         self.bytes += kept.bytes;
         self.by_recipe.insert(recipe, (Arc::clone(kept), self.uses));
         while self.bytes > MOST_KEPT_BYTES
-            && let Some(oldest) = self.by_recipe.iter().min_by_key(|(_, (_, used))| *used).map(|(recipe, _)| recipe.clone())
+            && let Some(oldest) =
+                self.by_recipe.iter().min_by_key(|(_, (_, used))| *used).map(|(recipe, _)| recipe.clone())
             && let Some((gone, _)) = self.by_recipe.remove(&oldest)
         {
             self.bytes -= gone.bytes;

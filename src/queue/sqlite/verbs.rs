@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_text, id_key};
-use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId};
+use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
@@ -156,19 +156,19 @@ impl Queue {
         &self,
         run: RunId,
         succeeded: u64,
-        slot_time: (Duration, Duration),
+        slots: SlotUse,
         pause: Option<Pause>,
         ended: bool,
         now: Timestamp,
     ) -> Result<()> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (busy_ms, all_ms) = (ms(slot_time.0), ms(slot_time.1));
+        let (busy_ms, all_ms) = (ms(slots.time.0), ms(slots.time.1));
         self.writer
             .write(move |db| {
                 let changed = db
                     .prepare_cached(
                         "UPDATE runs SET seen_at = ?2, succeeded = ?3, paused_until = ?4, paused_why = ?5,
-                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8
+                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8, slots = ?9
                           WHERE run = ?1",
                     )?
                     .execute(params![
@@ -179,7 +179,8 @@ impl Queue {
                         pause.as_ref().map(|pause| clean_text(&pause.why)),
                         ended,
                         busy_ms,
-                        all_ms
+                        all_ms,
+                        slots.limit
                     ])?;
                 one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
             })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tryon::job::ModelName;
-use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord};
+use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord, SlotUse};
 
 use super::bed::{at, model, on_every_queue, outside};
 
@@ -96,8 +96,8 @@ async fn a_run_shows_its_signs_of_life() {
             pause: None,
         };
         assert_eq!(last(), begun);
-        let slots = |busy, all| (Duration::from_millis(busy), Duration::from_millis(all));
-        let with_slots = |busy, all| RunRecord { slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
+        let slots = |busy, all| SlotUse { limit: 7, time: (Duration::from_millis(busy), Duration::from_millis(all)) };
+        let with_slots = |busy, all| RunRecord { slots: 7, slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
 
         let pause = Pause { until: at(99), why: "the provider is out of reach".to_owned() };
         bed.queue.beat(run, 3, slots(700, 900), Some(pause.clone()), false, at(20)).await.expect("a beat");
@@ -122,7 +122,7 @@ async fn a_beat_of_a_run_that_is_not_there_is_an_error() {
     on_every_queue(async |bed| {
         let error = bed
             .queue
-            .beat(tryon::queue::RunId(4711), 0, (Duration::ZERO, Duration::ZERO), None, false, at(1))
+            .beat(tryon::queue::RunId(4711), 0, SlotUse::default(), None, false, at(1))
             .await
             .expect_err("gone");
         assert!(matches!(error, QueueError::Damaged(_)), "{error}");
