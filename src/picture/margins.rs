@@ -60,3 +60,68 @@ fn is_like(pixels: &Pixels, x: usize, y: usize, colour: [u8; 3]) -> bool {
 fn sample(pixels: &Pixels, x: usize, y: usize, channel: usize) -> u8 {
     pixels.samples[(y * pixels.width + x) * pixels.channels + channel.min(pixels.channels - 1)]
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+
+    /// What is left of a picture that is `paper` but for a rectangle of `garment`.
+    fn left_of(
+        size: (u32, u32),
+        paper: [u8; 3],
+        garment: [u8; 3],
+        (left, top, width, height): (u32, u32, u32, u32),
+    ) -> Area {
+        let is_garment = |x: u32, y: u32| (left..left + width).contains(&x) && (top..top + height).contains(&y);
+        area_of(&RgbImage::from_fn(size.0, size.1, |x, y| Rgb(if is_garment(x, y) { garment } else { paper })))
+    }
+
+    fn area_of(picture: &RgbImage) -> Area {
+        without_margins(&Pixels::of_rgb(picture))
+    }
+
+    /// The area holds the rectangle and little else.
+    fn holds(area: Area, (left, top, width, height): (usize, usize, usize, usize)) {
+        assert!(area.left <= left && area.top <= top, "{area:?}");
+        assert!(area.left + area.width >= left + width && area.top + area.height >= top + height, "{area:?}");
+        assert!(area.width <= width + 20 && area.height <= height + 20, "{area:?}");
+    }
+
+    #[test]
+    fn paper_around_a_garment_is_taken_off_whatever_its_colour() {
+        for paper in [[255; 3], [246, 246, 244], [120, 160, 120]] {
+            holds(left_of((400, 500), paper, [30, 40, 90], (120, 60, 150, 300)), (120, 60, 150, 300));
+        }
+    }
+
+    #[test]
+    fn a_garment_that_is_cut_by_the_edge_keeps_its_edge() {
+        holds(left_of((400, 400), [255; 3], [90, 40, 30], (100, 0, 200, 250)), (100, 0, 200, 250));
+    }
+
+    #[test]
+    fn a_grain_of_dust_does_not_hold_the_margin() {
+        let mut picture = RgbImage::from_pixel(600, 600, Rgb([255; 3]));
+        image::imageops::replace(&mut picture, &RgbImage::from_pixel(200, 200, Rgb([9, 9, 9])), 200, 200);
+        picture.put_pixel(20, 20, Rgb([0; 3]));
+        holds(area_of(&picture), (200, 200, 200, 200));
+    }
+
+    #[test]
+    fn a_photo_without_paper_and_a_blank_one_stay_whole() {
+        let whole = Area { left: 0, top: 0, width: 400, height: 300 };
+        let noise = RgbImage::from_fn(400, 300, |x, y| Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (y * 53) as u8]));
+        assert_eq!(area_of(&noise), whole);
+        assert_eq!(area_of(&RgbImage::from_pixel(400, 300, Rgb([255; 3]))), whole);
+    }
+
+    #[test]
+    fn a_large_picture_is_looked_at_in_places_and_loses_nothing() {
+        let area = left_of((3000, 2400), [255; 3], [10, 10, 10], (1000, 700, 900, 1100));
+        assert!(area.left <= 1000 && area.top <= 700, "{area:?}");
+        assert!(area.left + area.width >= 1900 && area.top + area.height >= 1800, "{area:?}");
+        assert!(area.width <= 960 && area.height <= 1160, "{area:?}");
+    }
+}

@@ -6,5 +6,6 @@ mod doubt;
 mod downloads;
 mod happy;
 mod interruption;
+mod pictures;
 mod tasks;
 mod weather;

@@ -160,6 +160,7 @@ fn lost(loss: Loss, mut answer: Answer) -> Dealt {
 /// What a create asks for.
 struct Wish {
     job: String,
+    cloth: Arc<[u8]>,
     external_id: Option<String>,
 }
 
@@ -172,7 +173,7 @@ impl Wish {
         let is_jpeg = cloth.starts_with(&[0xff, 0xd8, 0xff]) && cloth.ends_with(&[0xff, 0xd9]);
         let job = human.strip_prefix("http://pictures.test/")?.strip_suffix(".jpg")?;
         let external_id = body["external_task_id"].as_str().map(str::to_owned);
-        is_jpeg.then(|| Self { job: job.to_owned(), external_id })
+        is_jpeg.then(|| Self { job: job.to_owned(), cloth: cloth.into(), external_id })
     }
 }
 
@@ -236,6 +237,7 @@ impl State {
             id: id.clone(),
             external_id: wish.external_id.clone().filter(|_| is_known),
             job: wish.job.clone(),
+            cloth: Arc::clone(&wish.cloth),
             ends_at: now + works_for,
             fate,
             queries: 0,
