@@ -177,7 +177,7 @@ fn lay_on_white(samples: &mut Vec<u8>, colours: usize) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Cursor;
 
     use image::codecs::jpeg::JpegEncoder;
@@ -268,7 +268,7 @@ mod tests {
     }
 
     /// The Exif block that says how a picture is to be turned.
-    fn exif(orientation: u8) -> Vec<u8> {
+    pub(in crate::picture) fn exif(orientation: u8) -> Vec<u8> {
         let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
         exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
         exif
@@ -314,6 +314,25 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_profile_in_the_file_is_heeded() {
+        let wide = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+        let picture = RgbImage::from_pixel(16, 16, image::Rgb([234, 51, 35]));
+        let mut files = [Vec::new(), Vec::new(), Vec::new()];
+        let [jpeg, png, webp] = &mut files;
+        fn write(mut encoder: impl ImageEncoder, picture: &RgbImage, profile: &[u8]) {
+            encoder.set_icc_profile(profile.to_vec()).expect("a profile");
+            encoder.write_image(picture.as_raw(), 16, 16, ExtendedColorType::Rgb8).expect("encode");
+        }
+        write(JpegEncoder::new_with_quality(jpeg, 95), &picture, &wide);
+        write(PngEncoder::new(png), &picture, &wide);
+        write(image::codecs::webp::WebPEncoder::new_lossless(webp), &picture, &wide);
+        for (bytes, format) in files.iter().zip([JPEG, PNG, InputFormat::Foreign(ForeignFormat::WebP)]) {
+            let red = upright(decoded(bytes, format).expect("decoded")).get_pixel(8, 8).0;
+            assert!(red[0] > 248 && red[1] < 12 && red[2] < 12, "{format:?}: {red:?}");
         }
     }
 

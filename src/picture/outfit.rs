@@ -12,8 +12,8 @@ use image::{DynamicImage, Rgb, RgbImage};
 use crate::job::Garment;
 
 use super::decode::decode;
-use super::margins::without_margins;
-use super::pixels::{resized, scaled};
+use super::margins::{whiten_paper, without_margins};
+use super::pixels::{Pixels, resized, scaled};
 use super::{Encoded, PictureProblem, encode, probe};
 
 /// The picture at its largest, in pixels. Results are at most 2048 px high, so more would show nowhere.
@@ -50,12 +50,14 @@ pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitProblem> {
     encode::jpeg(&laid_out(top, bottom)).ok_or(PictureProblem::Unshrinkable).map_err(at(Garment::Upper))
 }
 
-/// A garment without its margins, upright, no larger than its room.
+/// A garment without its margins, upright, on white if it was on something pale, no larger than its room.
 fn cut(path: &Path, (width, height): (f64, f64)) -> Result<RgbImage, PictureProblem> {
     let mut pixels = decode(path, &probe(path)?)?;
     pixels.crop(without_margins(&pixels));
     let (width, height) = if pixels.is_on_its_side() { (height, width) } else { (width, height) };
-    Ok(pixels.upright_within(width, height))
+    let mut garment = Pixels::from(pixels.upright_within(width, height));
+    whiten_paper(&mut garment);
+    Ok(garment.into_image().into_rgb8())
 }
 
 /// Both garments on white, the upper one above.
@@ -93,7 +95,7 @@ fn lay(picture: &mut RgbImage, garment: &RgbImage, top: u32) {
 mod tests {
     use std::path::PathBuf;
 
-    use image::ImageFormat;
+    use image::{ImageEncoder, ImageFormat};
 
     use super::*;
     use crate::picture::{MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX};
@@ -158,6 +160,36 @@ mod tests {
         for (x, y) in [(0, 0), (width - 1, height - 1), (width / 2, (red.3 + blue.1) / 2), (5, height / 2)] {
             assert!(picture.get_pixel(x, y).0.iter().all(|channel| *channel >= 253), "{x}, {y}");
         }
+    }
+
+    #[test]
+    fn neither_margins_nor_how_the_camera_was_held_make_a_difference() {
+        let rail = Rail::new();
+        let upper = rail.shot("shirt", RED, (900, 900), (800, 800));
+        let narrow = rail.shot("narrow", BLUE, (500, 1_100), (400, 1_000));
+        let wide = rail.shot("wide", BLUE, (1_600, 1_600), (400, 1_000));
+        // The same shot lying on its side, with the word of the camera that it stands.
+        let shot = std::fs::read(&wide).expect("read");
+        let lying = image::load_from_memory(&shot).expect("a picture").rotate270();
+        let on_its_side = rail.0.path().join("lying");
+        let mut file = std::fs::File::create(&on_its_side).expect("create");
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut file);
+        encoder.set_exif_metadata(crate::picture::decode::tests::exif(6)).expect("metadata");
+        lying.write_with_encoder(encoder).expect("encode");
+        let cut_to = |path: &Path| cut(path, LOWER_ROOM).expect("cut").dimensions();
+        assert_eq!(cut_to(&on_its_side), cut_to(&wide), "as sharp as the other");
+        let worn = [narrow, wide, on_its_side].map(|lower| {
+            let picture = opened(&outfit(&upper, &lower).expect("an outfit"));
+            (picture.dimensions(), extent(&picture, RED), extent(&picture, BLUE))
+        });
+        let (size, _, (left, top, right, bottom)) = worn[0];
+        for (other_size, _, (l, t, r, b)) in &worn[1..] {
+            assert_eq!(*other_size, size);
+            for (one, other) in [(left, *l), (top, *t), (right, *r), (bottom, *b)] {
+                assert!(one.abs_diff(other) <= size.1 / 40, "{worn:?}");
+            }
+        }
+        assert!(bottom - top > size.1 * 2 / 5, "it fills its room: {worn:?}");
     }
 
     #[test]

@@ -30,14 +30,6 @@ pub(super) struct Area {
 }
 
 impl Pixels {
-    /// A picture that was drawn, for tests.
-    #[cfg(test)]
-    pub(super) fn of_rgb(picture: &RgbImage) -> Self {
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
-        let samples = picture.as_raw().clone();
-        Self { width, height, channels: 3, samples, orientation: Orientation::NoTransforms, profile: None }
-    }
-
     /// Whether standing upright means that width and height change places.
     pub(super) fn is_on_its_side(&self) -> bool {
         use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
@@ -68,7 +60,7 @@ impl Pixels {
         colours::srgb(picture, profile.as_deref())
     }
 
-    fn into_image(self) -> DynamicImage {
+    pub(super) fn into_image(self) -> DynamicImage {
         let (width, height) = (self.width as u32, self.height as u32);
         let whole = "as many samples as width, height and channels say";
         if self.channels == 1 {
@@ -76,6 +68,15 @@ impl Pixels {
         } else {
             RgbImage::from_raw(width, height, self.samples).expect(whole).into()
         }
+    }
+}
+
+/// A picture that stands upright, in sRGB.
+impl From<RgbImage> for Pixels {
+    fn from(picture: RgbImage) -> Self {
+        let (width, height) = (picture.width() as usize, picture.height() as usize);
+        let orientation = Orientation::NoTransforms;
+        Self { width, height, channels: 3, samples: picture.into_raw(), orientation, profile: None }
     }
 }
 
