@@ -20,7 +20,7 @@ const PREFIX: &str = "whsec_";
 #[derive(Debug, Clone)]
 pub struct WebhookSecret(SecretSlice<u8>);
 
-/// A webhook secret that is none. The wording completes "KLING_WEBHOOK_SECRET: …", and never shows the secret.
+/// A webhook secret that is none. The wording completes "`KLING_WEBHOOK_SECRET`: …", and never shows the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is not `whsec_` followed by Base64; copy it whole from the account's webhook settings")]
 pub struct InvalidSecret;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
@@ -20,7 +20,7 @@ use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
 use super::place::quoted;
-use super::{Console, Failure, Place};
+use super::{Console, Failure, Place, callbacks};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -41,6 +41,8 @@ pub(super) async fn run(
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
+    let callbacks = callbacks::Wanted::by(&settings)?;
+    let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     if manifests.is_empty() && !place.queue.exists() {
         return Err(QueueError::Missing(place.queue.clone()).into());
     }
@@ -53,6 +55,10 @@ pub(super) async fn run(
         settings::Door::Kling => ProviderKind::Kling,
     };
     queue.check_provider(kind).await?;
+    let callbacks = match callbacks {
+        Some(wanted) => Some(wanted.listen(&queue).await?),
+        None => None,
+    };
     if !manifests.is_empty() {
         let tree = Some(tree.clone());
         let tally = load(&queue, manifests, &settings, tree, console.clone()).await?;
@@ -63,8 +69,9 @@ pub(super) async fn run(
         settings.fit_images = queue.reader()?.fits_images()?;
     }
     queue.bind(kind).await?;
-    let sandbox = if settings.sandbox { Some(start_sandbox(place).await?) } else { None };
-    let door = door(&settings, keys, sandbox.as_ref())?;
+    let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
+    let mut door = door(&settings, keys, sandbox.as_ref())?;
+    let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
@@ -74,6 +81,9 @@ pub(super) async fn run(
     .await;
     drop(progress);
     let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
+    if let Some(listener) = listener {
+        listener.stop().await;
+    }
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
@@ -91,6 +101,7 @@ pub(super) async fn run(
             counts: &outcome.counts,
             succeeded_now: outcome.succeeded,
             took: outcome.took,
+            slots_busy: outcome.slots_busy,
             is_sandbox: settings.sandbox,
             stopped: stopped.as_deref(),
             reasons: &reasons,
@@ -132,10 +143,11 @@ fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
     }
 }
 
-async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
+async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
     let config = SandboxConfig {
         latency: SANDBOX_TASK,
         state_dir: Some(place.out.join(".sandbox")),
+        webhook_secret: webhook_secret.map(|secret| secret.expose_secret().to_owned()),
         ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -158,7 +170,7 @@ fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Do
     let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Door { provider, results, callbacks: None, name })
+    Ok(Door { provider, results, name, callbacks: None })
 }
 
 fn run_settings(settings: &Settings) -> RunSettings {

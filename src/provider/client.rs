@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::job::{ExternalTaskId, ModelName, TaskId};
 
@@ -44,6 +45,8 @@ pub struct Provider {
     base_url: String,
     auth: Arc<Auth>,
     timeouts: Timeouts,
+    /// Where the provider is asked to tell of status changes. Its path may be a secret, and is not shown.
+    callback_url: Option<SecretString>,
 }
 
 /// What a create asks for.
@@ -150,7 +153,18 @@ impl Provider {
             .pool_idle_timeout(Duration::from_secs(15))
             .build()
             .map_err(|error| chain(&error))?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), auth: Arc::new(auth), timeouts })
+        Ok(Self {
+            http,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            auth: Arc::new(auth),
+            timeouts,
+            callback_url: None,
+        })
+    }
+
+    /// Has every create ask the provider to post the task's status changes to `url`.
+    pub fn ask_for_callbacks(&mut self, url: impl Into<String>) {
+        self.callback_url = Some(SecretString::from(url.into()));
     }
 
     /// The base URL, without a slash at its end: the name under which this door's capabilities are remembered.
@@ -170,8 +184,9 @@ impl Provider {
     }
 
     async fn create_once(&self, submission: Submission<'_>) -> CreateFate {
-        let fields =
-            [("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
+        let mut fields =
+            vec![("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
+        fields.extend(self.callback_url.as_ref().map(|url| ("callback_url", url.expose_secret())));
         let pictures = [("human_image", submission.human), ("cloth_image", submission.cloth)];
         let body = match RequestBody::new(&fields, pictures).await {
             Ok(body) => body,

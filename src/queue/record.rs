@@ -270,3 +270,13 @@ pub struct RunRecord {
     pub succeeded: u64,
     pub pause: Option<Pause>,
 }
+
+impl RunRecord {
+    /// Share of slot time in use so far, from 0 to 1; `None` when there was no slot time.
+    #[must_use]
+    pub fn slots_busy(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a share of milliseconds")]
+        let share = self.slot_ms_busy as f64 / self.slot_ms_all as f64;
+        (self.slot_ms_all > 0).then_some(share)
+    }
+}

@@ -49,10 +49,10 @@ pub struct Door {
     pub provider: Provider,
     /// Fetches results.
     pub results: ResultHost,
-    /// What the provider calls back with, where it is asked to.
-    pub callbacks: Option<mpsc::Receiver<Wake>>,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
+    /// What the provider's callbacks tell, where they are listened for.
+    pub callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
 /// How a run ended.

@@ -12,9 +12,9 @@ pub enum SettingsError {
         #[source]
         source: std::io::Error,
     },
-    /// The settings file has an error; the message shows the place.
-    #[error("the settings file {} is not right: {why}", .path.display())]
-    Syntax { path: PathBuf, why: String },
+    /// The settings file has errors, each with its file and line.
+    #[error("{problems}")]
+    Syntax { problems: String },
     /// A value is not usable.
     #[error("--{option}: {why}")]
     Value { option: &'static str, why: String },

@@ -6,14 +6,19 @@
 
 mod error;
 mod file;
+mod in_force;
+mod nearest;
 mod options;
 mod resolve;
 mod secrets;
 mod values;
 
 pub use error::SettingsError;
-pub use file::DEFAULT_FILE;
+pub use file::{DEFAULT_FILE, SettingsFile};
 pub use options::Options;
 pub use resolve::{Callback, DMXAPI_URL, KLING_URL, Settings};
-pub use secrets::{API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, WEBHOOK_SECRET, keys, webhook_secret};
+pub use secrets::{
+    API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, keys, look_for_secrets,
+    webhook_secret,
+};
 pub use values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};

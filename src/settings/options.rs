@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
 use super::values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};
@@ -21,7 +22,7 @@ pub struct Options {
 
     /// Work against an embedded stand-in of the provider: no account, no cost, no real try-ons
     #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true, help_heading = "Provider")]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Provider")]
     pub sandbox: Option<bool>,
 
     /// Model for rows that name none [default: kolors-virtual-try-on-v1]
@@ -69,6 +70,10 @@ pub struct Options {
     #[arg(long, value_name = "DUR", env = "TRYON_REQUEST_TIMEOUT", help_heading = "Limits")]
     pub request_timeout: Option<Span>,
 
+    /// What to do with a submission whose fate the provider cannot tell [default: hold]
+    #[arg(long, value_name = "WHAT", env = "TRYON_IN_DOUBT", help_heading = "Limits")]
+    pub in_doubt: Option<InDoubt>,
+
     /// Submit at most N tasks in this run, then finish what is in flight and stop
     #[arg(long, value_name = "N", env = "TRYON_BUDGET", help_heading = "Cost")]
     pub budget: Option<u64>,
@@ -79,21 +84,17 @@ pub struct Options {
 
     /// Make identical pairs once, and give each id its image
     #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true, help_heading = "Cost")]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cost")]
     pub dedupe: Option<bool>,
-
-    /// What to do with a submission whose fate the provider cannot tell [default: hold]
-    #[arg(long, value_name = "WHAT", env = "TRYON_IN_DOUBT", help_heading = "Limits")]
-    pub in_doubt: Option<InDoubt>,
 
     /// Load the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true, help_heading = "Manifest")]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub skip_invalid: Option<bool>,
 
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true, help_heading = "Manifest")]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub fit_images: Option<bool>,
 
     /// Not an option of `run` alone, so not an argument here; see [`crate::cli`].

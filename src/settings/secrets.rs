@@ -77,13 +77,54 @@ fn check_webhook_secret(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Where a secret was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In the variable itself.
+    Variable,
+    /// In the file that `<variable>_FILE` names.
+    File(PathBuf),
+}
+
+/// What there is of one secret. It holds where, never what.
+#[derive(Debug)]
+pub struct SecretLookup {
+    pub variable: &'static str,
+    /// What it is for, in a few words.
+    pub purpose: &'static str,
+    /// `None` when it is not set; an error when it is set and cannot be used.
+    pub place: Result<Option<SecretPlace>, SettingsError>,
+}
+
+/// Looks for every secret there can be, to tell which are set.
+#[must_use]
+pub fn look_for_secrets() -> [SecretLookup; 5] {
+    let look = |variable, purpose| SecretLookup {
+        variable,
+        purpose,
+        place: find(variable).map(|found| found.map(|(_, place)| place)),
+    };
+    let webhook = webhook_secret().and_then(|_| find(WEBHOOK_SECRET)).map(|found| found.map(|(_, place)| place));
+    [
+        look(API_KEY, "for --provider dmxapi"),
+        look(KLING_KEY_PAIR[0], "for --provider kling, with its secret key"),
+        look(KLING_KEY_PAIR[1], "for --provider kling, with its access key"),
+        look(KLING_API_KEY, "for --provider kling, instead of the pair"),
+        SecretLookup { variable: WEBHOOK_SECRET, purpose: "for callbacks that are signed", place: webhook },
+    ]
+}
+
+fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError> {
+    Ok(find(variable)?.map(|(secret, _)| secret))
+}
+
 /// Reads a secret from the environment variable, or from the file that `<variable>_FILE` names; `None` when neither
 /// is set.
-fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError> {
+fn find(variable: &'static str) -> Result<Option<(SecretString, SecretPlace)>, SettingsError> {
     if let Some(value) = std::env::var(variable).ok().map(|value| value.trim().to_owned())
         && !value.is_empty()
     {
-        return Ok(Some(SecretString::from(value)));
+        return Ok(Some((SecretString::from(value), SecretPlace::Variable)));
     }
     let Some(path) = std::env::var_os(format!("{variable}_FILE")).filter(|path| !path.is_empty()) else {
         return Ok(None);
@@ -93,7 +134,7 @@ fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError>
     let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
     match text.trim() {
         "" => Err(unusable("it is empty".to_owned())),
-        key => Ok(Some(SecretString::from(key.to_owned()))),
+        key => Ok(Some((SecretString::from(key.to_owned()), SecretPlace::File(path)))),
     }
 }
 

@@ -62,6 +62,16 @@ impl Concurrency {
     }
 }
 
+/// As it can be written again.
+impl fmt::Display for Concurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Fixed(slots) => slots.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Concurrency {
     type Err = String;
 
@@ -160,6 +170,21 @@ impl FromStr for Span {
     }
 }
 
+/// As it can be written again.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The longest span there is fits.
+        let span = SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX);
+        write!(f, "{span:#}")
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(length: Duration) -> Self {
+        Self(length)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
@@ -239,7 +264,9 @@ mod tests {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         for (text, ms) in [("1s", 1_000), ("500ms", 500), ("1h 30m", 5_400_000), ("2m", 120_000)] {
-            assert_eq!(text.parse::<Span>(), Ok(Span(Duration::from_millis(ms))));
+            let span = Span(Duration::from_millis(ms));
+            assert_eq!(text.parse(), Ok(span));
+            assert_eq!(span.to_string().parse(), Ok(span), "{text} is written as {span}");
         }
     }
 

@@ -111,7 +111,7 @@ fn progress_knows_of_the_runner_only_its_events() {
 
 #[test]
 fn no_file_is_longer_than_a_room() {
-    for folder in ["src", "tests", "examples"] {
+    for folder in ["src", "tests", "examples", "benches"] {
         for path in rust_files(&root().join(folder)) {
             let lines = std::fs::read_to_string(&path).expect("a text").lines().count();
             assert!(lines <= MOST_LINES, "{} has {lines} lines; split it by concern", path.display());
@@ -121,7 +121,7 @@ fn no_file_is_longer_than_a_room() {
 
 #[test]
 fn names_say_the_job_and_not_the_kind() {
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "benches"] {
         for path in rust_files(&root().join(folder)) {
             for part in path.strip_prefix(root()).expect("inside").iter() {
                 let name = part.to_string_lossy().to_lowercase();

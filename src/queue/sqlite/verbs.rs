@@ -21,7 +21,7 @@ use super::{QueueError, QueueReader, Result, open};
 #[derive(Debug)]
 pub struct Queue {
     path: PathBuf,
-    writer: Writer,
+    pub(super) writer: Writer,
 }
 
 impl Queue {
@@ -477,7 +477,7 @@ fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
     }
 }
 
-fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
+pub(super) fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
     Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }
 

@@ -6,6 +6,8 @@ mod doubt;
 mod downloads;
 mod happy;
 mod interruption;
+mod listing;
 mod pictures;
+mod slots;
 mod tasks;
 mod weather;

@@ -91,24 +91,16 @@ fn an_outfit_is_sent_as_one_white_picture_with_the_upper_above_the_lower_in_what
 
 #[test]
 fn a_picture_that_is_no_picture_any_more_fails_its_own_job_and_nothing_is_sent() {
-    let whole = |shop: &Workshop| std::fs::read(shop.file("shirt.png")).expect("read");
-    let cases: [(&str, Box<dyn Fn(&Workshop, &Path)>); 4] = [
-        ("no such file", Box::new(|_, path| std::fs::remove_file(path).expect("removed"))),
-        (
-            "is an HTML page, not a JPEG or PNG picture",
-            Box::new(|_, path| std::fs::write(path, "<html>").expect("written")),
-        ),
-        (
-            "is a GIF picture, not a JPEG or PNG picture; --fit-images converts it",
-            Box::new(|_, path| shot(path, RED, ImageFormat::Gif)),
-        ),
-        (
-            "is a picture that cannot be decoded",
-            Box::new(move |shop, path| {
-                let whole = whole(shop);
-                std::fs::write(path, &whole[..whole.len() - 40]).expect("written");
-            }),
-        ),
+    let cases: [(&str, fn(&Path)); 4] = [
+        ("no such file", |path| std::fs::remove_file(path).expect("removed")),
+        ("is an HTML page, not a JPEG or PNG picture", |path| std::fs::write(path, "<html>").expect("written")),
+        ("is a GIF picture, not a JPEG or PNG picture; --fit-images converts it", |path| {
+            shot(path, RED, ImageFormat::Gif);
+        }),
+        ("is a picture that cannot be decoded", |path| {
+            let whole = std::fs::read(path).expect("read");
+            std::fs::write(path, &whole[..whole.len() - 40]).expect("written");
+        }),
     ];
     for (reason, spoil) in cases {
         let provider = Provider::start(Script::default());
@@ -119,7 +111,7 @@ fn a_picture_that_is_no_picture_any_more_fails_its_own_job_and_nothing_is_sent()
         ]);
         shot(&shop.file("spoilt.png"), RED, ImageFormat::Png);
         shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
-        spoil(&shop, &shop.file("spoilt.png"));
+        spoil(&shop.file("spoilt.png"));
         let ended = shop.call(&provider, &["run"]);
         ended.assert_code(1);
         let rows = shop.rows();

@@ -151,3 +151,19 @@ async fn a_reader_cannot_write_and_does_not_wait_for_the_writer() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_first_path_for_callbacks_is_kept() {
+    on_every_queue(async |bed| {
+        let other_process = bed.open(bed.path());
+        let (one, two) = tokio::join!(
+            bed.queue.keep_callback_path("first".to_owned()),
+            other_process.keep_callback_path("second".to_owned())
+        );
+        let kept = one.expect("a path");
+        assert_eq!(two.expect("a path"), kept, "both processes have the same one");
+        let reopened = bed.open(bed.path());
+        assert_eq!(reopened.keep_callback_path("third".to_owned()).await.expect("a path"), kept);
+    })
+    .await;
+}

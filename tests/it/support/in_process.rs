@@ -34,7 +34,8 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let timeouts = Timeouts { connect: second, idle: second, request: second };
     let client = Client::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
     let name = client.base_url().to_owned();
-    let door = Door { provider: client, results: ResultHost::new(timeouts).expect("a client"), callbacks: None, name };
+    let results = ResultHost::new(timeouts).expect("a client");
+    let door = Door { provider: client, results, name, callbacks: None };
     let queue = Queue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
