@@ -82,13 +82,11 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
         Ok(pictures) => pictures,
         Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
         Err(NotReady::Machine(error)) => {
-            give_back("the run ended before it was sent").await?;
+            give_back(RUN_ENDED).await?;
             return Err(error);
         }
+        Err(NotReady::RunEnds) => return give_back(RUN_ENDED).await.map(Step::Now),
     };
-    if ctx.shutdown.is_cancelled() {
-        return give_back("the run ended before it was sent").await.map(Step::Now);
-    }
     if pictures.took_time && !pass.is_good() {
         return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
     }
@@ -113,18 +111,29 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
     }
 }
 
+/// What is said of a job that was claimed and not sent.
+const RUN_ENDED: &str = "the run ended before it was sent";
+
 /// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
-/// the request's turn has passed, and the next one is waited for.
+/// the request's turn has passed, and the next one is waited for; the end of the run is not held up by either.
 pub(super) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
-    let pictures = ctx.pictures.of(&job.spec).await?;
+    let made_in_turn = async {
+        let pictures = ctx.pictures.of(&job.spec).await?;
+        if pictures.took_time {
+            ctx.creates.turn().await;
+        }
+        Ok(pictures)
+    };
+    let pictures = tokio::select! {
+        biased;
+        () = ctx.shutdown.cancelled() => return Err(NotReady::RunEnds),
+        made = made_in_turn => made?,
+    };
     if let Some(sent_as) = &pictures.sent_as {
         let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
         noted.map_err(|error| NotReady::Machine(error.into()))?;
     }
-    if pictures.took_time {
-        ctx.creates.turn().await;
-    }
-    Ok(pictures)
+    if ctx.shutdown.is_cancelled() { Err(NotReady::RunEnds) } else { Ok(pictures) }
 }
 
 /// One create request for a job, under the external id of its attempt.
