@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::output::OutputTree;
-use crate::progress::{FailureReasons, RunSummary, summary};
+use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
-use crate::report::{ReportFormat, write_report_file};
+use crate::report::{FailureReasons, ReportFormat, write_report_file};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};

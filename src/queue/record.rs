@@ -110,6 +110,12 @@ impl Counts {
         self.of(StateName::Succeeded) + self.of(StateName::Failed) + self.of(StateName::Cancelled)
     }
 
+    /// Jobs that a run still has to do. Doubtful ones wait for a person, and are not among them.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.of(StateName::Pending) + self.in_flight()
+    }
+
     /// Jobs that the provider has, or may have.
     #[must_use]
     pub fn in_flight(&self) -> u64 {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules of the crate each top-level module may use (ARCHITECTURE.md, "The house").
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("job", &[]),
     ("sandbox", &[]),
+    ("wording", &[]),
     ("picture", &["job"]),
     ("output", &["job"]),
     ("queue", &["job"]),
@@ -14,8 +15,8 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("settings", &["job"]),
     ("exit_code", &["job", "queue"]),
     ("runner", &["job", "output", "picture", "provider", "queue"]),
-    ("report", &["job", "queue"]),
-    ("progress", &["job", "queue", "runner"]),
+    ("report", &["job", "queue", "wording"]),
+    ("progress", &["job", "queue", "report", "runner", "wording"]),
     (
         "cli",
         &[
@@ -31,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "runner",
             "sandbox",
             "settings",
+            "wording",
         ],
     ),
     ("lib", &[]),
