@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::job::StateName;
 use crate::queue::Counts;
 use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
-use crate::report::{about_failed, about_in_doubt, about_left, about_rejected, images_of_all};
+use crate::report::{about_failed, about_in_doubt, about_left, about_rejected};
 use crate::wording::{span, thousands, units};
 
 /// So many reasons are shown.
@@ -30,6 +30,8 @@ pub struct RunSummary<'a> {
     pub reasons: &'a FailureReasons,
     /// Where the report is, if it could be written.
     pub report: Option<&'a Path>,
+    /// Where the page to look at is, if it could be written.
+    pub page: Option<&'a Path>,
     /// The flags that name this queue, to repeat in hints: `-o results`, or nothing.
     pub place_flags: &'a str,
     /// The command that goes on: `tryon run -o results`.
@@ -71,6 +73,7 @@ fn line(text: &mut String, line: &str) {
 
 fn say_result(run: &RunSummary<'_>, text: &mut String) {
     let counts = run.counts;
+    let (done, total) = (counts.of(StateName::Succeeded), counts.total());
     let head = match run.stopped {
         Some(why) => format!("Stopped after {}: {why}", span(run.took)),
         None => format!("Finished in {}", span(run.took)),
@@ -81,7 +84,8 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {label:<9} {value}");
     };
-    row("images", &format!("{}, {} in this run", images_of_all(counts), thousands(run.succeeded_now)));
+    let made = thousands(run.succeeded_now);
+    row("images", &format!("{} of {}, {made} in this run", thousands(done), thousands(total)));
     for state in [StateName::Failed, StateName::InDoubt, StateName::Cancelled] {
         if counts.of(state) > 0 {
             row(&state.word().replace('_', " "), &thousands(counts.of(state)));
@@ -91,8 +95,10 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
         row("to do", &thousands(counts.left()));
     }
     row("units", &units(counts.units));
-    if let Some(report) = run.report {
-        row("report", &report.display().to_string());
+    for (label, file) in [("report", run.report), ("page", run.page)] {
+        if let Some(file) = file {
+            row(label, &file.display().to_string());
+        }
     }
 }
 
@@ -139,6 +145,7 @@ mod tests {
             stopped: None,
             reasons,
             report: Some(Path::new("results/report.csv")),
+            page: Some(Path::new("results/index.html")),
             place_flags: "-o results",
             run_again: "tryon run -o results",
         }
@@ -153,6 +160,7 @@ mod tests {
               images    10,000 of 10,000, 5,895 in this run
               units     9,997
               report    results/report.csv
+              page      results/index.html
             ");
     }
 
@@ -195,6 +203,7 @@ mod tests {
               to do     978
               units     9,997
               report    results/report.csv
+              page      results/index.html
 
             16 jobs failed:
                    5  task_failed: there is no human in the video

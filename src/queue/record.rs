@@ -94,6 +94,11 @@ impl Counts {
         self.by_state[state as usize] + if state == StateName::Failed { self.rejected } else { 0 }
     }
 
+    /// Jobs in a state, without the rejected rows.
+    pub(crate) fn loaded(&self, state: StateName) -> u64 {
+        self.by_state[state as usize]
+    }
+
     pub(crate) fn set(&mut self, state: StateName, count: u64) {
         self.by_state[state as usize] = count;
     }
@@ -193,6 +198,14 @@ pub struct ReportRow {
     pub sha256: Option<String>,
     pub submitted_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+}
+
+impl ReportRow {
+    /// Whether this is a manifest row that was passed over as invalid: no job, so there is nothing to retry.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.human_source.is_empty()
+    }
 }
 
 /// The kind of provider a queue belongs to.

@@ -3,7 +3,7 @@
 
 use crate::job::StateName;
 use crate::queue::Counts;
-use crate::wording::{counted, thousands};
+use crate::wording::counted;
 
 /// Said wherever pictures of the stand-in are shown.
 pub const SANDBOX_NOTICE: &str = "SANDBOX: these pictures are composites of the stand-in, not try-ons.";
@@ -86,10 +86,4 @@ pub fn about_left(counts: &Counts, commands: Commands<'_>) -> Option<Advice> {
         head: format!("{} still to do.", counted(left, "job")),
         how: vec![("to go on", commands.run_again.to_owned())],
     })
-}
-
-/// How many images there are, of how many: `9,000 of 10,004`.
-#[must_use]
-pub fn images_of_all(counts: &Counts) -> String {
-    format!("{} of {}", thousands(counts.of(StateName::Succeeded)), thousands(counts.total()))
 }

@@ -6,6 +6,7 @@
 mod advice;
 mod columns;
 mod csv;
+mod html;
 mod json;
 mod place;
 mod reasons;
@@ -15,10 +16,9 @@ use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
 
-pub use self::advice::{
-    Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected, images_of_all,
-};
+pub use self::advice::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
 use self::columns::Columns;
+pub use self::html::{PageSettings, write_page, write_page_file};
 pub use self::reasons::{FailureReason, FailureReasons};
 
 /// In which form a report is written.

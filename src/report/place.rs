@@ -41,7 +41,7 @@ pub(super) fn way(from: &Path, to: &Path) -> Way {
 }
 
 /// The path without symlinks and `..`, as far as that can be told: a folder that is not there yet is taken as written.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
