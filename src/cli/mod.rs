@@ -6,6 +6,7 @@ mod completions;
 mod console;
 mod edit;
 mod failure;
+mod id_list;
 mod job_json;
 mod list;
 mod load;

@@ -207,8 +207,7 @@ fn of_run(run: &RunRecord, zone: &TimeZone) -> Vec<Figure> {
         let images = counted(run.succeeded, "image");
         figures.push(Figure { label: "at", value: rate(per_minute), note: format!("{images} in that run") });
     }
-    if run.slot_ms_all > 0 {
-        let busy = run.slot_ms_busy.saturating_mul(100) / run.slot_ms_all;
+    if let Some(busy) = run.slot_ms_busy.saturating_mul(100).checked_div(run.slot_ms_all) {
         let slots = counted(u64::from(run.slots), "slot");
         figures.push(Figure { label: "slots", value: format!("{} % busy", busy.min(100)), note: slots });
     }

@@ -156,7 +156,7 @@ fn bars(
 /// Labels at round times of the clock on the wall, with the day where the plot shows more than one.
 fn time_labels(first: i64, span: i64, zone: &TimeZone) -> Vec<Label> {
     let step = TIME_STEPS_SECONDS.into_iter().find(|step| span / step < MOST_TIME_LABELS);
-    let step = step.unwrap_or_else(|| span / (MOST_TIME_LABELS - 1));
+    let step = step.unwrap_or(span / (MOST_TIME_LABELS - 1));
     let format = match (step, span) {
         (..60, _) => "%H:%M:%S",
         (_, ..86_400) => "%H:%M",
