@@ -59,7 +59,18 @@ function resultTile(job) {
 
 const tilesOf = (job) => [inputTile('human', job.human), inputTile('garment', job.cloth), resultTile(job)];
 
-const clock = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+/** The clock of the report, whoever looks at it from wherever. */
+const clock = clockOf(document.documentElement.dataset.zone);
+
+function clockOf(timeZone) {
+  const parts = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' };
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...parts, timeZone });
+  } catch {
+    // A zone that this browser does not know.
+    return new Intl.DateTimeFormat('en-GB', { ...parts, timeZone: 'UTC', timeZoneName: 'short' });
+  }
+}
 
 /** The facts of a job that are known, with their names. */
 function factsOf(job) {

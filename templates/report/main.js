@@ -72,6 +72,7 @@ function showMarks() {
   byId('rejected-bar').hidden = count === 0;
   byId('rejected-count').textContent = count.toLocaleString('en');
   byId('only-rejected').querySelector('b').textContent = count.toLocaleString('en');
+  byId('only-rejected').hidden = count === 0 && !view.rejected;
   byId('rejected-kept').textContent = marks.isKept ? '' : 'not kept: this browser does not remember for this page';
 }
 

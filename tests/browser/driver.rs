@@ -111,8 +111,9 @@ impl Browser {
         }
     }
 
-    /// Clicks as a mouse does: on what is visible, and only if nothing covers it.
+    /// Clicks as a mouse does: scrolls there, and fails if something covers the place.
     pub(crate) fn click(&self, selector: &str) {
+        self.value(&format!("document.querySelector({}).scrollIntoView({{ block: 'center' }})", json!(selector)));
         let found = self.call("element", &json!({ "using": "css selector", "value": selector }));
         let id = found.as_object().and_then(|element| element.values().next()).and_then(Value::as_str);
         self.call(&format!("element/{}/click", id.expect("an element")), &json!({}));
@@ -194,8 +195,7 @@ impl Drop for Browser {
             self.picture(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png")));
         }
         // Ending the session ends the browser; the driver by itself would leave it behind.
-        let end = self.client.delete(&self.session).timeout(PATIENCE).send();
-        let _ = self.runtime.block_on(end);
+        let _ = self.runtime.block_on(async { self.client.delete(&self.session).timeout(PATIENCE).send().await });
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -205,6 +205,8 @@ fn capabilities(chromium: &Path, profile: &Path) -> Value {
     let mut arguments = vec![format!("--user-data-dir={}", profile.display())];
     let flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars \
                  --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage";
+    // The page for new tabs would do a lot of its own.
+    arguments.push("about:blank".to_owned());
     arguments.extend(flags.split_whitespace().map(str::to_owned));
     json!({ "capabilities": { "alwaysMatch": {
         "goog:chromeOptions": { "binary": chromium, "args": arguments },

@@ -19,7 +19,7 @@ fn text_filters_by_id_file_and_reason_as_one_types() {
 #[test]
 fn states_are_chosen_together_and_said_with_their_counts() {
     let Some((browser, _shop)) = open(&mixed()) else { return };
-    assert_eq!(browser.texts(".chip[data-state]"), ["pending 1", "in doubt 1", "succeeded 3", "failed 3"]);
+    assert_eq!(browser.texts(".chip[data-state]"), ["succeeded 3", "failed 3", "in doubt 1", "pending 1"]);
     browser.click(".chip[data-state=failed]");
     browser.click(".chip[data-state=in_doubt]");
     assert_eq!(ids(&browser), ["spring/ana-2", "autumn/bo-1", "autumn/bo-2", "autumn/bo-3"]);
@@ -32,7 +32,7 @@ fn failures_are_grouped_by_reason_each_with_the_command_that_retries_them() {
     let Some((browser, shop)) = open(&mixed()) else { return };
     assert_eq!(browser.texts(".reasons .count"), ["2", "1"]);
     let commands = browser.texts(".reasons .command code");
-    let retry = "tryon retry --failed '--reason=1301: content safety' -o results";
+    let retry = "tryon retry --failed --reason='1301: content safety' -o results";
     assert_eq!(commands[0], format!("{retry} && tryon run --sandbox -o results"));
     browser.click(".reasons li:first-child .show");
     assert_eq!(ids(&browser), ["spring/ana-2", "autumn/bo-2"]);

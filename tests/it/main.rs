@@ -2,6 +2,7 @@
 
 mod attack;
 mod commands;
+mod html;
 mod queue;
 mod resume;
 mod state_machine;

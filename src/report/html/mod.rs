@@ -49,14 +49,25 @@ pub fn write_page(
     paths: ReportPaths<'_>,
     page: &PageSettings<'_>,
 ) -> Result<ReportSummary, ReportError> {
+    write_bounded(reader, to, paths, page, MOST_LISTED)
+}
+
+/// Writes a page that lists at most so many jobs.
+fn write_bounded(
+    reader: &QueueReader,
+    to: &mut dyn Write,
+    paths: ReportPaths<'_>,
+    page: &PageSettings<'_>,
+    most_listed: u64,
+) -> Result<ReportSummary, ReportError> {
     let provider = reader.provider()?;
     let run = reader.last_run()?;
     let links = Links::new(paths.report_dir, paths.output_dir);
-    let head = Head::of(paths.output_dir);
+    let head = Head::of(paths.output_dir, page);
     let mut to = BufWriter::with_capacity(BUFFER_BYTES, to);
     head.write_into(&mut to)?;
     let mut totals = Totals::default();
-    let mut listing = Listing::begin(to, &links, Quota::of(&reader.counts()?, MOST_LISTED));
+    let mut listing = Listing::begin(to, &links, Quota::of(&reader.counts()?, most_listed));
     reader.report(|row| -> Result<(), ReportError> {
         let reason = totals.add(&row);
         Ok(listing.add(row, reason)?)
@@ -80,3 +91,6 @@ pub fn write_page_file(
     let paths = ReportPaths { output_dir, report_dir: place::folder_of(path) };
     place::write_whole(path, |to| write_page(reader, to, paths, page))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,9 +15,9 @@ use crate::report::place::resolved;
 use crate::report::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
 use crate::wording::{counted, local, quoted, rate, span, thousands, units};
 
+use super::PageSettings;
 use super::plot::Plot;
 use super::totals::Totals;
-use super::{PageSettings, listing};
 
 static STYLE: LazyLock<String> = LazyLock::new(|| as_read(include_str!("../../../templates/report/style.css")));
 
@@ -51,18 +51,21 @@ pub(super) struct Head {
     title: String,
     /// Names this report in the browser's storage.
     report: String,
+    /// Whose clock the page shows, as browsers name it.
+    zone: String,
     policy: String,
     style: &'static str,
 }
 
 impl Head {
-    pub(super) fn of(output_dir: &Path) -> Self {
+    pub(super) fn of(output_dir: &Path, page: &PageSettings<'_>) -> Self {
         let output_dir = resolved(output_dir);
         let name = output_dir.file_name().map(|name| name.to_string_lossy().into_owned());
         let digest = Sha256::digest(output_dir.to_string_lossy().as_bytes());
         Self {
             title: name.unwrap_or_else(|| "results".to_owned()),
             report: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            zone: browser_zone(page),
             policy: policy(),
             style: &STYLE,
         }
@@ -71,6 +74,12 @@ impl Head {
     pub(super) fn title(&self) -> &str {
         &self.title
     }
+}
+
+/// A zone by its name, or by its offset where it has none.
+fn browser_zone(page: &PageSettings<'_>) -> String {
+    let by_offset = || page.now.to_zoned(page.zone.clone()).strftime("%:z").to_string();
+    page.zone.iana_name().map_or_else(by_offset, str::to_owned)
 }
 
 /// The Content-Security-Policy: pictures from beside the page or from disk, the page's own style and script, and
@@ -205,7 +214,8 @@ fn of_run(run: &RunRecord, zone: &TimeZone) -> Vec<Figure> {
         #[expect(clippy::cast_precision_loss, reason = "images of one run")]
         let per_minute = run.succeeded as f64 / took.as_secs_f64() * 60.0;
         let images = counted(run.succeeded, "image");
-        figures.push(Figure { label: "at", value: rate(per_minute), note: format!("{images} in that run") });
+        let value = rate(per_minute).replace(" images/min", "");
+        figures.push(Figure { label: "images a minute", value, note: format!("{images} in that run") });
     }
     if let Some(busy) = run.slot_ms_busy.saturating_mul(100).checked_div(run.slot_ms_all) {
         let slots = counted(u64::from(run.slots), "slot");
@@ -214,12 +224,24 @@ fn of_run(run: &RunRecord, zone: &TimeZone) -> Vec<Figure> {
     figures
 }
 
-/// The states that jobs are in, in the order in which reports count them, with their parts of a bar.
+/// The states in the order in which one asks for them.
+const STATES: [StateName; 8] = [
+    StateName::Succeeded,
+    StateName::Failed,
+    StateName::InDoubt,
+    StateName::Downloading,
+    StateName::Running,
+    StateName::Submitting,
+    StateName::Pending,
+    StateName::Cancelled,
+];
+
+/// The states that jobs are in, with their parts of a bar.
 fn states(totals: &Totals) -> Vec<State> {
     let total = totals.counts.total();
     let mut before = 0;
     let mut states = Vec::new();
-    for state in StateName::ALL {
+    for state in STATES {
         let count = totals.counts.of(state);
         if count > 0 {
             states.push(State {
@@ -253,7 +275,6 @@ fn failed(totals: &Totals, advice: Advice, commands: Commands<'_>) -> Failed {
 
 /// What is said where not all jobs are listed.
 fn bound(listed: u64, total: u64) -> String {
-    debug_assert!(listed >= listing::MOST_LISTED.min(total));
     format!(
         "This page lists {} of {} jobs: those that failed or are in doubt first, and of the others as many as a browser \
          can hold, in manifest order. Totals, plot and reasons are of all jobs; report.csv has all of them.",

@@ -260,7 +260,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let night = (0..10 * 3_600).step_by(60).map(|second| MIDNIGHT - 5 * 3_600 + second);
         let plot = Plot::draw(&tempo(night), &zone).expect("a plot");
-        assert_eq!(texts(&plot.times), ["21:00", "00:00", "03:00"]);
+        assert_eq!(texts(&plot.times), ["21:00", "00:00", "03:00", "06:00"]);
         assert_eq!((plot.bar_span.as_str(), plot.zone.as_str()), ("5 minutes", "UTC+01:00"));
         assert!(plot.spoken.starts_with("600 images from Mon 2 Nov 20:00:00 to Tue 3 Nov 06:00:00"), "{}", plot.spoken);
     }
@@ -285,8 +285,8 @@ mod tests {
             })
             .collect();
         let top = TOP + FIELD_HEIGHT;
-        assert_eq!(places[0], ("images", 43.0, top - 112.5, 112.5));
-        assert_eq!(places[1], ("failures", 43.0, top - 150.0, 37.5));
+        assert_eq!(places[0], ("images", 8.6, top - 112.5, 112.5));
+        assert_eq!(places[1], ("failures", 8.6, top - 150.0, 37.5));
         assert!(places.iter().all(|(_, right, y, _)| *right <= 100.0 && *y >= 0.0), "{places:?}");
         assert!(plot.has_failures);
     }
