@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
-use crate::progress::wording::{counted, thousands};
 use crate::queue::Queue;
 use crate::settings::{Door, Options, Settings, keys};
+use crate::wording::{counted, thousands};
 
 use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use super::load::{load, println, sentence};

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::StateName;
-use crate::progress::wording::{counted, rough_span, thousands, units};
 use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
 use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
+use crate::wording::{counted, rough_span, thousands, units};
 
 /// How long a generation takes by the provider's own word (`api.md`, "Query one task").
 const TYPICAL_TASK: Duration = Duration::from_secs(30);

@@ -11,6 +11,7 @@ mod estimate;
 mod examples;
 mod failure;
 mod full_screen;
+mod id_list;
 mod job_json;
 mod list;
 mod load;

@@ -1,19 +1,22 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::output::OutputTree;
-use crate::progress::{FailureReasons, RunSummary, summary};
+use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
-use crate::report::{ReportFormat, write_report_file};
+use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
+use crate::report::{write_page_file, write_report_file};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
@@ -93,9 +96,9 @@ pub(super) async fn run(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
-    let report = place.out.join("report.csv");
+    let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
     let reader = queue.reader()?;
-    let reported = write_report_file(&reader, ReportFormat::Csv, &report, &place.out);
+    let reported = write_reports(&reader, place, &report, &page);
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
@@ -112,6 +115,7 @@ pub(super) async fn run(
             stopped: stopped.as_deref(),
             reasons: &reasons,
             report: Some(&report),
+            page: Some(&page),
             place_flags: &place.flags(),
             run_again: &run_again(),
         });
@@ -135,6 +139,20 @@ async fn tell_beforehand(
     if !lines.is_empty() {
         console.info(&estimate::printed(&lines));
     }
+    Ok(())
+}
+
+/// Writes the table, and the page to look at.
+fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
+    write_report_file(reader, ReportFormat::Csv, report, &place.out)?;
+    let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
+    let settings = PageSettings {
+        commands: Commands { place_flags: &place_flags, run_again: &run_again },
+        typed_in: typed_in.as_deref(),
+        now: Timestamp::now(),
+        zone: TimeZone::system(),
+    };
+    write_page_file(reader, page, &place.out, &settings)?;
     Ok(())
 }
 

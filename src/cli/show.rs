@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{ImageRef, JobState, ModelName, StateName};
-use crate::progress::wording::{clock, local, units};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
+use crate::wording::{clock, local, units};
 
 use super::job_json::{AttemptJson, JobJson, StoryJson};
 use super::pipe::fine_if_reader_left;

@@ -8,7 +8,9 @@ use crate::queue::Counts;
 use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
-use super::{Verbosity, pace, wording};
+use crate::wording;
+
+use super::{Verbosity, pace};
 
 /// How much a fact weighs; it decides who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

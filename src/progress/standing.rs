@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use crate::job::StateName;
 use crate::queue::{Counts, Pause};
 use crate::runner::event::{Fact, RunEvent};
+use crate::wording;
 
+use super::facts;
 use super::pace::Pace;
-use super::{facts, wording};
 
 /// Where the run stands.
 #[derive(Debug)]

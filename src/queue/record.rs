@@ -96,6 +96,11 @@ impl Counts {
         self.by_state[state as usize] + if state == StateName::Failed { self.rejected } else { 0 }
     }
 
+    /// Jobs in a state, without the rejected rows.
+    pub(crate) fn loaded(&self, state: StateName) -> u64 {
+        self.by_state[state as usize]
+    }
+
     pub(crate) fn set(&mut self, state: StateName, count: u64) {
         self.by_state[state as usize] = count;
     }
@@ -110,6 +115,12 @@ impl Counts {
     #[must_use]
     pub fn ended(&self) -> u64 {
         self.of(StateName::Succeeded) + self.of(StateName::Failed) + self.of(StateName::Cancelled)
+    }
+
+    /// Jobs that a run still has to do. Doubtful ones wait for a person, and are not among them.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.of(StateName::Pending) + self.in_flight()
     }
 
     /// Jobs that the provider has, or may have.
@@ -206,6 +217,14 @@ pub struct ReportRow {
     pub finished_at: Option<Timestamp>,
     /// What was made of the last attempt's pictures; no column of the table.
     pub sent_as: Option<String>,
+}
+
+impl ReportRow {
+    /// Whether this is a manifest row that was passed over as invalid: no job, so there is nothing to retry.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.human_source.is_empty()
+    }
 }
 
 /// The kind of provider a queue belongs to.

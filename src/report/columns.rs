@@ -106,7 +106,7 @@ fn utc(time: Timestamp) -> String {
 }
 
 /// Seconds to the millisecond. A clock that was set back in between makes no negative durations.
-fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a job are far below 2^52")]
     let millis = (to.as_millisecond() - from.as_millisecond()).max(0) as f64;
     millis / 1000.0
@@ -114,7 +114,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 
 /// Units are mostly whole; `1` reads better than `1.0`.
 #[expect(clippy::ref_option, reason = "serde hands the field by reference")]
-fn whole_where_whole<S: Serializer>(units: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn whole_where_whole<S: Serializer>(units: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
     const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
     match *units {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]

@@ -191,6 +191,16 @@ impl QueueReader {
         Ok(jobs)
     }
 
+    /// Where a job's images stand, relative to the output folder; also those of a job that is being made anew.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn image_paths(&self, seq: JobSeq) -> Result<Vec<String>> {
+        let mut statement = self.db.prepare_cached("SELECT path FROM images WHERE job = ?1 ORDER BY image")?;
+        let paths = statement.query_map([seq.0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(paths)
+    }
+
     /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming.
     ///
     /// # Errors

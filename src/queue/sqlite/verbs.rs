@@ -297,6 +297,15 @@ impl Queue {
         self.writer.write(move |db| by_hand(db, &id, now, by_hand_retry)).await
     }
 
+    /// Puts one finished job back by hand, to be submitted and paid for once more. Its image stays until another one
+    /// takes its place.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that has not succeeded.
+    pub async fn make_anew(&self, id: String, now: Timestamp) -> Result<JobState> {
+        self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::MakeAnew)).await
+    }
+
     /// Takes one job out by hand.
     ///
     /// # Errors
@@ -426,7 +435,7 @@ pub(super) fn apply(
             stored.error_code,
             stored.error,
             has_ended.then(|| millis(now)),
-            *transition == Transition::Retry,
+            matches!(transition, Transition::Retry | Transition::MakeAnew),
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {

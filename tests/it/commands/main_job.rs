@@ -47,6 +47,7 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
       units     13
       slots     [share] busy
       report    results/report.csv
+      page      results/index.html
 
     SANDBOX: these pictures are composites of the stand-in, not try-ons.
     ");
