@@ -61,6 +61,8 @@ pub(crate) struct Books {
     in_flight: BinaryHeap<Reverse<Duration>>,
     most_in_flight: usize,
     over_cap: usize,
+    creates_on_their_way: usize,
+    most_on_their_way: usize,
     /// Arrivals, refused ones included.
     creates: Vec<Duration>,
     /// Single queries and list pages.
@@ -83,6 +85,8 @@ impl Books {
             in_flight: BinaryHeap::new(),
             most_in_flight: 0,
             over_cap: 0,
+            creates_on_their_way: 0,
+            most_on_their_way: 0,
             creates: Vec::new(),
             asks: Vec::new(),
             pages: 0,
@@ -91,6 +95,17 @@ impl Books {
             callbacks: 0,
             wrongs: Vec::new(),
         }
+    }
+
+    /// The head of a create has arrived; its body is on its way.
+    pub(crate) fn create_begins(&mut self) {
+        self.creates_on_their_way += 1;
+        self.most_on_their_way = self.most_on_their_way.max(self.creates_on_their_way);
+    }
+
+    /// The body of a create has arrived, or never will.
+    pub(crate) fn create_arrives(&mut self) {
+        self.creates_on_their_way -= 1;
     }
 
     /// A create has arrived.
@@ -224,6 +239,7 @@ impl Books {
             makespan: last.saturating_sub(first),
             idle: self.idle(first),
             most_in_flight: self.most_in_flight,
+            most_on_their_way: self.most_on_their_way,
             singles: self.asks.len() - self.pages,
             pages: self.pages,
             callbacks: self.callbacks,
@@ -273,6 +289,8 @@ pub(crate) struct Figures {
     pub(crate) makespan: Duration,
     pub(crate) idle: Idle,
     pub(crate) most_in_flight: usize,
+    /// Creates whose bodies were being sent at the same time.
+    pub(crate) most_on_their_way: usize,
     pub(crate) singles: usize,
     pub(crate) pages: usize,
     pub(crate) callbacks: usize,

@@ -25,12 +25,16 @@ use clap::{Parser, ValueEnum};
 use contender::{Abilities, Contender, Told};
 use provider::Door;
 use run::{Order, Row, measure};
+use workshop::Inputs;
 
 /// Below this cap all ways of a cap are measured at the same time: together they are a few per cent of a core.
 const AT_ONCE_BELOW: usize = 20;
 
 /// Slots of the runs in which tasks take no time.
 const ZERO_SLOTS: usize = 100;
+
+/// Slots of the runs with large pictures: so many submissions are on their way at once.
+const LARGE_SLOTS: usize = 64;
 
 /// A rate that limits nothing.
 const NO_LIMIT: f64 = 1_000_000.0;
@@ -110,6 +114,8 @@ enum Measure {
     Makespan,
     /// Tasks that end at once: what a job costs the machine
     Zero,
+    /// Pictures of 9 MB, many submissions on their way at once
+    Large,
     /// The same work on longer and longer queues
     Growth,
 }
@@ -140,10 +146,16 @@ fn main() -> ExitCode {
             wrongs += show(measure_all(&orders, *cap < AT_ONCE_BELOW));
         }
     }
+    // What a job costs the machine does not depend on how its end is learnt.
+    let plain: Vec<&Contender> = contenders.iter().filter(|who| matches!(who.name(), "single" | "script")).collect();
     if arguments.measure.contains(&Measure::Zero) {
-        let who = contenders.iter().filter(|who| matches!(who.name(), "single" | "script"));
-        let orders: Vec<Order> = who.map(|who| zero_order(&arguments, who)).collect();
         println!("\nTasks that take no time:");
+        let orders: Vec<Order> = plain.iter().map(|who| zero_order(&arguments, who)).collect();
+        wrongs += show(measure_all(&orders, false));
+    }
+    if arguments.measure.contains(&Measure::Large) {
+        println!("\nPictures of 9 MB:");
+        let orders: Vec<Order> = plain.iter().map(|who| large_order(who)).collect();
         wrongs += show(measure_all(&orders, false));
     }
     if arguments.measure.contains(&Measure::Growth) {
@@ -216,19 +228,25 @@ impl Arguments {
 
 fn makespan_order(arguments: &Arguments, contender: &Contender, cap: usize) -> Order {
     let times = arguments.times(arguments.jobs.unwrap_or(10 * cap));
-    Order { contender: contender.clone(), cap, times, told: arguments.told(cap) }
+    Order { contender: contender.clone(), cap, times, told: arguments.told(cap), inputs: Inputs::Small }
 }
 
 fn zero_order(arguments: &Arguments, contender: &Contender) -> Order {
-    let told = Told {
-        slots: ZERO_SLOTS,
-        creates_per_second: NO_LIMIT,
-        asks_per_second: NO_LIMIT,
-        poll_interval: Duration::from_millis(1),
-        budget: None,
-    };
+    let told = unlimited(ZERO_SLOTS, Duration::from_millis(1));
     let times = vec![Duration::ZERO; arguments.jobs.unwrap_or(2_000)];
-    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told }
+    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told, inputs: Inputs::Small }
+}
+
+fn large_order(contender: &Contender) -> Order {
+    let told = unlimited(LARGE_SLOTS, Duration::from_millis(100));
+    // Every slot twice, and tasks that end soon after the last of 64 submissions has arrived.
+    let times = vec![Duration::from_secs(5); 2 * LARGE_SLOTS];
+    Order { contender: contender.clone(), cap: LARGE_SLOTS, times, told, inputs: Inputs::Large }
+}
+
+/// No rates.
+fn unlimited(slots: usize, poll_interval: Duration) -> Told {
+    Told { slots, creates_per_second: NO_LIMIT, asks_per_second: NO_LIMIT, poll_interval, budget: None }
 }
 
 /// Measures every order, one after the other or all at the same time.

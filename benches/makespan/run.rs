@@ -7,7 +7,7 @@ use crate::child::{self, Taken};
 use crate::contender::{Contender, Told};
 use crate::provider::Provider;
 use crate::schedule::ideal_makespan;
-use crate::workshop::{Workshop, picture};
+use crate::workshop::{Inputs, Workshop, picture};
 
 /// The side of a result. Small: every contender only has to move it, and ours to decode it.
 pub(crate) const RESULT_SIDE: u32 = 64;
@@ -21,6 +21,7 @@ pub(crate) struct Order {
     /// How long the tasks take, in the order of their creation.
     pub(crate) times: Vec<Duration>,
     pub(crate) told: Told,
+    pub(crate) inputs: Inputs,
 }
 
 /// What was measured.
@@ -44,7 +45,8 @@ pub(crate) struct Row {
 /// # Errors
 /// The contender could not be started or did not end.
 pub(crate) fn measure(order: &Order) -> Result<Row, String> {
-    let shop = Workshop::new(order.times.len()).map_err(|error| format!("could not make a folder: {error}"))?;
+    let shop =
+        Workshop::new(order.times.len(), order.inputs).map_err(|error| format!("could not make a folder: {error}"))?;
     measure_in(&shop, order)
 }
 

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::job::clean_text;
 use crate::queue::Counts;
+use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
 use super::{Verbosity, pace, wording};
@@ -109,9 +110,12 @@ pub(super) fn stopping(why: &str, counts: &Counts) -> String {
     }
 }
 
-fn started(slots: u32, provider: &str, counts: &Counts) -> String {
+fn started(slots: SlotCount, provider: &str, counts: &Counts) -> String {
     let to_do = wording::counted(pace::left(counts), "job");
-    let slots = wording::counted(u64::from(slots), "slot");
+    let slots = match slots {
+        SlotCount::Auto => "as many slots as there are".to_owned(),
+        SlotCount::AtMost(slots) => wording::counted(slots as u64, "slot"),
+    };
     format!("{to_do} to do of {}, {slots} at {}", wording::thousands(counts.total()), clean_text(provider))
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::job::{StateName, clean_text};
+use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
 use super::Verbosity;
@@ -62,6 +63,10 @@ impl JsonLines {
         let text = |time: &Timestamp| format!("{time:.3}");
         match fact {
             Fact::Started { slots, provider } => {
+                let slots = match slots {
+                    SlotCount::Auto => json!("auto"),
+                    SlotCount::AtMost(slots) => json!(slots),
+                };
                 ("started", with(self.progress(), json!({ "slots": slots, "provider": provider })))
             }
             Fact::Submitted { id, attempt, task_id } => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::job::{Failure, FailureKind, JobState, StateName};
 use crate::queue::{Counts, QueueError, QueueReader};
 
-use super::wording::{counted, span, thousands, units};
+use super::wording::{counted, percent, span, thousands, units};
 
 /// So many reasons are shown.
 const MOST_SHOWN: usize = 5;
@@ -83,6 +83,8 @@ pub struct RunSummary<'a> {
     pub succeeded_now: u64,
     /// How long the run took.
     pub took: Duration,
+    /// Share of slot time in use, from 0 to 1, if there was slot time.
+    pub slots_busy: Option<f64>,
     /// Whether the stand-in made the pictures.
     pub is_sandbox: bool,
     /// Why the run stopped before everything was done, if it did.
@@ -148,6 +150,9 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
         row("to do", &thousands(left(counts)));
     }
     row("units", &units(counts.units));
+    if let Some(share) = run.slots_busy {
+        row("slots", &format!("{} busy", percent(share)));
+    }
     if let Some(report) = run.report {
         row("report", &report.display().to_string());
     }
@@ -224,6 +229,7 @@ mod tests {
             counts,
             succeeded_now: 5_895,
             took: Duration::from_secs(17_640),
+            slots_busy: Some(0.974),
             is_sandbox: false,
             stopped: None,
             reasons,
@@ -241,6 +247,7 @@ mod tests {
 
               images    10,000 of 10,000, 5,895 in this run
               units     9,997
+              slots     97 % busy
               report    results/report.csv
             ");
     }
@@ -283,6 +290,7 @@ mod tests {
               cancelled 5
               to do     978
               units     9,997
+              slots     97 % busy
               report    results/report.csv
 
             16 jobs failed:

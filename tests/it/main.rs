@@ -2,6 +2,7 @@
 
 mod attack;
 mod benchmark;
+mod callbacks;
 mod commands;
 mod queue;
 mod resume;
