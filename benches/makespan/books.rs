@@ -6,8 +6,12 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-/// Two arrivals may be so much closer to each other than they were sent, because the first one was held up on its way.
-const JITTER: Duration = Duration::from_millis(20);
+/// Two arrivals are closer to each other than they were sent when the first one was held up on its way. So a gap is
+/// short when it lacks more than this share of the interval …
+const GAP_SLACK: f64 = 0.1;
+
+/// … and so many gaps in a hundred may be short, but none may be shorter than half the interval.
+const SHORT_GAPS_PER_CENT: usize = 1;
 
 /// A rate may be exceeded by this share, and by one request, for the same reason.
 const RATE_SLACK: f64 = 1.05;
@@ -69,7 +73,8 @@ pub(crate) struct Books {
     asks: Vec<Duration>,
     pages: usize,
     walk_began_at: Option<Duration>,
-    smallest_gap: Option<Duration>,
+    /// Between each two questions about one task.
+    gaps: Vec<Duration>,
     pub(crate) callbacks: usize,
     wrongs: Vec<String>,
 }
@@ -91,7 +96,7 @@ impl Books {
             asks: Vec::new(),
             pages: 0,
             walk_began_at: None,
-            smallest_gap: None,
+            gaps: Vec::new(),
             callbacks: 0,
             wrongs: Vec::new(),
         }
@@ -154,7 +159,7 @@ impl Books {
         let task = self.tasks.get_mut(number?)?;
         let gap = task.last_asked_at.replace(now).map(|before| now.saturating_sub(before));
         let has_ended = task.look(now);
-        self.note_gap(gap);
+        self.gaps.extend(gap);
         Some(has_ended)
     }
 
@@ -177,7 +182,7 @@ impl Books {
                     before => before.map(|before| now.saturating_sub(before)),
                 };
                 task.look(now);
-                self.smallest_gap = smaller(self.smallest_gap, gap);
+                self.gaps.extend(gap);
             }
         }
         shown
@@ -190,10 +195,6 @@ impl Books {
             Some(_) => self.wrong(format!("the result of task {number} was fetched before it was there")),
             None => self.wrong(format!("a result of task {number} was asked for, and there is no such task")),
         }
-    }
-
-    fn note_gap(&mut self, gap: Option<Duration>) {
-        self.smallest_gap = smaller(self.smallest_gap, gap);
     }
 
     /// Notes something that must not happen.
@@ -214,11 +215,7 @@ impl Books {
         };
         rate("creates", &self.creates, rules.creates_per_second);
         rate("status requests", &self.asks, rules.asks_per_second);
-        if let (Some(gap), Some(interval)) = (self.smallest_gap, rules.ask_interval)
-            && gap + JITTER < interval
-        {
-            wrongs.push(format!("a task was asked about again after {gap:.1?}, and the poll interval is {interval:?}"));
-        }
+        wrongs.extend(rules.ask_interval.and_then(|interval| short_gaps(&self.gaps, interval)));
         if rules.knows_the_cap && self.over_cap > 0 {
             wrongs.push(format!("{} creates over the cap of {}, which was told", self.over_cap, self.cap));
         }
@@ -246,7 +243,7 @@ impl Books {
             over_cap: self.over_cap,
             most_creates_a_second: most_in_a_second(&self.creates),
             most_asks_a_second: most_in_a_second(&self.asks),
-            smallest_gap: self.smallest_gap,
+            smallest_gap: self.gaps.iter().min().copied(),
         }
     }
 
@@ -315,11 +312,18 @@ fn seconds(later: Duration, earlier: Duration) -> f64 {
     later.as_secs_f64() - earlier.as_secs_f64()
 }
 
-fn smaller(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+/// What is wrong with the gaps between questions about one task, if anything is.
+fn short_gaps(gaps: &[Duration], interval: Duration) -> Option<String> {
+    let short = gaps.iter().filter(|gap| **gap < interval.mul_f64(1.0 - GAP_SLACK)).count();
+    let smallest = gaps.iter().min().copied()?;
+    let is_wrong = short * 100 > gaps.len() * SHORT_GAPS_PER_CENT || smallest < interval / 2;
+    is_wrong.then(|| {
+        format!(
+            "tasks were asked about again too soon, {short} of {} times; after {smallest:.1?} at the soonest, and the \
+             poll interval is {interval:?}",
+            gaps.len()
+        )
+    })
 }
 
 /// The most arrivals in any window of a second. Arrivals are in order.
