@@ -192,7 +192,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
             pass.heed(&trouble);
             if trouble.meaning == Meaning::OverCap {
-                ctx.slots.over_cap();
+                ctx.tell(ctx.slots.over_cap());
             }
             back_in_doubt(trouble.facts).await
         }

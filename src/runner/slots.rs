@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::SlotCount;
+use super::event::Fact;
 use super::retry::Backoff;
 
 /// Where an account is begun with about which nothing is known: the climb goes on while these are being submitted.
@@ -50,6 +51,7 @@ struct State {
     not_before: Instant,
     /// When one slot more than `limit` is tried.
     probe_at: Instant,
+    refusals: u32,
     refusals_in_a_row: u32,
     probes_refused: u32,
     /// Whether the provider has told where the limit is.
@@ -91,6 +93,7 @@ impl Slots {
             is_probing: false,
             not_before: now,
             probe_at: now + PROBE.firm(1),
+            refusals: 0,
             refusals_in_a_row: 0,
             probes_refused: 0,
             has_found_cap: found.is_some(),
@@ -137,7 +140,7 @@ impl Slots {
     }
 
     /// The provider said "over the cap" to a submission that has taken one of the slots.
-    pub(super) fn over_cap(&self) {
+    pub(super) fn over_cap(&self) -> Fact {
         let mut state = self.locked();
         let now = Instant::now();
         state.advance(now);
@@ -153,7 +156,8 @@ impl Slots {
         if !was_expected || state.refusals_in_a_row > 1 {
             state.not_before = now + AFTER_REFUSAL.firm(state.refusals_in_a_row);
         }
-        tracing::debug!(limit = state.limit, "the account's cap is reached; fewer tasks in flight");
+        state.refusals += 1;
+        Fact::CapMet { slots: u32::try_from(state.limit).unwrap_or(u32::MAX), refusals: state.refusals }
     }
 
     /// How many tasks may be in flight at present.

@@ -159,8 +159,9 @@ async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -
             ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now)
         }
         Meaning::OverCap => {
-            ctx.slots.over_cap();
-            release(ctx, job, &trouble, None).await
+            // No news of the job: it waits for room, as it did before.
+            ctx.tell(ctx.slots.over_cap());
+            ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
         Meaning::SlowDown | Meaning::StopRun(_) | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
         Meaning::BackOff(trust) => {

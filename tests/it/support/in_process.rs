@@ -18,6 +18,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let mut settings = RunSettings {
         model: ModelName::default(),
         slots: SlotCount::AtMost(5),
+        fit_images: false,
         rate_per_second: 500.0,
         poll_rate_per_second: 500.0,
         poll_interval: Duration::from_millis(50),
