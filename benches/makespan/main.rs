@@ -10,6 +10,7 @@ mod books;
 mod child;
 mod contender;
 mod growth;
+mod machine;
 mod provider;
 mod run;
 mod schedule;
@@ -55,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "10,100")]
     cap: Vec<usize>,
 
-    /// Jobs of each run [default: 10 times the cap; 2000 where tasks take no time]
+    /// Jobs of each run [default: 6 times the cap and at least 100; 2000 where tasks take no time]
     #[arg(long)]
     jobs: Option<usize>,
 
@@ -143,7 +144,7 @@ fn main() -> ExitCode {
     if arguments.measure.contains(&Measure::Makespan) {
         for cap in &arguments.cap {
             let orders: Vec<Order> = contenders.iter().map(|who| makespan_order(&arguments, who, *cap)).collect();
-            wrongs += show(measure_all(&orders, *cap < AT_ONCE_BELOW));
+            wrongs += measure_and_show(&orders, *cap < AT_ONCE_BELOW);
         }
     }
     // What a job costs the machine does not depend on how its end is learnt.
@@ -151,12 +152,12 @@ fn main() -> ExitCode {
     if arguments.measure.contains(&Measure::Zero) {
         println!("\nTasks that take no time:");
         let orders: Vec<Order> = plain.iter().map(|who| zero_order(&arguments, who)).collect();
-        wrongs += show(measure_all(&orders, false));
+        wrongs += measure_and_show(&orders, false);
     }
     if arguments.measure.contains(&Measure::Large) {
         println!("\nPictures of 9 MB:");
         let orders: Vec<Order> = plain.iter().map(|who| large_order(who)).collect();
-        wrongs += show(measure_all(&orders, false));
+        wrongs += measure_and_show(&orders, false);
     }
     if arguments.measure.contains(&Measure::Growth) {
         wrongs += growth::measure_growth(&arguments);
@@ -194,17 +195,13 @@ fn contenders(arguments: &Arguments) -> Vec<Contender> {
 }
 
 fn heading(arguments: &Arguments) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let Arguments { mean, sigma, seed, scale, rate, poll_rate, poll_interval, .. } = arguments;
     format!(
-        "tryon {}; {cores} cores, load {} before the start; task times log-normal, mean {} s, sigma {}, seed {}; \
-         everything {} times faster than in life",
+        "tryon {} on {}\ntask times log-normal, mean {mean} s, sigma {sigma}, seed {seed}; {rate} creates and \
+         {poll_rate} status requests a second at most, {poll_interval} s between two about one task; all of this \
+         {scale} times faster than in life",
         env!("CARGO_PKG_VERSION"),
-        load.split(' ').next().unwrap_or("unknown"),
-        arguments.mean,
-        arguments.sigma,
-        arguments.seed,
-        arguments.scale
+        machine::description()
     )
 }
 
@@ -227,7 +224,7 @@ impl Arguments {
 }
 
 fn makespan_order(arguments: &Arguments, contender: &Contender, cap: usize) -> Order {
-    let times = arguments.times(arguments.jobs.unwrap_or(10 * cap));
+    let times = arguments.times(arguments.jobs.unwrap_or((6 * cap).max(100)));
     Order { contender: contender.clone(), cap, times, told: arguments.told(cap), inputs: Inputs::Small }
 }
 
@@ -261,11 +258,15 @@ fn measure_all(orders: &[Order], at_once: bool) -> Vec<Result<Row, String>> {
     })
 }
 
-/// Prints the table of some rows. Returns how many things were wrong.
-fn show(rows: Vec<Result<Row, String>>) -> usize {
-    let (rows, failed): (Vec<_>, Vec<_>) = rows.into_iter().partition(Result::is_ok);
+/// Measures, and prints the table. Returns how many things were wrong.
+fn measure_and_show(orders: &[Order], at_once: bool) -> usize {
+    let since = machine::Since::now();
+    let (rows, failed): (Vec<_>, Vec<_>) = measure_all(orders, at_once).into_iter().partition(Result::is_ok);
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
     println!("\n{}", table::table(&rows));
+    if let Some(share) = since.others_share(rows.iter().map(|row| row.taken.cpu.as_secs_f64()).sum()) {
+        println!("(others used {:.0} % of the machine meanwhile)", share * 100.0);
+    }
     for row in &rows {
         println!("{}", table::detail(row));
     }

@@ -96,15 +96,15 @@ pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> 
 /// What a contender is held to. The script knows no rates, as such scripts do not, and is held to none.
 fn rules(order: &Order) -> Rules {
     let told = &order.told;
+    // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
+    let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
     match &order.contender {
         Contender::Tryon { is_auto, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
-            ask_interval: Some(told.poll_interval),
+            ask_interval,
             knows_the_cap: !is_auto,
         },
-        Contender::Script { .. } => {
-            Rules { ask_interval: Some(told.poll_interval), knows_the_cap: true, ..Rules::default() }
-        }
+        Contender::Script { .. } => Rules { ask_interval, knows_the_cap: true, ..Rules::default() },
     }
 }
