@@ -89,9 +89,12 @@ fn an_outfit_is_sent_as_one_white_picture_with_the_upper_above_the_lower_in_what
     assert_eq!(told, [true, true, true, false]);
 }
 
+/// What somebody does to a picture between its loading and its sending.
+type Harm = fn(&Path);
+
 #[test]
 fn a_picture_that_is_no_picture_any_more_fails_its_own_job_and_nothing_is_sent() {
-    let cases: [(&str, fn(&Path)); 4] = [
+    let cases: [(&str, Harm); 4] = [
         ("no such file", |path| std::fs::remove_file(path).expect("removed")),
         ("is an HTML page, not a JPEG or PNG picture", |path| std::fs::write(path, "<html>").expect("written")),
         ("is a GIF picture, not a JPEG or PNG picture; --fit-images converts it", |path| {
