@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tryon::cli::{self, Arguments};
 
 fn main() -> ExitCode {
-    match cli::dispatch(Arguments::parse()) {
+    match cli::dispatch(Arguments::of_this_process()) {
         Ok(code) => code.into(),
         Err((console, failure)) => {
             console.error(&failure.message);

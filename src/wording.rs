@@ -67,6 +67,13 @@ pub fn rate(per_minute: f64) -> String {
     format!("{} images/min", thousands(whole))
 }
 
+/// A share from 0 to 1 in percent: `97 %`. Rounded down: 100 % is when nothing is missing.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    // What was counted as 0.97 may be a little less by now.
+    format!("{} %", (share * 100.0 + 1e-9).floor().clamp(0.0, 100.0))
+}
+
 /// Units, without digits that say nothing: `9,997`, `12.5`.
 #[must_use]
 pub fn units(units: f64) -> String {
@@ -149,6 +156,14 @@ mod tests {
         assert_eq!(
             [0.44, 20.0, 99.97, 1_664.4].map(rate).join(", "),
             "0.4 images/min, 20.0 images/min, 100 images/min, 1,664 images/min"
+        );
+    }
+
+    #[test]
+    fn a_share_is_whole_only_when_nothing_is_missing() {
+        assert_eq!(
+            [0.0, 0.0099, 0.29, 0.97, 0.999, 1.0, 1.2].map(percent).join(", "),
+            "0 %, 0 %, 29 %, 97 %, 99 %, 100 %, 100 %"
         );
     }
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{LogFormat, Options};
+use crate::settings::{Concurrency, LogFormat, Options, Price};
 
-use super::{Console, Place};
+use super::sources::Sourced;
+use super::{Console, Place, examples};
 
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
 ///
@@ -18,8 +20,7 @@ use super::{Console, Place};
     version,
     propagate_version = true,
     disable_help_subcommand = true,
-    after_help = "Try it without an account:\n  tryon run jobs.example.csv --sandbox -o results\n\n\
-                  With one:\n  TRYON_API_KEY=sk-… tryon run jobs.csv -o results"
+    after_help = examples::TRYON
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -53,9 +54,15 @@ pub(super) struct Common {
 impl Common {
     /// How the command speaks.
     pub(super) fn console(&self, file: &Options) -> Console {
+        let (format, verbose, quiet) = self.manner(file);
+        Console::new(format, verbose, quiet)
+    }
+
+    /// The form of messages, how much is told, and whether only errors are.
+    pub(super) fn manner(&self, file: &Options) -> (LogFormat, u8, bool) {
         let verbose = self.verbose.max(u8::from(file.verbose == Some(true)));
         let format = self.log_format.or(file.log_format).unwrap_or_default();
-        Console::new(format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
+        (format, verbose, self.quiet || (file.quiet == Some(true) && self.verbose == 0))
     }
 }
 
@@ -91,12 +98,7 @@ pub(super) struct At<A: Args> {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Load manifests (if any are given), work until nothing is left to do, write the report
-    #[command(
-        after_help = "Examples:\n  tryon run jobs.csv -o results            begin, or go on where it stopped\n  \
-                            tryon run -o results                     go on without reading the manifest again\n  \
-                            tryon run jobs.csv --sandbox -o results  without an account, to see how it works\n  \
-                            tryon run jobs.csv --budget 50           at most 50 tasks, then stop"
-    )]
+    #[command(after_help = examples::RUN)]
     Run {
         /// CSV files with a row for each picture to make; `-` reads standard input
         manifests: Vec<PathBuf>,
@@ -106,6 +108,7 @@ pub(super) enum Command {
         place: PlaceOptions,
     },
     /// Load manifests into the queue, without working on it
+    #[command(after_help = examples::LOAD)]
     Load {
         /// CSV files with a row for each picture to make; `-` reads standard input
         #[arg(required = true)]
@@ -116,38 +119,63 @@ pub(super) enum Command {
         place: PlaceOptions,
     },
     /// Check manifests and estimate what they cost; touches no queue and calls nobody
+    #[command(after_help = examples::CHECK)]
     Check {
         /// CSV files with a row for each picture to make; `-` reads standard input
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
         #[command(flatten)]
-        options: ManifestOptions,
+        options: CheckOptions,
     },
+    /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
+    #[command(after_help = "Examples:\n  tryon pair --humans people --cloths garments > jobs.csv\n  \
+                            tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results\n  \
+                            tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv")]
+    Pair(super::pair::PairArgs),
     /// Print counts by state, rate, time left and units spent
+    #[command(after_help = examples::STATUS)]
     Status(At<super::status::StatusArgs>),
     /// Print the jobs, one a line
+    #[command(after_help = examples::LIST)]
     List(At<super::list::ListArgs>),
     /// Print one job and every attempt made for it
+    #[command(after_help = examples::SHOW)]
     Show(At<super::show::ShowArgs>),
     /// Print or write the report, at any time, also while a run is going on
+    #[command(after_help = examples::REPORT)]
     Report(At<super::report::ReportArgs>),
     /// Put jobs back in the queue
+    #[command(after_help = examples::RETRY)]
     Retry(At<super::edit::Retry>),
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
+    #[command(after_help = examples::ADOPT)]
     Adopt(At<super::edit::Adopt>),
     /// Take jobs that were not submitted out of the queue
+    #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself
+    #[command(after_help = examples::SANDBOX)]
     Sandbox(Box<super::sandbox::SandboxOptions>),
+    /// Print every option in force, and where its value comes from
+    ///
+    /// Takes the options of `run`, and tells what they would amount to together with the environment and the settings
+    /// file. Secrets are only said to be set or not.
+    #[command(after_help = examples::CONFIG)]
+    Config(Box<Sourced<super::config::ConfigArgs>>),
     /// Print completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Print the help as a manual page, or write a page for each command
+    #[command(after_help = examples::MAN)]
+    Man(super::man::ManOptions),
 }
 
 /// The options that decide how a manifest is read.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Manifest")]
 pub(super) struct ManifestOptions {
     /// Model for rows that name none [default: kolors-virtual-try-on-v1]
     #[arg(long, value_name = "NAME", env = "TRYON_MODEL")]
@@ -155,12 +183,45 @@ pub(super) struct ManifestOptions {
 
     /// Take the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_name = "BOOL", hide_possible_values = true)]
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,
+
+    /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
+    #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    fit_images: Option<bool>,
+
+    /// Make identical pairs once, and give each id its image
+    #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    dedupe: Option<bool>,
 }
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        Options { model: self.model, skip_invalid: self.skip_invalid, ..Options::default() }.or(file)
+        let Self { model, skip_invalid, fit_images, dedupe } = self;
+        Options { model, skip_invalid, fit_images, dedupe, ..Options::default() }.or(file)
+    }
+}
+
+/// The options that decide how a manifest is read, and those that its estimate reckons with.
+#[derive(Debug, Args)]
+pub(super) struct CheckOptions {
+    #[command(flatten)]
+    manifest: ManifestOptions,
+
+    /// Tasks in flight to reckon with [default: auto]
+    #[arg(long, help_heading = "Estimate", value_name = "auto|N", env = "TRYON_CONCURRENCY")]
+    concurrency: Option<Concurrency>,
+
+    /// What one unit costs you, in your currency, to reckon with
+    #[arg(long, help_heading = "Estimate", value_name = "P", env = "TRYON_PRICE")]
+    price: Option<Price>,
+}
+
+impl CheckOptions {
+    pub(super) fn or(self, file: Options) -> Options {
+        let said = Options { concurrency: self.concurrency, price: self.price, ..Options::default() };
+        said.or(self.manifest.or(file))
     }
 }

@@ -23,12 +23,13 @@ impl Console {
         Self { format, verbose, quiet, screen: Screen::stderr() }
     }
 
-    /// Lets what the program's parts note for developers through, as far as `-v` asks for it: warnings always,
-    /// what a run thinks with `-vv`, the libraries' own words with `-vvv`.
+    /// Lets what the program's parts note through, as far as `-v` asks for it: warnings always, what is good to know
+    /// with `-v`, what a run thinks with `-vv`, the libraries' own words with `-vvv`.
     pub(super) fn start_logging(&self) {
         let own = match self.verbose {
             _ if self.quiet => LevelFilter::ERROR,
-            0 | 1 => LevelFilter::WARN,
+            0 => LevelFilter::WARN,
+            1 => LevelFilter::INFO,
             2 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
         };

@@ -7,6 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
 use crate::output::OutputTree;
+use crate::progress::wording::thousands;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings};
 
@@ -22,7 +23,7 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let tree = OutputTree::create(&place.out)?;
     let queue = Queue::open(&place.queue)?;
-    let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, Some(tree), console.clone()).await?;
+    let tally = load(&queue, manifests, &settings, Some(tree), console.clone()).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
 }
@@ -33,6 +34,13 @@ pub(super) fn sentence(tally: &Enqueued) -> String {
     format!("added {added}, unchanged {unchanged}, updated {updated}, repeated {repeated}, rejected {rejected}")
 }
 
+/// What is said of pictures that `--fit-images` has to work on.
+fn to_be_fitted(pictures: u64) -> String {
+    let is_one = pictures == 1;
+    let (what, verb) = if is_one { ("picture", "is") } else { ("pictures", "are") };
+    format!("{} {what} {verb} made to fit when sent (--fit-images); the files stay as they are", thousands(pictures))
+}
+
 /// Loads manifests in one transaction. All problems are told, on standard error; if there are any, and they are not
 /// to be skipped, nothing is loaded.
 ///
@@ -41,17 +49,21 @@ pub(super) fn sentence(tally: &Enqueued) -> String {
 pub(super) async fn load(
     queue: &Queue,
     manifests: &[PathBuf],
-    model: &ModelName,
-    skip_invalid: bool,
+    settings: &Settings,
     tree: Option<OutputTree>,
     console: Console,
 ) -> Result<Enqueued, Failure> {
     let manifests = manifests.to_vec();
-    let model = model.clone();
+    let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
     let filled = queue
         .load(move |loader| {
-            let filled = fill(loader, &manifests, &model, tree.as_ref(), &console)?;
+            let mut pictures = PictureChecks::new().fitting(fit_images);
+            let filled = fill(loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
             let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
+            if keep && pictures.to_fit() > 0 {
+                loader.fit_images()?;
+                console.info(&to_be_fitted(pictures.to_fit()));
+            }
             Ok((filled, keep))
         })
         .await?;
@@ -70,12 +82,12 @@ fn fill(
     loader: &mut Loader<'_>,
     manifests: &[PathBuf],
     model: &ModelName,
+    pictures: &mut PictureChecks,
     tree: Option<&OutputTree>,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
-    let mut pictures = PictureChecks::new();
     for path in manifests {
-        let reader = match ManifestReader::open(path, model, &mut pictures) {
+        let reader = match ManifestReader::open(path, model, pictures) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };

@@ -1,22 +1,30 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod callbacks;
 mod check;
 mod completions;
+mod config;
 mod console;
 mod edit;
+mod examples;
 mod failure;
 mod id_list;
 mod job_json;
 mod list;
 mod load;
+mod man;
+mod pair;
+mod parse;
 mod pipe;
 mod place;
 mod report;
 mod run;
 mod sandbox;
 mod show;
+mod sources;
 mod status;
+mod watch;
 
 #[cfg(test)]
 mod read_tests;
@@ -25,10 +33,10 @@ use std::io::Write;
 
 use crate::exit_code::ExitCode;
 use crate::queue::QueueReader;
-use crate::settings::Options;
+use crate::settings::{Options, SettingsFile};
 
 pub use args::Arguments;
-use args::{At, Command};
+use args::{At, Command, Common};
 pub use console::Console;
 pub use failure::Failure;
 use place::Place;
@@ -38,40 +46,46 @@ use place::Place;
 /// # Errors
 /// What went wrong, for the user, with the exit code; and how to say it.
 pub fn dispatch(arguments: Arguments) -> Result<ExitCode, (Console, Failure)> {
-    let file = match Options::from_file(arguments.common.config.as_deref()) {
+    let file = match SettingsFile::read(arguments.common.config.as_deref()) {
         Ok(file) => file,
         Err(error) => return Err((arguments.common.console(&Options::default()), error.into())),
     };
-    let console = arguments.common.console(&file);
+    let console = arguments.common.console(&file.options);
     console.start_logging();
-    command(arguments.command, file, &console).map_err(|failure| (console, failure))
+    command(arguments.command, &arguments.common, file, &console).map_err(|failure| (console, failure))
 }
 
-fn command(command: Command, file: Options, console: &Console) -> Result<ExitCode, Failure> {
+fn command(command: Command, common: &Common, file: SettingsFile, console: &Console) -> Result<ExitCode, Failure> {
     match command {
         Command::Run { manifests, options, place } => {
-            let place = place.or(&file);
-            wait(run::run(&manifests, &options.or(file), &place, console))
+            let place = place.or(&file.options);
+            wait(run::run(&manifests, &options.or(file.options), &place, console))
         }
         Command::Load { manifests, options, place } => {
-            let place = place.or(&file);
-            wait(load::command(&manifests, &options.or(file), &place, console))
+            let place = place.or(&file.options);
+            wait(load::command(&manifests, &options.or(file.options), &place, console))
         }
-        Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file), console)),
+        Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file.options), console)),
+        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
+        Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) => {
-            read(&place.or(&file), |reader, place, out| status::status(&args, reader, place, out))
+            read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
         }
-        Command::List(At { args, place }) => read(&place.or(&file), |reader, _, out| list::list(&args, reader, out)),
+        Command::List(At { args, place }) => {
+            read(&place.or(&file.options), |reader, _, out| list::list(&args, reader, out))
+        }
         Command::Show(At { args, place }) => {
-            read(&place.or(&file), |reader, place, out| show::show(&args, reader, place, out))
+            read(&place.or(&file.options), |reader, place, out| show::show(&args, reader, place, out))
         }
         Command::Report(At { args, place }) => {
-            read(&place.or(&file), |reader, place, out| report::report(&args, reader, place, out))
+            read(&place.or(&file.options), |reader, place, out| report::report(&args, reader, place, out))
         }
-        Command::Retry(At { args, place }) => wait(edit::retry(&args, &place.or(&file))),
-        Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file))),
-        Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file))),
+        Command::Retry(At { args, place }) => wait(edit::retry(&args, &place.or(&file.options))),
+        Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options))),
+        Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options))),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
+        Command::Config(asked) => config::command(*asked, common, file),
+        Command::Man(options) => man::command(&options),
         Command::Completions { shell } => completions::command(shell),
     }
 }

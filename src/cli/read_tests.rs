@@ -37,7 +37,7 @@ fn stocked() -> Stocked {
 
 fn status_text(reader: &QueueReader, json: bool, is_at_work: bool) -> String {
     let status = Status::read(reader, is_at_work).expect("readable");
-    printed(|out| status::print(&StatusArgs { json }, &status, &place(), out, after(125), &zone()))
+    printed(|out| status::print(&StatusArgs { json, watch: false }, &status, &place(), out, after(125), &zone()))
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn status_says_how_far_a_run_is_and_what_it_waits_for() {
           cancelled     1
           units         2
 
-        A run is at work since 14:00:00 with 10 slots: 1 image, 0.5 images/min.
+        A run is at work since 14:00:00 with 10 slots: 1 image, 0.5 images/min, slots 97 % busy.
         Paused until 15:14, because the provider does not answer.
 
           what failed       tryon list --state failed -o results
@@ -78,7 +78,7 @@ fn status_says_when_a_run_has_broken_off_and_how_to_go_on() {
           cancelled     1
           units         2
 
-        No run is at work; the last one broke off at about 2026-11-03 14:02:00 +01:00 after 2 min: 1 image, 0.5 images/min.
+        No run is at work; the last one broke off at about 2026-11-03 14:02:00 +01:00 after 2 min: 1 image, 0.5 images/min, slots 97 % busy.
 
           to go on          tryon run --sandbox -o results
           what failed       tryon list --state failed -o results
@@ -103,7 +103,7 @@ fn status_of_a_queue_that_was_never_run_is_no_error() {
 #[test]
 fn status_json_has_the_promised_keys_and_no_pause_of_a_dead_run() {
     let stocked = stocked();
-    assert_snapshot!(status_text(&stocked.reader, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"rejected":1,"at_work":true,"rate_per_minute":0.5,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
+    assert_snapshot!(status_text(&stocked.reader, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"rejected":1,"at_work":true,"rate_per_minute":0.5,"slots_busy":0.97,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
     let dead: serde_json::Value = serde_json::from_str(&status_text(&stocked.reader, true, false)).expect("an object");
     assert_eq!((&dead["at_work"], &dead["paused_until"]), (&false.into(), &serde_json::Value::Null));
 }
@@ -113,7 +113,8 @@ fn status_sees_that_a_run_is_at_work_by_its_lock() {
     let stocked = stocked();
     let place = Place::new(Some(stocked.folder.path().to_owned()), Some(stocked.path.clone()));
     let at_work = || {
-        let text = printed(|out| status::status(&StatusArgs { json: true }, &stocked.reader, &place, out));
+        let text =
+            printed(|out| status::status(&StatusArgs { json: true, watch: false }, &stocked.reader, &place, out));
         serde_json::from_str::<serde_json::Value>(&text).expect("an object")["at_work"] == true
     };
     assert!(!at_work());
@@ -291,7 +292,7 @@ fn a_reader_that_has_had_enough_is_no_error() {
     for json in [false, true] {
         for bytes in [0, 10] {
             list(&ListArgs { state: vec![], json }, reader, &mut Head(bytes)).expect("list ends quietly");
-            status::status(&StatusArgs { json }, reader, &place(), &mut Head(bytes)).expect("status too");
+            status::status(&StatusArgs { json, watch: false }, reader, &place(), &mut Head(bytes)).expect("status too");
             let format = if json { Format::Json } else { Format::Csv };
             report(&ReportArgs { format, output: None }, reader, &place(), &mut Head(bytes)).expect("report too");
             let args = ShowArgs { id: "ana/shirt".to_owned(), json };

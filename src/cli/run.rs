@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
@@ -17,13 +17,13 @@ use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
 use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
-use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
 use super::place::quoted;
-use super::{Console, Failure, Place};
+use super::{Console, Failure, Place, callbacks};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -41,9 +41,11 @@ pub(super) async fn run(
     place: &Place,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let settings = Settings::resolve(options)?;
+    let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
+    let callbacks = callbacks::Wanted::by(&settings)?;
+    let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     if manifests.is_empty() && !place.queue.exists() {
         return Err(QueueError::Missing(place.queue.clone()).into());
     }
@@ -56,14 +58,23 @@ pub(super) async fn run(
         settings::Door::Kling => ProviderKind::Kling,
     };
     queue.check_provider(kind).await?;
+    let callbacks = match callbacks {
+        Some(wanted) => Some(wanted.listen(&queue).await?),
+        None => None,
+    };
     if !manifests.is_empty() {
         let tree = Some(tree.clone());
-        let tally = load(&queue, manifests, &settings.model, settings.skip_invalid, tree, console.clone()).await?;
+        let tally = load(&queue, manifests, &settings, tree, console.clone()).await?;
         console.info(&sentence(&tally));
     }
+    if options.fit_images.is_none() {
+        // A queue that was loaded with --fit-images goes on with it.
+        settings.fit_images = queue.reader()?.fits_images()?;
+    }
     queue.bind(kind).await?;
-    let sandbox = if settings.sandbox { Some(start_sandbox(place).await?) } else { None };
-    let door = door(&settings, keys, sandbox.as_ref())?;
+    let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
+    let mut door = door(&settings, keys, sandbox.as_ref())?;
+    let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
@@ -73,6 +84,9 @@ pub(super) async fn run(
     .await;
     drop(progress);
     let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
+    if let Some(listener) = listener {
+        listener.stop().await;
+    }
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
@@ -90,6 +104,7 @@ pub(super) async fn run(
             counts: &outcome.counts,
             succeeded_now: outcome.succeeded,
             took: outcome.took,
+            slots_busy: outcome.slots_busy,
             is_sandbox: settings.sandbox,
             stopped: stopped.as_deref(),
             reasons: &reasons,
@@ -146,10 +161,11 @@ fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
     }
 }
 
-async fn start_sandbox(place: &Place) -> Result<Sandbox, Failure> {
+async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
     let config = SandboxConfig {
         latency: SANDBOX_TASK,
         state_dir: Some(place.out.join(".sandbox")),
+        webhook_secret: webhook_secret.map(|secret| secret.expose_secret().to_owned()),
         ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -172,13 +188,13 @@ fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Do
     let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Door { provider, results, name })
+    Ok(Door { provider, results, name, callbacks: None })
 }
 
 fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
-        slots: settings.concurrency.get(),
+        slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
         rate_per_second: settings.rate,
         poll_rate_per_second: settings.poll_rate,
         poll_interval: settings.poll_interval,
@@ -190,6 +206,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        fit_images: settings.fit_images,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::ExposeSecret;
 
 use crate::exit_code::ExitCode;
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
-use crate::settings::Span;
+use crate::settings::{Span, webhook_secret};
 
 use super::load::println;
 use super::{Console, Failure};
@@ -79,6 +80,8 @@ pub(super) async fn command(options: &SandboxOptions, console: &Console) -> Resu
     if !(0.0..=3.0).contains(&options.sigma) {
         return Err(Failure::usage(format!("--sigma: {} is not between 0 and 3", options.sigma)));
     }
+    // Signed as an account with this secret would sign; without one, callbacks are unsigned.
+    let webhook_secret = webhook_secret()?.map(|secret| secret.expose_secret().to_owned());
     let config = SandboxConfig {
         seed: options.seed,
         concurrency_cap: options.cap,
@@ -91,8 +94,8 @@ pub(super) async fn command(options: &SandboxOptions, console: &Console) -> Resu
         external_ids: !options.no_external_ids,
         list_endpoint: !options.no_list,
         result_long_side_px: options.result_px,
+        webhook_secret,
         state_dir: options.state.clone(),
-        ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let sandbox = Sandbox::start(address, config).await.map_err(Failure::usage)?;

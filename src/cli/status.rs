@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::job::{StateName, clean_text};
 use crate::progress::pace::{left, time_left};
-use crate::progress::wording::{clock, counted, local, rate, rough_span, span, thousands, units};
+use crate::progress::wording::{clock, counted, local, percent, rate, rough_span, span, thousands, units};
 use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
 
 use super::job_json::utc;
@@ -22,6 +22,12 @@ pub(super) struct StatusArgs {
     /// One JSON object, for scripts
     #[arg(long)]
     pub json: bool,
+    /// Keep showing it until the run ends, or until Ctrl-C, which the run does not notice
+    ///
+    /// On a terminal it is shown in place. Elsewhere a line is printed whenever something has changed; with --json, an
+    /// object a line.
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// Prints where the queue stands.
@@ -50,6 +56,17 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn read(reader: &QueueReader, is_at_work: bool) -> anyhow::Result<Self> {
         Ok(Self { counts: reader.counts()?, provider: reader.provider()?, run: reader.last_run()?, is_at_work })
+    }
+
+    /// Whether a run is at work now.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.is_at_work
+    }
+
+    /// Whether somebody who has seen `before` is told something new. The time left and the rate change all the time.
+    pub(super) fn is_news_after(&self, before: &Self) -> bool {
+        let waits_for = |status: &Self| status.pause().map(|pause| pause.why.clone());
+        (self.counts, self.is_at_work, waits_for(self)) != (before.counts, before.is_at_work, waits_for(before))
     }
 
     fn is_sandbox(&self) -> bool {
@@ -113,6 +130,8 @@ struct StatusJson<'a> {
     /// Whether a run is at work now.
     at_work: bool,
     rate_per_minute: Option<f64>,
+    /// Share of slot time in use in the last run, from 0 to 1.
+    slots_busy: Option<f64>,
     eta_seconds: Option<u64>,
     paused_until: Option<String>,
     paused_because: Option<&'a str>,
@@ -122,7 +141,7 @@ struct StatusJson<'a> {
     ended_at: Option<String>,
 }
 
-fn json(status: &Status) -> anyhow::Result<String> {
+pub(super) fn json(status: &Status) -> anyhow::Result<String> {
     let counts = &status.counts;
     let run = status.run.as_ref();
     let json = StatusJson {
@@ -140,6 +159,7 @@ fn json(status: &Status) -> anyhow::Result<String> {
         rejected: counts.rejected,
         at_work: status.is_at_work,
         rate_per_minute: status.per_minute().map(|rate| (rate * 100.0).round() / 100.0),
+        slots_busy: run.and_then(RunRecord::slots_busy).map(|share| (share * 10_000.0).round() / 10_000.0),
         eta_seconds: status.time_left().map(|left| left.as_secs()),
         paused_until: status.pause().map(|pause| utc(pause.until)),
         paused_because: status.pause().map(|pause| pause.why.as_str()),
@@ -151,7 +171,7 @@ fn json(status: &Status) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&json)? + "\n")
 }
 
-fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZone) -> String {
     let counts = &status.counts;
     let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
     let width = thousands(counts.total()).len().max(units(counts.units).len());
@@ -173,6 +193,27 @@ fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZone) -> Stri
     lines.join("\n") + "\n"
 }
 
+/// Where the queue stands in one line, for a log.
+pub(super) fn line(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
+    let counts = &status.counts;
+    let mut pieces = vec![format!("{} of {}", thousands(counts.ended()), thousands(counts.total()))];
+    let states = [(StateName::Failed, "failed"), (StateName::InDoubt, "in doubt")];
+    let told = states.into_iter().filter(|(state, _)| counts.of(*state) > 0);
+    pieces.extend(told.map(|(state, word)| format!("{} {word}", thousands(counts.of(state)))));
+    pieces.push(format!("{} running", thousands(counts.in_flight())));
+    pieces.extend(status.per_minute().map(rate));
+    match status.pause() {
+        Some(pause) => {
+            pieces.push(format!("paused until {}, because {}", clock(pause.until, now, zone), clean_text(&pause.why)));
+        }
+        None => pieces.extend(status.time_left().map(|left| format!("{} left", rough_span(left)))),
+    }
+    if !status.is_at_work {
+        pieces.push("no run is at work".to_owned());
+    }
+    format!("{} {}", now.to_zoned(zone.clone()).strftime("%H:%M:%S"), pieces.join(", "))
+}
+
 fn remark(state: StateName, counts: &Counts) -> String {
     match state {
         StateName::Failed if counts.rejected > 0 => {
@@ -189,18 +230,19 @@ fn course(status: &Status, now: Timestamp, zone: &TimeZone) -> Vec<String> {
         return vec!["No run has worked on this queue yet.".to_owned()];
     };
     let speed = status.per_minute().map(|per_minute| format!(", {}", rate(per_minute))).unwrap_or_default();
+    let busy = run.slots_busy().map(|share| format!(", slots {} busy", percent(share))).unwrap_or_default();
     let made = counted(run.succeeded, "image");
     if !status.is_at_work {
         let end = match run.ended_at {
             Some(at) => format!("the last one ended at {}", local(at, zone)),
             None => format!("the last one broke off at about {}", local(run.seen_at, zone)),
         };
-        return vec![format!("No run is at work; {end} after {}: {made}{speed}.", span(worked(run)))];
+        return vec![format!("No run is at work; {end} after {}: {made}{speed}{busy}.", span(worked(run)))];
     }
     let since = clock(run.started_at, now, zone);
     let left = status.time_left().map(|left| format!(", {} left", rough_span(left))).unwrap_or_default();
     let slots = counted(u64::from(run.slots), "slot");
-    let mut lines = vec![format!("A run is at work since {since} with {slots}: {made}{speed}{left}.")];
+    let mut lines = vec![format!("A run is at work since {since} with {slots}: {made}{speed}{busy}{left}.")];
     if let Some(pause) = status.pause() {
         lines.push(format!("Paused until {}, because {}.", clock(pause.until, now, zone), clean_text(&pause.why)));
     }

@@ -45,12 +45,13 @@ const MAX_PART_BYTES: usize = 255;
 const LONGEST_EXTENSION_BYTES: usize = 4;
 
 /// Names in the output folder that belong to the program (compared without case).
-const OWN_NAMES: [&str; 8] = [
+const OWN_NAMES: [&str; 9] = [
     "queue.db",
     "queue.db-wal",
     "queue.db-shm",
     "queue.db-lock",
     "queue.db-journal",
+    "queue.db-pictures",
     "report.csv",
     "index.html",
     ".sandbox",

@@ -22,17 +22,14 @@ pub enum ManifestError {
     #[error("{manifest}: has a header and no rows; add a row for each job")]
     NoRows { manifest: String },
     /// It is text in two-byte characters.
-    #[error("{manifest}: is UTF-16 text; save it as CSV UTF-8")]
+    #[error("{manifest}: is UTF-16 text; save it as CSV UTF-8 (in Excel: Save As, file type \"CSV UTF-8\")")]
     Utf16 { manifest: String },
     /// It is no text.
-    #[error("{manifest}: is {what}, not a CSV text; save it as CSV UTF-8")]
+    #[error("{manifest}: is {what}, not a CSV text; save it as CSV UTF-8 (in Excel: Save As, file type \"CSV UTF-8\")")]
     NotText { manifest: String, what: &'static str },
     /// Its lines end as on a Macintosh of the last century.
     #[error("{manifest}: its lines end with CR alone; save it with LF or CRLF line ends")]
     CarriageReturns { manifest: String },
-    /// Its cells are separated by something else.
-    #[error("{manifest}:{line}: its columns are separated by {separator}; save it as CSV with commas")]
-    WrongSeparator { manifest: String, line: u64, separator: &'static str },
     /// Required columns are not there.
     #[error(
         "{manifest}:{line}: the header has no column {}; it has {}; add {}",

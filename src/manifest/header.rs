@@ -1,9 +1,12 @@
 //! Which cell of a row is which column.
 
+use std::ops::RangeInclusive;
+
 use crate::job::clean_text;
 
 use super::ManifestError;
 use super::records::Record;
+use super::separator::Separator;
 
 /// A column that means something. All others are kept out of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +70,17 @@ impl Column {
 pub(super) struct Header {
     /// Where each column of [`Column::ALL`] stands.
     positions: [Option<usize>; Column::COUNT],
-    /// How many cells a row has to have.
-    pub(super) cells: usize,
+    /// How many cells a row has to have: one for each column that has a name. Those without one at the end of the
+    /// header may be there and may not; a spreadsheet leaves them out where a block of rows does not use them.
+    pub(super) cells: RangeInclusive<usize>,
+    pub(super) separator: Separator,
 }
 
 impl Header {
     /// Finds the columns in the first record of a manifest.
-    pub(super) fn of(manifest: &str, record: Record<'_>) -> Result<Self, ManifestError> {
+    pub(super) fn of(manifest: &str, separator: Separator, record: Record<'_>) -> Result<Self, ManifestError> {
         let (manifest, line) = (|| manifest.to_owned(), record.line);
-        let names: Vec<String> = (0..record.len())
-            .map(|index| String::from_utf8_lossy(record.cell(index).unwrap_or_default()).trim().to_owned())
-            .collect();
+        let names = names(record);
         if names.iter().any(|name| has_lone_carriage_return(name)) {
             return Err(ManifestError::CarriageReturns { manifest: manifest() });
         }
@@ -98,13 +101,18 @@ impl Header {
         let missing: Vec<&'static str> =
             Column::REQUIRED.into_iter().filter(|c| positions[*c as usize].is_none()).map(Column::name).collect();
         if missing.is_empty() {
-            return Ok(Self { positions, cells: names.len() });
-        }
-        if let Some(separator) = other_separator(&names) {
-            return Err(ManifestError::WrongSeparator { manifest: manifest(), line, separator });
+            let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+            return Ok(Self { positions, cells: named..=names.len(), separator });
         }
         let found = names.iter().map(|name| clean_text(name)).collect();
         Err(ManifestError::MissingColumn { manifest: manifest(), line, missing, found })
+    }
+
+    /// How many of the required columns a record names.
+    pub(super) fn required_in(record: Record<'_>) -> usize {
+        let names = names(record);
+        let is_there = |column: &Column| names.iter().any(|name| Column::named(name) == Some(*column));
+        Column::REQUIRED.iter().filter(|column| is_there(column)).count()
     }
 
     /// Where a column stands in every row, if the manifest has it.
@@ -118,15 +126,10 @@ impl Header {
     }
 }
 
-/// The separator that would make columns of the names, where a comma does not.
-fn other_separator(names: &[String]) -> Option<&'static str> {
-    let makes_columns = |separator: char| {
-        let is_required = |part| Column::named(part).is_some_and(|column| Column::REQUIRED.contains(&column));
-        names.iter().any(|name| name.contains(separator) && name.split(separator).any(is_required))
-    };
-    [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")]
-        .into_iter()
-        .find_map(|(separator, name)| makes_columns(separator).then_some(name))
+/// The cells of a header as texts.
+fn names(record: Record<'_>) -> Vec<String> {
+    let name = |index| String::from_utf8_lossy(record.cell(index).unwrap_or_default()).trim().to_owned();
+    (0..record.len()).map(name).collect()
 }
 
 /// Whether a name holds a CR that belongs to no CRLF: the whole file came as one line.

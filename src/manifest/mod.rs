@@ -10,12 +10,14 @@
 mod default_id;
 mod error;
 mod header;
+mod pairing;
 mod picture_cell;
 mod picture_checks;
 mod reader;
 mod records;
 mod row;
 mod second_garment;
+mod separator;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use std::fmt;
 use crate::job::JobSpec;
 
 pub use error::ManifestError;
+pub use pairing::{Choice, LeftOut, Pairing, PairingError, PairingOrder, PictureFolder, Side};
 pub use picture_checks::PictureChecks;
 pub use reader::{ManifestFile, ManifestReader};
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::job::clean_text;
-use crate::picture::{PictureProblem, probe};
+use crate::picture::{PictureProblem, Probe, probe};
 
 /// How many cells one generation remembers, and how many bytes of text.
 const GENERATION_CELLS: usize = 16_384;
@@ -36,6 +36,11 @@ pub struct PictureChecks {
     /// The first half of the SHA-256 of each resolved path that was found good. Two paths that share it would
     /// need 2^64 attempts to make, so a path that is known here is good.
     proved: HashSet<u128>,
+    /// The same of those that can be decoded, as the garments of an outfit must.
+    decodable: HashSet<u128>,
+    /// Whether a picture that almost fits will do.
+    fits_images: bool,
+    to_fit: u64,
     probed: u64,
 }
 
@@ -50,6 +55,18 @@ impl PictureChecks {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, and with `fits_images` a picture will do that can be made to fit.
+    #[must_use]
+    pub fn fitting(self, fits_images: bool) -> Self {
+        Self { fits_images, ..self }
+    }
+
+    /// How many of the pictures have to be made to fit.
+    #[must_use]
+    pub fn to_fit(&self) -> u64 {
+        self.to_fit
     }
 
     /// How many files were opened so far.
@@ -101,11 +118,39 @@ impl PictureChecks {
             return Ok(path);
         }
         self.probed += 1;
-        probe(&path).map_err(reason)?;
+        probe(&path).and_then(|probe| self.check(&probe)).map_err(reason)?;
         if self.proved.len() < MAX_PROVED {
             self.proved.insert(digest);
         }
         Ok(path)
+    }
+}
+
+impl PictureChecks {
+    /// Whether the picture will do, as it is or made to fit.
+    fn check(&mut self, probe: &Probe) -> Result<(), PictureProblem> {
+        if !self.fits_images {
+            return probe.check_fit();
+        }
+        if probe.wants_fitting() {
+            probe.check_decodable()?;
+            self.to_fit += 1;
+        }
+        Ok(())
+    }
+
+    /// Checks that a picture that will do can also be decoded here.
+    pub(super) fn check_decodable(&mut self, path: &Path) -> Result<(), String> {
+        let digest = digest(&path.to_string_lossy());
+        if self.decodable.contains(&digest) {
+            return Ok(());
+        }
+        self.probed += 1;
+        probe(path).and_then(|probe| probe.check_decodable()).map_err(reason)?;
+        if self.decodable.len() < MAX_PROVED {
+            self.decodable.insert(digest);
+        }
+        Ok(())
     }
 }
 

@@ -66,9 +66,13 @@ impl<'a, R: Read> ManifestReader<'a, R> {
         pictures: &'a mut PictureChecks,
     ) -> Result<Self, ManifestError> {
         pictures.enter(base);
-        let mut records = Records::new(start::text_of(name, reader)?);
+        let (text, layout) = start::text_of(name, reader)?;
+        let mut records = Records::new(text, layout.separator);
+        if layout.has_separator_line {
+            records.next().map_err(|broken| unreadable(name, broken))?;
+        }
         let header = match records.next() {
-            Ok(Some(record)) => Header::of(name, record)?,
+            Ok(Some(record)) => Header::of(name, layout.separator, record)?,
             Ok(None) => return Err(ManifestError::Empty { manifest: name.to_owned() }),
             Err(broken) => return Err(unreadable(name, broken)),
         };

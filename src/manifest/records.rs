@@ -8,6 +8,8 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 
+use super::separator::Separator;
+
 /// The longest record that is read. An unclosed quote swallows the rest of the file; this stops it.
 const MAX_RECORD_BYTES: usize = 1 << 20;
 
@@ -57,10 +59,10 @@ impl<'a> Record<'a> {
 }
 
 impl<R: BufRead> Records<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(super) fn new(input: R, separator: Separator) -> Self {
         // With LF as the only terminator, a CR before it ends up in the last cell, where trimming takes it
         // off; a stray CR elsewhere does not tear its row in two, and lines are what other programs count.
-        let parser = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+        let parser = ReaderBuilder::new().delimiter(separator.byte()).terminator(Terminator::Any(b'\n')).build();
         Self { input, parser, blank_lines: 0, text: vec![0; 1024], ends: vec![0; 32], text_len: 0, cells: 0 }
     }
 
@@ -72,8 +74,9 @@ impl<R: BufRead> Records<R> {
             if !self.read_record(line)? {
                 return Ok(None);
             }
-            // A line of white space, the CR of a CRLF included, is as blank as an empty one.
-            let is_blank = self.cells == 1 && self.text[..self.text_len].trim_ascii().is_empty();
+            // A line of white space, the CR of a CRLF included, is as blank as an empty one, and so is a line of
+            // separators alone: a spreadsheet writes an empty row like that.
+            let is_blank = self.text[..self.text_len].trim_ascii().is_empty();
             if !is_blank {
                 break line;
             }
@@ -150,7 +153,7 @@ mod tests {
 
     /// Every record's line and cells, read through a buffer of `capacity` bytes.
     fn all(text: &[u8], capacity: usize) -> Vec<(u64, Vec<String>)> {
-        let mut records = Records::new(BufReader::with_capacity(capacity, text));
+        let mut records = Records::new(BufReader::with_capacity(capacity, text), Separator::Comma);
         let mut found = Vec::new();
         while let Some(record) = records.next().expect("record") {
             let cell = |index| String::from_utf8_lossy(record.cell(index).expect("cell")).trim().to_owned();
@@ -161,12 +164,13 @@ mod tests {
 
     #[test]
     fn a_record_begins_on_its_physical_line_whatever_stands_before_it() {
-        let texts: [(&str, &[u64]); 6] = [
+        let texts: [(&str, &[u64]); 7] = [
             ("a,b\n1,2\n3,4\n", &[1, 2, 3]),
             ("a,b\r\n1,2\r\n3,4", &[1, 2, 3]),
             ("\n\na,b\n\n\n1,2\n \t\n3,4\n\n", &[3, 6, 8]),
             ("\r\na,b\r\n\r\n1,2\r\n\r\n\r\n3,4\r\n", &[2, 4, 7]),
             ("a,b\n\"x\ny\",2\n3,4\n", &[1, 2, 4]),
+            (",\r\na,b\r\n,\r\n1,2\r\n ,\" \"\r\n3,4\r\n,\r\n", &[2, 4, 6]),
             ("a,\"b\r\n\r\n\"\r\n\r\n\"\r\n\",2\r\n3,\"\n\n\"", &[1, 5, 7]),
         ];
         for (text, lines) in texts {
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_never_closed_is_reported_on_its_line() {
-        let mut records = Records::new(&b"a,b\n\n1,\"2\n3,4\n5,6\n"[..]);
+        let mut records = Records::new(&b"a,b\n\n1,\"2\n3,4\n5,6\n"[..], Separator::Comma);
         assert!(records.next().is_ok());
         assert!(matches!(records.next(), Err(BrokenRecord::UnclosedQuote { line: 3 })));
     }
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn an_endless_record_is_stopped() {
         let text = [b"a,b\n1,\"".to_vec(), b"x,\n".repeat(1 << 20)].concat();
-        let mut records = Records::new(BufReader::new(text.as_slice()));
+        let mut records = Records::new(BufReader::new(text.as_slice()), Separator::Comma);
         assert!(records.next().is_ok());
         assert!(matches!(records.next(), Err(BrokenRecord::TooLong { line: 2 })));
         assert!(records.text.len() <= 4 * MAX_RECORD_BYTES);

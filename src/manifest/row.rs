@@ -51,11 +51,6 @@ impl Problems<'_> {
         let (manifest, column) = (self.manifest.to_owned(), column.to_owned());
         self.list.push(Problem { manifest, line: self.line, column, reason: clean_text(reason) });
     }
-
-    /// How many were found so far.
-    pub(super) fn count(&self) -> usize {
-        self.list.len()
-    }
 }
 
 impl RowRules {
@@ -77,8 +72,8 @@ impl RowRules {
 
     /// The cells of the columns that count.
     fn cells<'a>(&self, record: Record<'a>, problems: &mut Problems<'_>) -> Cells<'a> {
-        if record.len() != self.header.cells {
-            problems.add_to(WHOLE_ROW, &wrong_length(record.len(), self.header.cells));
+        if !self.header.cells.contains(&record.len()) {
+            problems.add_to(WHOLE_ROW, &wrong_length(record.len(), &self.header));
         }
         let mut texts = [Some(""); Column::COUNT];
         for (column, position) in self.header.columns() {
@@ -104,6 +99,9 @@ impl RowRules {
             None => None,
         };
         let second = second_garment::second_garment(cells, effective_model, problems, pictures);
+        if let (Some(cloth), Some(second)) = (&cloth, &second) {
+            second_garment::check_decodable(cloth, second, problems, pictures);
+        }
         Some(JobSpec { id: id?, human: human?, cloth: cloth?, cloth_type, second, model: model?, priority: priority? })
     }
 }
@@ -111,12 +109,13 @@ impl RowRules {
 /// The name under which problems of a row as a whole are reported.
 const WHOLE_ROW: &str = "row";
 
-fn wrong_length(found: usize, expected: usize) -> String {
+fn wrong_length(found: usize, header: &Header) -> String {
     let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
-    if found < expected {
-        format!("has {}, the header has {expected}; add the missing commas", cells(found))
+    let (fewest, most, separator) = (header.cells.start(), header.cells.end(), header.separator.name());
+    if found < *fewest {
+        format!("has {}, the header has {fewest}; add the missing {separator}s", cells(found))
     } else {
-        format!("has {}, the header has {expected}; a cell that contains a comma must stand in quotes", cells(found))
+        format!("has {}, the header has {most}; a cell that contains a {separator} must stand in quotes", cells(found))
     }
 }
 

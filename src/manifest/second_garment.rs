@@ -1,17 +1,11 @@
 //! The second garment of a row: what must be true of it before both are put on one picture.
 
-use crate::job::{Garment, ModelName, SecondGarment};
+use crate::job::{Garment, ImageRef, ImageSource, ModelName, SecondGarment};
 
 use super::PictureChecks;
 use super::header::Column;
 use super::picture_cell::Meant;
 use super::row::{Cells, Problems, garment, picture};
-
-/// Whether outfits are built.
-///
-/// OUTFITS: they are not yet, so a row that is right about its second garment is rejected all the same. Once
-/// they are, delete this constant and the block in [`second_garment`] that asks it; nothing else knows of it.
-const OUTFITS_ARE_SUPPORTED: bool = false;
 
 /// The second garment, if the row has one. `model` is the one that the row would run with; `None` if that is not known.
 pub(super) fn second_garment(
@@ -24,19 +18,27 @@ pub(super) fn second_garment(
     if image == Some("") && kind == Some("") {
         return None;
     }
-    let problems_before = problems.count();
     require(cells, problems);
     check_combination(cells, problems);
     check_model(model, problems);
     let image = image.filter(|text| !text.is_empty()).and_then(|text| local_picture(text, problems, pictures));
-    let second = SecondGarment { image: image?, garment: kind.and_then(Garment::from_word)? };
+    Some(SecondGarment { image: image?, garment: kind.and_then(Garment::from_word)? })
+}
 
-    // OUTFITS: see above.
-    if !OUTFITS_ARE_SUPPORTED && problems.count() == problems_before {
-        problems.add(Column::Cloth2, "outfits (a second garment) are not supported by this version yet");
+/// Both garments of a row are put on one picture here, so they have to be pictures that can be decoded.
+pub(super) fn check_decodable(
+    first: &ImageRef,
+    second: &SecondGarment,
+    problems: &mut Problems<'_>,
+    pictures: &mut PictureChecks,
+) {
+    for (column, image) in [(Column::Cloth, first), (Column::Cloth2, &second.image)] {
+        if let ImageSource::File(path) = &image.source
+            && let Err(reason) = pictures.check_decodable(path)
+        {
+            problems.add(column, &reason);
+        }
     }
-
-    Some(second)
 }
 
 /// A second garment needs its picture, and both garments their kinds.
@@ -76,11 +78,7 @@ fn check_model(model: Option<&ModelName>, problems: &mut Problems<'_>) {
 }
 
 /// Both garments are put on one picture here, so the second must be here.
-fn local_picture(
-    text: &str,
-    problems: &mut Problems<'_>,
-    pictures: &mut PictureChecks,
-) -> Option<crate::job::ImageRef> {
+fn local_picture(text: &str, problems: &mut Problems<'_>, pictures: &mut PictureChecks) -> Option<ImageRef> {
     if Meant::by(text) == Meant::WebAddress {
         problems.add(Column::Cloth2, "is a URL; a second garment must be a local file");
         return None;

@@ -3,15 +3,17 @@
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use super::ManifestError;
+use super::separator::Layout;
 
-/// How much is looked at before the first row is read.
-const HEAD_BYTES: u64 = 4096;
+/// How much is looked at before the first row is read; a header is shorter.
+const HEAD_BYTES: u64 = 1 << 14;
 
 /// A manifest's bytes without its byte order mark.
 pub(super) type Text<R> = Chain<Cursor<Vec<u8>>, BufReader<R>>;
 
-/// Reads the first bytes and refuses what is no UTF-8 text. A byte order mark is taken off.
-pub(super) fn text_of<R: Read>(manifest: &str, reader: R) -> Result<Text<R>, ManifestError> {
+/// Reads the first bytes, tells from them how the cells are laid out, and refuses what is no UTF-8 text. A byte order
+/// mark is taken off.
+pub(super) fn text_of<R: Read>(manifest: &str, reader: R) -> Result<(Text<R>, Layout), ManifestError> {
     let manifest = || manifest.to_owned();
     let mut reader = BufReader::with_capacity(1 << 16, reader);
     let mut head = Vec::new();
@@ -33,7 +35,8 @@ pub(super) fn text_of<R: Read>(manifest: &str, reader: R) -> Result<Text<R>, Man
     if head.starts_with(b"\xef\xbb\xbf") {
         head.drain(..3);
     }
-    Ok(io::Read::chain(Cursor::new(head), reader))
+    let layout = Layout::of(&head);
+    Ok((io::Read::chain(Cursor::new(head), reader), layout))
 }
 
 /// Whether the text begins with a mark of UTF-16, or with a plain letter in two bytes.

@@ -1,14 +1,29 @@
-//! Pictures as files: is an input fit to be sent, is a downloaded result whole.
+//! Pictures as files: is an input fit to be sent, what is made of those that do not fit and of two
+//! garments, is a downloaded result whole.
 //!
 //! Answers for the rules about format, bytes and pixels. Which row names a picture is the business of
-//! [`crate::manifest`]; where a result goes, of the output folder.
+//! [`crate::manifest`]; where a result goes, of the output folder; how many pictures are worked on at a time, of
+//! [`crate::runner`].
 
+mod colours;
 mod content;
+mod encode;
+mod fit;
 mod jpeg_end;
+mod margins;
+mod outfit;
+mod pixels;
 mod probe;
 mod verify;
 
-pub use probe::{MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX, PictureProblem, Probe, probe};
+pub use content::ForeignFormat;
+pub use encode::Encoded;
+pub use fit::{SHRUNK_SIDE_PX, fit};
+pub use outfit::{OutfitProblem, outfit};
+pub use probe::{
+    InputFormat, LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
+    PictureProblem, Probe, probe,
+};
 pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
 
 /// The formats that the provider takes and gives (`api.md`).

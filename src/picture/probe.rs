@@ -1,11 +1,12 @@
-//! Whether a local picture may be sent: format by content, bytes, pixels. Reads the header, never the pixels.
+//! What a local picture is: format by content, bytes, pixels; and whether it may be sent as it is, or can be made to
+//! fit. Reads the header, never the pixels.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::PictureFormat;
-use super::content::{Content, HEAD_BYTES};
+use super::content::{Content, ForeignFormat, HEAD_BYTES};
 
 /// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -13,17 +14,84 @@ pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
 /// The shortest side that the provider takes, in pixels (`api.md`).
 pub const MIN_INPUT_SIDE_PX: u32 = 300;
 
-/// What the header of a fit picture says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The longest side that nobody wonders about, in pixels. `--fit-images` shrinks what is longer.
+pub const LONGEST_USUAL_SIDE_PX: u32 = 8192;
+
+/// The largest file that is decoded here, in bytes.
+pub const MAX_DECODED_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The largest picture that is decoded here, in pixels.
+pub const MAX_DECODED_PIXELS: u64 = 100_000_000;
+
+/// In which format a local picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InputFormat {
+    /// One that the provider takes.
+    Taken(PictureFormat),
+    /// One that it does not take.
+    Foreign(ForeignFormat),
+}
+
+impl InputFormat {
+    /// Its name, as people write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Taken(PictureFormat::Jpeg) => "JPEG",
+            Self::Taken(PictureFormat::Png) => "PNG",
+            Self::Foreign(format) => format.name(),
+        }
+    }
+}
+
+/// What the header of a picture says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// By content, whatever the file is called.
-    pub format: PictureFormat,
+    pub format: InputFormat,
     /// In pixels.
     pub width: u32,
     /// In pixels.
     pub height: u32,
     /// The file's length.
     pub bytes: u64,
+}
+
+impl Probe {
+    /// Checks that the picture may be sent as it is.
+    ///
+    /// # Errors
+    /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
+    pub fn check_fit(&self) -> Result<(), PictureProblem> {
+        if let InputFormat::Foreign(format) = self.format {
+            return Err(PictureProblem::ForeignFormat(format));
+        }
+        if self.bytes > MAX_INPUT_BYTES {
+            return Err(PictureProblem::TooLarge(self.bytes));
+        }
+        Ok(())
+    }
+
+    /// Checks that the picture can be decoded here, as far as its header tells.
+    ///
+    /// # Errors
+    /// It has too many bytes or pixels for that.
+    pub fn check_decodable(&self) -> Result<(), PictureProblem> {
+        if self.bytes > MAX_DECODED_FILE_BYTES {
+            return Err(PictureProblem::TooLargeToDecode(self.bytes));
+        }
+        if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
+            return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
+        }
+        Ok(())
+    }
+
+    /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG, shrink what has too many bytes or
+    /// absurdly many pixels in a row. What fits is never touched.
+    #[must_use]
+    pub fn wants_fitting(&self) -> bool {
+        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX
+    }
 }
 
 /// Why a local file cannot be an input. The wording completes `human_image: …`.
@@ -50,14 +118,40 @@ pub enum PictureProblem {
     #[error("is empty")]
     Empty,
     /// It has too many bytes.
-    #[error("is {:.1} MiB; at most {} MiB are allowed", mebibytes(*.0), MAX_INPUT_BYTES / (1024 * 1024))]
+    #[error(
+        "is {:.1} MiB; at most {} MiB are allowed; --fit-images shrinks it",
+        mebibytes(*.0), MAX_INPUT_BYTES / (1024 * 1024)
+    )]
     TooLarge(u64),
+    /// It has more bytes than are decoded.
+    #[error("is {:.1} MiB; at most {} MiB can be shrunk", mebibytes(*.0), MAX_DECODED_FILE_BYTES / (1024 * 1024))]
+    TooLargeToDecode(u64),
+    /// It is a picture in a format that the provider does not take.
+    #[error("is {}, not a JPEG or PNG picture; --fit-images converts it", .0.a_picture())]
+    ForeignFormat(ForeignFormat),
     /// It is something else.
     #[error("is {0}, not a JPEG or PNG picture")]
     WrongFormat(&'static str),
     /// It begins like a picture, and its size cannot be found.
     #[error("is a damaged picture: its size cannot be read")]
     Damaged,
+    /// It has too many pixels to be worked on.
+    #[error("is {width} x {height} px; at most {max} megapixels can be worked on", max = MAX_DECODED_PIXELS / 1_000_000)]
+    TooManyPixels {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+    /// Its end is missing.
+    #[error("is a damaged picture: it is cut off")]
+    CutOff,
+    /// The decoder gave up.
+    #[error("is a picture that cannot be decoded: {0}")]
+    Undecodable(String),
+    /// No quality and no size that would do is small enough.
+    #[error("cannot be brought under {} MiB", MAX_INPUT_BYTES / (1024 * 1024))]
+    Unshrinkable,
     /// It has too few pixels.
     #[error("is {width} x {height} px; both sides must be at least {min} px", min = MIN_INPUT_SIDE_PX)]
     TooSmall {
@@ -68,16 +162,28 @@ pub enum PictureProblem {
     },
 }
 
+impl PictureProblem {
+    /// The problem with the file's path, where the wording does not have it yet.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> String {
+        match self {
+            Self::NotFound(_) | Self::Folder(_) | Self::NotRegular(_) | Self::Unreadable { .. } => self.to_string(),
+            _ => format!("{self} ({})", path.display()),
+        }
+    }
+}
+
 /// Bytes in the unit that people compare, rounded up so that one byte too many does not read as the limit itself.
 fn mebibytes(bytes: u64) -> f64 {
     let tenths = (bytes * 10).div_ceil(1024 * 1024);
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
 }
 
-/// Checks that the file at `path` may be sent as it is.
+/// Looks at the file at `path`: is it a picture, in which format, and how large. Whether it can be sent as it is, is
+/// for [`Probe::check_fit`] to say.
 ///
 /// # Errors
-/// The first rule that the file breaks.
+/// It cannot be an input, whatever is made of it.
 pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
     let shown = || path.display().to_string();
     let unreadable = |source: io::Error| match source.kind() {
@@ -96,14 +202,12 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
     if bytes == 0 {
         return Err(PictureProblem::Empty);
     }
-    if bytes > MAX_INPUT_BYTES {
-        return Err(PictureProblem::TooLarge(bytes));
-    }
     let mut file = File::open(path).map_err(unreadable)?;
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
-        Content::Picture(format) => format,
+        Content::Picture(format) => InputFormat::Taken(format),
+        Content::Foreign(format) => InputFormat::Foreign(format),
         Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
     };
     let (width, height) = size_in_header(file).ok_or(PictureProblem::Damaged)?;
@@ -190,11 +294,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("tempdir");
         let path = picture(folder.path(), "a.jpg", 300, 301, ImageFormat::Png);
         let found = probe(&path).expect("probe");
-        assert_eq!((found.format, found.width, found.height), (PictureFormat::Png, 300, 301));
+        assert_eq!((found.format.name(), found.width, found.height), ("PNG", 300, 301));
         assert_eq!(found.bytes, path.metadata().expect("metadata").len());
         let path = picture(folder.path(), "b.png", 400, 300, ImageFormat::Jpeg);
         let found = probe(&path).expect("probe");
-        assert_eq!((found.format, found.width, found.height), (PictureFormat::Jpeg, 400, 300));
+        assert_eq!((found.format.name(), found.width, found.height), ("JPEG", 400, 300));
     }
 
     #[test]
@@ -213,10 +317,10 @@ mod tests {
         let path = picture(folder.path(), "large.png", 300, 300, ImageFormat::Png);
         let file = File::options().write(true).open(&path).expect("open");
         file.set_len(MAX_INPUT_BYTES).expect("set_len");
-        assert!(probe(&path).is_ok());
+        assert!(probe(&path).expect("a picture").check_fit().is_ok());
         file.set_len(MAX_INPUT_BYTES + 1).expect("set_len");
-        let problem = probe(&path).expect_err("large").to_string();
-        assert_eq!(problem, "is 10.1 MiB; at most 10 MiB are allowed");
+        let problem = probe(&path).expect("a picture").check_fit().expect_err("large").to_string();
+        assert_eq!(problem, "is 10.1 MiB; at most 10 MiB are allowed; --fit-images shrinks it");
     }
 
     #[test]
@@ -229,7 +333,7 @@ mod tests {
         };
         assert_eq!(reason("a.png", b""), "is empty");
         assert_eq!(reason("b.png", b"<html>"), "is an HTML page, not a JPEG or PNG picture");
-        assert_eq!(reason("c.jpg", b"GIF89a"), "is a GIF picture, not a JPEG or PNG picture");
+        assert_eq!(reason("c.jpg", b"%PDF-1.7"), "is a PDF file, not a JPEG or PNG picture");
         assert_eq!(reason("d.png", b"\x89PNG\r\n\x1a\n"), "is a damaged picture: its size cannot be read");
         assert_eq!(reason("e.jpg", b"\xff\xd8\xff\xd9"), "is a damaged picture: its size cannot be read");
     }

@@ -85,6 +85,7 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> 
     file.seek(SeekFrom::Start(0))?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(format) => format,
+        Content::Foreign(format) => return Err(BrokenPicture::NotAPicture(format.a_picture())),
         Content::Other(what) => return Err(BrokenPicture::NotAPicture(what)),
     };
     let (width, height) = match format {

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::job::clean_text;
 use crate::queue::Counts;
+use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
 use super::{Verbosity, pace, wording};
@@ -31,6 +32,7 @@ impl Weight {
                 Self::Notice
             }
             Fact::Submitted { .. }
+            | Fact::CapMet { .. }
             | Fact::PutBack { .. }
             | Fact::Generated { .. }
             | Fact::DownloadRetried { .. }
@@ -71,6 +73,10 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             ("submitted", format!("{id} is task {task_id}{again}"))
         }
+        Fact::CapMet { slots, refusals } => {
+            let slots = wording::counted(u64::from(*slots), "slot");
+            ("slots", format!("{slots} at present (over the account's cap {refusals} times so far)"))
+        }
         Fact::PutBack { id, why, retry_at } => {
             let why = clean_text(why);
             ("put back", format!("{id}: {why}; {}", again_at(*retry_at, event.at, zone)))
@@ -109,9 +115,12 @@ pub(super) fn stopping(why: &str, counts: &Counts) -> String {
     }
 }
 
-fn started(slots: u32, provider: &str, counts: &Counts) -> String {
+fn started(slots: SlotCount, provider: &str, counts: &Counts) -> String {
     let to_do = wording::counted(pace::left(counts), "job");
-    let slots = wording::counted(u64::from(slots), "slot");
+    let slots = match slots {
+        SlotCount::Auto => "as many slots as there are".to_owned(),
+        SlotCount::AtMost(slots) => wording::counted(slots as u64, "slot"),
+    };
     format!("{to_do} to do of {}, {slots} at {}", wording::thousands(counts.total()), clean_text(provider))
 }
 

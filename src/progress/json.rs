@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::job::{StateName, clean_text};
+use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
 use super::Verbosity;
@@ -62,11 +63,16 @@ impl JsonLines {
         let text = |time: &Timestamp| format!("{time:.3}");
         match fact {
             Fact::Started { slots, provider } => {
+                let slots = match slots {
+                    SlotCount::Auto => json!("auto"),
+                    SlotCount::AtMost(slots) => json!(slots),
+                };
                 ("started", with(self.progress(), json!({ "slots": slots, "provider": provider })))
             }
             Fact::Submitted { id, attempt, task_id } => {
                 ("submitted", json!({ "id": id.as_str(), "attempt": attempt, "task_id": task_id.0 }))
             }
+            Fact::CapMet { slots, refusals } => ("cap_met", json!({ "slots": slots, "refusals": refusals })),
             Fact::PutBack { id, why, retry_at } => {
                 let retry_at = retry_at.as_ref().map(text);
                 ("put_back", json!({ "id": id.as_str(), "because": clean_text(why), "retry_at": retry_at }))

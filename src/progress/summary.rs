@@ -8,7 +8,7 @@ use crate::job::StateName;
 use crate::queue::Counts;
 use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
 use crate::report::{about_failed, about_in_doubt, about_left, about_rejected};
-use crate::wording::{span, thousands, units};
+use crate::wording::{percent, span, thousands, units};
 
 /// So many reasons are shown.
 const MOST_SHOWN: usize = 5;
@@ -22,6 +22,8 @@ pub struct RunSummary<'a> {
     pub succeeded_now: u64,
     /// How long the run took.
     pub took: Duration,
+    /// Share of slot time in use, from 0 to 1, if there was slot time.
+    pub slots_busy: Option<f64>,
     /// Whether the stand-in made the pictures.
     pub is_sandbox: bool,
     /// Why the run stopped before everything was done, if it did.
@@ -95,6 +97,9 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
         row("to do", &thousands(counts.left()));
     }
     row("units", &units(counts.units));
+    if let Some(share) = run.slots_busy {
+        row("slots", &format!("{} busy", percent(share)));
+    }
     for (label, file) in [("report", run.report), ("page", run.page)] {
         if let Some(file) = file {
             row(label, &file.display().to_string());
@@ -141,6 +146,7 @@ mod tests {
             counts,
             succeeded_now: 5_895,
             took: Duration::from_secs(17_640),
+            slots_busy: Some(0.974),
             is_sandbox: false,
             stopped: None,
             reasons,
@@ -159,6 +165,7 @@ mod tests {
 
               images    10,000 of 10,000, 5,895 in this run
               units     9,997
+              slots     97 % busy
               report    results/report.csv
               page      results/index.html
             ");
@@ -202,6 +209,7 @@ mod tests {
               cancelled 5
               to do     978
               units     9,997
+              slots     97 % busy
               report    results/report.csv
               page      results/index.html
 

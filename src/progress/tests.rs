@@ -11,6 +11,7 @@ use super::standing::{Standing, fit};
 use super::*;
 use crate::job::{Failure, FailureKind, JobId, StateName, TaskId};
 use crate::queue::{Counts, Pause};
+use crate::runner::SlotCount;
 use crate::runner::event::Fact;
 
 /// A writer whose text can be looked at while somebody else owns it.
@@ -83,7 +84,7 @@ fn pause(until: i64) -> Fact {
 /// A run with something of everything, half a second a tick.
 fn eventful_run() -> Vec<RunEvent> {
     let mut events = vec![
-        event(0, counts(4_000, 2), Fact::Started { slots: 10, provider: "dmxapi".to_owned() }),
+        event(0, counts(4_000, 2), Fact::Started { slots: SlotCount::AtMost(10), provider: "dmxapi".to_owned() }),
         event(1, counts(4_000, 2), Fact::Submitted { id: id("ana/shirt"), attempt: 2, task_id: task("t-1") }),
         event(2, counts(4_000, 2), Fact::PutBack { id: id("ana/hat"), why: "no room".to_owned(), retry_at: None }),
         event(30, counts(4_000, 2), Fact::Generated { id: id("ana/shirt"), seconds: 29.04 }),

@@ -1,5 +1,7 @@
 //! Reading answers: tolerant of fields that are missing, extra, null, or of another type than documented.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::job::{ExternalTaskId, TaskId, clean_text};
@@ -32,6 +34,8 @@ pub struct TaskReport {
     pub units: Option<f64>,
     /// Its images, in the order of their index.
     pub images: Vec<ResultImage>,
+    /// From its creation to its last change, by the provider's clock: how long an ended task has held its slot.
+    pub took: Option<Duration>,
 }
 
 /// How far a task is.
@@ -83,6 +87,12 @@ impl Body {
     pub(super) fn task(&self) -> Option<TaskReport> {
         read_task(&self.data)
     }
+
+    /// The tasks of a page of the list, and how many entries the page has; `None` when it is no list.
+    pub(super) fn tasks(&self) -> Option<(Vec<TaskReport>, usize)> {
+        let entries = self.data.as_array()?;
+        Some((entries.iter().filter_map(read_task).collect(), entries.len()))
+    }
 }
 
 fn read_task(data: &Value) -> Option<TaskReport> {
@@ -111,7 +121,14 @@ fn read_task(data: &Value) -> Option<TaskReport> {
         message: text(&data["task_status_msg"]).map(|text| clean_text(&text)).filter(|text| !text.is_empty()),
         units: number(&data["final_unit_deduction"]),
         images,
+        took: between(&data["created_at"], &data["updated_at"]),
     })
+}
+
+/// The time between two moments in Unix milliseconds; `None` when one is missing or they are not in this order.
+fn between(earlier: &Value, later: &Value) -> Option<Duration> {
+    let ms = whole_number(later)?.checked_sub(whole_number(earlier)?)?;
+    u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
 /// A task has one image, sometimes a few; more than this is garbage.
@@ -169,7 +186,7 @@ mod tests {
         let body =
             br#"{"code":0,"message":"SUCCEED","request_id":"r-1","data":{"task_id":"t-1","task_status":"succeed",
             "task_info":{"external_task_id":"x-1"},"final_unit_deduction":"1.5","created_at":1746773850590,
-            "task_result":{"images":[{"index":1,"url":"https://h/b.png"},{"index":"0","url":"https://h/a.png"}]}}}"#;
+            "updated_at":"1746773880690","task_result":{"images":[{"index":1,"url":"https://h/b.png"},{"index":"0","url":"https://h/a.png"}]}}}"#;
         let body = Body::read(200, body);
         assert_eq!(body.facts.code, Some(0));
         assert_eq!(body.facts.request_id.as_deref(), Some("r-1"));
@@ -178,6 +195,7 @@ mod tests {
         assert_eq!(task.external_id, Some(ExternalTaskId("x-1".to_owned())));
         assert_eq!(task.status, TaskStatus::Succeeded);
         assert_eq!(task.units, Some(1.5));
+        assert_eq!(task.took, Some(Duration::from_millis(30_100)));
         let urls: Vec<_> = task.images.iter().map(|image| image.url.as_str()).collect();
         assert_eq!(urls, ["https://h/a.png", "https://h/b.png"]);
     }
@@ -194,6 +212,17 @@ mod tests {
         for body in ["{}", "[]", "null", "3", r#"{"data":[]}"#, r#"{"data":{"task_id":""}}"#, ""] {
             assert_eq!(Body::read(200, body.as_bytes()).task(), None, "{body}");
         }
+    }
+
+    #[test]
+    fn a_page_of_the_list_is_read_past_entries_that_make_no_sense() {
+        let page = br#"{"code":0,"data":[{"task_id":"t-1","task_status":"processing"},null,{"task_id":""},
+            {"task_id":"t-2","task_status":"succeed","created_at":2000,"updated_at":1000}]}"#;
+        let (tasks, entries) = Body::read(200, page).tasks().expect("a list");
+        let ids: Vec<_> = tasks.iter().map(|task| task.task_id.0.as_str()).collect();
+        assert_eq!((ids, entries), (vec!["t-1", "t-2"], 4));
+        assert_eq!(tasks[1].took, None, "a clock that runs backwards tells nothing");
+        assert_eq!(Body::read(200, br#"{"code":0,"data":{"task_id":"t-1"}}"#).tasks(), None);
     }
 
     proptest::proptest! {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::job::{ExternalTaskId, ModelName, TaskId};
 
@@ -17,8 +18,11 @@ use super::{AnswerFacts, Auth, TaskReport};
 /// The path of the try-on endpoint below the base URL.
 const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 
-/// An answer larger than this is none of this API's.
-const LARGEST_ANSWER_BYTES: usize = 1 << 20;
+/// An answer larger than this is none of this API's; a page of 500 tasks with long URLs stays well below it.
+const LARGEST_ANSWER_BYTES: usize = 4 << 20;
+
+/// The most tasks that a page of the list may hold (`api.md`).
+pub const LARGEST_PAGE: usize = 500;
 
 /// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
@@ -41,6 +45,8 @@ pub struct Provider {
     base_url: String,
     auth: Arc<Auth>,
     timeouts: Timeouts,
+    /// Where the provider is asked to tell of status changes. Its path may be a secret, and is not shown.
+    callback_url: Option<SecretString>,
 }
 
 /// What a create asks for.
@@ -74,6 +80,15 @@ pub enum QueryAnswer {
     Task(Box<TaskReport>),
     /// The provider knows no such task. To be asked again before it is believed.
     Unknown(AnswerFacts),
+    /// Nothing was learnt.
+    Trouble(Trouble),
+}
+
+/// What a page of the list told.
+#[derive(Debug)]
+pub enum ListAnswer {
+    /// The tasks on it. It is the last page when it has fewer entries than were asked for.
+    Page { tasks: Vec<TaskReport>, is_last: bool },
     /// Nothing was learnt.
     Trouble(Trouble),
 }
@@ -138,7 +153,18 @@ impl Provider {
             .pool_idle_timeout(Duration::from_secs(15))
             .build()
             .map_err(|error| chain(&error))?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), auth: Arc::new(auth), timeouts })
+        Ok(Self {
+            http,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            auth: Arc::new(auth),
+            timeouts,
+            callback_url: None,
+        })
+    }
+
+    /// Has every create ask the provider to post the task's status changes to `url`.
+    pub fn ask_for_callbacks(&mut self, url: impl Into<String>) {
+        self.callback_url = Some(SecretString::from(url.into()));
     }
 
     /// The base URL, without a slash at its end: the name under which this door's capabilities are remembered.
@@ -158,8 +184,9 @@ impl Provider {
     }
 
     async fn create_once(&self, submission: Submission<'_>) -> CreateFate {
-        let fields =
-            [("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
+        let mut fields =
+            vec![("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
+        fields.extend(self.callback_url.as_ref().map(|url| ("callback_url", url.expose_secret())));
         let pictures = [("human_image", submission.human), ("cloth_image", submission.cloth)];
         let body = match RequestBody::new(&fields, pictures).await {
             Ok(body) => body,
@@ -221,6 +248,30 @@ impl Provider {
                 QueryAnswer::Trouble(answer.trouble(Meaning::BackOff(Trust::Outage)))
             }
             (other, _) => QueryAnswer::Trouble(answer.trouble(other)),
+        }
+    }
+
+    /// Asks for a page of all the account's tasks, from page 1; newest first is usual, not certain. `size` is at most
+    /// [`LARGEST_PAGE`].
+    pub async fn list(&self, page: usize, size: usize) -> ListAnswer {
+        let answer = self.list_once(page, size).await;
+        match &answer {
+            ListAnswer::Trouble(trouble) if self.can_renew(trouble) => self.list_once(page, size).await,
+            _ => answer,
+        }
+    }
+
+    async fn list_once(&self, page: usize, size: usize) -> ListAnswer {
+        let url = format!("{}/{TRY_ON}?pageNum={page}&pageSize={size}", self.base_url);
+        let answer = match self.call(self.http.get(url)).await {
+            Ok(answer) => answer,
+            Err(silence) => return ListAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
+        };
+        match (meaning_of(&answer), answer.body.tasks()) {
+            (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
+            // It is well, and it is no list: this door has none.
+            (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
+            (other, _) => ListAnswer::Trouble(answer.trouble(other)),
         }
     }
 

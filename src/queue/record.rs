@@ -1,5 +1,7 @@
 //! What the queue tells: jobs, attempts, counts, in the program's own types.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::job::{ExternalTaskId, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
@@ -171,6 +173,8 @@ pub struct AttemptRecord {
     pub task_ended_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub note: Note,
+    /// What was made of its pictures; `None` where every file was sent as it is.
+    pub sent_as: Option<String>,
 }
 
 /// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
@@ -198,6 +202,8 @@ pub struct ReportRow {
     pub sha256: Option<String>,
     pub submitted_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    /// What was made of the last attempt's pictures; no column of the table.
+    pub sent_as: Option<String>,
 }
 
 impl ReportRow {
@@ -258,6 +264,15 @@ pub enum Claim {
     BudgetSpent,
 }
 
+/// How a run stands with its slots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlotUse {
+    /// Tasks it keeps in flight at present, at most.
+    pub limit: u32,
+    /// While jobs waited: how long the slots held tasks, and how much slot time there was.
+    pub time: (Duration, Duration),
+}
+
 /// One run that worked on a queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
@@ -273,4 +288,14 @@ pub struct RunRecord {
     /// Images finished in this run.
     pub succeeded: u64,
     pub pause: Option<Pause>,
+}
+
+impl RunRecord {
+    /// Share of slot time in use so far, from 0 to 1; `None` when there was no slot time.
+    #[must_use]
+    pub fn slots_busy(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a share of milliseconds")]
+        let share = self.slot_ms_busy as f64 / self.slot_ms_all as f64;
+        (self.slot_ms_all > 0).then_some(share)
+    }
 }

@@ -1,6 +1,7 @@
 //! For tests: a queue with a job in every state, a rejected row among them, and times that never change.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,7 +9,7 @@ use crate::job::{
     ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, SecondGarment,
     StateName, TaskId, Transition,
 };
-use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, Queue, QueueReader, RejectedRow, RunId};
+use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, Queue, QueueReader, RejectedRow, RunId, SlotUse};
 
 /// The moment at which the run of the stocked queue began.
 pub(crate) const BEGIN: &str = "2026-11-03T13:00:00Z";
@@ -132,7 +133,11 @@ async fn stock(queue: &Queue, provider: ProviderKind) {
     assert_eq!(queue.reader().expect("a reader").counts().expect("counts").of(StateName::Submitting), 1);
 
     let pause = Pause { until: after(4_440), why: "the provider does not answer".to_owned() };
-    queue.beat(run, 1, Default::default(), Some(pause), false, after(120)).await.expect("the run is there");
+    let slot_time = (Duration::from_secs(1_164), Duration::from_secs(1_200));
+    queue
+        .beat(run, 1, SlotUse { limit: 5, time: slot_time }, Some(pause), false, after(120))
+        .await
+        .expect("the run is there");
 }
 
 async fn claim(queue: &Queue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {

@@ -18,6 +18,7 @@ use super::blame::Blame;
 use super::event::Fact;
 use super::gate::Gate;
 use super::pace::Pace;
+use super::request_pictures::RequestPictures;
 use super::slots::Slots;
 use super::watcher::Watcher;
 
@@ -48,6 +49,7 @@ pub(super) struct Context {
     /// Under which name the door's capabilities are remembered.
     pub(super) door: String,
     pub(super) results: ResultHost,
+    pub(super) pictures: RequestPictures,
     pub(super) tree: OutputTree,
     pub(super) gate: Arc<Gate>,
     pub(super) slots: Arc<Slots>,

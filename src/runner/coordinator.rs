@@ -11,22 +11,24 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::callback::Wake;
 use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
 use crate::output::OutputTree;
 use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader};
+use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader, SlotUse};
 
-use super::RunSettings;
 use super::blame::Blame;
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::gate::{Gate, Lane, Stopped};
 use super::missing::refetch_missing;
 use super::pace::Pace;
+use super::request_pictures::RequestPictures;
 use super::retry::Backoff;
 use super::slots::Slots;
 use super::watcher::{Watcher, Watching};
 use super::worker::{Held, see_through};
+use super::{RunSettings, SlotCount};
 
 /// How often the counts are read again and the end is looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -49,6 +51,8 @@ pub struct Door {
     pub results: ResultHost,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
+    /// What the provider's callbacks tell, where they are listened for.
+    pub callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
 /// How a run ended.
@@ -94,26 +98,28 @@ pub async fn run(
     observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
     let reader = queue.reader()?;
-    let slots_u32 = u32::try_from(settings.slots).unwrap_or(u32::MAX);
-    let run = queue.begin_run(slots_u32, settings.budget, settings.model.clone(), Timestamp::now()).await?;
+    let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
+    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
     let gate = Gate::new(Backoff::OUTAGE);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
     let provider = Arc::new(door.provider);
     let watching =
         Watching { interval: settings.poll_interval, unknown_times: 5, unknown_for: settings.doubt_interval * 6 };
-    let watcher = Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching);
+    let watcher =
+        Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching, door.callbacks);
     let (facts, told) = mpsc::unbounded_channel();
     let ctx = Arc::new(Context {
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
         counts: Mutex::new(reader.counts()?),
+        pictures: RequestPictures::new(queue.path(), settings.fit_images),
         queue,
         provider,
         door: door.name,
         results: door.results,
         tree,
         gate,
-        slots: Slots::new(settings.slots),
+        slots,
         creates: Pace::new(settings.rate_per_second),
         queries,
         watcher,
@@ -135,6 +141,7 @@ pub async fn run(
         succeeded: 0,
         started: Instant::now(),
         pause: None,
+        slots_remembered: None,
         has_searched: false,
     };
     coordinator.run(interrupted).await
@@ -151,6 +158,7 @@ struct Coordinator<O> {
     succeeded: u64,
     started: Instant,
     pause: Option<Pause>,
+    slots_remembered: Option<u32>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
 }
@@ -165,7 +173,7 @@ enum FeederEnd {
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
-        self.emit(Fact::Started { slots: slots_u32(&self.ctx), provider: self.ctx.door.clone() });
+        self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
         self.take_up_left_behind()?;
         let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
@@ -286,8 +294,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             if self.working.contains_key(&job.seq) || self.ctx.is_parked(&job) {
                 continue;
             }
-            let holds_slot = !matches!(job.state, JobState::Downloading { .. });
-            let slot = holds_slot.then(|| self.ctx.slots.occupy());
+            let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
+            let mut slot = may_hold_slot.then(|| self.ctx.slots.occupy());
+            if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
+                slot.is_held_already();
+            }
             self.spawn(job, Held { slot, pass: None });
         }
     }
@@ -313,6 +324,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.ctx.slots.has_work(counts.of(StateName::Pending) > 0);
         let pause = self.ctx.gate.pause(Timestamp::now());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -332,10 +344,21 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         (self.observe)(&RunEvent { at: Timestamp::now(), counts: self.ctx.counts(), fact });
     }
 
-    async fn beat(&self, ended: bool) -> Result<(), RunError> {
-        let occupancy = self.ctx.slots.occupancy();
+    async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
+        let slots = SlotUse { limit: self.ctx.slots.limit(), time: self.ctx.slots.occupancy() };
         let pause = self.pause.clone().filter(|_| !ended);
-        Ok(self.ctx.queue.beat(self.ctx.run, self.succeeded, occupancy, pause, ended, Timestamp::now()).await?)
+        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, Timestamp::now()).await?;
+        self.remember_slots().await
+    }
+
+    /// Remembers the number of slots that was found, for the next run.
+    async fn remember_slots(&mut self) -> Result<(), RunError> {
+        let found = self.ctx.slots.found().filter(|_| self.ctx.settings.slots == SlotCount::Auto);
+        if let Some(slots) = found.filter(|_| found != self.slots_remembered) {
+            self.ctx.queue.learn_slots(self.ctx.door.clone(), slots).await?;
+            self.slots_remembered = found;
+        }
+        Ok(())
     }
 
     /// Lets requests in flight finish, tells what is left to tell, and closes the run's record.
@@ -404,10 +427,6 @@ fn is_news(told: &Pause, pause: &Pause) -> bool {
     told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
 }
 
-fn slots_u32(ctx: &Context) -> u32 {
-    u32::try_from(ctx.settings.slots).unwrap_or(u32::MAX)
-}
-
 fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
     match end {
         Ok(RunEnd::Done) => None,
@@ -423,8 +442,15 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
 async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
+        // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
+        let next = reader.next_up(Timestamp::now())?;
         let leave = async {
-            let slot = ctx.slots.acquire().await;
+            let get_ready = async {
+                if let Some(next) = &next {
+                    ctx.pictures.get_ready(next).await;
+                }
+            };
+            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
             ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
         };
         let (slot, pass) = tokio::select! {

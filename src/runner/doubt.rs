@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::job::{ExternalTaskId, Failure, FailureKind, Transition};
+use crate::job::{ExternalTaskId, Failure, Transition};
 use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
@@ -11,8 +11,8 @@ use super::InDoubtPolicy;
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Lane;
-use super::watcher::heed;
-use super::worker::{Held, Step, accepted, note, refusal, send};
+use super::request_pictures::NotReady;
+use super::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refusal, send};
 
 /// This many answers that do not tell are taken; then the job is left in doubt.
 const MOST_EVASIONS: u32 = 5;
@@ -32,7 +32,7 @@ enum Sought {
 /// Settles a job in doubt, as far as it can be.
 pub(super) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
     match seek(ctx, &job.external_id).await? {
-        Sought::Found(task) => found(ctx, job, *task).await,
+        Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
         Sought::CannotTell(why) => match ctx.settings.in_doubt {
             InDoubtPolicy::Hold => {
@@ -55,7 +55,10 @@ pub(super) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     }
 }
 
-async fn found(ctx: &Context, job: &ActiveJob, task: TaskReport) -> Result<Step, RunError> {
+async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport) -> Result<Step, RunError> {
+    if let Some(slot) = &mut held.slot {
+        slot.is_held_already();
+    }
     let task_id = task.task_id;
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, Note::default()).await?;
     ctx.learn_external_ids(true).await?;
@@ -132,7 +135,7 @@ async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
         QueryAnswer::Trouble(trouble) => {
             // "Bad parameter", or a gateway's 404: what some doors say to an id they do not know, and no proof.
             let is_evasive = matches!(trouble.meaning, Meaning::JobRefused | Meaning::StopRun(StopReason::WrongUrl));
-            heed(pass, &trouble);
+            pass.heed(&trouble);
             if is_evasive { Asked::Evaded } else { Asked::Nothing }
         }
     }
@@ -141,6 +144,8 @@ async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
 /// Sends the create again, under the same external id. Whatever goes wrong puts it back in doubt, because the
 /// first request might still arrive.
 async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    // Before the request's turn comes, so that it is not held up.
+    ctx.pictures.get_ready(&job.spec).await;
     let leave = async {
         if held.slot.is_none() {
             held.slot = Some(ctx.slots.acquire().await);
@@ -166,58 +171,47 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             () = ctx.shutdown.cancelled() => Ok(Step::Leave),
         }
     };
-    match send(ctx, job).await {
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        // The first request never arrived, and this one was not sent: nothing was created.
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(NotReady::Machine(error)) => {
+            ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
+            return Err(error);
+        }
+    };
+    match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.worked();
-            accepted(ctx, job, task_id, echoed, facts).await
+            accepted(ctx, job, held, task_id, echoed, facts).await
         }
-        CreateFate::Refused(trouble) => {
-            let said = trouble.sentence();
-            match trouble.meaning {
-                Meaning::JobRefused => {
-                    pass.worked();
-                    refused_again(ctx, job, refusal(&trouble), trouble.facts).await
-                }
-                Meaning::OverCap => {
-                    pass.worked();
-                    ctx.slots.over_cap();
-                    back_in_doubt(trouble.facts).await
-                }
-                Meaning::SlowDown => {
-                    pass.throttled(trouble.retry_after, &said);
-                    back_in_doubt(trouble.facts).await
-                }
-                Meaning::StopRun(reason) => {
-                    pass.stop(reason, &said);
-                    back_in_doubt(trouble.facts).await
-                }
-                Meaning::RenewToken => {
-                    pass.stop(StopReason::Credentials, &said);
-                    back_in_doubt(trouble.facts).await
-                }
-                Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
-                    pass.failed(&said, true);
-                    back_in_doubt(trouble.facts).await
-                }
+        CreateFate::Refused(trouble) if trouble.meaning == Meaning::JobRefused => {
+            pass.heed(&trouble);
+            refused_again(ctx, job, held, refusal(&trouble), trouble.facts).await
+        }
+        CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
+            pass.heed(&trouble);
+            if trouble.meaning == Meaning::OverCap {
+                ctx.tell(ctx.slots.over_cap());
             }
-        }
-        CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
-            pass.failed(&trouble.sentence(), trouble.was_reached);
             back_in_doubt(trouble.facts).await
         }
-        CreateFate::BadInput(why) => {
-            // The first request never arrived, and this one was broken off: nothing was created.
-            let failure = Failure::of(FailureKind::InvalidInput, &why);
-            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
-        }
+        // The first request never arrived, and this one was broken off: nothing was created.
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
     }
 }
 
 /// The repeated create was refused: because the id is taken (then the task is found), or because of the job (then
 /// it is still unknown, and the refusal is believed).
-async fn refused_again(ctx: &Context, job: &ActiveJob, failure: Failure, facts: AnswerFacts) -> Result<Step, RunError> {
+async fn refused_again(
+    ctx: &Context,
+    job: &ActiveJob,
+    held: &mut Held,
+    failure: Failure,
+    facts: AnswerFacts,
+) -> Result<Step, RunError> {
     match seek(ctx, &job.external_id).await? {
-        Sought::Found(task) => found(ctx, job, *task).await,
+        Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => {
             let transition = Transition::Refuse { failure: failure.clone() };
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)

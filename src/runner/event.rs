@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::job::{Failure, JobId, TaskId};
 use crate::queue::{Counts, Pause};
 
+use super::SlotCount;
+
 /// One fact, with how the whole queue stood at that moment.
 #[derive(Debug, Clone)]
 pub struct RunEvent {
@@ -23,9 +25,11 @@ pub struct RunEvent {
 #[derive(Debug, Clone)]
 pub enum Fact {
     /// The run began; there is this much to do.
-    Started { slots: u32, provider: String },
+    Started { slots: SlotCount, provider: String },
     /// The provider took a job.
     Submitted { id: JobId, attempt: u32, task_id: TaskId },
+    /// The account has no room for more: `slots` is what it holds, and it has said so `refusals` times in this run.
+    CapMet { slots: u32, refusals: u32 },
     /// A job goes back to wait. `retry_at` is `None` when it only waits for room.
     PutBack { id: JobId, why: String, retry_at: Option<Timestamp> },
     /// A submission's fate is unknown.

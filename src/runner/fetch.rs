@@ -117,14 +117,16 @@ async fn attempt(
 async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
-        ended = ctx.watcher.ended(task_id.clone()) => ended,
+        ended = ctx.watcher.look_up(task_id.clone()) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     match ended {
         None | Some(Ended::Stopped) => Err(Hitch::RunEnds),
         Some(Ended::Unknown) => Err(gone("the provider does not know the task any more, so its image is lost")),
-        Some(Ended::Task(task)) if task.status == TaskStatus::Succeeded && !task.images.is_empty() => Ok(*task),
-        Some(Ended::Task(_)) => Err(gone("the provider does not offer the task's image any more")),
+        Some(Ended::Task { report, .. }) if report.status == TaskStatus::Succeeded && !report.images.is_empty() => {
+            Ok(*report)
+        }
+        Some(Ended::Task { .. }) => Err(gone("the provider does not offer the task's image any more")),
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::provider::StopReason;
+use crate::provider::{Meaning, StopReason, Trouble};
 use crate::queue::Pause;
 
 use super::pace::Pace;
@@ -196,6 +196,31 @@ impl Pass {
         let is_held = self.lane != Lane::Download && state.throttled.as_ref().is_some_and(|(until, _)| now < *until);
         let is_for_probes = state.lanes[self.lane as usize].outage.is_some() && !self.is_probe;
         !is_held && !is_for_probes && state.stopped_for(self.lane).is_none()
+    }
+
+    /// Tells the gate of an answer that brought nothing, as far as it concerns the requests that follow. What it means
+    /// for the job is the asker's business.
+    pub(super) fn heed(self, trouble: &Trouble) {
+        let said = trouble.sentence();
+        match trouble.meaning {
+            Meaning::SlowDown => self.throttled(trouble.retry_after, &said),
+            // Over the cap is for the slots to heed, where a create is told so; a question has no slot.
+            Meaning::OverCap if self.lane != Lane::Create => self.throttled(trouble.retry_after, &said),
+            // What is refused for its own sake was refused by a healthy provider.
+            Meaning::OverCap | Meaning::JobRefused => self.worked(),
+            // A gateway's 404 may be about this one task, about the upstream that the gateway lost for a moment, or
+            // about the URL: the creates tell, which name no task. Until they do, nobody who counts was reached.
+            Meaning::StopRun(StopReason::WrongUrl)
+                if self.lane != Lane::Create && trouble.facts.http_status == Some(404) =>
+            {
+                self.failed(&said, false);
+            }
+            Meaning::StopRun(reason) => self.stop(reason, &said),
+            Meaning::RenewToken => self.stop(StopReason::Credentials, &said),
+            Meaning::Ok | Meaning::BackOff(_) | Meaning::InDoubt => {
+                self.failed(&said, trouble.was_reached);
+            }
+        }
     }
 
     /// The provider answered as a healthy one does, whatever it thinks of the job.

@@ -13,6 +13,7 @@ mod fetch;
 mod gate;
 mod missing;
 mod pace;
+mod request_pictures;
 mod retry;
 mod slots;
 mod watcher;
@@ -30,8 +31,8 @@ pub use coordinator::{Door, Outcome, RunEnd, run};
 pub struct RunSettings {
     /// For rows that name none.
     pub model: ModelName,
-    /// Tasks in flight at the provider, at most.
-    pub slots: usize,
+    /// Tasks in flight at the provider.
+    pub slots: SlotCount,
     /// Submissions a second, at most; over 0.
     pub rate_per_second: f64,
     /// Status requests a second, at most; over 0.
@@ -44,6 +45,8 @@ pub struct RunSettings {
     pub max_attempts: u32,
     /// A task that has not ended after this long in this run is left to the next one.
     pub task_timeout: Duration,
+    /// Pictures that almost fit are made to fit when they are sent.
+    pub fit_images: bool,
     /// What becomes of a submission whose fate the provider cannot tell.
     pub in_doubt: InDoubtPolicy,
     /// Tasks this run may submit; `None` is without limit.
@@ -52,6 +55,15 @@ pub struct RunSettings {
     pub reach_patience: Duration,
     /// Between two questions about a submission in doubt.
     pub doubt_interval: Duration,
+}
+
+/// How many tasks are kept in flight at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotCount {
+    /// As many as the account turns out to have room for.
+    Auto,
+    /// So many, and never more; at least 1.
+    AtMost(usize),
 }
 
 /// What becomes of a submission whose fate the provider cannot tell.

@@ -9,7 +9,7 @@ use governor::{Quota, RateLimiter};
 
 /// Requests leave a little later than the plain interval, so that the network's jitter does not push one more
 /// into a window of a second.
-const MARGIN: f64 = 1.02;
+const MARGIN: f64 = 1.05;
 
 /// A limit on requests a second.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
 //! The provider's slots: how many tasks this run keeps in flight, and how busy it keeps them.
 //!
-//! A task holds its slot from before its submission until it has ended, not until its image is fetched. The
-//! ceiling is never exceeded; when the provider says that the account is over its cap, the limit falls to what it
-//! does hold, and one slot more is tried after a while.
+//! A task holds its slot from before its submission until it has ended, not until its image is fetched. How many there
+//! are is only told by the provider's "over the cap": the limit climbs by one with every task that is taken while all
+//! slots are full, until that word comes, and falls to what the account does hold then. It is tried again after a
+//! while, ever more rarely, by one task more; if that is taken, the limit climbs again. A number that was asked for
+//! (`--concurrency N`) is a ceiling that is never exceeded, and begins there.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +12,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::SlotCount;
+use super::event::Fact;
 use super::retry::Backoff;
+
+/// Where an account is begun with about which nothing is known: the climb goes on while these are being submitted.
+const FIRST_SLOTS: usize = 4;
+
+/// No climb goes further: as many tasks as a page of the provider's list holds.
+const MOST_SLOTS: usize = 500;
 
 /// How long a limit below the ceiling stands before one slot more is tried, at first and at most.
 const PROBE: Backoff = Backoff { shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
@@ -29,15 +39,32 @@ pub(super) struct Slots {
 #[derive(Debug)]
 struct State {
     limit: usize,
-    busy: usize,
+    /// Slots taken, by tasks and by submissions on their way.
+    taken: usize,
+    /// Slots that the provider holds a task in.
+    held: usize,
+    /// Every task that is taken while all slots are full raises the limit.
+    is_climbing: bool,
+    /// One slot more than the limit that held before is being tried.
+    is_probing: bool,
     /// No submission before this moment.
     not_before: Instant,
     /// When one slot more than `limit` is tried.
     probe_at: Instant,
+    refusals: u32,
     refusals_in_a_row: u32,
     probes_refused: u32,
+    /// Whether the provider has told where the limit is.
+    has_found_cap: bool,
+    occupancy: Occupancy,
+}
+
+/// How much of the slots' time was used while there was work for them.
+#[derive(Debug)]
+struct Occupancy {
     since: Instant,
-    busy_time: Duration,
+    has_work: bool,
+    held_time: Duration,
     slot_time: Duration,
 }
 
@@ -45,21 +72,32 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
+    /// Whether the provider holds a task in it, as far as is known.
+    is_held: bool,
 }
 
 impl Slots {
-    pub(super) fn new(ceiling: usize) -> Arc<Self> {
+    /// The slots of a run that begins; `found` is the number that an earlier run has found behind the same door.
+    pub(super) fn new(count: SlotCount, found: Option<u32>) -> Arc<Self> {
+        let (ceiling, limit) = match (count, found) {
+            (SlotCount::AtMost(ceiling), _) => (ceiling, ceiling),
+            (SlotCount::Auto, Some(found)) => (MOST_SLOTS, (found as usize).clamp(1, MOST_SLOTS)),
+            (SlotCount::Auto, None) => (MOST_SLOTS, FIRST_SLOTS),
+        };
         let now = Instant::now();
         let state = State {
-            limit: ceiling,
-            busy: 0,
+            limit,
+            taken: 0,
+            held: 0,
+            is_climbing: found.is_none(),
+            is_probing: false,
             not_before: now,
-            probe_at: now,
+            probe_at: now + PROBE.firm(1),
+            refusals: 0,
             refusals_in_a_row: 0,
             probes_refused: 0,
-            since: now,
-            busy_time: Duration::ZERO,
-            slot_time: Duration::ZERO,
+            has_found_cap: found.is_some(),
+            occupancy: Occupancy { since: now, has_work: false, held_time: Duration::ZERO, slot_time: Duration::ZERO },
         };
         Arc::new(Self { ceiling, state: Mutex::new(state), changed: Notify::new() })
     }
@@ -72,16 +110,17 @@ impl Slots {
             let wake_at = {
                 let mut state = self.locked();
                 let now = Instant::now();
-                if state.limit < self.ceiling && now >= state.probe_at {
-                    state.limit += 1;
+                if state.taken >= state.limit && state.limit < self.ceiling && now >= state.probe_at {
+                    state.advance(now);
+                    state.limit = state.taken + 1;
+                    state.is_probing = true;
                     state.probe_at = now + PROBE.firm(state.probes_refused + 1);
                 }
-                if state.busy < state.limit && now >= state.not_before {
-                    state.advance(now);
-                    state.busy += 1;
-                    return Slot { slots: Arc::clone(self) };
+                if state.taken < state.limit && now >= state.not_before {
+                    state.taken += 1;
+                    return Slot { slots: Arc::clone(self), is_held: false };
                 }
-                if state.busy < state.limit {
+                if state.taken < state.limit {
                     state.not_before
                 } else {
                     state.probe_at.max(now + Duration::from_secs(1))
@@ -94,41 +133,57 @@ impl Slots {
         }
     }
 
-    /// Takes a slot for a task that the provider already has, whatever the limit.
+    /// Takes a slot for a task that an earlier run has submitted, whatever the limit.
     pub(super) fn occupy(self: &Arc<Self>) -> Slot {
-        let mut state = self.locked();
-        state.advance(Instant::now());
-        state.busy += 1;
-        Slot { slots: Arc::clone(self) }
+        self.locked().taken += 1;
+        Slot { slots: Arc::clone(self), is_held: false }
     }
 
-    /// The provider took a task: the limit holds.
-    pub(super) fn accepted(&self) {
-        let mut state = self.locked();
-        state.refusals_in_a_row = 0;
-        if state.busy >= state.limit {
-            state.probes_refused = 0;
-        }
-    }
-
-    /// The provider said "over the cap" to a submission that holds one of the busy slots.
-    pub(super) fn over_cap(&self) {
+    /// The provider said "over the cap" to a submission that has taken one of the slots.
+    pub(super) fn over_cap(&self) -> Fact {
         let mut state = self.locked();
         let now = Instant::now();
         state.advance(now);
         state.refusals_in_a_row += 1;
-        state.limit = state.busy.saturating_sub(1).clamp(1, self.ceiling);
+        state.limit = state.taken.saturating_sub(1).clamp(1, self.ceiling);
+        state.has_found_cap = true;
         state.probes_refused = (state.probes_refused + 1).min(16);
         state.probe_at = now + PROBE.firm(state.probes_refused);
-        state.not_before = now + AFTER_REFUSAL.firm(state.refusals_in_a_row);
-        tracing::debug!(limit = state.limit, "the account's cap is reached; fewer tasks in flight");
+        // One task too many was asked for on purpose: the slots that there are may be filled on. A refusal within the
+        // limit means that others of the account are at work.
+        let was_expected = std::mem::take(&mut state.is_probing) || state.is_climbing;
+        state.is_climbing = false;
+        if !was_expected || state.refusals_in_a_row > 1 {
+            state.not_before = now + AFTER_REFUSAL.firm(state.refusals_in_a_row);
+        }
+        state.refusals += 1;
+        Fact::CapMet { slots: u32::try_from(state.limit).unwrap_or(u32::MAX), refusals: state.refusals }
     }
 
-    /// Slot time in use and slot time there was, since the run began.
+    /// How many tasks may be in flight at present.
+    pub(super) fn limit(&self) -> u32 {
+        u32::try_from(self.locked().limit).unwrap_or(u32::MAX)
+    }
+
+    /// The number of slots that the provider has told, by refusing one more; `None` before that.
+    pub(super) fn found(&self) -> Option<u32> {
+        let state = self.locked();
+        state.has_found_cap.then(|| u32::try_from(state.limit).unwrap_or(u32::MAX))
+    }
+
+    /// Whether jobs wait for slots: only then is a free one a loss.
+    pub(super) fn has_work(&self, has_work: bool) {
+        let mut state = self.locked();
+        state.advance(Instant::now());
+        state.occupancy.has_work = has_work;
+    }
+
+    /// Of the time while jobs waited for slots: how long the slots held tasks at work, and how much slot time there
+    /// was.
     pub(super) fn occupancy(&self) -> (Duration, Duration) {
         let mut state = self.locked();
         state.advance(Instant::now());
-        (state.busy_time, state.slot_time)
+        (state.occupancy.held_time, state.occupancy.slot_time)
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -136,14 +191,56 @@ impl Slots {
     }
 }
 
+impl Slot {
+    /// The provider has the task.
+    pub(super) fn accepted(&mut self) {
+        let mut state = self.slots.locked();
+        state.advance(Instant::now());
+        state.refusals_in_a_row = 0;
+        if !std::mem::replace(&mut self.is_held, true) {
+            state.held += 1;
+        }
+        if std::mem::take(&mut state.is_probing) {
+            state.is_climbing = true;
+            state.probes_refused = 0;
+        }
+        if state.is_climbing && state.taken >= state.limit && state.limit < self.slots.ceiling {
+            state.limit += 1;
+            drop(state);
+            self.slots.changed.notify_waiters();
+        }
+    }
+
+    /// The provider has had the task all along: there is room for it, whatever was found before.
+    pub(super) fn is_held_already(&mut self) {
+        let mut state = self.slots.locked();
+        state.advance(Instant::now());
+        if !std::mem::replace(&mut self.is_held, true) {
+            state.held += 1;
+            state.limit = state.limit.max(state.held.min(self.slots.ceiling));
+        }
+    }
+
+    /// The task has ended, so long `ago` that the slot has lain idle since.
+    pub(super) fn freed(self, ago: Duration) {
+        let mut state = self.slots.locked();
+        state.advance(Instant::now());
+        if self.is_held && state.occupancy.has_work {
+            state.occupancy.held_time = state.occupancy.held_time.saturating_sub(ago);
+        }
+    }
+}
+
 impl State {
     /// Brings the account of slot time up to now.
     fn advance(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.since);
-        let count = |slots: usize| passed * u32::try_from(slots).unwrap_or(u32::MAX);
-        self.busy_time += count(self.busy.min(self.limit));
-        self.slot_time += count(self.limit);
-        self.since = now;
+        let passed = now.saturating_duration_since(self.occupancy.since);
+        self.occupancy.since = now;
+        if self.occupancy.has_work {
+            let times = |slots: usize| passed * u32::try_from(slots).unwrap_or(u32::MAX);
+            self.occupancy.held_time += times(self.held.min(self.limit));
+            self.occupancy.slot_time += times(self.limit);
+        }
     }
 }
 
@@ -151,7 +248,8 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.slots.locked();
         state.advance(Instant::now());
-        state.busy -= 1;
+        state.taken -= 1;
+        state.held -= usize::from(self.is_held);
         drop(state);
         self.slots.changed.notify_waiters();
     }
@@ -166,12 +264,33 @@ mod tests {
         tokio::time::timeout(Duration::from_millis(1), slots.acquire()).await.ok()
     }
 
+    /// Takes slots for tasks that an account of `cap` slots takes, for a while; the tasks do not end. Returns how often
+    /// the account said "over the cap".
+    async fn fill(slots: &Arc<Slots>, held: &mut Vec<Slot>, cap: usize, seconds: u64) -> u32 {
+        let until = Instant::now() + Duration::from_secs(seconds);
+        let mut refusals = 0;
+        while let Ok(mut slot) = tokio::time::timeout_at(until, slots.acquire()).await {
+            if held.len() < cap {
+                slot.accepted();
+                held.push(slot);
+            } else {
+                slots.over_cap();
+                refusals += 1;
+            }
+        }
+        refusals
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_ceiling_is_never_exceeded_and_a_freed_slot_is_taken_at_once() {
-        let slots = Slots::new(2);
-        let first = slots.acquire().await;
-        let _second = slots.acquire().await;
+        let slots = Slots::new(SlotCount::AtMost(2), None);
+        let mut first = slots.acquire().await;
+        first.accepted();
+        let mut second = slots.acquire().await;
+        second.accepted();
         assert!(try_take(&slots).await.is_none());
+        tokio::time::advance(Duration::from_secs(600)).await;
+        assert!(try_take(&slots).await.is_none(), "nor after any time");
         let waiting = tokio::spawn({
             let slots = Arc::clone(&slots);
             async move { slots.acquire().await }
@@ -184,31 +303,80 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn over_the_cap_lowers_the_limit_waits_a_second_and_tries_one_more_later() {
-        let slots = Slots::new(5);
-        let held = [slots.acquire().await, slots.acquire().await];
+    async fn the_cap_is_found_at_once_by_climbing_and_tried_again_ever_more_rarely() {
+        let slots = Slots::new(SlotCount::Auto, None);
+        assert_eq!(slots.found(), None);
+        let mut held = Vec::new();
+        assert_eq!(fill(&slots, &mut held, 37, 1).await, 1, "one refusal is enough");
+        assert_eq!((held.len(), slots.found()), (37, Some(37)));
+        let refusals = fill(&slots, &mut held, 37, 3_600).await;
+        assert!((10..30).contains(&refusals), "{refusals} in an hour");
+        let later = fill(&slots, &mut held, 37, 3_600).await;
+        assert!(later <= 24, "{later} in the next");
+        assert_eq!((held.len(), slots.found()), (37, Some(37)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_that_others_leave_are_found_and_all_of_them() {
+        let slots = Slots::new(SlotCount::Auto, None);
+        let mut held = Vec::new();
+        fill(&slots, &mut held, 10, 60).await;
+        assert_eq!(held.len(), 10);
+        fill(&slots, &mut held, 40, 301).await;
+        assert_eq!(held.len(), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_that_others_take_are_let_go_at_once() {
+        let slots = Slots::new(SlotCount::Auto, None);
+        let mut held = Vec::new();
+        fill(&slots, &mut held, 10, 2).await;
+        // Others have taken six; ours end one by one and are refused anew.
+        held.truncate(4);
+        let refusals = fill(&slots, &mut held, 4, 4).await;
+        assert!((1..=4).contains(&refusals), "{refusals} refusals");
+        assert_eq!(slots.found(), Some(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_number_found_before_is_begun_with_and_still_tried() {
+        let slots = Slots::new(SlotCount::Auto, Some(12));
+        let mut held = Vec::new();
+        assert_eq!(fill(&slots, &mut held, 100, 2).await, 0);
+        assert_eq!(held.len(), 12);
+        fill(&slots, &mut held, 20, 60).await;
+        assert_eq!(held.len(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_within_the_limit_is_followed_by_a_wait() {
+        let slots = Slots::new(SlotCount::AtMost(5), None);
+        let mut held = Vec::new();
+        fill(&slots, &mut held, 2, 1).await;
+        drop(held.pop());
+        assert!(try_take(&slots).await.is_some(), "the slot of the one that ended");
         let refused = slots.acquire().await;
         slots.over_cap();
         drop(refused);
         assert!(try_take(&slots).await.is_none());
         tokio::time::advance(Duration::from_millis(2_100)).await;
-        assert!(try_take(&slots).await.is_none(), "two are held and two is the cap that was seen");
-        tokio::time::advance(Duration::from_secs(6)).await;
-        let probe = try_take(&slots).await.expect("one more is tried");
-        slots.over_cap();
-        drop(probe);
-        drop(held);
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert!(try_take(&slots).await.is_some());
+        assert!(try_take(&slots).await.is_none(), "one is held, and one is the cap that was seen");
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert!(try_take(&slots).await.is_some(), "one more is tried");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn occupancy_is_the_share_of_slot_time_in_use() {
-        let slots = Slots::new(2);
-        let one = slots.acquire().await;
+    async fn occupancy_is_the_share_of_slot_time_in_which_tasks_were_at_work_while_jobs_waited() {
+        let slots = Slots::new(SlotCount::AtMost(2), None);
+        slots.has_work(true);
+        let mut slot = slots.acquire().await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+        slot.accepted();
         tokio::time::advance(Duration::from_secs(10)).await;
-        drop(one);
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(slots.occupancy(), (Duration::from_secs(10), Duration::from_secs(40)));
+        slot.freed(Duration::from_secs(2));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        slots.has_work(false);
+        tokio::time::advance(Duration::from_secs(500)).await;
+        assert_eq!(slots.occupancy(), (Duration::from_secs(8), Duration::from_secs(40)));
     }
 }

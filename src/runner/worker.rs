@@ -1,16 +1,17 @@
 //! One job's way, top to bottom: submit, wait, fetch. A restart enters the same function at the state on disk.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use crate::job::{Failure, FailureKind, ImageSource, JobState, TaskId, Transition};
-use crate::provider::{
-    AnswerFacts, CreateFate, Meaning, Picture, StopReason, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust,
-};
+use crate::job::{Failure, FailureKind, JobState, TaskId, Transition};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust};
 use crate::queue::{ActiveJob, Note, QueueError};
 
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Pass;
+use super::request_pictures::{NotReady, Ready};
 use super::retry::{Backoff, lies_in_the_inputs};
 use super::slots::Slot;
 use super::watcher::Ended;
@@ -41,12 +42,8 @@ pub(super) async fn see_through(ctx: &Context, mut job: ActiveJob, mut held: Hel
         let step = match &job.state {
             JobState::Submitting { .. } => submit(ctx, &job, &mut held).await,
             JobState::InDoubt { .. } => doubt::settle(ctx, &job, &mut held).await,
-            JobState::Running { task_id } => wait(ctx, &job, task_id.clone(), &mut report).await,
-            JobState::Downloading { task_id } => {
-                // The task has ended, so its slot is free for the next one while the image is fetched.
-                held.slot = None;
-                fetch::fetch(ctx, &job, task_id.clone(), report.take()).await
-            }
+            JobState::Running { task_id } => wait(ctx, &job, task_id.clone(), &mut held, &mut report).await,
+            JobState::Downloading { task_id } => fetch::fetch(ctx, &job, task_id.clone(), report.take()).await,
             JobState::Pending { .. } | JobState::Succeeded { .. } | JobState::Failed { .. } | JobState::Cancelled => {
                 return Ok(());
             }
@@ -71,27 +68,35 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
         let note = Note::of("the run ended before an answer came");
         return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
     };
+    let give_back = |why: &str| ctx.record(job, Transition::Release { retry_at: None }, Note::of(why));
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(NotReady::Machine(error)) => {
+            give_back("the run ended before it was sent").await?;
+            return Err(error);
+        }
+    };
     if ctx.shutdown.is_cancelled() {
-        let note = Note::of("the run ended before it was sent");
-        return ctx.record(job, Transition::Release { retry_at: None }, note).await.map(Step::Now);
+        return give_back("the run ended before it was sent").await.map(Step::Now);
     }
-    match send(ctx, job).await {
+    if pictures.took_time && !pass.is_good() {
+        return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
+    }
+    match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.worked();
-            accepted(ctx, job, task_id, echoed, facts).await
+            accepted(ctx, job, held, task_id, echoed, facts).await
         }
         CreateFate::Refused(trouble) => refused(ctx, job, pass, trouble).await,
         CreateFate::NotSent(trouble) => {
-            pass.failed(&trouble.sentence(), trouble.was_reached);
+            pass.heed(&trouble);
             release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
         }
-        CreateFate::BadInput(why) => {
-            let failure = Failure::of(FailureKind::InvalidInput, &why);
-            ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
-        }
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
         CreateFate::InDoubt(trouble) => {
+            pass.heed(&trouble);
             let why = trouble.sentence();
-            pass.failed(&why, trouble.was_reached);
             let state = ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await?;
             ctx.tell(Fact::InDoubt { id: job.spec.id.clone(), why });
             Ok(Step::Now(state))
@@ -99,22 +104,44 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
     }
 }
 
+/// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
+/// the request's turn has passed, and the next one is waited for.
+pub(super) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
+    let pictures = ctx.pictures.of(&job.spec).await?;
+    if let Some(sent_as) = &pictures.sent_as {
+        let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
+        noted.map_err(|error| NotReady::Machine(error.into()))?;
+    }
+    if pictures.took_time {
+        ctx.creates.turn().await;
+    }
+    Ok(pictures)
+}
+
 /// One create request for a job, under the external id of its attempt.
-pub(super) async fn send(ctx: &Context, job: &ActiveJob) -> CreateFate {
-    let (human, cloth) = (picture(&job.spec.human.source), picture(&job.spec.cloth.source));
-    let submission = Submission { model: &job.model, human: &human, cloth: &cloth, external_id: &job.external_id };
-    ctx.provider.create(submission).await
+pub(super) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
+    let Ready { human, cloth, .. } = pictures;
+    ctx.provider.create(Submission { model: &job.model, human, cloth, external_id: &job.external_id }).await
+}
+
+/// The job's pictures are at fault, and nothing was created.
+pub(super) async fn bad_input(ctx: &Context, job: &ActiveJob, why: String) -> Result<Step, RunError> {
+    let failure = Failure::of(FailureKind::InvalidInput, &why);
+    ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
 }
 
 /// Records that the provider has the task.
 pub(super) async fn accepted(
     ctx: &Context,
     job: &ActiveJob,
+    held: &mut Held,
     task_id: TaskId,
     echoed: bool,
     facts: AnswerFacts,
 ) -> Result<Step, RunError> {
-    ctx.slots.accepted();
+    if let Some(slot) = &mut held.slot {
+        slot.accepted();
+    }
     ctx.blame.accepted(job.seq);
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note(&facts)).await?;
     ctx.learn_external_ids(echoed).await?;
@@ -124,33 +151,20 @@ pub(super) async fn accepted(
 
 /// Nothing was created; what follows depends on whose fault that is.
 async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
-    let said = trouble.sentence();
+    pass.heed(&trouble);
     match trouble.meaning {
         Meaning::JobRefused => {
-            pass.worked();
             let failure = refusal(&trouble);
             let transition = Transition::Refuse { failure: failure.clone() };
             ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now)
         }
         Meaning::OverCap => {
-            pass.worked();
-            ctx.slots.over_cap();
-            release(ctx, job, &trouble, None).await
+            // No news of the job: it waits for room, as it did before.
+            ctx.tell(ctx.slots.over_cap());
+            ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
-        Meaning::SlowDown => {
-            pass.throttled(trouble.retry_after, &said);
-            release(ctx, job, &trouble, None).await
-        }
-        Meaning::StopRun(reason) => {
-            pass.stop(reason, &said);
-            release(ctx, job, &trouble, None).await
-        }
-        Meaning::RenewToken => {
-            pass.stop(StopReason::Credentials, &said);
-            release(ctx, job, &trouble, None).await
-        }
+        Meaning::SlowDown | Meaning::StopRun(_) | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
         Meaning::BackOff(trust) => {
-            pass.failed(&said, true);
             if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
                 turn_away(ctx, job, &trouble).await
             } else {
@@ -160,19 +174,13 @@ async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -
         }
         // The client never calls these refused.
         Meaning::Ok | Meaning::InDoubt => {
-            drop(pass);
             ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now)
         }
     }
 }
 
 /// Puts the job back untouched: it waits, and that costs it nothing.
-async fn release(
-    ctx: &Context,
-    job: &ActiveJob,
-    trouble: &Trouble,
-    wait: Option<std::time::Duration>,
-) -> Result<Step, RunError> {
+async fn release(ctx: &Context, job: &ActiveJob, trouble: &Trouble, wait: Option<Duration>) -> Result<Step, RunError> {
     let retry_at = wait.map(|wait| Timestamp::now() + wait);
     let state = ctx.record(job, Transition::Release { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at });
@@ -203,10 +211,12 @@ async fn wait(
     ctx: &Context,
     job: &ActiveJob,
     task_id: TaskId,
+    held: &mut Held,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
+    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, Timestamp::now()));
     let ended = tokio::select! {
-        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone())) => ended,
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone(), age)) => ended,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
     match ended {
@@ -225,7 +235,13 @@ async fn wait(
             let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };
             ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now)
         }
-        Ok(Some(Ended::Task(task))) => task_ended(ctx, job, *task, report).await,
+        Ok(Some(Ended::Task { report: task, ago })) => {
+            // The slot is free from that moment on, for the next job; what follows needs none.
+            if let Some(slot) = held.slot.take() {
+                slot.freed(ago);
+            }
+            task_ended(ctx, job, *task, report).await
+        }
     }
 }
 
@@ -262,11 +278,9 @@ async fn task_ended(
     Ok(Step::Now(state))
 }
 
-fn picture(source: &ImageSource) -> Picture {
-    match source {
-        ImageSource::File(path) => Picture::File(path.clone()),
-        ImageSource::Url(url) => Picture::Url(url.clone()),
-    }
+/// The time since a moment; nothing, where the clock has been set back since.
+fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// What an answer said, as the attempt keeps it.

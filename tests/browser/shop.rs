@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tryon::job::{
     ExternalTaskId, Failure, FailureKind, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition,
 };
-use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId};
+use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId, SlotUse};
 
 /// What becomes of a job.
 #[derive(Debug, Clone)]
@@ -93,8 +93,8 @@ impl Shop {
         let mut jobs = join_all((0..rows.len()).map(|number| claim(&queue, run, number))).await;
         jobs.sort_by_key(|job| job.seq);
         join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&queue, row, job))).await;
-        let slot_time = (Duration::from_secs(97), Duration::from_secs(100));
-        queue.beat(run, 1, slot_time, None, true, at(3_600)).await.expect("ended");
+        let slots = SlotUse { limit: 10, time: (Duration::from_secs(97), Duration::from_secs(100)) };
+        queue.beat(run, 1, slots, None, true, at(3_600)).await.expect("ended");
     }
 
     fn spec(&self, row: &Row) -> JobSpec {

@@ -1,6 +1,8 @@
 //! One integration binary; a module a subject.
 
 mod attack;
+mod benchmark;
+mod callbacks;
 mod commands;
 mod html;
 mod queue;

@@ -45,6 +45,7 @@ fn read_all(text: &[u8], piece: usize) -> Vec<u64> {
 fn telling_bytes() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop_oneof![
         Just(b",".to_vec()),
+        Just(b";".to_vec()),
         Just(b"\"".to_vec()),
         Just(b"\n".to_vec()),
         Just(b"\r\n".to_vec()),
@@ -63,8 +64,13 @@ proptest! {
     }
 
     #[test]
-    fn any_rows_are_read_to_an_end_with_lines_that_rise_and_exist(rows in telling_bytes(), piece in 1usize..9) {
-        let text = [b"human,cloth,id,cloth_image_2,priority\n".as_slice(), &rows].concat();
+    fn any_rows_are_read_to_an_end_with_lines_that_rise_and_exist(
+        separator in prop_oneof![Just(","), Just(";"), Just("\t")],
+        rows in telling_bytes(),
+        piece in 1usize..9,
+    ) {
+        let header = "human,cloth,id,cloth_image_2,priority\n".replace(',', separator);
+        let text = [header.as_bytes(), &rows].concat();
         let lines = read_all(&text, piece);
         let last_line = text.split(|byte| *byte == b'\n').count() as u64;
         prop_assert!(lines.is_sorted_by(|a, b| a < b));

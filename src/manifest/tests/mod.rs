@@ -3,6 +3,7 @@
 mod any_bytes;
 mod files;
 mod rows;
+mod spreadsheets;
 
 use std::path::Path;
 

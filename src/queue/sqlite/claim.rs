@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{ExternalTaskId, JobSeq, ModelName};
+use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
 use crate::queue::{Claim, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
@@ -25,14 +25,8 @@ const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
-/// Takes the next job for a run, within its budget.
-pub(super) fn claim(
-    db: &Connection,
-    run: RunId,
-    external_id: ExternalTaskId,
-    default_model: &ModelName,
-    now: Timestamp,
-) -> Result<Claim> {
+/// The next job that is ready, by its place in the queue.
+fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
     let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
         let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
@@ -42,7 +36,28 @@ pub(super) fn claim(
     let fresh = candidate(NEXT_FRESH)?;
     let due = candidate(NEXT_DUE)?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
-    let Some((_, seq)) = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq)) else {
+    let next = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
+    Ok(next.map(|(_, seq)| seq))
+}
+
+/// What the job asks for that would be claimed now.
+pub(super) fn next_up(db: &Connection, now: Timestamp) -> Result<Option<JobSpec>> {
+    let Some(seq) = next_ready(db, now)? else { return Ok(None) };
+    let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query([seq])?;
+    rows.next()?.map(|row| Ok(FullJob::read(row)?.record.spec)).transpose()
+}
+
+/// Takes the next job for a run, within its budget.
+pub(super) fn claim(
+    db: &Connection,
+    run: RunId,
+    external_id: ExternalTaskId,
+    default_model: &ModelName,
+    now: Timestamp,
+) -> Result<Claim> {
+    let Some(seq) = next_ready(db, now)? else {
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
@@ -55,7 +70,8 @@ pub(super) fn claim(
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
-                http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL",
+                http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
+                sent_as = NULL",
     )?
     .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
     apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;

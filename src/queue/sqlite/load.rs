@@ -14,7 +14,7 @@ use crate::queue::Note;
 
 use super::inputs::{Inputs, Pictures};
 use super::places::{Met, Places, Row};
-use super::verbs::apply;
+use super::verbs::{apply, set_meta};
 use super::{QueueError, Result};
 
 /// What became of the rows of a load.
@@ -93,6 +93,14 @@ impl<'db> Loader<'db> {
         self.db.execute("DELETE FROM rejected_rows WHERE manifest = ?1", [name])?;
         self.manifests.push(name.to_owned());
         Ok(())
+    }
+
+    /// The pictures of this load are to be made to fit: runs do so from now on, as it was asked for here.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn fit_images(&mut self) -> Result<()> {
+        set_meta(self.db, "fit_images", "yes")
     }
 
     /// Adds one row. Returns the rows that cannot be taken because of it: itself, and an earlier row of this load

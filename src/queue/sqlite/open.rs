@@ -13,7 +13,8 @@ use super::{QueueError, Result};
 const APPLICATION_ID: i64 = 0x7472_796f;
 
 /// Each entry brings a queue from the version of its index to the next; the last version is their number.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// How long a statement waits for another process's transaction. Loading a million rows takes a while.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -37,7 +38,8 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Opens an existing queue for reading only.
+/// Opens an existing queue for reading only. One of an earlier version is brought up to the present first, so that
+/// every query has one schema to know.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
         return Err(QueueError::Missing(path.to_owned()));
@@ -45,10 +47,11 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     if path.is_dir() {
         return Err(QueueError::Unreadable { path: path.to_owned(), why: "it is a folder".to_owned() });
     }
-    let db = connect(path)?;
+    let mut db = connect(path)?;
     if version(&db, path)? == 0 {
         return Err(QueueError::Missing(path.to_owned()));
     }
+    migrate(&mut db, path)?;
     set_and_check(&db, "query_only", 1)?;
     Ok(db)
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{JobId, JobSeq, ModelName, StateName, id_key};
+use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, id_key};
 use crate::queue::{
     ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord, Workload,
 };
 
+use super::claim::next_up;
 use super::rows::{
     ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, REPORT_QUERY, read_attempt, read_report_row, timestamp,
 };
@@ -80,10 +81,23 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
-        Ok(self
+        let known = self
             .db
             .query_row("SELECT external_ids FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
-            .optional()?)
+            .optional()?;
+        Ok(known.flatten())
+    }
+
+    /// How many tasks a door was last found to take at once; `None` where no run has found it out.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
+        let known = self
+            .db
+            .query_row("SELECT slots FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
+            .optional()?;
+        Ok(known.flatten())
     }
 
     /// The last run, going on or ended.
@@ -151,6 +165,22 @@ impl QueueReader {
             }
         }
         Ok(jobs)
+    }
+
+    /// What the job asks for that a claim would get now, if any is ready.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
+        next_up(&self.db, now)
+    }
+
+    /// Whether a manifest was loaded whose pictures are to be made to fit.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn fits_images(&self) -> Result<bool> {
+        Ok(self.meta("fit_images")?.is_some())
     }
 
     /// The next finished jobs after `after`, in manifest order, at most `most`.
@@ -308,6 +338,7 @@ fn next_rejected(rows: &mut rusqlite::Rows<'_>) -> Result<Option<(i64, ReportRow
         sha256: None,
         submitted_at: None,
         finished_at: None,
+        sent_as: None,
     };
     Ok(Some((row.get(0)?, report)))
 }

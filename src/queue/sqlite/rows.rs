@@ -175,7 +175,7 @@ impl StoredState {
 
 /// The columns of an attempt, as [`read_attempt`] expects them.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
-     task_id, task_ended_at, ended_at, request_id, http_status, code, message, units";
+     task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as";
 
 pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
     Ok(AttemptRecord {
@@ -196,6 +196,7 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
             message: row.get(13)?,
             units: row.get(14)?,
         },
+        sent_as: row.get(15)?,
     })
 }
 
@@ -209,7 +210,7 @@ pub(super) const REPORT_QUERY: &str = "
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
            j.attempt, a.task_id, a.external_task_id, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
-           i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at
+           i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
@@ -243,5 +244,6 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         sha256: row.get(20)?,
         submitted_at: maybe_timestamp(row.get(21)?)?,
         finished_at: maybe_timestamp(row.get(22)?)?,
+        sent_as: row.get(23)?,
     })
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_text, id_key};
-use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId};
+use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
@@ -21,7 +21,7 @@ use super::{QueueError, QueueReader, Result, open};
 #[derive(Debug)]
 pub struct Queue {
     path: PathBuf,
-    writer: Writer,
+    pub(super) writer: Writer,
 }
 
 impl Queue {
@@ -111,6 +111,23 @@ impl Queue {
             .await
     }
 
+    /// Notes how many tasks a door was found to take at once, for the next run to begin with. Zero forgets it.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                db.prepare_cached(
+                    "INSERT INTO doors (base_url, slots) VALUES (?1, nullif(?2, 0))
+                     ON CONFLICT (base_url) DO UPDATE SET slots = excluded.slots",
+                )?
+                .execute(params![base_url, slots])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Begins a run: its record, and the model for rows that name none.
     ///
     /// `budget` is the number of tasks it may submit; `None` is without limit.
@@ -139,19 +156,19 @@ impl Queue {
         &self,
         run: RunId,
         succeeded: u64,
-        slot_time: (Duration, Duration),
+        slots: SlotUse,
         pause: Option<Pause>,
         ended: bool,
         now: Timestamp,
     ) -> Result<()> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (busy_ms, all_ms) = (ms(slot_time.0), ms(slot_time.1));
+        let (busy_ms, all_ms) = (ms(slots.time.0), ms(slots.time.1));
         self.writer
             .write(move |db| {
                 let changed = db
                     .prepare_cached(
                         "UPDATE runs SET seen_at = ?2, succeeded = ?3, paused_until = ?4, paused_why = ?5,
-                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8
+                                ended_at = CASE WHEN ?6 THEN ?2 END, slot_ms_busy = ?7, slot_ms_all = ?8, slots = ?9
                           WHERE run = ?1",
                     )?
                     .execute(params![
@@ -162,7 +179,8 @@ impl Queue {
                         pause.as_ref().map(|pause| clean_text(&pause.why)),
                         ended,
                         busy_ms,
-                        all_ms
+                        all_ms,
+                        slots.limit
                     ])?;
                 one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
             })
@@ -197,6 +215,21 @@ impl Queue {
         now: Timestamp,
     ) -> Result<JobState> {
         self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
+    }
+
+    /// Writes down what is made of an attempt's pictures, before they are sent.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let changed = db
+                    .prepare_cached("UPDATE attempts SET sent_as = ?3 WHERE job = ?1 AND attempt = ?2")?
+                    .execute(params![seq.0, attempt, clean_text(&sent_as)])?;
+                one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
+            })
+            .await
     }
 
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
@@ -453,11 +486,11 @@ fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
     }
 }
 
-fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
+pub(super) fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
     Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }
 
-fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
+pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
     db.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],

@@ -6,5 +6,7 @@ mod doubt;
 mod downloads;
 mod happy;
 mod interruption;
+mod listing;
+mod slots;
 mod tasks;
 mod weather;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use tryon::runner::RunEnd;
+use tryon::runner::{RunEnd, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{
@@ -70,7 +70,7 @@ fn in_a_storm_of_every_transient_fault_all_jobs_succeed_and_pay_once() {
     let shop = Workshop::new(100);
     shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
     let end = run_here(&shop, &provider, |settings| {
-        settings.slots = 30;
+        settings.slots = SlotCount::AtMost(30);
         settings.max_attempts = 12;
     });
     assert_eq!(end, RunEnd::Done);

@@ -1,7 +1,10 @@
 //! The binary as a user sees it: what it prints, which files it writes, how it ends. No provider but the sandbox.
 
 mod bad_input;
+mod config;
+mod help;
 mod main_job;
+mod pair;
 mod settings;
 
 use std::path::{Path, PathBuf};

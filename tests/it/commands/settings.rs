@@ -49,32 +49,3 @@ fn completions_are_printed_for_every_shell() {
         assert!(said.out.contains("tryon"), "{shell}");
     }
 }
-
-#[test]
-fn the_readme_names_every_command_and_only_commands_there_are() {
-    let desk = Desk::new();
-    let help = desk.run(&["--help"]).out;
-    let commands: Vec<&str> = help
-        .lines()
-        .skip_while(|line| !line.starts_with("Commands:"))
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()))
-        .collect();
-    assert!(commands.len() >= 11, "{help}");
-    let readme = std::fs::read_to_string(super::project().join("README.md")).expect("a README");
-    for command in &commands {
-        assert!(readme.contains(&format!("| `tryon {command}")), "the README's table lacks `tryon {command}`");
-    }
-    for line in readme.lines().filter_map(|line| line.strip_prefix("| `tryon ")) {
-        let command: String = line.chars().take_while(char::is_ascii_lowercase).collect();
-        assert!(commands.contains(&command.as_str()), "the README names `tryon {command}`, which is none");
-    }
-    let run = desk.run(&["run", "--help"]).out;
-    for line in readme.lines().filter(|line| line.starts_with("| `--")) {
-        for word in line.split('`').filter(|word| word.starts_with("--")) {
-            let option: String = word.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
-            assert!(run.contains(&option), "the README names {option}, which `run` does not have");
-        }
-    }
-}

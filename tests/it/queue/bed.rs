@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -18,7 +17,7 @@ use tryon::job::{
 };
 use tryon::queue::{
     ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Note, PublishedImage, Queue, QueueError, QueueReader,
-    RejectedRow, RunId,
+    RejectedRow, RunId, SlotUse,
 };
 
 /// How a kind of queue is made, and looked into behind its back.
@@ -360,7 +359,7 @@ async fn settle_bystanders(queue: &Queue) {
     queue.publish(done.seq, done.attempt, images, at(-30)).await.expect("published");
     queue.cancel("by/cancelled".to_owned(), at(-20)).await.expect("cancelled");
     queue.learn_external_ids("https://by.example/kling".to_owned(), true).await.expect("a door");
-    queue.beat(run, 1, (Duration::ZERO, Duration::ZERO), None, true, at(-10)).await.expect("a beat");
+    queue.beat(run, 1, SlotUse::default(), None, true, at(-10)).await.expect("a beat");
 }
 
 pub(crate) fn rejected_row(line: u64, id: &str) -> RejectedRow {
@@ -410,7 +409,7 @@ pub(crate) fn outside(path: &Path) -> Connection {
     Connection::open(path).expect("the queue's file")
 }
 
-fn dump_sqlite(path: &Path) -> Tables {
+pub(crate) fn dump_sqlite(path: &Path) -> Tables {
     let db = outside(path);
     let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('tallies', 'meta')";
     let mut tables = db.prepare(query).expect("a query");
@@ -440,7 +439,7 @@ fn dump_sqlite(path: &Path) -> Tables {
         .collect()
 }
 
-fn sqlite_is_sound(path: &Path) {
+pub(crate) fn sqlite_is_sound(path: &Path) {
     let db = outside(path);
     let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
     assert_eq!(sound, "ok");

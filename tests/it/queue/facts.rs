@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tryon::job::ModelName;
-use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord};
+use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord, SlotUse};
 
 use super::bed::{at, model, on_every_queue, outside};
 
@@ -58,6 +58,29 @@ async fn each_door_has_its_own_knowledge_and_the_last_word_counts() {
 }
 
 #[tokio::test]
+async fn a_door_remembers_its_slots_apart_from_what_else_is_known_of_it() {
+    on_every_queue(async |bed| {
+        let (one, two) = ("https://one.example/kling", "https://two.example");
+        let known = |door| {
+            let reader = bed.reader();
+            (reader.slots_found(door).expect("an answer"), reader.external_ids(door).expect("an answer"))
+        };
+        assert_eq!(known(one), (None, None));
+        bed.queue.learn_slots(one.to_owned(), 10).await.expect("learnt");
+        assert_eq!(known(one), (Some(10), None), "whether ids come back is not known yet");
+        bed.queue.learn_external_ids(one.to_owned(), false).await.expect("learnt");
+        bed.queue.learn_slots(one.to_owned(), 100).await.expect("learnt");
+        assert_eq!((known(one), known(two)), ((Some(100), Some(false)), (None, None)));
+        bed.queue.learn_external_ids(two.to_owned(), true).await.expect("learnt");
+        assert_eq!(known(two), (None, Some(true)));
+        bed.queue.learn_slots(one.to_owned(), 0).await.expect("forgotten");
+        assert_eq!(known(one), (None, Some(false)));
+        assert_eq!(known("https://by.example/kling"), (None, Some(true)));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_run_shows_its_signs_of_life() {
     on_every_queue(async |bed| {
         let run = bed.queue.begin_run(12, Some(5), ModelName::default(), at(10)).await.expect("a run");
@@ -73,8 +96,8 @@ async fn a_run_shows_its_signs_of_life() {
             pause: None,
         };
         assert_eq!(last(), begun);
-        let slots = |busy, all| (Duration::from_millis(busy), Duration::from_millis(all));
-        let with_slots = |busy, all| RunRecord { slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
+        let slots = |busy, all| SlotUse { limit: 7, time: (Duration::from_millis(busy), Duration::from_millis(all)) };
+        let with_slots = |busy, all| RunRecord { slots: 7, slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
 
         let pause = Pause { until: at(99), why: "the provider is out of reach".to_owned() };
         bed.queue.beat(run, 3, slots(700, 900), Some(pause.clone()), false, at(20)).await.expect("a beat");
@@ -99,7 +122,7 @@ async fn a_beat_of_a_run_that_is_not_there_is_an_error() {
     on_every_queue(async |bed| {
         let error = bed
             .queue
-            .beat(tryon::queue::RunId(4711), 0, (Duration::ZERO, Duration::ZERO), None, false, at(1))
+            .beat(tryon::queue::RunId(4711), 0, SlotUse::default(), None, false, at(1))
             .await
             .expect_err("gone");
         assert!(matches!(error, QueueError::Damaged(_)), "{error}");
@@ -125,6 +148,22 @@ async fn a_reader_cannot_write_and_does_not_wait_for_the_writer() {
         busy.execute_batch("BEGIN IMMEDIATE").expect("the writer's place");
         assert_eq!(bed.reader().counts().expect("counts"), bed.reader().counts().expect("counts"));
         busy.execute_batch("ROLLBACK").expect("rolled back");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_path_for_callbacks_is_kept() {
+    on_every_queue(async |bed| {
+        let other_process = bed.open(bed.path());
+        let (one, two) = tokio::join!(
+            bed.queue.keep_callback_path("first".to_owned()),
+            other_process.keep_callback_path("second".to_owned())
+        );
+        let kept = one.expect("a path");
+        assert_eq!(two.expect("a path"), kept, "both processes have the same one");
+        let reopened = bed.open(bed.path());
+        assert_eq!(reopened.keep_callback_path("third".to_owned()).await.expect("a path"), kept);
     })
     .await;
 }

@@ -12,4 +12,5 @@ mod open;
 mod publish;
 mod reading;
 mod record;
+mod upgrade;
 mod walk;

@@ -7,7 +7,7 @@ use tryon::job::ModelName;
 use tryon::output::OutputTree;
 use tryon::provider::{Auth, Provider as Client, ResultHost, Timeouts};
 use tryon::queue::Queue;
-use tryon::runner::{Door, InDoubtPolicy, RunEnd, RunSettings, run};
+use tryon::runner::{Door, InDoubtPolicy, RunEnd, RunSettings, SlotCount, run};
 
 use super::provider::{KEY, Provider};
 use super::workshop::{LONGEST_RUN, Workshop};
@@ -17,7 +17,8 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let second = Duration::from_secs(1);
     let mut settings = RunSettings {
         model: ModelName::default(),
-        slots: 5,
+        slots: SlotCount::AtMost(5),
+        fit_images: false,
         rate_per_second: 500.0,
         poll_rate_per_second: 500.0,
         poll_interval: Duration::from_millis(50),
@@ -33,7 +34,8 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let timeouts = Timeouts { connect: second, idle: second, request: second };
     let client = Client::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
     let name = client.base_url().to_owned();
-    let door = Door { provider: client, results: ResultHost::new(timeouts).expect("a client"), name };
+    let results = ResultHost::new(timeouts).expect("a client");
+    let door = Door { provider: client, results, name, callbacks: None };
     let queue = Queue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

@@ -11,6 +11,8 @@ use super::script::Fate;
 pub(crate) struct Task {
     pub(crate) id: String,
     pub(crate) external_id: Option<String>,
+    /// Where the create asked to be told of its end.
+    pub(crate) callback_url: Option<String>,
     /// Which job it is for, as its picture's URL tells.
     pub(crate) job: String,
     pub(crate) ends_at: Instant,
@@ -40,6 +42,11 @@ pub(crate) enum Kind {
     },
     /// The id that was asked for.
     Query(String),
+    /// A page of the list, from 1, and how many entries it may have.
+    List {
+        page: usize,
+        size: usize,
+    },
     /// The job whose picture it is.
     Download(String),
     Other(String),
@@ -78,6 +85,15 @@ impl Books {
 
     pub(crate) fn queries(&self) -> Vec<&Seen> {
         self.requests.iter().filter(|seen| matches!(seen.kind, Kind::Query(_))).collect()
+    }
+
+    pub(crate) fn lists(&self) -> Vec<&Seen> {
+        self.requests.iter().filter(|seen| matches!(seen.kind, Kind::List { .. })).collect()
+    }
+
+    /// Everything that asks how tasks are.
+    pub(crate) fn status_requests(&self) -> Vec<&Seen> {
+        self.requests.iter().filter(|seen| matches!(seen.kind, Kind::Query(_) | Kind::List { .. })).collect()
     }
 
     pub(crate) fn downloads(&self) -> Vec<&Seen> {

@@ -23,7 +23,8 @@ pub(crate) use answers::Answer;
 pub(crate) use books::{Books, Kind, Seen};
 pub(crate) use pictures::picture_of;
 pub(crate) use script::{
-    CreateSeen, Dice, DownloadSeen, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Outage, QuerySeen, Script,
+    CreateSeen, Dice, DownloadSeen, ExternalIds, Fate, List, Loss, OnCreate, OnDownload, OnQuery, Outage, QuerySeen,
+    Script,
 };
 
 /// The one key that this provider takes.

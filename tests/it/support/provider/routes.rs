@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::books::{Kind, Seen, Task};
-use super::script::{CreateSeen, DownloadSeen, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Outage};
+use super::script::{CreateSeen, DownloadSeen, ExternalIds, Fate, List, Loss, OnCreate, OnDownload, OnQuery, Outage};
 use super::wire::{self, Head, Stream};
 use super::{Answer, KEY, QuerySeen, Shared, State, picture_of};
 
@@ -95,8 +95,16 @@ async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usi
     match head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
         _ if is_create => create(shared, &body, place),
         Some(id) if head.method == "GET" => shared.locked().query(id),
+        None if list_page(head).is_some() => shared.locked().list(head),
         _ => Dealt::Answer(Answer::html(404, "404 page not found")),
     }
+}
+
+/// Which page of the list a request asks for, and its size.
+fn list_page(head: &Head) -> Option<(usize, usize)> {
+    let number =
+        |name: &str| head.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
+    (head.method == "GET" && head.path == TRY_ON).then_some((number("pageNum")?, number("pageSize")?))
 }
 
 fn is_create(head: &Head) -> bool {
@@ -161,6 +169,7 @@ fn lost(loss: Loss, mut answer: Answer) -> Dealt {
 struct Wish {
     job: String,
     external_id: Option<String>,
+    callback_url: Option<String>,
 }
 
 impl Wish {
@@ -171,8 +180,9 @@ impl Wish {
         let cloth = STANDARD.decode(body["cloth_image"].as_str()?).ok()?;
         let is_jpeg = cloth.starts_with(&[0xff, 0xd8, 0xff]) && cloth.ends_with(&[0xff, 0xd9]);
         let job = human.strip_prefix("http://pictures.test/")?.strip_suffix(".jpg")?;
-        let external_id = body["external_task_id"].as_str().map(str::to_owned);
-        is_jpeg.then(|| Self { job: job.to_owned(), external_id })
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let (external_id, callback_url) = (text("external_task_id"), text("callback_url"));
+        is_jpeg.then(|| Self { job: job.to_owned(), external_id, callback_url })
     }
 }
 
@@ -183,6 +193,8 @@ impl State {
             Kind::Create { job: None, external_id: None }
         } else if let Some(id) = head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
             Kind::Query(id.to_owned())
+        } else if let Some((page, size)) = list_page(head) {
+            Kind::List { page, size }
         } else if head.path.starts_with("/results/") {
             Kind::Download(self.task_of_link(&head.path).map_or_else(String::new, |(task, _)| task.job.clone()))
         } else {
@@ -235,6 +247,7 @@ impl State {
         self.books.tasks.push(Task {
             id: id.clone(),
             external_id: wish.external_id.clone().filter(|_| is_known),
+            callback_url: wish.callback_url.clone(),
             job: wish.job.clone(),
             ends_at: now + works_for,
             fate,
@@ -280,7 +293,45 @@ impl State {
         }
     }
 
+    fn list(&mut self, head: &Head) -> Dealt {
+        let (page, size) = list_page(head).expect("it is a page");
+        if !(1..=1_000).contains(&page) || !(1..=500).contains(&size) {
+            return Dealt::Answer(Answer::code(400, 1201, "pageNum or pageSize is out of range"));
+        }
+        let newest_first: Vec<usize> = (0..self.books.tasks.len()).rev().collect();
+        let old = |number: usize| json!({ "task_id": format!("old-{number}"), "task_status": "succeed" });
+        let entries: Vec<Value> = match self.script.list.clone() {
+            List::Answer(answer) => return Dealt::Answer(answer),
+            List::Empty => Vec::new(),
+            List::NewestFirst => newest_first.iter().map(|place| self.describe(*place)).collect(),
+            List::OldestFirst => {
+                let ours: Vec<Value> = newest_first.iter().rev().map(|place| self.describe(*place)).collect();
+                (0..5_000).map(old).chain(ours).collect()
+            }
+            List::Terse => {
+                let describe = |place: &usize| {
+                    let mut task = self.describe(*place);
+                    let object = task.as_object_mut().expect("a task");
+                    object.remove("task_result");
+                    object.remove("task_status_msg");
+                    task
+                };
+                newest_first.iter().map(describe).collect()
+            }
+            List::Gaps => {
+                let shown: Vec<usize> = newest_first.into_iter().filter(|place| place % 3 != 0).collect();
+                shown.iter().map(|place| self.describe(*place)).collect()
+            }
+        };
+        let page: Vec<Value> = entries.into_iter().skip((page - 1) * size).take(size).collect();
+        Dealt::Answer(told(json!(page)))
+    }
+
     fn tell(&mut self, place: usize) -> Answer {
+        told(self.describe(place))
+    }
+
+    fn describe(&mut self, place: usize) -> Value {
         let address = self.address.clone();
         let task = &mut self.books.tasks[place];
         let mut data = json!({ "task_id": task.id, "task_status": "processing", "task_status_msg": "" });
@@ -306,7 +357,7 @@ impl State {
                 }
             }
         }
-        told(data)
+        data
     }
 
     /// The task that a link belongs to, and which of its links it is.

@@ -18,6 +18,7 @@ pub(crate) struct Script {
     pub(crate) on_create: Box<dyn FnMut(&CreateSeen) -> OnCreate + Send>,
     pub(crate) on_query: Box<dyn FnMut(&QuerySeen) -> OnQuery + Send>,
     pub(crate) on_download: Box<dyn FnMut(&DownloadSeen) -> OnDownload + Send>,
+    pub(crate) list: List,
     /// What becomes of the n-th task (from 1) of a job.
     pub(crate) fate: Box<FateOf>,
 }
@@ -36,9 +37,26 @@ impl Default for Script {
             on_create: Box::new(|_| OnCreate::Take),
             on_query: Box::new(|_| OnQuery::Truth),
             on_download: Box::new(|_| OnDownload::Truth),
+            list: List::Answer(Answer::html(404, "404 page not found")),
             fate: Box::new(|_, _| Fate::Succeed),
         }
     }
+}
+
+/// How the list of tasks is.
+#[derive(Debug, Clone)]
+pub(crate) enum List {
+    NewestFirst,
+    /// Behind 5,000 old tasks of others.
+    OldestFirst,
+    /// Newest first, and of an ended task it only says that.
+    Terse,
+    /// It does not show every third task.
+    Gaps,
+    /// It is a list without entries.
+    Empty,
+    /// This instead of a list.
+    Answer(Answer),
 }
 
 /// What the provider makes of `external_task_id`.

@@ -15,6 +15,8 @@ pub(super) type Stream = BufStream<TcpStream>;
 pub(super) struct Head {
     pub(super) method: String,
     pub(super) path: String,
+    /// What follows the path's `?`.
+    pub(super) query: String,
     pub(super) authorization: Option<String>,
     pub(super) length: usize,
 }
@@ -23,8 +25,9 @@ pub(super) struct Head {
 pub(super) async fn read_head(stream: &mut Stream) -> Option<Head> {
     let first = read_line(stream).await?;
     let mut words = first.split(' ');
-    let mut head =
-        Head { method: words.next()?.to_owned(), path: words.next()?.split('?').next()?.to_owned(), ..Head::default() };
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut head = Head { method, path: path.to_owned(), query: query.to_owned(), ..Head::default() };
     for _ in 0..100 {
         let line = read_line(stream).await?;
         let Some((name, value)) = line.split_once(':') else { return Some(head) };

@@ -1,0 +1,166 @@
+//! Who is measured, and how each is started: `tryon` as a user would type it, and the script that people use today.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::provider::Door;
+use crate::workshop::Workshop;
+
+/// The program, as cargo has built it beside this one.
+pub(crate) const TRYON: &str = env!("CARGO_BIN_EXE_tryon");
+
+/// The script.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/makespan/baseline.py");
+
+/// Where a virtual environment is looked for that has what the script needs, below the project.
+const VENV: &str = "target/makespan-venv";
+
+/// Who works.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Contender {
+    /// `tryon run` of this binary, told the cap or left to find it.
+    Tryon { binary: PathBuf, door: Door, is_auto: bool },
+    /// The script, with this Python.
+    Script { python: PathBuf },
+}
+
+/// What a contender is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    pub(crate) slots: usize,
+    pub(crate) creates_per_second: f64,
+    pub(crate) asks_per_second: f64,
+    pub(crate) poll_interval: Duration,
+    pub(crate) budget: Option<usize>,
+}
+
+impl Contender {
+    /// What its row is called.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Tryon { door: Door::Single, is_auto: false, .. } => "single",
+            Self::Tryon { door: Door::List, is_auto: false, .. } => "list",
+            Self::Tryon { door: Door::Callbacks, is_auto: false, .. } => "callbacks",
+            Self::Tryon { is_auto: true, .. } => "auto",
+            Self::Script { .. } => "script",
+        }
+    }
+
+    /// Which door the provider opens for it.
+    pub(crate) fn door(&self) -> Door {
+        match self {
+            Self::Tryon { door, .. } => *door,
+            Self::Script { .. } => Door::Single,
+        }
+    }
+
+    /// The command that works through the workshop's manifest, or, with a budget, on what is in its queue.
+    pub(crate) fn command(&self, shop: &Workshop, base_url: &str, told: &Told) -> Result<Command, String> {
+        match self {
+            Self::Tryon { binary, door, is_auto } => {
+                let mut command = tryon(binary, shop);
+                command.arg("run");
+                if told.budget.is_none() {
+                    command.arg(shop.manifest());
+                }
+                let slots = if *is_auto { "auto".to_owned() } else { told.slots.to_string() };
+                command.args(["--base-url", base_url, "--concurrency", &slots, "--download-concurrency", "32"]);
+                command.arg("--rate").arg(told.creates_per_second.to_string());
+                command.arg("--poll-rate").arg(told.asks_per_second.to_string());
+                command.arg("--poll-interval").arg(format!("{}us", told.poll_interval.as_micros()));
+                if let Some(budget) = told.budget {
+                    command.arg("--budget").arg(budget.to_string());
+                }
+                if *door == Door::Callbacks {
+                    let port = free_port()?;
+                    command.arg("--callback-listen").arg(format!("127.0.0.1:{port}"));
+                    command.arg("--callback-url").arg(format!("http://127.0.0.1:{port}"));
+                }
+                Ok(command)
+            }
+            Self::Script { python } => {
+                let mut command = Command::new(python);
+                command.arg(SCRIPT).arg(shop.manifest()).arg(shop.out()).args(["--base-url", base_url]);
+                command.arg("--concurrency").arg(told.slots.to_string());
+                command.arg("--poll").arg(told.poll_interval.as_secs_f64().to_string());
+                command.env("API_KEY", "sk-of-the-benchmark").current_dir(shop.path());
+                Ok(command)
+            }
+        }
+    }
+}
+
+/// `tryon` in a workshop, with nothing of the caller's environment that could change what it does.
+fn tryon(binary: &Path, shop: &Workshop) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["TRYON_", "KLING_", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
+            command.env_remove(name);
+        }
+    }
+    command.env("TRYON_API_KEY", "sk-of-the-benchmark").env("TRYON_OUT", shop.out()).current_dir(shop.path());
+    command
+}
+
+/// The command that only loads the manifest.
+pub(crate) fn load(binary: &Path, shop: &Workshop) -> Command {
+    let mut command = tryon(binary, shop);
+    command.arg("load").arg(shop.manifest());
+    command
+}
+
+/// The command that prints the counts.
+pub(crate) fn status(binary: &Path, shop: &Workshop) -> Command {
+    let mut command = tryon(binary, shop);
+    command.arg("status").arg("--json");
+    command
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+}
+
+/// What this build of the program can do, by its own help.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Abilities {
+    pub(crate) has_auto: bool,
+    pub(crate) has_callbacks: bool,
+}
+
+impl Abilities {
+    pub(crate) fn of(binary: &Path) -> Self {
+        let help = Command::new(binary).args(["run", "--help"]).output();
+        let help = help.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        Self { has_auto: help.contains("auto"), has_callbacks: help.contains("--callback-listen") }
+    }
+}
+
+/// A Python that can run the script, with its version and that of aiohttp; or what to do to get one.
+pub(crate) fn find_python(named: Option<&Path>) -> Result<(PathBuf, String), String> {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join(VENV).join("bin/python");
+    let candidates = match named {
+        Some(path) => vec![path.to_owned()],
+        None => vec![venv, PathBuf::from("python3")],
+    };
+    let ask = "import sys, aiohttp; assert sys.version_info >= (3, 11); \
+               print('Python', sys.version.split()[0] + ', aiohttp', aiohttp.__version__)";
+    for python in candidates {
+        if let Ok(output) = Command::new(&python).args(["-c", ask]).output()
+            && output.status.success()
+        {
+            return Ok((python, String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+        }
+    }
+    Err(format!(
+        "the script needs Python 3.11 or later with aiohttp, so it is left out. To have it measured too:\n  \
+         python3 -m venv {VENV} && {VENV}/bin/pip install aiohttp"
+    ))
+}

@@ -1,0 +1,266 @@
+//! How near the ideal a run comes, with how many requests, and what it takes of the machine:
+//! `cargo bench --bench makespan -- --help`.
+//!
+//! The real program works as a process of its own at a provider that keeps books (`provider.rs`, `books.rs`), beside
+//! the script that people use today (`baseline.py`). BENCHMARKS.md has results and says how to read them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program, and these are its results")]
+
+mod books;
+mod child;
+mod contender;
+mod growth;
+mod provider;
+mod run;
+mod schedule;
+mod table;
+mod workshop;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+
+use contender::{Abilities, Contender, Told};
+use provider::Door;
+use run::{Order, Row, measure};
+
+/// Below this cap all ways of a cap are measured at the same time: together they are a few per cent of a core.
+const AT_ONCE_BELOW: usize = 20;
+
+/// Slots of the runs in which tasks take no time.
+const ZERO_SLOTS: usize = 100;
+
+/// A rate that limits nothing.
+const NO_LIMIT: f64 = 1_000_000.0;
+
+/// Makespan over ideal, status requests, CPU and memory of `tryon`, beside the script that people use today.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench makespan --")]
+pub(crate) struct Arguments {
+    /// What to measure
+    #[arg(long, value_delimiter = ',', default_value = "makespan,zero")]
+    measure: Vec<Measure>,
+
+    /// Which ways of working
+    #[arg(long, value_delimiter = ',', default_value = "single,list,callbacks,auto,script")]
+    only: Vec<Way>,
+
+    /// The account's slots
+    #[arg(long, value_delimiter = ',', default_value = "10,100")]
+    cap: Vec<usize>,
+
+    /// Jobs of each run [default: 10 times the cap; 2000 where tasks take no time]
+    #[arg(long)]
+    jobs: Option<usize>,
+
+    /// Everything that is a time is so many times shorter than in life, every rate higher
+    #[arg(long, default_value_t = 10.0)]
+    scale: f64,
+
+    /// Task times: the mean in life, in seconds
+    #[arg(long, default_value_t = 30.0)]
+    mean: f64,
+
+    /// Task times: the sigma of the logarithm
+    #[arg(long, default_value_t = 0.3)]
+    sigma: f64,
+
+    /// The task times' seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Creates a second, in life
+    #[arg(long, default_value_t = 5.0)]
+    rate: f64,
+
+    /// Status requests a second, in life
+    #[arg(long, default_value_t = 20.0)]
+    poll_rate: f64,
+
+    /// Seconds between two questions about one task, in life
+    #[arg(long, default_value_t = 1.0)]
+    poll_interval: f64,
+
+    /// With `--measure growth`: sizes of the queue
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000,1000000")]
+    queued: Vec<usize>,
+
+    /// With `--measure growth`: jobs that are worked on of each queue
+    #[arg(long, default_value_t = 500)]
+    budget: usize,
+
+    /// Measure this build of tryon instead of the one that cargo has just made
+    #[arg(long, default_value = contender::TRYON, hide_default_value = true)]
+    binary: PathBuf,
+
+    /// The Python that runs the script [default: target/makespan-venv/bin/python, or python3]
+    #[arg(long)]
+    python: Option<PathBuf>,
+
+    /// Cargo says this to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Log-normal task times
+    Makespan,
+    /// Tasks that end at once: what a job costs the machine
+    Zero,
+    /// The same work on longer and longer queues
+    Growth,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Way {
+    /// tryon at a door without a list
+    Single,
+    /// tryon at a door with a list
+    List,
+    /// tryon at a door that calls back
+    Callbacks,
+    /// tryon that has to find the cap, at a door without a list
+    Auto,
+    /// The script that people use today
+    Script,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let contenders = contenders(&arguments);
+    println!("{}", heading(&arguments));
+    let began = Instant::now();
+    let mut wrongs = 0;
+    if arguments.measure.contains(&Measure::Makespan) {
+        for cap in &arguments.cap {
+            let orders: Vec<Order> = contenders.iter().map(|who| makespan_order(&arguments, who, *cap)).collect();
+            wrongs += show(measure_all(&orders, *cap < AT_ONCE_BELOW));
+        }
+    }
+    if arguments.measure.contains(&Measure::Zero) {
+        let who = contenders.iter().filter(|who| matches!(who.name(), "single" | "script"));
+        let orders: Vec<Order> = who.map(|who| zero_order(&arguments, who)).collect();
+        println!("\nTasks that take no time:");
+        wrongs += show(measure_all(&orders, false));
+    }
+    if arguments.measure.contains(&Measure::Growth) {
+        wrongs += growth::measure_growth(&arguments);
+    }
+    println!("\n{:.0} s in all", began.elapsed().as_secs_f64());
+    if wrongs > 0 {
+        eprintln!("{wrongs} things were WRONG; the figures above are worth nothing before they are right");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Who is measured: whoever was asked for, and can be.
+fn contenders(arguments: &Arguments) -> Vec<Contender> {
+    let abilities = Abilities::of(&arguments.binary);
+    let mut contenders = Vec::new();
+    let tryon = |door, is_auto| Contender::Tryon { binary: arguments.binary.clone(), door, is_auto };
+    for way in &arguments.only {
+        match way {
+            Way::Single => contenders.push(tryon(Door::Single, false)),
+            Way::List => contenders.push(tryon(Door::List, false)),
+            Way::Callbacks if abilities.has_callbacks => contenders.push(tryon(Door::Callbacks, false)),
+            Way::Auto if abilities.has_auto => contenders.push(tryon(Door::Single, true)),
+            Way::Callbacks | Way::Auto => println!("{way:?}: this build of tryon cannot do that"),
+            Way::Script => match contender::find_python(arguments.python.as_deref()) {
+                Ok((python, versions)) => {
+                    println!("script: {versions}");
+                    contenders.push(Contender::Script { python });
+                }
+                Err(advice) => println!("script: {advice}"),
+            },
+        }
+    }
+    contenders
+}
+
+fn heading(arguments: &Arguments) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "tryon {}; {cores} cores, load {} before the start; task times log-normal, mean {} s, sigma {}, seed {}; \
+         everything {} times faster than in life",
+        env!("CARGO_PKG_VERSION"),
+        load.split(' ').next().unwrap_or("unknown"),
+        arguments.mean,
+        arguments.sigma,
+        arguments.seed,
+        arguments.scale
+    )
+}
+
+impl Arguments {
+    /// What a contender is told, in the time of the benchmark.
+    fn told(&self, slots: usize) -> Told {
+        Told {
+            slots,
+            creates_per_second: self.rate * self.scale,
+            asks_per_second: self.poll_rate * self.scale,
+            poll_interval: Duration::from_secs_f64(self.poll_interval / self.scale),
+            budget: None,
+        }
+    }
+
+    /// The times of so many tasks, in the time of the benchmark.
+    fn times(&self, count: usize) -> Vec<Duration> {
+        schedule::task_times(count, Duration::from_secs_f64(self.mean / self.scale), self.sigma, self.seed)
+    }
+}
+
+fn makespan_order(arguments: &Arguments, contender: &Contender, cap: usize) -> Order {
+    let times = arguments.times(arguments.jobs.unwrap_or(10 * cap));
+    Order { contender: contender.clone(), cap, times, told: arguments.told(cap) }
+}
+
+fn zero_order(arguments: &Arguments, contender: &Contender) -> Order {
+    let told = Told {
+        slots: ZERO_SLOTS,
+        creates_per_second: NO_LIMIT,
+        asks_per_second: NO_LIMIT,
+        poll_interval: Duration::from_millis(1),
+        budget: None,
+    };
+    let times = vec![Duration::ZERO; arguments.jobs.unwrap_or(2_000)];
+    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told }
+}
+
+/// Measures every order, one after the other or all at the same time.
+fn measure_all(orders: &[Order], at_once: bool) -> Vec<Result<Row, String>> {
+    if !at_once {
+        return orders.iter().map(measure).collect();
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = orders.iter().map(|order| scope.spawn(move || measure(order))).collect();
+        let ended = running.into_iter().map(|run| run.join().unwrap_or_else(|_| Err("it panicked".to_owned())));
+        ended.collect()
+    })
+}
+
+/// Prints the table of some rows. Returns how many things were wrong.
+fn show(rows: Vec<Result<Row, String>>) -> usize {
+    let (rows, failed): (Vec<_>, Vec<_>) = rows.into_iter().partition(Result::is_ok);
+    let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    println!("\n{}", table::table(&rows));
+    for row in &rows {
+        println!("{}", table::detail(row));
+    }
+    let mut wrongs = 0;
+    for why in failed.into_iter().filter_map(Result::err) {
+        eprintln!("WRONG: {why}");
+        wrongs += 1;
+    }
+    for row in &rows {
+        for wrong in &row.wrongs {
+            eprintln!("WRONG: cap {} {}: {wrong}", row.cap, row.name);
+            wrongs += 1;
+        }
+    }
+    wrongs
+}

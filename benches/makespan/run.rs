@@ -1,0 +1,108 @@
+//! One row of the table: a provider with fresh books, a fresh folder, one contender, and what came of it.
+
+use std::time::Duration;
+
+use crate::books::{Books, Figures, Rules};
+use crate::child::{self, Taken};
+use crate::contender::{Contender, Told};
+use crate::provider::Provider;
+use crate::schedule::ideal_makespan;
+use crate::workshop::{Workshop, picture};
+
+/// The side of a result. Small: every contender only has to move it, and ours to decode it.
+pub(crate) const RESULT_SIDE: u32 = 64;
+
+/// What a row measures.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) contender: Contender,
+    /// The account's slots.
+    pub(crate) cap: usize,
+    /// How long the tasks take, in the order of their creation.
+    pub(crate) times: Vec<Duration>,
+    pub(crate) told: Told,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) cap: usize,
+    pub(crate) ideal: Duration,
+    /// The ideal of somebody who keeps to the rate of creates.
+    pub(crate) ideal_at_rate: Duration,
+    pub(crate) figures: Figures,
+    pub(crate) taken: Taken,
+    /// From the start of the process to the arrival of its first create.
+    pub(crate) first_create_after: Duration,
+    /// What must not have happened.
+    pub(crate) wrongs: Vec<String>,
+}
+
+/// Draws up a workshop and measures one contender in it.
+///
+/// # Errors
+/// The contender could not be started or did not end.
+pub(crate) fn measure(order: &Order) -> Result<Row, String> {
+    let shop = Workshop::new(order.times.len()).map_err(|error| format!("could not make a folder: {error}"))?;
+    measure_in(&shop, order)
+}
+
+/// Measures one contender in a workshop that may have a queue already.
+///
+/// # Errors
+/// As [`measure`].
+pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> {
+    let result = picture(RESULT_SIDE, 0).map_err(|error| error.to_string())?;
+    let books = Books::new(order.cap, order.times.clone());
+    let provider = Provider::start(books, order.contender.door(), result.clone())
+        .map_err(|error| format!("could not start the provider: {error}"))?;
+    let told = &order.told;
+    let ideal = ideal_makespan(&order.times, order.cap, Duration::ZERO);
+    let apart = Duration::from_secs_f64(1.0 / told.creates_per_second);
+    let longest = Duration::from_secs(120) + ideal * 4;
+    let mut command = order.contender.command(shop, &provider.base_url(), told)?;
+    let taken = child::run(&mut command, &shop.log(), longest)?;
+    let books = provider.books();
+    let figures = books.figures();
+    let mut wrongs = books.wrongs(&rules(order));
+    let expected_code = if told.budget.is_some() { 3 } else { 0 };
+    if taken.status.code() != Some(expected_code) {
+        let said = child::said(&shop.log());
+        wrongs.push(format!("it ended with {} instead of {expected_code}; {said}", taken.status));
+    }
+    if figures.tasks != order.times.len() {
+        wrongs.push(format!("{} tasks were created for {} jobs", figures.tasks, order.times.len()));
+    }
+    let found = shop.count_results(&result)?;
+    if found != order.times.len() {
+        wrongs.push(format!("{found} results are in the folder, and there should be {}", order.times.len()));
+    }
+    let first_create_at = provider.opened() + figures.first_create_at;
+    Ok(Row {
+        name: order.contender.name(),
+        cap: order.cap,
+        ideal,
+        ideal_at_rate: ideal_makespan(&order.times, order.cap, apart),
+        first_create_after: first_create_at.saturating_duration_since(taken.started),
+        figures,
+        taken,
+        wrongs,
+    })
+}
+
+/// What a contender is held to. The script knows no rates, as such scripts do not, and is held to none.
+fn rules(order: &Order) -> Rules {
+    let told = &order.told;
+    match &order.contender {
+        Contender::Tryon { is_auto, .. } => Rules {
+            creates_per_second: Some(told.creates_per_second),
+            asks_per_second: Some(told.asks_per_second),
+            ask_interval: Some(told.poll_interval),
+            knows_the_cap: !is_auto,
+        },
+        Contender::Script { .. } => {
+            Rules { ask_interval: Some(told.poll_interval), knows_the_cap: true, ..Rules::default() }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the help of each command teaches by example. Every line of these is tested to be a command line that the
+//! program takes.
+
+pub(super) const TRYON: &str = "\
+Try it without an account:
+  tryon run jobs.example.csv --sandbox -o results
+
+With one:
+  export TRYON_API_KEY=sk-…
+  tryon check jobs.csv                         is the manifest right, what will it take
+  tryon run jobs.csv -o results --budget 20    a first taste: at most 20 tasks
+  tryon run jobs.csv -o results                the rest; the same again goes on where it stopped";
+
+pub(super) const RUN: &str = "\
+Examples:
+  tryon run jobs.csv -o results            begin, or go on where it stopped
+  tryon run -o results                     go on without reading the manifest again
+  tryon run jobs.csv --sandbox -o results  without an account, to see how it works
+  tryon run jobs.csv --budget 50           at most 50 tasks, then stop
+  tryon run jobs.csv --concurrency 10      never more than 10 tasks in flight
+
+Every option can also stand in tryon.toml (poll-interval = \"2s\") or in the environment (TRYON_POLL_INTERVAL=2s);
+`tryon config` tells what is in force.";
+
+pub(super) const LOAD: &str = "\
+Examples:
+  tryon load spring.csv summer.csv -o results
+  tryon load jobs.csv --skip-invalid       the good rows; the others are reported as failed
+
+Loading the same manifest again changes nothing, so it is safe to repeat.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  tryon check jobs.csv                     every row that is not right, or what the whole will take
+  tryon check jobs.csv --price 0.12        and what it will cost";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  tryon status -o results
+  tryon status -o results --watch          until the run ends, or Ctrl-C
+  tryon status -o results --json
+
+\"slots 97 % busy\" is the share of the time of all the provider's slots in which a task was in them. Near 100 %, the
+slots are what limits the run, and a bigger pack would make it faster. Far below, it waits for something else: pauses,
+--rate, or the last tasks of a queue that is nearly empty.";
+
+pub(super) const LIST: &str = "\
+Examples:
+  tryon list --state failed,in_doubt -o results
+  tryon list --json -o results             for jq and the like";
+
+pub(super) const SHOW: &str = "\
+Examples:
+  tryon show spring/ana-linen-shirt -o results";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  tryon report -o results                  as CSV, to the terminal
+  tryon report --format json --output today.json -o results";
+
+pub(super) const RETRY: &str = "\
+Examples:
+  tryon retry spring/ana-linen-shirt -o results
+  tryon retry --failed -o results          then `tryon run`, which makes them
+
+Where only the download failed, only that is done again, and nothing is paid.";
+
+pub(super) const ADOPT: &str = "\
+Examples:
+  tryon adopt spring/ana-linen-shirt 793214567890123456 -o results";
+
+pub(super) const CANCEL: &str = "\
+Examples:
+  tryon cancel spring/ana-linen-shirt -o results
+  tryon cancel --pending -o results        everything that waits; `tryon retry ID` takes a job back";
+
+pub(super) const SANDBOX: &str = "\
+Examples:
+  tryon sandbox                            then, elsewhere: tryon run jobs.csv --base-url http://127.0.0.1:8787/kling
+  tryon sandbox --mean 2s --lost-answers 0.1 --create-errors 0.1";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  tryon config                             what `tryon run` would work with
+  tryon config --rate 2 --json             the same for `tryon run --rate 2`, for scripts";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  tryon completions bash > ~/.local/share/bash-completion/completions/tryon
+  tryon completions zsh > ~/.zfunc/_tryon  with ~/.zfunc in $fpath
+  tryon completions fish > ~/.config/fish/completions/tryon.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  tryon man                                the page about tryon itself
+  tryon man --out ~/.local/share/man/man1  a page for each command; then `man tryon-run`";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::Arguments;
+    use super::*;
+
+    #[test]
+    fn every_example_is_a_command_line_that_the_program_takes() {
+        let all = [
+            TRYON,
+            RUN,
+            LOAD,
+            CHECK,
+            STATUS,
+            LIST,
+            SHOW,
+            REPORT,
+            RETRY,
+            ADOPT,
+            CANCEL,
+            SANDBOX,
+            CONFIG,
+            COMPLETIONS,
+            MAN,
+        ];
+        for help in all {
+            let lines: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  tryon ")).collect();
+            assert!(!lines.is_empty(), "{help}");
+            for line in lines {
+                // Two spaces before what it is for, and a redirection for the shell.
+                let command = line.split("  ").next().and_then(|line| line.split(" > ").next()).unwrap_or_default();
+                let words = shlex::split(command).expect("words");
+                let read = Arguments::try_parse_from([String::from("tryon")].into_iter().chain(words));
+                assert!(read.is_ok(), "tryon {command}: {}", read.expect_err("an error"));
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `tryon man`: the help as manual pages.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::builder::Resettable;
+use clap::{Args, Command};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use crate::exit_code::ExitCode;
+
+use super::pipe::fine_if_reader_left;
+use super::{Failure, parse};
+
+/// Where the pages go.
+#[derive(Debug, Args)]
+pub(super) struct ManOptions {
+    /// Write a page for each command into this folder, instead of one about `tryon` to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// `tryon man`.
+pub(super) fn command(options: &ManOptions) -> Result<ExitCode, Failure> {
+    let mut program = parse::command();
+    program.build();
+    match &options.out {
+        None => {
+            let page = page(&program);
+            fine_if_reader_left(std::io::stdout().lock().write_all(&page).map_err(Into::into))?;
+        }
+        Some(folder) => {
+            write_all(&program, folder)
+                .map_err(|error| Failure::usage(format!("--out: cannot write to {}: {error}", folder.display())))?;
+        }
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn write_all(program: &Command, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in std::iter::once(program).chain(commands) {
+        let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+        std::fs::write(folder.join(format!("{name}.1")), page(command))?;
+    }
+    Ok(())
+}
+
+/// One page. The examples keep their lines, which the library would run together.
+fn page(command: &Command) -> Vec<u8> {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let man = Man::new(command.clone().after_help(Resettable::Reset)).manual("tryon");
+    let mut page = Vec::new();
+    // Writing to memory does not fail.
+    let _ = man.render(&mut page);
+    if let Some(examples) = examples {
+        let mut roff = Roff::new();
+        roff.control("SH", ["EXAMPLES"]).control("nf", []);
+        for line in examples.trim_start_matches("Examples:\n").lines() {
+            roff.text([roman(line)]);
+        }
+        roff.control("fi", []);
+        let _ = roff.to_writer(&mut page);
+    }
+    page
+}

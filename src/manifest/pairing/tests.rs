@@ -1,0 +1,249 @@
+//! What users are promised of `pair`, a test a promise.
+
+use std::fs;
+use std::path::Path;
+
+use crate::manifest::{ManifestReader, ManifestRow, PictureChecks, Row};
+
+use super::*;
+
+/// A folder `people` and a folder `garments`, with small pictures under these names below it.
+fn folders(pictures: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut png = Vec::new();
+    let picture = image::GrayImage::new(300, 300);
+    picture.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).expect("encoded");
+    for name in ["people", "garments"] {
+        fs::create_dir(folder.path().join(name)).expect("create_dir");
+    }
+    for name in pictures {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("create_dir");
+        fs::write(path, &png).expect("write");
+    }
+    folder
+}
+
+/// Every pair of both folders, each named by its absolute path.
+fn order(folder: &Path) -> PairingOrder {
+    let side = |side, name| PictureFolder { side, path: folder.join(name), only: Vec::new() };
+    PairingOrder {
+        humans: side(Side::Humans, "people"),
+        cloths: side(Side::Cloths, "garments"),
+        type_from_folder: false,
+        choice: Choice::All,
+        seed: 0,
+        model: None,
+    }
+}
+
+fn written(pairing: &Pairing) -> String {
+    let mut text = Vec::new();
+    pairing.write(&mut text).expect("written");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+/// Reads a manifest as `load` does. Every row must be good, and no two ids may share a key.
+fn loaded(text: &str) -> Vec<ManifestRow> {
+    let mut pictures = PictureChecks::new();
+    let rows =
+        ManifestReader::from_reader("pairs.csv", Path::new(""), text.as_bytes(), &ModelName::default(), &mut pictures);
+    let mut keys = std::collections::HashSet::new();
+    let good = |row| match row {
+        Ok(Row::Good(row)) => row,
+        other => panic!("{other:?}\n{text}"),
+    };
+    let rows: Vec<ManifestRow> = rows.expect("a header").map(good).collect();
+    for row in &rows {
+        assert!(keys.insert(row.spec.id.key()), "{} is there twice\n{text}", row.spec.id);
+    }
+    rows
+}
+
+fn ids(rows: &[ManifestRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.spec.id.as_str()).collect()
+}
+
+#[test]
+fn every_pair_is_written_in_the_order_of_the_paths_and_loads() {
+    let folder = folders(&["people/tom.png", "people/ana.png", "people/a/zoe.png", "garments/b.png", "garments/a.png"]);
+    let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
+    assert_eq!((pairing.people(), pairing.garments(), pairing.pairs()), (3, 2, 6));
+    let text = written(&pairing);
+    assert!(text.starts_with("human_image,cloth_image\n"), "no column that says nothing: {text}");
+    assert_eq!(ids(&loaded(&text)), ["zoe/a", "zoe/b", "ana/a", "ana/b", "tom/a", "tom/b"]);
+}
+
+#[test]
+fn stems_that_would_meet_get_ids_of_their_own() {
+    let folder = folders(&[
+        "people/ana.png",
+        "people/spring/Ana.png",
+        "people/summer/ana.png",
+        "people/summer/ana.jpg",
+        "people/tom.png",
+        "garments/shirt.png",
+    ]);
+    let rows = loaded(&written(&Pairing::prepare(order(folder.path())).expect("pairs")));
+    assert_eq!(ids(&rows), ["ana/shirt", "spring-Ana/shirt", "summer-ana/shirt", "summer-ana-png/shirt", "tom/shirt"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_part_of_an_id_and_cells_that_would_be_misread_still_load() {
+    let long = format!("garments/{}.png", "x".repeat(250));
+    let folder = folders(&[
+        "people/con.png",
+        "people/ana.png.jpg",
+        "people/a\\b.png",
+        "people/a-b.png",
+        "people/two\nlines.png",
+        "people/quote\"d, twice.png",
+        "people/=1+1.png",
+        "people/queue.db.png",
+        "garments/ shirt.png",
+        "garments/shirt;1.png",
+        &long,
+    ]);
+    let rows = loaded(&written(&Pairing::prepare(order(folder.path())).expect("pairs")));
+    assert_eq!(rows.len(), 8 * 3);
+    let cell = |path: &str| super::folder::cell_of(path).expect("a cell");
+    assert_eq!(cell(" shirt.png"), "./ shirt.png");
+    assert_eq!(cell("data:shirt.png"), "./data:shirt.png");
+    assert_eq!(cell("./people/ana.png"), "people/ana.png");
+    assert_eq!(cell("/people/ana.png"), "/people/ana.png");
+}
+
+#[test]
+fn what_cannot_be_used_is_named_and_left_out_and_what_is_no_picture_is_passed_over() {
+    let folder = folders(&["people/ana.png", "garments/shirt.png", "garments/.hidden.png", "garments/.trash/old.png"]);
+    let garments = folder.path().join("garments");
+    image::GrayImage::new(299, 300).save(garments.join("small.png")).expect("saved");
+    fs::write(garments.join("page.jpg"), "<html>").expect("written");
+    fs::write(garments.join("notes.txt"), "call the printer").expect("written");
+    fs::copy(garments.join("shirt.png"), garments.join("named-otherwise.dat")).expect("copied");
+    let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
+    assert_eq!(ids(&loaded(&written(&pairing))), ["ana/named-otherwise", "ana/shirt"]);
+    let named: Vec<String> = pairing.left_out.iter().map(|file| format!("{}: {}", file.path, file.reason)).collect();
+    let at = garments.display();
+    assert_eq!(
+        named,
+        [
+            format!("{at}/page.jpg: is an HTML page, not a JPEG or PNG picture"),
+            format!("{at}/small.png: is 299 x 300 px; both sides must be at least 300 px"),
+        ]
+    );
+}
+
+#[test]
+fn a_garments_type_is_that_of_its_nearest_folder() {
+    let folder = folders(&[
+        "people/ana.png",
+        "garments/dress/a.png",
+        "garments/Upper/linen/b.png",
+        "garments/upper/lower/c.png",
+        "garments/d.png",
+    ]);
+    let mut order = order(folder.path());
+    order.type_from_folder = true;
+    order.model = Some(ModelName::parse("kolors-virtual-try-on-v1-5").expect("a model"));
+    let pairing = Pairing::prepare(order).expect("pairs");
+    assert_eq!(pairing.garments_of_no_type(), 1);
+    let rows = loaded(&written(&pairing));
+    let types: Vec<_> = rows.iter().map(|row| (row.spec.id.as_str(), row.spec.cloth_type)).collect();
+    let (upper, lower, dress) = (Some(Garment::Upper), Some(Garment::Lower), Some(Garment::Dress));
+    assert_eq!(types, [("ana/b", upper), ("ana/d", None), ("ana/a", dress), ("ana/c", lower)]);
+    assert!(rows.iter().all(|row| row.spec.model.as_ref().is_some_and(|model| model.as_str().ends_with("v1-5"))));
+
+    let mut order = super::tests::order(folder.path());
+    order.type_from_folder = true;
+    order.cloths.path = folder.path().join("garments/dress");
+    let rows = loaded(&written(&Pairing::prepare(order).expect("pairs")));
+    assert_eq!(rows[0].spec.cloth_type, dress, "the folder that was named counts as well");
+}
+
+#[test]
+fn patterns_choose_by_name_by_folder_and_by_path() {
+    let folder = folders(&[
+        "people/ana.png",
+        "garments/spring/shirt.png",
+        "garments/spring/tee.png",
+        "garments/autumn/shirt-2.png",
+    ]);
+    for (patterns, expected) in [
+        (&["shirt*"][..], &["ana/shirt-2", "ana/shirt"][..]),
+        (&["spring"], &["ana/shirt", "ana/tee"]),
+        (&["spring/"], &["ana/shirt", "ana/tee"]),
+        (&["spring/t*"], &["ana/tee"]),
+        (&["autumn/**", "tee.png"], &["ana/shirt-2", "ana/tee"]),
+    ] {
+        let mut order = order(folder.path());
+        order.cloths.only = patterns.iter().map(ToString::to_string).collect();
+        let rows = loaded(&written(&Pairing::prepare(order).expect("pairs")));
+        assert_eq!(ids(&rows), expected, "{patterns:?}");
+    }
+    for (pattern, message) in [("jeans", "--only-cloths jeans matches no file there"), ("[", "--only-cloths [: ")] {
+        let mut order = order(folder.path());
+        order.cloths.only = vec![pattern.to_owned()];
+        let error = Pairing::prepare(order).expect_err("nothing").to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn the_other_folder_and_output_folders_are_not_searched() {
+    let folder = folders(&["people/ana.png", "people/garments/shirt.png", "people/results/ana/shirt.png"]);
+    fs::write(folder.path().join("people/results/queue.db"), "").expect("written");
+    let mut order = order(folder.path());
+    order.cloths.path = folder.path().join("people/garments");
+    let rows = loaded(&written(&Pairing::prepare(order).expect("pairs")));
+    assert_eq!(ids(&rows), ["ana/shirt"]);
+}
+
+#[test]
+fn a_folder_that_gives_nothing_says_why() {
+    let folder = folders(&["people/ana.png"]);
+    let error = |change: &dyn Fn(&mut PairingOrder)| {
+        let mut order = order(folder.path());
+        change(&mut order);
+        let error = Pairing::prepare(order).expect_err("nothing to pair").to_string();
+        error.replace(&folder.path().display().to_string(), "[folder]")
+    };
+    // Under a temporary folder that is itself a link, the resolved path would be another text.
+    let picture_without_end = folder.path().join("garments/c.webp");
+    assert!(error(&|_| ()).starts_with("--cloths: no usable JPEG or PNG picture in [folder]/garments"));
+    fs::write(picture_without_end, b"RIFF\0\0\0\0WEBPVP8 ").expect("written");
+    assert_eq!(
+        error(&|_| ()),
+        "--cloths: no usable JPEG or PNG picture in [folder]/garments; [folder]/garments/c.webp is a WebP picture, not a JPEG or PNG picture"
+    );
+    assert_eq!(
+        error(&|order| order.humans.path.push("nowhere")),
+        "--humans: no such folder (looked for [folder]/people/nowhere); check the path"
+    );
+    assert_eq!(
+        error(&|order| order.humans.path.push("ana.png")),
+        "--humans: [folder]/people/ana.png is no folder; name the folder that holds the pictures"
+    );
+    assert_eq!(
+        error(&|order| order.humans.path.clone_from(&order.cloths.path)),
+        "--humans and --cloths are the same folder ([folder]/garments); put people and garments into folders of their own"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_those_that_lead_nowhere_or_in_a_circle_are_named() {
+    let folder = folders(&["people/ana.png", "garments/shirt.png", "elsewhere/tee.png"]);
+    let link = |from: &str, to: &str| {
+        std::os::unix::fs::symlink(folder.path().join(from), folder.path().join(to)).expect("linked");
+    };
+    link("elsewhere", "garments/more");
+    link("nowhere", "garments/lost.png");
+    link("garments", "garments/round");
+    let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
+    assert_eq!(ids(&loaded(&written(&pairing))), ["ana/tee", "ana/shirt"]);
+    let reasons: Vec<&str> = pairing.left_out.iter().map(|file| file.reason.as_str()).collect();
+    assert_eq!(reasons[0], "is a link that leads nowhere");
+    assert!(reasons[1].starts_with("is a link that leads back to "), "{reasons:?}");
+}

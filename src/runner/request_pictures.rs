@@ -1,0 +1,315 @@
+//! The pictures that a request carries: files as they are, what `--fit-images` makes of those that almost fit, and
+//! two garments on one picture.
+//!
+//! What is made here stands in a folder beside the queue while it is needed, so that a body streams from disk
+//! whatever it carries, and is kept for the other jobs that share it. One picture is worked on at a time: that bounds
+//! the memory, and a slot is busy for half a minute where a picture takes a fraction of a second. The folder goes
+//! with the run; what a killed run has left is removed by the next one, which holds the queue alone.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tempfile::TempPath;
+use tokio::sync::Semaphore;
+
+use crate::job::{Garment, ImageSource, JobSpec, SecondGarment};
+use crate::output::OutputError;
+use crate::picture::{Encoded, PictureProblem, Probe, fit, outfit, probe};
+use crate::provider::Picture;
+
+use super::context::RunError;
+
+/// How much disk the kept pictures may take, in bytes: some hundred outfits.
+const MOST_KEPT_BYTES: u64 = 256 << 20;
+
+/// See the module's page.
+#[derive(Debug)]
+pub(super) struct RequestPictures {
+    /// Whether pictures that almost fit are made to fit.
+    fits_images: bool,
+    folder: PathBuf,
+    turn: Arc<Semaphore>,
+    shelf: Mutex<Shelf>,
+}
+
+/// The pictures of one request. Files that were made for it stay as long as this does.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) human: Picture,
+    pub(super) cloth: Picture,
+    /// What was made, for the report; `None` where every file is sent as it is.
+    pub(super) sent_as: Option<String>,
+    /// Whether something had to be made just now, so that time has gone by.
+    pub(super) took_time: bool,
+    _kept: Vec<Arc<Kept>>,
+}
+
+/// Why a request cannot be made.
+#[derive(Debug)]
+pub(super) enum NotReady {
+    /// The job's own pictures are at fault.
+    Input(String),
+    /// The folder of made pictures cannot be written.
+    Machine(RunError),
+}
+
+/// A picture that was made. Its file is removed with the last who holds it.
+#[derive(Debug)]
+struct Kept {
+    path: TempPath,
+    bytes: u64,
+    /// What it is, and of what it was made.
+    story: String,
+}
+
+/// A file as it was when it was looked at. One that changes is another source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Source {
+    path: PathBuf,
+    probe: Probe,
+    modified: Option<SystemTime>,
+}
+
+/// What a picture is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Recipe {
+    Fitted(Source),
+    Outfit { upper: Source, lower: Source, upper_is_second: bool },
+}
+
+/// One picture of a request, before anything is made.
+#[derive(Debug)]
+enum Wanted {
+    AsItIs(Picture),
+    Made { column: &'static str, recipe: Recipe },
+}
+
+const HUMAN: &str = "human_image";
+const CLOTH: &str = "cloth_image";
+const SECOND_CLOTH: &str = "cloth_image_2";
+
+impl RequestPictures {
+    /// For a run of the queue at `queue`, which must be its only one.
+    pub(super) fn new(queue: &Path, fits_images: bool) -> Self {
+        let mut folder = queue.as_os_str().to_owned();
+        folder.push("-pictures");
+        let folder = PathBuf::from(folder);
+        remove_folder(&folder);
+        Self { fits_images, folder, turn: Arc::new(Semaphore::new(1)), shelf: Mutex::default() }
+    }
+
+    /// Makes what a job's request will need, so that it does not have to wait later. What goes wrong here goes wrong
+    /// again when the job is sent, and is told then.
+    pub(super) async fn get_ready(&self, spec: &JobSpec) {
+        if (spec.second.is_some() || self.fits_images)
+            && let Err(why) = self.of(spec).await
+        {
+            tracing::debug!(job = %spec.id, ?why, "its pictures cannot be made ready");
+        }
+    }
+
+    /// The pictures of a job's request.
+    ///
+    /// # Errors
+    /// See [`NotReady`]; nothing was sent.
+    pub(super) async fn of(&self, spec: &JobSpec) -> Result<Ready, NotReady> {
+        let fits_images = self.fits_images;
+        let asked = spec.clone();
+        let plan = tokio::task::spawn_blocking(move || plan(&asked, fits_images)).await;
+        let (human, cloth) = plan.map_err(broken_down)?.map_err(NotReady::Input)?;
+        let (mut kept, mut stories, mut took_time) = (Vec::new(), Vec::new(), false);
+        let mut pictures = Vec::new();
+        for wanted in [human, cloth] {
+            pictures.push(match wanted {
+                Wanted::AsItIs(picture) => picture,
+                Wanted::Made { column, recipe } => {
+                    let (made, was_there) = self.made(column, recipe).await?;
+                    took_time |= !was_there;
+                    stories.push(format!("{column}: {}", made.story));
+                    let picture = Picture::File(made.path.to_path_buf());
+                    kept.push(made);
+                    picture
+                }
+            });
+        }
+        let sent_as = (!stories.is_empty()).then(|| stories.join("; "));
+        let [human, cloth] = <[Picture; 2]>::try_from(pictures).expect("one for each that was wanted");
+        Ok(Ready { human, cloth, sent_as, took_time, _kept: kept })
+    }
+
+    /// A picture from the shelf, or made now; and whether it stood there.
+    async fn made(&self, column: &'static str, recipe: Recipe) -> Result<(Arc<Kept>, bool), NotReady> {
+        if let Some(kept) = self.shelf().take_down(&recipe) {
+            return Ok((kept, true));
+        }
+        let turn = Arc::clone(&self.turn).acquire_owned().await.expect("the semaphore is never closed");
+        // Another job may have had it made in the meantime.
+        if let Some(kept) = self.shelf().take_down(&recipe) {
+            return Ok((kept, false));
+        }
+        let (folder, known_as) = (self.folder.clone(), recipe.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let encoded = recipe.cook().map_err(|(column_at_fault, why)| {
+                NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
+            })?;
+            keep(&folder, &encoded, recipe.story(&encoded))
+                .map_err(|source| NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into()))
+        });
+        // A decoder that panics has met a picture that is made to break it: that is the job's fault, not the run's.
+        let broken = |_| NotReady::Input(format!("{column}: is a picture that breaks the decoder"));
+        let kept = Arc::new(work.await.map_err(broken)??);
+        self.shelf().put(known_as, &kept);
+        Ok((kept, false))
+    }
+
+    fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RequestPictures {
+    fn drop(&mut self) {
+        self.shelf().by_recipe.clear();
+        remove_folder(&self.folder);
+    }
+}
+
+/// Removes the folder of made pictures. Where it cannot be removed it only takes room.
+fn remove_folder(folder: &Path) {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(folder = %folder.display(), %error, "made pictures were left behind");
+        }
+        _ => {}
+    }
+}
+
+fn broken_down(error: tokio::task::JoinError) -> NotReady {
+    NotReady::Machine(RunError::Bug(error.to_string()))
+}
+
+/// Looks at the files of a job and says what has to be made. Reads their headers.
+fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
+    let human = single(HUMAN, &spec.human.source, fits_images)?;
+    let cloth = match &spec.second {
+        None => single(CLOTH, &spec.cloth.source, fits_images)?,
+        Some(second) => both(&spec.cloth.source, second, fits_images)?,
+    };
+    Ok((human, cloth))
+}
+
+/// A picture that is sent by itself.
+fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
+    let path = match source {
+        ImageSource::Url(url) => return Ok(Wanted::AsItIs(Picture::Url(url.clone()))),
+        ImageSource::File(path) => path,
+    };
+    let source = look_at(column, path, fits_images)?;
+    if fits_images && source.probe.wants_fitting() {
+        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
+    }
+    Ok(Wanted::AsItIs(Picture::File(source.path)))
+}
+
+/// Two garments, which are sent on one picture.
+fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
+    let file = |column: &'static str, source: &ImageSource| match source {
+        ImageSource::File(path) => look_at(column, path, fits_images),
+        ImageSource::Url(_) => Err(format!("{column}: must be a local file where there are two garments")),
+    };
+    let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
+    let upper_is_second = second.garment == Garment::Upper;
+    let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
+    Ok(Wanted::Made { column: CLOTH, recipe: Recipe::Outfit { upper, lower, upper_is_second } })
+}
+
+/// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
+fn look_at(column: &str, path: &Path, fits_images: bool) -> Result<Source, String> {
+    let told = |problem: PictureProblem| format!("{column}: {}", problem.at(path));
+    let probe = probe(path).map_err(told)?;
+    if !fits_images {
+        probe.check_fit().map_err(told)?;
+    }
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    Ok(Source { path: path.to_owned(), probe, modified })
+}
+
+impl Recipe {
+    /// Makes the picture. An error names the column at fault where it is not the picture's own.
+    fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
+        match self {
+            Self::Fitted(source) => {
+                fit(&source.path, &source.probe).map_err(|problem| (None, problem.at(&source.path)))
+            }
+            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.path, &lower.path).map_err(|wrong| {
+                let is_upper = wrong.garment == Garment::Upper;
+                let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
+                let path = if is_upper { &upper.path } else { &lower.path };
+                (Some(column), wrong.problem.at(path))
+            }),
+        }
+    }
+
+    /// What was made, and of what.
+    fn story(&self, made: &Encoded) -> String {
+        let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
+        match self {
+            Self::Fitted(Source { probe, .. }) => format!(
+                "{made}, made of a {} of {} x {} px ({})",
+                probe.format.name(),
+                probe.width,
+                probe.height,
+                mebibytes(probe.bytes)
+            ),
+            Self::Outfit { .. } => format!("{made}, made of {CLOTH} and {SECOND_CLOTH}"),
+        }
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Writes a picture that was made into the folder.
+fn keep(folder: &Path, made: &Encoded, story: String) -> std::io::Result<Kept> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().suffix(".jpg").tempfile_in(folder)?;
+    file.write_all(&made.jpeg)?;
+    Ok(Kept { path: file.into_temp_path(), bytes: made.jpeg.len() as u64, story })
+}
+
+/// The made pictures that are kept for further jobs, those used last.
+#[derive(Debug, Default)]
+struct Shelf {
+    /// With the moment of their last use, counted in uses.
+    by_recipe: HashMap<Recipe, (Arc<Kept>, u64)>,
+    bytes: u64,
+    uses: u64,
+}
+
+impl Shelf {
+    fn take_down(&mut self, recipe: &Recipe) -> Option<Arc<Kept>> {
+        self.uses += 1;
+        let (kept, last_use) = self.by_recipe.get_mut(recipe)?;
+        *last_use = self.uses;
+        Some(Arc::clone(kept))
+    }
+
+    /// Puts a picture up, and takes those away that were used longest ago and have no room any more.
+    fn put(&mut self, recipe: Recipe, kept: &Arc<Kept>) {
+        self.uses += 1;
+        self.bytes += kept.bytes;
+        self.by_recipe.insert(recipe, (Arc::clone(kept), self.uses));
+        while self.bytes > MOST_KEPT_BYTES
+            && let Some(oldest) =
+                self.by_recipe.iter().min_by_key(|(_, (_, used))| *used).map(|(recipe, _)| recipe.clone())
+            && let Some((gone, _)) = self.by_recipe.remove(&oldest)
+        {
+            self.bytes -= gone.bytes;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Callbacks: hints that a task has ended, and how far they can be relied on.
+//!
+//! A callback may be lost, late, repeated or forged, so a question always confirms it. What it saves are the other
+//! questions: the more reliably callbacks have come in this run, the longer a task is waited for without asking.
+
+use std::collections::HashSet;
+
+use tokio::sync::mpsc;
+
+use crate::callback::Wake;
+use crate::job::TaskId;
+
+/// The last so many ends tell how reliable callbacks are.
+const MEMORY: f64 = 200.0;
+
+/// So many hints about tasks that are still watched are remembered.
+const MOST_HINTS: usize = 10_000;
+
+#[derive(Debug)]
+pub(super) struct Callbacks {
+    wakes: Option<mpsc::Receiver<Wake>>,
+    /// Ends that a callback told first, and that a question found; old ones fade.
+    told: f64,
+    found: f64,
+    /// Tasks that a callback was about, and that have not been found to have ended.
+    hinted: HashSet<TaskId>,
+}
+
+impl Callbacks {
+    pub(super) fn new(wakes: Option<mpsc::Receiver<Wake>>) -> Self {
+        Self { wakes, told: 0.0, found: 0.0, hinted: HashSet::new() }
+    }
+
+    /// The next callback; never, where there are none.
+    pub(super) async fn next(&mut self) -> Option<Wake> {
+        let wake = match &mut self.wakes {
+            Some(wakes) => wakes.recv().await,
+            None => std::future::pending().await,
+        };
+        if wake.is_none() {
+            self.wakes = None;
+        }
+        wake
+    }
+
+    /// Takes in a callback. Returns the task that it says has ended.
+    pub(super) fn heard(&mut self, wake: Wake) -> Option<TaskId> {
+        let task_id = wake.task_id.filter(|_| wake.is_end)?;
+        if self.hinted.len() >= MOST_HINTS {
+            self.hinted.clear();
+        }
+        self.hinted.insert(task_id.clone()).then_some(task_id)
+    }
+
+    /// Whether a callback has said that a task has ended.
+    pub(super) fn have_told(&self, task_id: &TaskId) -> bool {
+        self.hinted.contains(task_id)
+    }
+
+    /// A task has ended, as a question has shown.
+    pub(super) fn ended(&mut self, task_id: &TaskId) {
+        if self.wakes.is_none() {
+            return;
+        }
+        let was_told = self.hinted.remove(task_id);
+        let fade = 1.0 - 1.0 / MEMORY;
+        self.told = self.told * fade + f64::from(u8::from(was_told));
+        self.found = self.found * fade + f64::from(u8::from(!was_told));
+    }
+
+    /// How many times its price a question has to be worth: all the more, the fewer ends go by without a callback.
+    pub(super) fn patience(&self) -> f64 {
+        if self.wakes.is_none() {
+            return 1.0;
+        }
+        let share_untold = (self.found + 1.0) / (self.told + self.found + 2.0);
+        1.0 / share_untold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(id: u32) -> Wake {
+        Wake { task_id: Some(TaskId(id.to_string())), external_id: None, is_end: true }
+    }
+
+    #[test]
+    fn without_callbacks_every_question_is_worth_its_price() {
+        let mut callbacks = Callbacks::new(None);
+        callbacks.ended(&TaskId("1".to_owned()));
+        assert_eq!(callbacks.patience(), 1.0);
+    }
+
+    #[test]
+    fn patience_grows_while_callbacks_come_and_goes_when_they_stay_away() {
+        let (_sender, wakes) = mpsc::channel(1);
+        let mut callbacks = Callbacks::new(Some(wakes));
+        for id in 0..500 {
+            assert!(callbacks.heard(ended(id)).is_some());
+            callbacks.ended(&TaskId(id.to_string()));
+        }
+        assert!(callbacks.patience() > 100.0, "{}", callbacks.patience());
+        for id in 500..1_500 {
+            callbacks.ended(&TaskId(id.to_string()));
+        }
+        assert!(callbacks.patience() < 1.1, "{}", callbacks.patience());
+    }
+
+    #[test]
+    fn a_callback_counts_once_and_one_that_tells_no_end_counts_for_nothing() {
+        let (_sender, wakes) = mpsc::channel(1);
+        let mut callbacks = Callbacks::new(Some(wakes));
+        assert_eq!(callbacks.heard(Wake { is_end: false, ..ended(1) }), None);
+        assert_eq!(callbacks.heard(ended(1)), Some(TaskId("1".to_owned())));
+        assert_eq!(callbacks.heard(ended(1)), None, "it was repeated");
+    }
+}

@@ -1,0 +1,207 @@
+//! What is in force: defaults filled in, values checked.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::job::ModelName;
+
+use super::values::{Concurrency, Door, InDoubt, Price, Rate, Span};
+use super::{Options, SettingsError};
+
+/// The dmxapi door's usual address.
+pub const DMXAPI_URL: &str = "https://www.dmxapi.cn/kling";
+
+/// Kling's own address outside China.
+pub const KLING_URL: &str = "https://api-singapore.klingai.com";
+
+/// What is in force for a run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub provider: Door,
+    /// The provider's base URL; the sandbox has one of its own.
+    pub base_url: String,
+    pub sandbox: bool,
+    pub model: ModelName,
+    pub concurrency: Concurrency,
+    /// Submissions a second.
+    pub rate: f64,
+    /// Status requests a second.
+    pub poll_rate: f64,
+    pub poll_interval: Duration,
+    pub download_concurrency: NonZeroUsize,
+    /// Being told by the provider, if that was asked for.
+    pub callback: Option<Callback>,
+    pub max_attempts: NonZeroU32,
+    pub task_timeout: Duration,
+    pub request_timeout: Duration,
+    pub budget: Option<u64>,
+    /// What one unit costs, in the user's currency.
+    pub price: Option<f64>,
+    /// Identical pairs are made once.
+    pub dedupe: bool,
+    pub in_doubt: InDoubt,
+    pub skip_invalid: bool,
+    /// Pictures that almost fit are made to fit.
+    pub fit_images: bool,
+}
+
+/// How the provider can tell that a task has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// What the provider is told to call; the listener adds a path of its own.
+    pub url: Url,
+    /// Where this machine listens for it.
+    pub listen: SocketAddr,
+}
+
+impl Settings {
+    /// Fills in the defaults of `contract.md`, "Options of `run`", and checks what can be checked.
+    ///
+    /// # Errors
+    /// A value that cannot be used, named by its option.
+    pub fn resolve(options: &Options) -> Result<Self, SettingsError> {
+        let value = |option: &'static str, why: String| SettingsError::Value { option, why };
+        let model = match &options.model {
+            Some(name) => ModelName::parse(name).map_err(|error| value("model", error.to_string()))?,
+            None => ModelName::default(),
+        };
+        let provider = options.provider.unwrap_or(Door::Dmxapi);
+        let usual_url = match provider {
+            Door::Dmxapi => DMXAPI_URL,
+            Door::Kling => KLING_URL,
+        };
+        let base_url = options.base_url.clone().unwrap_or_else(|| usual_url.to_owned());
+        check_base_url(&base_url).map_err(|why| value("base-url", why))?;
+        let span = |span: Option<Span>, default: Duration| span.map_or(default, Span::duration);
+        Ok(Self {
+            provider,
+            base_url,
+            sandbox: options.sandbox.unwrap_or(false),
+            model,
+            concurrency: options.concurrency.unwrap_or(Concurrency::Auto),
+            rate: options.rate.map_or(5.0, Rate::per_second),
+            poll_rate: options.poll_rate.map_or(20.0, Rate::per_second),
+            poll_interval: span(options.poll_interval, Duration::from_secs(1)),
+            download_concurrency: options.download_concurrency.unwrap_or(const { NonZeroUsize::new(8).unwrap() }),
+            callback: callback(options)?,
+            max_attempts: options.max_attempts.unwrap_or(const { NonZeroU32::new(5).unwrap() }),
+            task_timeout: span(options.task_timeout, Duration::from_secs(30 * 60)),
+            request_timeout: span(options.request_timeout, Duration::from_secs(120)),
+            budget: options.budget,
+            price: options.price.map(Price::of_one_unit),
+            dedupe: options.dedupe.unwrap_or(false),
+            in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
+            skip_invalid: options.skip_invalid.unwrap_or(false),
+            fit_images: options.fit_images.unwrap_or(false),
+        })
+    }
+}
+
+/// Callbacks need both halves: an address that the provider can reach, and a door behind it.
+fn callback(options: &Options) -> Result<Option<Callback>, SettingsError> {
+    let value = |option: &'static str, why: &str| SettingsError::Value { option, why: why.to_owned() };
+    match (&options.callback_url, options.callback_listen) {
+        (None, None) => Ok(None),
+        (Some(text), Some(listen)) => {
+            let url = web_address(text).map_err(|why| value("callback-url", &why))?;
+            Ok(Some(Callback { url, listen: listen.address() }))
+        }
+        (Some(_), None) => Err(value(
+            "callback-url",
+            "needs --callback-listen ADDR too, the address on this machine where the provider's calls arrive, \
+             e.g. --callback-listen 0.0.0.0:8080",
+        )),
+        (None, Some(_)) => Err(value(
+            "callback-listen",
+            "needs --callback-url URL too, the address by which the provider reaches this machine, \
+             e.g. --callback-url https://shop.example:8080",
+        )),
+    }
+}
+
+/// A base URL is http(s), has a host, and carries no secret and no query.
+fn check_base_url(text: &str) -> Result<(), String> {
+    let url = web_address(text)?;
+    if url.query().is_some() {
+        return Err(format!("`{text}` must end with its path, without `?` or `#`"));
+    }
+    Ok(())
+}
+
+/// An address is http(s), has a host, and carries neither a secret nor a fragment.
+fn web_address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{text}` is not http(s)"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "a URL must not carry a name or a password; keys are taken from the environment or from a file".to_owned()
+        );
+    }
+    if url.fragment().is_some() {
+        return Err(format!("`{text}` must end with its path, without `#`"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_contracts() {
+        let settings = Settings::resolve(&Options::default()).expect("defaults");
+        assert_eq!(settings.model.as_str(), "kolors-virtual-try-on-v1");
+        assert_eq!(settings.concurrency, Concurrency::Auto);
+        assert_eq!((settings.rate, settings.poll_rate), (5.0, 20.0));
+        assert_eq!(settings.poll_interval, Duration::from_secs(1));
+        assert_eq!(settings.download_concurrency.get(), 8);
+        assert_eq!(settings.max_attempts.get(), 5);
+        assert_eq!(settings.task_timeout, Duration::from_secs(1_800));
+        assert_eq!(settings.request_timeout, Duration::from_secs(120));
+        assert_eq!((settings.budget, settings.in_doubt), (None, InDoubt::Hold));
+        assert_eq!((settings.callback, settings.price), (None, None));
+        assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
+    }
+
+    #[test]
+    fn a_file_speaks_where_the_command_line_is_silent() {
+        let file = "poll-interval = \"250ms\"\nrate = 2\nsandbox = true\nout = \"results\"\nfit-images = true";
+        let file: Options = toml::from_str(file).expect("TOML");
+        let flags = Options { rate: "9".parse().ok(), ..Options::default() };
+        let settings = Settings::resolve(&flags.or(file)).expect("settings");
+        assert_eq!((settings.rate, settings.poll_interval), (9.0, Duration::from_millis(250)));
+        assert!(settings.sandbox && settings.fit_images);
+    }
+
+    #[test]
+    fn addresses_that_make_no_sense_or_carry_secrets_are_refused() {
+        for url in ["dmxapi.cn", "ftp://h/", "https://user:pw@h/", "https://h/?k=1", "https://h/#a", ""] {
+            let options = Options { base_url: Some(url.to_owned()), ..Options::default() };
+            let error = Settings::resolve(&options).expect_err(url).to_string();
+            assert!(error.starts_with("--base-url: ") && !error.contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn callbacks_need_an_address_outside_and_one_inside() {
+        let callback = |url: Option<&str>, listen: Option<&str>| {
+            let url = url.map(str::to_owned);
+            let listen = listen.map(|text| text.parse().expect("an address"));
+            let options = Options { callback_url: url, callback_listen: listen, ..Options::default() };
+            Settings::resolve(&options).map(|settings| settings.callback).map_err(|error| error.to_string())
+        };
+        let both = callback(Some("https://shop.example/hook?a=1"), Some("0.0.0.0:8080")).expect("fine").expect("some");
+        assert_eq!((both.url.as_str(), both.listen.port()), ("https://shop.example/hook?a=1", 8080));
+        assert!(callback(Some("https://shop.example"), None).expect_err("half").contains("--callback-listen ADDR"));
+        assert!(callback(None, Some("0.0.0.0:8080")).expect_err("half").contains("--callback-url URL"));
+        for url in ["shop.example", "ftp://shop.example", "https://a:b@shop.example", "https://shop.example/#x"] {
+            let error = callback(Some(url), Some("0.0.0.0:8080")).expect_err(url);
+            assert!(error.starts_with("--callback-url: "), "{error}");
+        }
+    }
+}

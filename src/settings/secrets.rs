@@ -1,0 +1,152 @@
+//! Secrets: from the environment, or from a file that it names; never from an argument or a settings file.
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Door, SettingsError};
+
+/// Where the dmxapi door's key is looked for.
+pub const API_KEY: &str = "TRYON_API_KEY";
+
+/// Where the kling door's key is looked for, if there is one.
+pub const KLING_API_KEY: &str = "KLING_API_KEY";
+
+/// Where the kling door's pair of keys is looked for.
+pub const KLING_KEY_PAIR: [&str; 2] = ["KLING_ACCESS_KEY", "KLING_SECRET_KEY"];
+
+/// Where the secret is looked for by which the provider signs its callbacks.
+pub const WEBHOOK_SECRET: &str = "KLING_WEBHOOK_SECRET";
+
+/// What every webhook secret begins with.
+const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
+
+/// What proves to a provider who asks, as it was found in the environment.
+#[derive(Debug)]
+pub enum Keys {
+    /// One key.
+    ApiKey(SecretString),
+    /// A pair of keys, from which tokens are signed.
+    Pair { access: SecretString, secret: SecretString },
+}
+
+/// Looks for the keys of a door in the environment.
+///
+/// # Errors
+/// They are missing, or a file that is named cannot be read. The message names the variables, never a value.
+pub fn keys(door: Door) -> Result<Keys, SettingsError> {
+    match door {
+        Door::Dmxapi => secret(API_KEY)?.map(Keys::ApiKey).ok_or(SettingsError::NoKey { variables: API_KEY }),
+        Door::Kling => {
+            if let Some(key) = secret(KLING_API_KEY)? {
+                return Ok(Keys::ApiKey(key));
+            }
+            match (secret(KLING_KEY_PAIR[0])?, secret(KLING_KEY_PAIR[1])?) {
+                (Some(access), Some(secret)) => Ok(Keys::Pair { access, secret }),
+                (Some(_), None) => Err(SettingsError::NoKey { variables: KLING_KEY_PAIR[1] }),
+                (None, Some(_)) => Err(SettingsError::NoKey { variables: KLING_KEY_PAIR[0] }),
+                (None, None) => {
+                    Err(SettingsError::NoKey { variables: "KLING_ACCESS_KEY and KLING_SECRET_KEY (or KLING_API_KEY)" })
+                }
+            }
+        }
+    }
+}
+
+/// Looks for the secret by which callbacks are signed; without one they are not.
+///
+/// # Errors
+/// It is no secret of this kind, or a file that is named cannot be read.
+pub fn webhook_secret() -> Result<Option<SecretString>, SettingsError> {
+    let secret = secret(WEBHOOK_SECRET)?;
+    if let Some(secret) = &secret {
+        check_webhook_secret(secret.expose_secret())
+            .map_err(|why| SettingsError::Secret { variable: WEBHOOK_SECRET, why })?;
+    }
+    Ok(secret)
+}
+
+/// `whsec_` and the Base64 of the bytes that sign (`api.md`, "Callback").
+fn check_webhook_secret(text: &str) -> Result<(), &'static str> {
+    let no_secret = "this is no webhook secret; it begins with whsec_ and is shown where the webhook was set up";
+    let encoded = text.strip_prefix(WEBHOOK_SECRET_PREFIX).ok_or(no_secret)?;
+    match base64::engine::general_purpose::STANDARD.decode(encoded) {
+        Ok(bytes) if !bytes.is_empty() => Ok(()),
+        _ => Err("what follows whsec_ is not the Base64 of a secret; was it copied whole?"),
+    }
+}
+
+/// Where a secret was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In the variable itself.
+    Variable,
+    /// In the file that `<variable>_FILE` names.
+    File(PathBuf),
+}
+
+/// What there is of one secret. It holds where, never what.
+#[derive(Debug)]
+pub struct SecretLookup {
+    pub variable: &'static str,
+    /// What it is for, in a few words.
+    pub purpose: &'static str,
+    /// `None` when it is not set; an error when it is set and cannot be used.
+    pub place: Result<Option<SecretPlace>, SettingsError>,
+}
+
+/// Looks for every secret there can be, to tell which are set.
+#[must_use]
+pub fn look_for_secrets() -> [SecretLookup; 5] {
+    let look = |variable, purpose| SecretLookup {
+        variable,
+        purpose,
+        place: find(variable).map(|found| found.map(|(_, place)| place)),
+    };
+    let webhook = webhook_secret().and_then(|_| find(WEBHOOK_SECRET)).map(|found| found.map(|(_, place)| place));
+    [
+        look(API_KEY, "for --provider dmxapi"),
+        look(KLING_KEY_PAIR[0], "for --provider kling, with its secret key"),
+        look(KLING_KEY_PAIR[1], "for --provider kling, with its access key"),
+        look(KLING_API_KEY, "for --provider kling, instead of the pair"),
+        SecretLookup { variable: WEBHOOK_SECRET, purpose: "for callbacks that are signed", place: webhook },
+    ]
+}
+
+fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError> {
+    Ok(find(variable)?.map(|(secret, _)| secret))
+}
+
+/// Reads a secret from the environment variable, or from the file that `<variable>_FILE` names; `None` when neither
+/// is set.
+fn find(variable: &'static str) -> Result<Option<(SecretString, SecretPlace)>, SettingsError> {
+    if let Some(value) = std::env::var(variable).ok().map(|value| value.trim().to_owned())
+        && !value.is_empty()
+    {
+        return Ok(Some((SecretString::from(value), SecretPlace::Variable)));
+    }
+    let Some(path) = std::env::var_os(format!("{variable}_FILE")).filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(path);
+    let unusable = |why: String| SettingsError::KeyFile { variable, path: path.clone(), why };
+    let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
+    match text.trim() {
+        "" => Err(unusable("it is empty".to_owned())),
+        key => Ok(Some((SecretString::from(key.to_owned()), SecretPlace::File(path)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_secret_is_taken_only_whole() {
+        assert_eq!(check_webhook_secret("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="), Ok(()));
+        for text in ["dGVzdHNlY3JldA==", "whsec_", "whsec_dGVzdHNlY3J%", "whsec_dGVzdHNlY3JldHR", "sk-123"] {
+            assert!(check_webhook_secret(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `--concurrency auto`: the account's slots are found, kept full, shared and remembered.
+
+use std::time::Duration;
+
+use crate::support::provider::{Answer, OnCreate, Provider, Script};
+use crate::support::workshop::Workshop;
+
+const QUICK: [&str; 8] = ["--concurrency", "auto", "--rate", "100", "--poll-interval", "50ms", "--poll-rate", "200"];
+
+#[test]
+fn auto_finds_the_cap_with_few_refusals_and_no_attempt_is_lost() {
+    let provider = Provider::start(Script { cap: 7, task_time: Duration::from_millis(400), ..Script::default() });
+    let shop = Workshop::new(40);
+    shop.run(&provider, &QUICK).assert_code(0);
+    shop.assert_all_done(&provider);
+    let books = provider.books();
+    assert_eq!(books.most_in_flight, 7);
+    let refused = books.creates().iter().filter(|create| create.status == Some(429)).count();
+    assert!((1..=8).contains(&refused), "{refused} creates were over the cap: {}", books.story());
+    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
+}
+
+#[test]
+fn the_next_run_begins_with_the_number_that_was_found() {
+    let provider = Provider::start(Script { cap: 6, task_time: Duration::from_millis(400), ..Script::default() });
+    let shop = Workshop::new(30);
+    shop.run(&provider, &[&QUICK[..], &["--budget", "20"]].concat()).assert_code(3);
+    let before = provider.books().requests.len();
+    shop.run(&provider, &QUICK).assert_code(0);
+    shop.assert_all_done(&provider);
+    let books = provider.books();
+    let second_run = &books.requests[before..];
+    assert!(!second_run.iter().any(|seen| seen.status == Some(429)), "{}", books.story());
+    assert_eq!(books.most_in_flight, 6);
+}
+
+#[test]
+fn an_account_whose_slots_are_all_taken_by_others_is_waited_for_without_hurry() {
+    let mut refusals = 4;
+    let on_create = move |_: &_| {
+        refusals -= i32::from(refusals > 0);
+        if refusals > 0 { OnCreate::Refuse(Answer::over_cap()) } else { OnCreate::Take }
+    };
+    let provider = Provider::start(Script { on_create: Box::new(on_create), ..Script::default() });
+    let shop = Workshop::new(5);
+    shop.run(&provider, &QUICK).assert_code(0);
+    shop.assert_all_done(&provider);
+    let books = provider.books();
+    let refused: Vec<_> = books.creates().into_iter().filter(|create| create.status == Some(429)).collect();
+    assert_eq!(refused.len(), 3);
+    let apart = refused[2].at.duration_since(refused[1].at);
+    assert!(apart >= Duration::from_millis(900), "the second refusal is followed by a wait, not {apart:?}");
+}

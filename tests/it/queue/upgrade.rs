@@ -1,0 +1,147 @@
+//! A queue that an earlier version of the program made: the present one takes it over and loses nothing.
+//!
+//! `tests/data/queue_version_1.db` is a real one. It was killed in mid-run with jobs in five states, attempts of
+//! five outcomes, a door and two rows that `--skip-invalid` passed over; one job was cancelled afterwards.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
+use tryon::queue::{Claim, Counts, Note, ProviderKind, Queue, QueueError, QueueReader, ReportRow};
+
+use super::bed::{Row, Tables, at, dump_sqlite, image, outside, sqlite_is_sound};
+
+const DOOR: &str = "http://127.0.0.1:8791";
+
+/// A copy of the queue that version 1 left behind.
+fn left_by_version_1() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/queue_version_1.db");
+    fs::copy(kept, &path).expect("a copy");
+    (folder, path)
+}
+
+fn version(path: &Path) -> i64 {
+    outside(path).pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version")
+}
+
+/// The rows of the tables that a dump leaves out.
+fn facts(path: &Path) -> BTreeMap<String, String> {
+    let db = outside(path);
+    let query = "SELECT 'meta ' || key, value FROM meta UNION ALL SELECT 'tally ' || name, value FROM tallies";
+    let mut statement = db.prepare(query).expect("a query");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, rusqlite::types::Value>(1)?)));
+    rows.expect("rows").map(|row| row.expect("a row")).map(|(key, value)| (key, format!("{value:?}"))).collect()
+}
+
+/// Every row of `before` stands in `after`, with the same value in every column it had.
+fn nothing_is_lost(before: &Tables, after: &Tables) {
+    for (table, rows) in before {
+        assert_eq!(rows.len(), after[table].len(), "{table}");
+        for row in rows {
+            let has_all = |other: &Row| row.iter().all(|(column, value)| other.get(column) == Some(value));
+            assert!(after[table].iter().any(has_all), "a row of {table} is lost: {row:#?}\nnow: {:#?}", after[table]);
+        }
+    }
+}
+
+fn states(counts: &Counts) -> Vec<(StateName, u64)> {
+    StateName::ALL.into_iter().map(|state| (state, counts.of(state))).filter(|(_, count)| *count > 0).collect()
+}
+
+fn report(reader: &QueueReader) -> Vec<ReportRow> {
+    let mut rows = Vec::new();
+    let each = |row| {
+        rows.push(row);
+        Ok::<(), QueueError>(())
+    };
+    reader.report(each).expect("a report");
+    rows
+}
+
+#[test]
+fn a_queue_of_version_1_is_taken_over_whole() {
+    for open in [|path: &Path| Queue::open(path).map(drop), |path: &Path| QueueReader::open(path).map(drop)] {
+        let (_folder, path) = left_by_version_1();
+        let (before, facts_before) = (dump_sqlite(&path), facts(&path));
+        assert_eq!(version(&path), 1);
+        for _ in 0..2 {
+            open(&path).expect("a queue");
+            assert_eq!(version(&path), 2);
+            nothing_is_lost(&before, &dump_sqlite(&path));
+            assert_eq!(facts(&path), facts_before);
+            sqlite_is_sound(&path);
+        }
+    }
+}
+
+#[test]
+fn what_version_1_knew_is_told_by_the_present_one() {
+    let (_folder, path) = left_by_version_1();
+    let reader = QueueReader::open(&path).expect("a reader");
+    let counts = reader.counts().expect("counts");
+    let expected = [
+        (StateName::Pending, 15),
+        (StateName::InDoubt, 2),
+        (StateName::Running, 2),
+        (StateName::Succeeded, 9),
+        (StateName::Failed, 3),
+        (StateName::Cancelled, 1),
+    ];
+    assert_eq!((states(&counts), counts.rejected, counts.units), (expected.to_vec(), 2, 9.0));
+    assert_eq!(reader.provider().expect("a provider"), Some(ProviderKind::Dmxapi));
+    assert_eq!(reader.external_ids(DOOR).expect("an answer"), Some(false));
+    assert_eq!(reader.slots_found(DOOR).expect("an answer"), None, "version 1 did not ask");
+    assert_eq!(reader.last_run().expect("an answer").expect("a run").slots, 3);
+
+    let rows = report(&reader);
+    assert_eq!(rows.len(), 32);
+    let done = rows.iter().find(|row| row.id == "shop/05").expect("a row");
+    assert_eq!((done.state, done.output.as_deref()), (StateName::Succeeded, Some("shop/05.png")));
+    assert_eq!(done.model, "kolors-virtual-try-on-v1-5");
+    let passed_over: Vec<_> = rows.iter().filter(|row| row.attempts == 0 && row.error_code.is_some()).collect();
+    assert_eq!(passed_over.len(), 2, "{passed_over:#?}");
+}
+
+#[tokio::test]
+async fn a_run_that_version_1_left_is_gone_on_with() {
+    let (_folder, path) = left_by_version_1();
+    let queue = Queue::open(&path).expect("a queue");
+    let reader = queue.reader().expect("a reader");
+    queue.learn_slots(DOOR.to_owned(), 3).await.expect("learnt");
+    assert_eq!(reader.slots_found(DOOR).expect("an answer"), Some(3));
+    assert_eq!(reader.external_ids(DOOR).expect("an answer"), Some(false));
+
+    // What was at the provider is taken up where it stood, under the task that was paid for.
+    let running = reader.active(&[StateName::Running], 10).expect("jobs");
+    assert_eq!(running.len(), 2);
+    for job in &running {
+        let record = |transition| queue.record(job.seq, job.attempt, transition, Note::default(), at(1));
+        record(Transition::TaskSucceed).await.expect("a step");
+        let images = vec![image(0, &format!("{}.png", job.spec.id))];
+        queue.publish(job.seq, job.attempt, images, at(2)).await.expect("published");
+    }
+    // What waited is handed out: the highest priority first, and then the manifest's order.
+    let run = queue.begin_run(3, None, ModelName::default(), at(3)).await.expect("a run");
+    let mut order = Vec::new();
+    while let Claim::Job(job) =
+        queue.claim(run, ExternalTaskId::unique(), ModelName::default(), at(4)).await.expect("a claim")
+    {
+        order.push((-job.spec.priority, job.seq));
+        let task_id = TaskId(format!("task of {}", job.spec.id));
+        queue
+            .record(job.seq, job.attempt, Transition::Accept { task_id }, Note::default(), at(5))
+            .await
+            .expect("accepted");
+    }
+    assert!(order.is_sorted(), "{order:?}");
+    assert_eq!(order.len(), 15);
+    let counts = reader.counts().expect("counts");
+    assert_eq!((counts.of(StateName::Running), counts.of(StateName::Succeeded)), (15, 11));
+    drop(queue);
+    sqlite_is_sound(&path);
+}
