@@ -200,6 +200,8 @@ pub struct ReportRow {
     /// Where the pictures are, for a page that shows them; empty for a rejected row.
     pub human_source: String,
     pub cloth_source: String,
+    /// A second garment: as it is written, and where it is.
+    pub second_cloth: Option<(String, String)>,
     pub model: String,
     pub output: Option<String>,
     pub error_code: Option<String>,

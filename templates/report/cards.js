@@ -57,7 +57,18 @@ function resultTile(job) {
     : pictureTile('result', job.result, `result: ${job.id}`);
 }
 
-const tilesOf = (job) => [inputTile('human', job.human), inputTile('garment', job.cloth), resultTile(job)];
+/** An outfit's garments stand above one another, as they are worn. */
+function garmentTile(cloths) {
+  const tiles = cloths.map((cloth) => inputTile('garment', cloth));
+  if (tiles.length === 1) {
+    return tiles[0];
+  }
+  const outfit = element('div', 'outfit');
+  outfit.append(...tiles);
+  return outfit;
+}
+
+const tilesOf = (job) => [inputTile('human', job.human), garmentTile(job.cloths), resultTile(job)];
 
 /** The clock of the report, whoever looks at it from wherever. */
 const clock = clockOf(document.documentElement.dataset.zone);
@@ -84,7 +95,8 @@ function factsOf(job) {
     ['model', job.model],
     ['task', job.task],
     ['human', job.human.name],
-    ['garment', job.cloth.name],
+    ['garment', job.cloths.map(({ name }) => name).join(', ')],
+    ['sent', job.sent_as],
   ].filter(([, value]) => value !== undefined);
 }
 

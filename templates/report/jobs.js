@@ -20,7 +20,10 @@ function takeBlock(element) {
   for (const job of entries) {
     job.order = jobs.length;
     job.human = named[job.human];
-    job.cloth = named[job.cloth];
+    job.cloths = [named[job.cloth]];
+    if (job.second_cloth !== undefined) {
+      job.cloths.push(named[job.second_cloth]);
+    }
     job.model = models[job.model];
     jobs.push(job);
   }
@@ -53,8 +56,10 @@ function fileName(path) {
 
 /** What the text filter looks at. */
 function textOf(job) {
-  job.text ??= [job.id, spoken(job.state), job.why ?? '', job.human.name, job.cloth.name, job.task ?? '']
-    .join('\n').toLowerCase();
+  if (job.text === undefined) {
+    const said = [job.id, spoken(job.state), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task];
+    job.text = said.filter(Boolean).join('\n').toLowerCase();
+  }
   return job.text;
 }
 

@@ -60,5 +60,5 @@ const marks = {
 function rejectedCsv() {
   const file = (link) => decodeURIComponent(link ?? '');
   return csv([['id', 'human_image', 'cloth_image', 'output'],
-    ...marks.all().map((job) => [job.id, job.human.name, job.cloth.name, file(job.result)])]);
+    ...marks.all().map((job) => [job.id, job.human.name, job.cloths[0].name, file(job.result)])]);
 }

@@ -2,20 +2,18 @@
 
 const viewer = document.getElementById('viewer');
 
-/** A picture's pane; a click on the picture opens the file itself. */
+/** A tile at full size; a click on its picture opens the file itself. */
 function pane(tile) {
-  const image = tile.querySelector('img');
-  if (image === null) {
-    return tile;
+  for (const image of tile.querySelectorAll('img')) {
+    image.loading = 'eager';
+    const link = element('a', 'file');
+    link.href = image.src;
+    link.target = '_blank';
+    link.rel = 'noreferrer noopener';
+    link.title = 'Open the file';
+    image.replaceWith(link);
+    link.append(image);
   }
-  image.loading = 'eager';
-  const link = element('a', 'file');
-  link.href = image.src;
-  link.target = '_blank';
-  link.rel = 'noreferrer noopener';
-  link.title = 'Open the file';
-  link.append(image);
-  tile.append(link);
   return tile;
 }
 

@@ -69,6 +69,23 @@ fn a_picture_opens_by_a_click_and_its_file_by_another() {
 }
 
 #[test]
+fn both_garments_of_an_outfit_are_shown() {
+    let mut row = Row::new("outfit", Fate::Succeeds(1));
+    row.second_cloth = Some("garments/skirt.png".to_owned());
+    let Some((browser, _shop)) = open(&[row]) else { return };
+    wait_for_pictures(&browser);
+    let pictures = browser.value("[...document.querySelectorAll('.card img')].map((i) => [i.alt, i.naturalWidth])");
+    let shown =
+        [("human: ana.png", 60), ("garment: shirt.png", 60), ("garment: skirt.png", 60), ("result: outfit", 60)];
+    assert_eq!(pictures, json!(shown));
+    let heights = browser.value("[...document.querySelectorAll('.tiles > *')].map((t) => Math.round(t.offsetHeight))");
+    let heights: Vec<u64> = serde_json::from_value(heights).expect("heights");
+    assert!(heights.iter().all(|height| *height == heights[0] && *height > 100), "{heights:?}");
+    browser.click(".card .outfit .tile:last-child");
+    browser.wait("document.querySelectorAll('#viewer img').length === 4");
+}
+
+#[test]
 fn a_picture_that_is_gone_leaves_a_word_in_its_place() {
     let Some((browser, shop)) = open(&mixed()) else { return };
     std::fs::remove_file(shop.results().join("spring/ana-1.png")).expect("deleted");

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use tryon::job::{
-    ExternalTaskId, Failure, FailureKind, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition,
+    ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, SecondGarment,
+    TaskId, Transition,
 };
 use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId, SlotUse};
 
@@ -29,12 +30,20 @@ pub(crate) struct Row {
     /// A file name in the shop's folder, or an address.
     pub(crate) human: String,
     pub(crate) cloth: String,
+    /// Worn with the first.
+    pub(crate) second_cloth: Option<String>,
     pub(crate) fate: Fate,
 }
 
 impl Row {
     pub(crate) fn new(id: &str, fate: Fate) -> Self {
-        Self { id: id.to_owned(), human: "people/ana.png".to_owned(), cloth: "garments/shirt.png".to_owned(), fate }
+        Self {
+            id: id.to_owned(),
+            human: "people/ana.png".to_owned(),
+            cloth: "garments/shirt.png".to_owned(),
+            second_cloth: None,
+            fate,
+        }
     }
 }
 
@@ -102,9 +111,12 @@ impl Shop {
             id: JobId::parse(&row.id).expect("an id"),
             human: self.image(&row.human),
             cloth: self.image(&row.cloth),
-            cloth_type: None,
-            second: None,
-            model: None,
+            cloth_type: row.second_cloth.is_some().then_some(Garment::Upper),
+            second: row
+                .second_cloth
+                .as_ref()
+                .map(|written| SecondGarment { image: self.image(written), garment: Garment::Lower }),
+            model: row.second_cloth.is_some().then(|| ModelName::parse("kolors-virtual-try-on-v1-5").expect("a model")),
             priority: 0,
         }
     }

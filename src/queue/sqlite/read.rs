@@ -305,6 +305,7 @@ fn next_rejected(rows: &mut rusqlite::Rows<'_>) -> Result<Option<(i64, ReportRow
         cloth_image: cloth,
         human_source: String::new(),
         cloth_source: String::new(),
+        second_cloth: None,
         model: String::new(),
         output: None,
         error_code: Some(crate::job::FailureKind::InvalidInput.word().to_owned()),

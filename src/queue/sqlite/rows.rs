@@ -210,10 +210,11 @@ pub(super) const REPORT_QUERY: &str = "
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
            j.attempt, a.task_id, a.external_task_id, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
-           i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as
+           i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
+      LEFT JOIN inputs c2 ON c2.input = j.cloth_2
       LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
      ORDER BY j.seq";
@@ -245,5 +246,6 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         submitted_at: maybe_timestamp(row.get(21)?)?,
         finished_at: maybe_timestamp(row.get(22)?)?,
         sent_as: row.get(23)?,
+        second_cloth: row.get::<_, Option<String>>(24)?.zip(row.get(25)?),
     })
 }

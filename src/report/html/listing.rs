@@ -78,6 +78,8 @@ struct Job {
     human: usize,
     cloth: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    second_cloth: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
@@ -100,6 +102,9 @@ struct Job {
     size: Option<(u32, u32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    /// What was made of its pictures before they were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_as: Option<String>,
 }
 
 impl<'a, W: Write> Listing<'a, W> {
@@ -140,6 +145,7 @@ impl Block {
     fn add(&mut self, row: ReportRow, reason: Option<usize>, links: &Links) {
         let human = self.picture(row.human_image, row.human_source, links);
         let cloth = self.picture(row.cloth_image, row.cloth_source, links);
+        let second_cloth = row.second_cloth.map(|(written, source)| self.picture(written, source, links));
         let why = match (row.state, row.error_code, row.error) {
             (StateName::Failed, Some(code), error) => Some(format!("{code}: {}", error.unwrap_or_default())),
             (_, _, error) => error,
@@ -149,6 +155,7 @@ impl Block {
             state: row.state.word(),
             human,
             cloth,
+            second_cloth,
             model: (!row.model.is_empty()).then(|| self.model(row.model)),
             result: row.output.map(|path| links.to_result(&path)),
             why,
@@ -160,6 +167,7 @@ impl Block {
             units: row.units,
             size: row.width.zip(row.height),
             sha256: row.sha256.map(|sha256| sha256.chars().take(SHA256_SHOWN).collect()),
+            sent_as: row.sent_as,
         };
         self.jobs.push(job);
     }

@@ -13,7 +13,7 @@ use crate::job::StateName;
 use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
 use crate::report::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
-use crate::wording::{counted, local, quoted, rate, span, thousands, units};
+use crate::wording::{counted, local, percent, quoted, rate, span, thousands, units};
 
 use super::PageSettings;
 use super::plot::Plot;
@@ -217,9 +217,9 @@ fn of_run(run: &RunRecord, zone: &TimeZone) -> Vec<Figure> {
         let value = rate(per_minute).replace(" images/min", "");
         figures.push(Figure { label: "images a minute", value, note: format!("{images} in that run") });
     }
-    if let Some(busy) = run.slot_ms_busy.saturating_mul(100).checked_div(run.slot_ms_all) {
-        let slots = counted(u64::from(run.slots), "slot");
-        figures.push(Figure { label: "slots", value: format!("{} % busy", busy.min(100)), note: slots });
+    if let Some(share) = run.slots_busy() {
+        let note = counted(u64::from(run.slots), "slot");
+        figures.push(Figure { label: "slots", value: format!("{} busy", percent(share)), note });
     }
     figures
 }

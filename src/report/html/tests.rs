@@ -71,12 +71,12 @@ fn every_job_and_every_rejected_row_is_listed_in_manifest_order() {
         ]
     );
     let jobs = &blocks(&page)[0]["jobs"];
-    assert_snapshot!(jobs[0], @r#"{"attempts":1,"cloth":1,"finished":1793710833000,"human":0,"id":"ana/shirt","model":0,"result":"ana/shirt.png","seconds":32.0,"sha256":"abababababab","size":[768,1024],"state":"succeeded","task":"t-1","units":1}"#);
-    assert_snapshot!(jobs[7], @r#"{"attempts":1,"cloth":4,"finished":1793710809000,"human":7,"id":"eva/hat","model":1,"reason":1,"seconds":1.0,"state":"failed","why":"1301: =content, \"risk\" control"}"#);
-    assert_snapshot!(jobs[9], @r#"{"attempts":0,"cloth":10,"human":9,"id":"eva/gone","state":"failed","why":"invalid_input: shop.csv:9: cloth_image: no such file"}"#);
+    assert_snapshot!(jobs[0], @r#"{"attempts":1,"cloth":1,"finished":1793710833000,"human":0,"id":"ana/shirt","model":0,"result":"ana/shirt.png","second_cloth":2,"seconds":32.0,"sha256":"abababababab","size":[768,1024],"state":"succeeded","task":"t-1","units":1}"#);
+    assert_snapshot!(jobs[7], @r#"{"attempts":1,"cloth":5,"finished":1793710809000,"human":8,"id":"eva/hat","model":1,"reason":1,"seconds":1.0,"state":"failed","why":"1301: =content, \"risk\" control"}"#);
+    assert_snapshot!(jobs[9], @r#"{"attempts":0,"cloth":11,"human":10,"id":"eva/gone","state":"failed","why":"invalid_input: shop.csv:9: cloth_image: no such file"}"#);
     let pictures = blocks(&page)[0]["pictures"].as_array().expect("pictures").clone();
     assert_eq!(pictures[0], serde_json::json!(["ana.jpg", "file:///shop/ana.jpg"]));
-    assert_eq!(pictures[10], serde_json::json!(["gone.png", null]), "nobody knows where the picture of such a row is");
+    assert_eq!(pictures[11], serde_json::json!(["gone.png", null]), "nobody knows where the picture of such a row is");
 }
 
 #[test]

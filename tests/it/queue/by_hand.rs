@@ -225,3 +225,35 @@ async fn a_finished_job_whose_file_is_gone_is_downloaded_again_under_its_attempt
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_finished_job_is_made_anew_under_another_attempt_and_its_image_is_known_until_then() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Succeeded).await;
+        let before = bed.reader().image_paths(job.seq).expect("paths");
+        assert!(!before.is_empty());
+        assert_eq!(bed.queue.make_anew("a".to_owned(), at(60)).await.expect("put back"), PENDING);
+        let row = bed.job_row("a");
+        assert_eq!((row["finished_at"].as_str(), row["attempt"].as_str()), ("NULL", "1"));
+        assert_eq!(bed.attempts("a")[0].outcome, "succeeded", "the first attempt's story is told");
+        assert_eq!(bed.job("a").output, None, "a waiting job shows no image");
+        assert_eq!(bed.reader().image_paths(job.seq).expect("paths"), before);
+        let again = bed.claim(at(61)).await;
+        assert_eq!((again.seq, again.attempt, again.tries), (job.seq, 2, 1), "its tries begin anew");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_not_succeeded_is_not_made_anew() {
+    on_every_queue(async |bed| {
+        for state in StateName::ALL.into_iter().filter(|state| *state != StateName::Succeeded) {
+            bed.bring(state.word(), state).await;
+            let before = bed.tables();
+            let error = bed.queue.make_anew(state.word().to_owned(), at(60)).await.expect_err("illegal");
+            assert!(matches!(error, QueueError::Illegal { .. }), "{error}");
+            assert_eq!(bed.tables(), before);
+        }
+    })
+    .await;
+}

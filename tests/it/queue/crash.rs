@@ -83,6 +83,8 @@ fn long_story() -> Vec<Step> {
         Publish,
         Record(Transition::Refetch),
         Publish,
+        Record(Transition::MakeAnew),
+        Claim("e-8"),
     ]
 }
 

@@ -379,6 +379,7 @@ async fn what_the_state_machine_forbids_leaves_every_table_unchanged() {
                 Transition::DownloadFail { failure: failed.clone() },
                 Transition::Retry,
                 Transition::Refetch,
+                Transition::MakeAnew,
                 Transition::Cancel,
             ] {
                 if tryon::job::state::next(&job.state, &transition).is_ok() {

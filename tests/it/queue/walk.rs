@@ -33,6 +33,9 @@ enum Ask {
     Retry {
         of: Index,
     },
+    MakeAnew {
+        of: Index,
+    },
     Cancel {
         of: Index,
     },
@@ -45,6 +48,7 @@ fn any_ask() -> impl Strategy<Value = Ask> {
         12 => (of(), of(), prop::bool::weighted(0.05)).prop_map(|(of, what, stale)| Ask::Record { of, what, stale }),
         2 => of().prop_map(|of| Ask::Publish { of }),
         2 => of().prop_map(|of| Ask::Retry { of }),
+        1 => of().prop_map(|of| Ask::MakeAnew { of }),
         1 => of().prop_map(|of| Ask::Cancel { of }),
     ]
 }
@@ -83,6 +87,7 @@ async fn ask(bed: &Bed, jobs: &mut [Expected], ask: &Ask, round: i64) {
             let doubt = of.get(jobs).state.name() == StateName::InDoubt;
             (of, if doubt { Transition::GiveUpDoubt } else { Transition::Retry }, false)
         }
+        Ask::MakeAnew { of } => (of, Transition::MakeAnew, false),
         Ask::Cancel { of } => (of, Transition::Cancel, false),
     };
     let job = &mut jobs[of.index(jobs.len())];
@@ -91,6 +96,7 @@ async fn ask(bed: &Bed, jobs: &mut [Expected], ask: &Ask, round: i64) {
     let answer = match ask {
         Ask::Publish { .. } => bed.queue.publish(seq, attempt, vec![image(0, &format!("{}.png", job.id))], now).await,
         Ask::Retry { .. } => bed.queue.retry(job.id.clone(), now).await,
+        Ask::MakeAnew { .. } => bed.queue.make_anew(job.id.clone(), now).await,
         Ask::Cancel { .. } => bed.queue.cancel(job.id.clone(), now).await,
         _ => bed.queue.record(seq, attempt, transition.clone(), Note::of("said"), now).await,
     };
