@@ -32,13 +32,17 @@ Loading the same manifest again changes nothing, so it is safe to repeat.";
 pub(super) const CHECK: &str = "\
 Examples:
   tryon check jobs.csv                     every row that is not right, or what the whole will take
-  tryon check jobs.csv --price 0.12        and what it will cost";
+  tryon check jobs.csv --price 0.12        and what it will cost
+  tryon check jobs.csv --account --provider kling      and what the account holds; only this calls anybody";
 
 pub(super) const PAIR: &str = "\
 Examples:
   tryon pair --humans people --cloths garments > jobs.csv
   tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results
-  tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv";
+  tryon pair --humans people --cloths garments --per-cloth 2 --only-cloths 'spring/*' > spring.csv
+
+Paths in it are relative to the working directory, so save it there, or pipe it. The same command prints the same
+manifest, as long as the folders stay as they are.";
 
 pub(super) const STATUS: &str = "\
 Examples:

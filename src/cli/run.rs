@@ -12,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::output::OutputTree;
 use crate::progress::{FailureReasons, RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
+use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
 use crate::report::{ReportFormat, write_report_file};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
@@ -20,13 +20,16 @@ use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
 use super::place::quoted;
-use super::{Console, Failure, Place, callbacks};
+use super::{Console, Failure, Place, callbacks, estimate};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
 
 /// A provider that was not reached for this long from the start ends the run (`contract.md`).
 const REACH_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a run's start waits for what the account holds.
+const ACCOUNT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two questions about a submission in doubt.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,6 +75,9 @@ pub(super) async fn run(
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
     let mut door = door(&settings, keys, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
+    if console.tells_beforehand() {
+        tell_beforehand(&settings, &queue.reader()?, &door, console).await?;
+    }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
@@ -114,6 +120,24 @@ pub(super) async fn run(
     Ok(exit_code(&outcome, interruption))
 }
 
+/// Says what is going to be made, how long that takes and what it costs, while there is still time to say no. What the
+/// account holds is only for the eye: that it does not tell stops nothing.
+async fn tell_beforehand(
+    settings: &Settings,
+    reader: &QueueReader,
+    door: &Door,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (tasks, mut lines) = estimate::before_run(settings, reader, &door.name)?;
+    if tasks > 0 && settings.provider == settings::Door::Kling {
+        lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
+    }
+    if !lines.is_empty() {
+        console.info(&estimate::printed(&lines));
+    }
+    Ok(())
+}
+
 /// Why a run ended before everything was done, with what to do about it.
 fn stopped_because(end: &RunEnd) -> Option<String> {
     match end {
@@ -154,7 +178,8 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+/// The way to the provider, or to the stand-in.
+pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {

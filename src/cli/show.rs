@@ -126,6 +126,9 @@ impl Teller<'_> {
         maybe_row(text, "code", note.code.as_deref());
         maybe_row(text, "message", note.message.as_deref());
         maybe_row(text, "units", note.units.map(units).as_deref());
+        for sent_as in attempt.sent_as.iter().flat_map(|sent_as| sent_as.split("; ")) {
+            row(text, "sent as", sent_as);
+        }
     }
 
     /// The commands that the owner of such a job may want next.

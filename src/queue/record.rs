@@ -120,16 +120,29 @@ impl Counts {
 }
 
 /// What is still to be submitted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Workload {
     /// Jobs that wait.
     pub jobs: u64,
-    /// Different pairs (with the same garments and model) among them.
+    /// Different pairs (the same pictures, garments and model) among them.
     pub distinct_pairs: u64,
     /// Different pictures of people.
     pub humans: u64,
     /// Different pictures of garments.
     pub cloths: u64,
+    /// The first pairs that several jobs ask for, in manifest order; a few.
+    pub repeats: Vec<RepeatedPair>,
+}
+
+/// A pair that several jobs ask for under different ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatedPair {
+    /// The first of them.
+    pub first: JobId,
+    /// The last of them.
+    pub last: JobId,
+    /// How many there are.
+    pub jobs: u64,
 }
 
 /// One job as `list` and `show` print it.

@@ -36,7 +36,8 @@ pub(super) const HEADER: [&str; 20] = [
     "seconds",
 ];
 
-/// One row of the report. The fields are [`HEADER`]'s, in its order; a test compares them.
+/// One row of the report. The fields are [`HEADER`]'s, in its order, and what only JSON has room for; a test compares
+/// them.
 #[derive(Serialize)]
 pub(super) struct Columns<'a> {
     pub(super) id: &'a str,
@@ -61,6 +62,9 @@ pub(super) struct Columns<'a> {
     pub(super) finished_at: Option<String>,
     /// From the submission of the last attempt to the end of the job.
     pub(super) seconds: Option<f64>,
+    /// What was made of the pictures before they were sent; `null` where every file went as it is. JSON only: the
+    /// table's columns are fixed.
+    pub(super) sent_as: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -91,6 +95,7 @@ impl<'a> Columns<'a> {
             submitted_at: row.submitted_at.map(utc),
             finished_at: row.finished_at.map(utc),
             seconds: row.submitted_at.zip(row.finished_at).map(|(from, to)| seconds_between(from, to)),
+            sent_as: row.sent_as.as_deref(),
         }
     }
 }

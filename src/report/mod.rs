@@ -20,7 +20,7 @@ use self::columns::Columns;
 pub enum ReportFormat {
     /// A table for a spreadsheet; what a spreadsheet would take for a formula is defused.
     Csv,
-    /// An array of objects with the table's columns as keys; what is absent is `null`.
+    /// An array of objects with the table's columns as keys, and `sent_as`; what is absent is `null`.
     Json,
 }
 

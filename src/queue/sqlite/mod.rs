@@ -11,6 +11,7 @@ mod places;
 mod read;
 mod rows;
 mod verbs;
+mod workload;
 mod writer;
 
 pub use load::{Enqueued, Loader, RejectedRow};

@@ -5,9 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, id_key};
-use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord, Workload,
-};
+use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord};
 
 use super::claim::next_up;
 use super::rows::{
@@ -18,7 +16,7 @@ use super::{QueueError, Result, open};
 /// A connection that only reads. It sees the queue as it was after some verb, never half of one.
 #[derive(Debug)]
 pub struct QueueReader {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 impl QueueReader {
@@ -125,22 +123,6 @@ impl QueueReader {
             succeeded: row.get(6)?,
             pause,
         }))
-    }
-
-    /// How much is still to be submitted. Scans the queue.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn workload(&self) -> Result<Workload> {
-        let one = |query: &str| -> Result<u64> { Ok(self.db.query_row(query, [], |row| row.get(0))?) };
-        Ok(Workload {
-            jobs: one("SELECT count(*) FROM jobs WHERE state = 'pending'")?,
-            distinct_pairs: one(
-                "SELECT count(*) FROM (SELECT DISTINCT human, cloth, cloth_2, model FROM jobs WHERE state = 'pending')",
-            )?,
-            humans: one("SELECT count(DISTINCT human) FROM jobs WHERE state = 'pending'")?,
-            cloths: one("SELECT count(DISTINCT cloth) FROM jobs WHERE state = 'pending'")?,
-        })
     }
 
     /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at

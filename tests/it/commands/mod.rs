@@ -3,6 +3,7 @@
 mod bad_input;
 mod completions;
 mod config;
+mod cost;
 mod help;
 mod main_job;
 mod man;

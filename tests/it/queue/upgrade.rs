@@ -71,7 +71,7 @@ fn a_queue_of_version_1_is_taken_over_whole() {
         assert_eq!(version(&path), 1);
         for _ in 0..2 {
             open(&path).expect("a queue");
-            assert_eq!(version(&path), 2);
+            assert_eq!(version(&path), 3);
             nothing_is_lost(&before, &dump_sqlite(&path));
             assert_eq!(facts(&path), facts_before);
             sqlite_is_sound(&path);
