@@ -31,7 +31,7 @@ fn bash_completes_commands_options_and_states() {
     let complete = |words: &str, last: &str, before: &str| {
         let count = words.split(' ').count() - 1;
         let script = format!(
-            "source script; COMP_WORDS=({words}); COMP_CWORD={count}; _tryon tryon '{last}' '{before}'; echo \"${{COMPREPLY[*]}}\""
+            "source ./script; COMP_WORDS=({words}); COMP_CWORD={count}; _tryon tryon '{last}' '{before}'; echo \"${{COMPREPLY[*]}}\""
         );
         ask(&desk, "bash", &["--norc", "-c", &script]).map(|text| text.trim().to_owned())
     };
@@ -45,7 +45,7 @@ fn bash_completes_commands_options_and_states() {
 fn fish_completes_commands_options_and_states() {
     let desk = desk_with_script("fish");
     let complete = |line: &str| {
-        let text = ask(&desk, "fish", &["--no-config", "-c", &format!("source script; complete -C '{line}'")])?;
+        let text = ask(&desk, "fish", &["--no-config", "-c", &format!("source ./script; complete -C '{line}'")])?;
         Some(text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect::<Vec<_>>())
     };
     let Some(commands) = complete("tryon sta") else { return };
