@@ -48,21 +48,33 @@ fn write_all(program: &Command, folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// One page. The examples keep their lines, which the library would run together.
+/// One page.
 fn page(command: &Command) -> Vec<u8> {
     let examples = command.get_after_help().map(ToString::to_string);
-    let man = Man::new(command.clone().after_help(Resettable::Reset)).manual("tryon");
+    let version = concat!("tryon ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone().after_help(Resettable::Reset)).source(version).manual("tryon");
     let mut page = Vec::new();
     // Writing to memory does not fail.
     let _ = man.render(&mut page);
     if let Some(examples) = examples {
-        let mut roff = Roff::new();
-        roff.control("SH", ["EXAMPLES"]).control("nf", []);
-        for line in examples.trim_start_matches("Examples:\n").lines() {
-            roff.text([roman(line)]);
-        }
-        roff.control("fi", []);
-        let _ = roff.to_writer(&mut page);
+        let _ = examples_section(&examples).to_writer(&mut page);
     }
     page
+}
+
+/// The examples keep their lines, which the library would run together; the sentences around them are filled.
+fn examples_section(examples: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]);
+    for line in examples.trim_start_matches("Examples:\n").lines() {
+        if line.is_empty() {
+            roff.control("PP", []);
+        } else if line.starts_with("  ") {
+            roff.control("nf", []).text([roman(line)]);
+            roff.control("fi", []);
+        } else {
+            roff.text([roman(line)]);
+        }
+    }
+    roff
 }

@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::job::clean_text;
 use crate::queue::Counts;
-use crate::runner::SlotCount;
-use crate::runner::event::{Fact, RunEvent};
+use crate::runner::event::{Fact, RunEvent, SlotCount};
 
 use crate::wording;
 

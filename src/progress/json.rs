@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::job::{StateName, clean_text};
-use crate::runner::SlotCount;
-use crate::runner::event::{Fact, RunEvent};
+use crate::runner::event::{Fact, RunEvent, SlotCount};
 
 use super::Verbosity;
 use super::facts::Weight;

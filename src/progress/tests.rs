@@ -11,8 +11,7 @@ use super::standing::{Standing, fit};
 use super::*;
 use crate::job::{Failure, FailureKind, JobId, StateName, TaskId};
 use crate::queue::{Counts, Pause};
-use crate::runner::SlotCount;
-use crate::runner::event::Fact;
+use crate::runner::event::{Fact, SlotCount};
 
 /// A writer whose text can be looked at while somebody else owns it.
 #[derive(Clone, Default)]

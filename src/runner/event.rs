@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use crate::job::{Failure, JobId, TaskId};
 use crate::queue::{Counts, Pause};
 
-use super::SlotCount;
+/// Part of [`Fact::Started`], and so a word of those who follow the events.
+pub use super::SlotCount;
 
 /// One fact, with how the whole queue stood at that moment.
 #[derive(Debug, Clone)]

@@ -1,10 +1,12 @@
 //! The binary as a user sees it: what it prints, which files it writes, how it ends. No provider but the sandbox.
 
 mod bad_input;
+mod completions;
 mod config;
 mod cost;
 mod help;
 mod main_job;
+mod man;
 mod pair;
 mod settings;
 #[cfg(unix)]

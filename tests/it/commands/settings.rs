@@ -39,13 +39,3 @@ fn a_settings_file_with_an_error_says_where() {
     assert_eq!(said.code, 2);
     assert!(said.err.contains("nowhere.toml"), "{}", said.err);
 }
-
-#[test]
-fn completions_are_printed_for_every_shell() {
-    let desk = Desk::new();
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let said = desk.run(&["completions", shell]);
-        assert_eq!(said.code, 0, "{}", said.err);
-        assert!(said.out.contains("tryon"), "{shell}");
-    }
-}
