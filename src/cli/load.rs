@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
-use crate::output::OutputTree;
+use crate::output::{FolderChecks, OutputTree};
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings};
 use crate::wording::thousands;
@@ -86,6 +86,7 @@ fn fill(
     tree: Option<&OutputTree>,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
+    let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
     for path in manifests {
         let reader = match ManifestReader::open(path, model, pictures) {
             Ok(reader) => reader,
@@ -100,7 +101,7 @@ fn fill(
             };
             match row {
                 Row::Good(row) => {
-                    if let Some(Err(error)) = tree.map(|tree| tree.check(&row.spec.id)) {
+                    if let Some(Err(error)) = folders.as_mut().map(|folders| folders.check(&row.spec.id)) {
                         let rejected = RejectedRow {
                             line: row.line,
                             id: row.spec.id.to_string(),

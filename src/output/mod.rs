@@ -3,6 +3,7 @@
 //! A picture is written beside its place under a name of its own, checked, flushed to disk and renamed; then the
 //! folder is flushed too. Nothing is ever written outside the tree, whatever symlinks stand in it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,17 @@ use crate::job::{JobId, JobSeq};
 #[derive(Debug, Clone)]
 pub struct OutputTree {
     root: PathBuf,
+}
+
+/// How many folders [`FolderChecks`] remembers.
+const MOST_FOLDERS: usize = 1 << 14;
+
+/// [`OutputTree::check`] for many ids in a row: the system is asked once for each folder, not for each id.
+#[derive(Debug)]
+pub struct FolderChecks {
+    tree: OutputTree,
+    /// The folders, as ids write them, that were found to lie inside, or not to be there yet.
+    inside: HashSet<Box<str>>,
 }
 
 /// What keeps a result from its place.
@@ -150,6 +162,31 @@ impl OutputTree {
     }
 }
 
+impl FolderChecks {
+    /// With nothing remembered.
+    #[must_use]
+    pub fn new(tree: OutputTree) -> Self {
+        Self { tree, inside: HashSet::new() }
+    }
+
+    /// As [`OutputTree::check`].
+    ///
+    /// # Errors
+    /// As [`OutputTree::check`].
+    pub fn check(&mut self, id: &JobId) -> Result<(), OutputError> {
+        let folders = folders_in(id);
+        if folders.is_empty() || self.inside.contains(folders) {
+            return Ok(());
+        }
+        self.tree.check(id)?;
+        if self.inside.len() >= MOST_FOLDERS {
+            self.inside.clear();
+        }
+        self.inside.insert(folders.into());
+        Ok(())
+    }
+}
+
 impl Staged {
     /// Where the file is until it is published.
     #[must_use]
@@ -169,8 +206,12 @@ impl Drop for Staged {
 
 /// The folders that an id's result stands in, below the root.
 fn folders_of(id: &JobId) -> impl Iterator<Item = &str> {
-    let folders = id.as_str().rsplit_once(['/', '\\']).map_or("", |(folders, _)| folders);
-    folders.split(['/', '\\']).filter(|part| !part.is_empty())
+    folders_in(id).split(['/', '\\']).filter(|part| !part.is_empty())
+}
+
+/// The part of an id's text that names folders.
+fn folders_in(id: &JobId) -> &str {
+    id.as_str().rsplit_once(['/', '\\']).map_or("", |(folders, _)| folders)
 }
 
 /// Makes a rename last: the folder's own entry has to reach the disk as well.
@@ -232,6 +273,11 @@ mod tests {
         std::fs::create_dir(&outside).expect("made");
         std::os::unix::fs::symlink(&outside, tree.root().join("link")).expect("linked");
         assert!(matches!(tree.check(&id("link/x")), Err(OutputError::LeavesTree(_))));
+        let mut many = FolderChecks::new(tree.clone());
+        for _ in 0..2 {
+            assert!(many.check(&id("plain/x")).is_ok() && many.check(&id("x")).is_ok());
+            assert!(matches!(many.check(&id("link/x")), Err(OutputError::LeavesTree(_))), "however often it is asked");
+        }
         assert!(matches!(tree.stage(&id("link/x"), JobSeq(1), 0), Err(OutputError::LeavesTree(_))));
         assert!(names_in(&outside).is_empty());
         std::os::unix::fs::symlink("/dev/null", tree.root().join(".tryon-1-0.part")).expect("linked");

@@ -30,10 +30,10 @@ enum Part {
 }
 
 /// A body that can be sent once, and its exact length.
-pub(super) struct RequestBody {
+pub struct RequestBody {
     parts: Vec<Part>,
     /// Its length in bytes.
-    pub(super) length: u64,
+    length: u64,
     /// Why a file could not be read to its end, once sending has failed for that reason.
     pub(super) broken_input: BrokenInput,
 }
@@ -46,7 +46,7 @@ impl RequestBody {
     ///
     /// # Errors
     /// A picture's file that cannot be found or read, with its path.
-    pub(super) async fn new(fields: &[(&str, &str)], pictures: [(&str, &Picture); 2]) -> Result<Self, String> {
+    pub async fn new(fields: &[(&str, &str)], pictures: [(&str, &Picture); 2]) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut head = String::from("{");
         for (name, value) in fields {
@@ -83,8 +83,14 @@ impl RequestBody {
         Ok(Self { parts, length, broken_input: BrokenInput::default() })
     }
 
+    /// Its exact length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// The body's pieces.
-    pub(super) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let broken = self.broken_input;
         stream::iter(self.parts)
             .then(|part| async move {
@@ -154,7 +160,7 @@ mod tests {
             let pictures =
                 [("human_image", &Picture::File(path)), ("cloth_image", &Picture::Url("http://h/\"x".into()))];
             let body = RequestBody::new(&[("model_name", "m")], pictures).await.expect("a body");
-            let length = body.length;
+            let length = body.length();
             let sent = whole(body).await.expect("sent");
             assert_eq!(sent.len() as u64, length);
             let json: serde_json::Value = serde_json::from_slice(&sent).expect("JSON");

@@ -197,7 +197,7 @@ impl Provider {
             .http
             .post(format!("{}/{TRY_ON}", self.base_url))
             .header(CONTENT_TYPE, "application/json")
-            .header(CONTENT_LENGTH, body.length)
+            .header(CONTENT_LENGTH, body.length())
             .body(reqwest::Body::wrap_stream(body.into_stream()));
         let answer = self.call(request).await;
         if let Some(why) = broken_input.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {

@@ -14,7 +14,7 @@ mod result_host;
 pub use account::{COUNT_MAY_BE_OLD, PackageStatus, ResourcePackage};
 pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
 pub use auth::Auth;
-pub use body::Picture;
+pub use body::{Picture, RequestBody};
 pub use client::{CreateFate, LARGEST_PAGE, ListAnswer, Provider, QueryAnswer, Submission, Timeouts, Trouble};
 pub use meaning::{Meaning, StopReason};
 pub use result_host::{FetchError, ResultHost};

@@ -13,17 +13,17 @@ use super::writer::Keep;
 use super::{QueueError, Result};
 
 /// The next job that never waited. Answered by the index `jobs_fresh` alone.
-const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
+pub(super) const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
       ORDER BY priority DESC, seq LIMIT 1";
 
 /// The next job whose retry time has come. `jobs_waiting` finds those that are due; they are as many as were in
 /// flight at once, at most, and are put in order here.
-const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
+pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
       WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
       ORDER BY priority DESC, seq LIMIT 1";
 
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
-const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
+pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
 fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
@@ -124,34 +124,4 @@ pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()
         )?
         .execute(params![seq.0, attempt])?;
     one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::queue::sqlite::open::open_for_writing;
-
-    /// How SQLite goes about a query, one step a line.
-    fn plan(query: &str) -> Vec<String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let db = open_for_writing(&folder.path().join("queue.db")).expect("a queue");
-        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect("a plan");
-        for index in 1..=statement.parameter_count() {
-            statement.raw_bind_parameter(index, 1).expect("a parameter");
-        }
-        statement.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().expect("steps")
-    }
-
-    #[test]
-    fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
-        assert_eq!(plan(NEXT_FRESH), ["SCAN jobs USING INDEX jobs_fresh"], "its first row is the answer");
-        assert_eq!(
-            plan(NEXT_DUE),
-            ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"]
-        );
-        assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);
-        for step in plan(&format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1")) {
-            assert!(step.starts_with("SEARCH"), "{step}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::job::{ImageRef, JobSpec};
 
@@ -46,17 +46,14 @@ impl Pictures {
         if let Some(number) = self.by_source.get(&source) {
             return Ok(*number);
         }
-        let known: Option<i64> = db
-            .prepare_cached("SELECT input FROM inputs WHERE source = ?1")?
-            .query_row([&source], |row| row.get(0))
-            .optional()?;
-        let number = match known {
-            Some(number) => number,
-            None => {
-                db.prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2)")?
-                    .execute([&source, &image.written])?;
-                db.last_insert_rowid()
-            }
+        // Most pictures that are not at hand are new ones, so they are not looked for first.
+        let added = db
+            .prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2) ON CONFLICT (source) DO NOTHING")?
+            .execute([&source, &image.written])?;
+        let number = if added == 1 {
+            db.last_insert_rowid()
+        } else {
+            db.prepare_cached("SELECT input FROM inputs WHERE source = ?1")?.query_row([&source], |row| row.get(0))?
         };
         if self.by_source.len() >= MOST_AT_HAND {
             self.by_source.clear();

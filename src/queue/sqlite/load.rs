@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::job::state::Transition;
 use crate::job::{JobSeq, JobSpec, StateName};
@@ -14,7 +14,7 @@ use crate::queue::Note;
 
 use super::inputs::{Inputs, Pictures};
 use super::places::{Met, Places, Row};
-use super::verbs::{apply, set_meta};
+use super::verbs::{apply, one_row, set_meta};
 use super::{QueueError, Result};
 
 /// What became of the rows of a load.
@@ -49,6 +49,10 @@ pub struct RejectedRow {
 /// An open load. All of it is kept, or nothing.
 pub struct Loader<'db> {
     db: &'db Connection,
+    /// The statement that every row goes through, kept at hand.
+    insert: CachedStatement<'db>,
+    /// Jobs put in, also those that were taken out again.
+    inserted: i64,
     now: Timestamp,
     manifests: Vec<String>,
     tally: Enqueued,
@@ -73,8 +77,15 @@ impl<'db> Loader<'db> {
     pub(super) fn new(db: &'db Connection) -> Result<Self> {
         let has_further_images =
             db.query_row("SELECT EXISTS (SELECT 1 FROM images WHERE image > 0)", [], |row| row.get(0))?;
+        let insert = db.prepare_cached(
+            "INSERT INTO jobs (id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state,
+                               attempt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0) ON CONFLICT (id_key) DO NOTHING",
+        )?;
         Ok(Self {
             db,
+            insert,
+            inserted: 0,
             now: Timestamp::now(),
             manifests: Vec::new(),
             tally: Enqueued::default(),
@@ -83,6 +94,14 @@ impl<'db> Loader<'db> {
             contradicted: HashSet::new(),
             has_further_images,
         })
+    }
+
+    /// Counts what was put in. To be called once, when nothing more comes; without it the load must not be kept.
+    pub(super) fn finish(self) -> Result<()> {
+        // One by one would write the same row of the tallies as often as there are jobs.
+        let changed =
+            self.db.execute("UPDATE tallies SET value = value + ?1 WHERE name = 'pending'", [self.inserted])?;
+        one_row(changed, || QueueError::Damaged("the count of pending jobs is gone".to_owned()))
     }
 
     /// The rows that follow are from the manifest `name`. What was rejected of it in an earlier load is forgotten.
@@ -122,25 +141,19 @@ impl<'db> Loader<'db> {
                 format!("`{}` is the name of a further image of job `{owner}`; give the row another id", spec.id);
             return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
         }
-        let added = self
-            .db
-            .prepare_cached(
-                "INSERT INTO jobs (id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state,
-                                   attempt)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0) ON CONFLICT (id_key) DO NOTHING",
-            )?
-            .execute(params![
-                spec.id.as_str(),
-                key,
-                inputs.human,
-                inputs.cloth,
-                inputs.cloth_type,
-                inputs.cloth_2,
-                inputs.cloth_type_2,
-                inputs.model,
-                spec.priority
-            ])?;
+        let added = self.insert.execute(params![
+            spec.id.as_str(),
+            key,
+            inputs.human,
+            inputs.cloth,
+            inputs.cloth_type,
+            inputs.cloth_2,
+            inputs.cloth_type_2,
+            inputs.model,
+            spec.priority
+        ])?;
         if added == 1 {
+            self.inserted += 1;
             self.take(self.db.last_insert_rowid(), line, Row::Added)?;
             return Ok(Vec::new());
         }

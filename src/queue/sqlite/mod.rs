@@ -7,7 +7,10 @@ mod inputs;
 mod load;
 mod lock;
 mod open;
+mod pages;
 mod places;
+#[cfg(test)]
+mod plans;
 mod read;
 mod rows;
 mod verbs;

@@ -13,8 +13,12 @@ use super::{QueueError, Result};
 const APPLICATION_ID: i64 = 0x7472_796f;
 
 /// Each entry brings a queue from the version of its index to the next; the last version is their number.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// How long a statement waits for another process's transaction. Loading a million rows takes a while.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -35,6 +39,8 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
     create_private(path).map_err(|error| unreadable(error.to_string()))?;
     let mut db = connect(path)?;
     migrate(&mut db, path)?;
+    // What a statement or a savepoint may have to take back is a few pages; they need no file.
+    set_and_check(&db, "temp_store", 2)?; // MEMORY
     Ok(db)
 }
 

@@ -21,11 +21,15 @@ pub(super) enum Row {
     Rejected,
 }
 
+/// How many jobs in a row share an allocation, so that the memory grows without being copied, and holds nothing of
+/// a large queue that the load is not about.
+const STRETCH: usize = 1 << 12;
+
 /// The memory of a load: twelve bytes a job, whatever its size.
 #[derive(Default)]
 pub(super) struct Places {
-    /// By sequence number.
-    met: Vec<Option<Met>>,
+    /// By sequence number, in stretches.
+    met: Vec<Option<Box<[Option<Met>; STRETCH]>>>,
     /// The last job that a row was about and that stands.
     last: Option<i64>,
     /// For added jobs that do not follow their predecessor in number: what was last when they were added.
@@ -36,10 +40,11 @@ impl Places {
     /// Remembers the first row about a job.
     pub(super) fn note(&mut self, seq: i64, manifest: u32, line: u64, as_what: Row) {
         let index = usize::try_from(seq).unwrap_or_default();
-        if self.met.len() <= index {
-            self.met.resize((index + 1).next_power_of_two(), None);
+        if self.met.len() <= index / STRETCH {
+            self.met.resize(index / STRETCH + 1, None);
         }
-        self.met[index] = Some(Met { manifest, line: u32::try_from(line).unwrap_or(u32::MAX), as_what });
+        let stretch = self.met[index / STRETCH].get_or_insert_with(|| Box::new([None; STRETCH]));
+        stretch[index % STRETCH] = Some(Met { manifest, line: u32::try_from(line).unwrap_or(u32::MAX), as_what });
         if as_what == Row::Rejected {
             return;
         }
@@ -51,7 +56,8 @@ impl Places {
 
     /// The first row about a job.
     pub(super) fn met(&self, seq: i64) -> Option<Met> {
-        usize::try_from(seq).ok().and_then(|index| self.met.get(index).copied().flatten())
+        let index = usize::try_from(seq).ok()?;
+        self.met.get(index / STRETCH)?.as_ref()?[index % STRETCH]
     }
 
     /// The job behind which the next rejected row stands; `None` before the first.
@@ -71,8 +77,9 @@ impl Places {
         if self.last == Some(seq) {
             self.last = behind;
         }
-        if let Some(met) = usize::try_from(seq).ok().and_then(|index| self.met.get_mut(index)) {
-            *met = None;
+        let index = usize::try_from(seq).unwrap_or_default();
+        if let Some(Some(stretch)) = self.met.get_mut(index / STRETCH) {
+            stretch[index % STRETCH] = None;
         }
         behind
     }

@@ -8,10 +8,27 @@ use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, id_key};
 use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord};
 
 use super::claim::next_up;
-use super::rows::{
-    ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, REPORT_QUERY, read_attempt, read_report_row, timestamp,
-};
-use super::{QueueError, Result, open};
+use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, timestamp};
+use super::{QueueError, Result, open, pages};
+
+/// The counts that triggers keep.
+pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
+
+pub(super) const LAST_RUN: &str =
+    "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why
+       FROM runs ORDER BY run DESC LIMIT 1";
+
+/// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.
+pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
+       FROM (SELECT seq, id, attempt FROM jobs WHERE state = 'succeeded' AND seq > ?1 ORDER BY seq LIMIT ?2) j
+       LEFT JOIN images i ON i.job = j.seq
+      ORDER BY j.seq, i.image";
+
+/// The query for the first `?1` jobs of a state in which somebody works on them. The state stands in the text so that
+/// SQLite sees that the partial index fits.
+pub(super) fn active_jobs(state: StateName) -> String {
+    format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.state = '{}' ORDER BY j.seq LIMIT ?1", state.word())
+}
 
 /// A connection that only reads. It sees the queue as it was after some verb, never half of one.
 #[derive(Debug)]
@@ -34,7 +51,7 @@ impl QueueReader {
     /// Those of the queue.
     pub fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
-        let mut statement = self.db.prepare_cached("SELECT name, value FROM tallies")?;
+        let mut statement = self.db.prepare_cached(COUNTS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (name, value): (String, f64) = (row.get(0)?, row.get(1)?);
@@ -103,10 +120,7 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn last_run(&self) -> Result<Option<RunRecord>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why
-               FROM runs ORDER BY run DESC LIMIT 1",
-        )?;
+        let mut statement = self.db.prepare_cached(LAST_RUN)?;
         let mut rows = statement.query([])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let pause = match (row.get::<_, Option<i64>>(7)?, row.get::<_, Option<String>>(8)?) {
@@ -131,15 +145,13 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
+        let needs_work = |state: &&StateName| {
+            use StateName::{Downloading, InDoubt, Running, Submitting};
+            matches!(state, Submitting | InDoubt | Running | Downloading)
+        };
         let mut jobs = Vec::new();
-        for state in states {
-            // The word stands in the text so that SQLite sees that the partial index fits.
-            let query = format!(
-                "SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.state = '{word}'
-                    AND j.state IN ('submitting', 'in_doubt', 'running', 'downloading') ORDER BY j.seq LIMIT ?1",
-                word = state.word()
-            );
-            let mut statement = self.db.prepare_cached(&query)?;
+        for state in states.iter().filter(needs_work) {
+            let mut statement = self.db.prepare_cached(&active_jobs(*state))?;
             let left = most.saturating_sub(jobs.len());
             let mut rows = statement.query([i64::try_from(left).unwrap_or(i64::MAX)])?;
             while let Some(row) = rows.next()? {
@@ -170,12 +182,7 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT j.seq, j.id, j.attempt, i.path
-               FROM (SELECT seq, id, attempt FROM jobs WHERE state = 'succeeded' AND seq > ?1 ORDER BY seq LIMIT ?2) j
-               LEFT JOIN images i ON i.job = j.seq
-              ORDER BY j.seq, i.image",
-        )?;
+        let mut statement = self.db.prepare_cached(PUBLISHED_PAGE)?;
         let mut rows = statement.query((after.0, most))?;
         let mut jobs: Vec<Published> = Vec::new();
         while let Some(row) = rows.next()? {
@@ -201,7 +208,8 @@ impl QueueReader {
         Ok(paths)
     }
 
-    /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming.
+    /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming. The queue
+    /// may change meanwhile: each page of some hundred jobs is of one moment.
     ///
     /// # Errors
     /// Those of the queue, and what `each` returns.
@@ -210,13 +218,9 @@ impl QueueReader {
         states: &[StateName],
         mut each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.word())).collect();
-        let filter = if words.is_empty() { String::new() } else { format!("WHERE j.state IN ({})", words.join(", ")) };
-        let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} {filter} ORDER BY j.seq");
-        let mut statement = self.db.prepare(&query).map_err(QueueError::from)?;
-        let mut rows = statement.query([]).map_err(QueueError::from)?;
-        while let Some(row) = rows.next().map_err(QueueError::from)? {
-            each(FullJob::read(row)?.record)?;
+        let mut jobs = pages::jobs(&self.db, states);
+        while let Some(job) = jobs.next()? {
+            each(job)?;
         }
         Ok(())
     }
@@ -262,7 +266,8 @@ impl QueueReader {
             .query_row((id_key(id), owner.0), |row| row.get(0))?)
     }
 
-    /// Hands every row of the report to `each`, in manifest order, streaming, all of one moment.
+    /// Hands every row of the report to `each`, in manifest order, streaming. The queue may change meanwhile: each page
+    /// of some hundred rows is of one moment.
     ///
     /// # Errors
     /// Those of the queue, and what `each` returns.
@@ -270,58 +275,19 @@ impl QueueReader {
         &self,
         mut each: impl FnMut(ReportRow) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let snapshot = self.db.unchecked_transaction().map_err(QueueError::from)?;
-        let mut jobs = snapshot.prepare(REPORT_QUERY).map_err(QueueError::from)?;
-        let mut jobs = jobs.query([]).map_err(QueueError::from)?;
-        let mut rejected = snapshot
-            .prepare("SELECT after_seq, id, human, cloth, reason FROM rejected_rows ORDER BY after_seq, manifest, line")
-            .map_err(QueueError::from)?;
-        let mut rejected = rejected.query([]).map_err(QueueError::from)?;
-        let mut waiting = next_rejected(&mut rejected)?;
-        while let Some(row) = jobs.next().map_err(QueueError::from)? {
-            let seq: i64 = row.get(0).map_err(QueueError::from)?;
-            while let Some((_, row)) = waiting.take_if(|(after, _)| *after < seq) {
-                each(row)?;
-                waiting = next_rejected(&mut rejected)?;
+        let mut rejected = pages::report_rejected(&self.db);
+        let mut jobs = pages::report_jobs(&self.db);
+        while let Some((seq, job)) = jobs.next()? {
+            while rejected.peek()?.is_some_and(|(after, _)| *after < seq) {
+                if let Some((_, row)) = rejected.next()? {
+                    each(row)?;
+                }
             }
-            each(read_report_row(row)?)?;
+            each(job)?;
         }
-        while let Some((_, row)) = waiting {
+        while let Some((_, row)) = rejected.next()? {
             each(row)?;
-            waiting = next_rejected(&mut rejected)?;
         }
         Ok(())
     }
-}
-
-/// The next passed-over row, with the sequence number of the job it stands behind.
-fn next_rejected(rows: &mut rusqlite::Rows<'_>) -> Result<Option<(i64, ReportRow)>> {
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (human, cloth): (String, String) = (row.get(2)?, row.get(3)?);
-    let report = ReportRow {
-        id: row.get(1)?,
-        state: StateName::Failed,
-        human_image: human,
-        cloth_image: cloth,
-        human_source: String::new(),
-        cloth_source: String::new(),
-        second_cloth: None,
-        model: String::new(),
-        output: None,
-        error_code: Some(crate::job::FailureKind::InvalidInput.word().to_owned()),
-        error: Some(row.get(4)?),
-        attempts: 0,
-        task_id: None,
-        external_task_id: None,
-        request_id: None,
-        units: None,
-        width: None,
-        height: None,
-        bytes: None,
-        sha256: None,
-        submitted_at: None,
-        finished_at: None,
-        sent_as: None,
-    };
-    Ok(Some((row.get(0)?, report)))
 }

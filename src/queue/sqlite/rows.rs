@@ -200,11 +200,11 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
     })
 }
 
-/// The report in manifest order: jobs, and between them the rows that were passed over as invalid.
+/// A page of the jobs as the report shows them, in manifest order: after job `?1`, at most `?2`.
 ///
 /// `units` is what all attempts of the job have cost. A job that waits or is in doubt shows what was last said
 /// about it.
-pub(super) const REPORT_QUERY: &str = "
+pub(super) const REPORT_PAGE: &str = "
     SELECT j.seq AS place, 0 AS kind, j.id, j.state, h.written, c.written, h.source, c.source,
            coalesce(a.model, j.model, (SELECT value FROM meta WHERE key = 'default_model')) AS model,
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
@@ -217,7 +217,8 @@ pub(super) const REPORT_QUERY: &str = "
       LEFT JOIN inputs c2 ON c2.input = j.cloth_2
       LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
-     ORDER BY j.seq";
+     WHERE j.seq > ?1
+     ORDER BY j.seq LIMIT ?2";
 
 pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
     let state: String = row.get(3)?;
@@ -248,4 +249,50 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         sent_as: row.get(23)?,
         second_cloth: row.get::<_, Option<String>>(24)?.zip(row.get(25)?),
     })
+}
+
+/// A page of the manifest rows that were passed over, in the order of their places: after the one at the place
+/// `?1`, `?2`, `?3`, at most `?4`.
+pub(super) const REJECTED_PAGE: &str = "
+    SELECT after_seq, manifest, line, id, human, cloth, reason
+      FROM rejected_rows
+     WHERE (after_seq, manifest, line) > (?1, ?2, ?3)
+     ORDER BY after_seq, manifest, line LIMIT ?4";
+
+/// Where a manifest row that was passed over stands in the report.
+pub(super) struct RejectedPlace {
+    /// Behind this job.
+    pub(super) after_seq: i64,
+    pub(super) manifest: String,
+    pub(super) line: i64,
+}
+
+pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportRow)> {
+    let place = RejectedPlace { after_seq: row.get(0)?, manifest: row.get(1)?, line: row.get(2)? };
+    let report = ReportRow {
+        id: row.get(3)?,
+        state: StateName::Failed,
+        human_image: row.get(4)?,
+        cloth_image: row.get(5)?,
+        human_source: String::new(),
+        cloth_source: String::new(),
+        second_cloth: None,
+        model: String::new(),
+        output: None,
+        error_code: Some(FailureKind::InvalidInput.word().to_owned()),
+        error: Some(row.get(6)?),
+        attempts: 0,
+        task_id: None,
+        external_task_id: None,
+        request_id: None,
+        units: None,
+        width: None,
+        height: None,
+        bytes: None,
+        sha256: None,
+        submitted_at: None,
+        finished_at: None,
+        sent_as: None,
+    };
+    Ok((place, report))
 }

