@@ -54,6 +54,7 @@ impl ExitCode {
             QueueError::Missing(_)
             | QueueError::OtherProvider { .. }
             | QueueError::NoSuchJob(_)
+            | QueueError::HasSucceeded(_)
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,

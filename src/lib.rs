@@ -14,3 +14,4 @@ pub mod report;
 pub mod runner;
 pub mod sandbox;
 pub mod settings;
+pub mod wording;

@@ -6,8 +6,12 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-/// Two arrivals may be so much closer to each other than they were sent, because the first one was held up on its way.
-const JITTER: Duration = Duration::from_millis(20);
+/// Two arrivals are closer to each other than they were sent when the first one was held up on its way. So a gap is
+/// short when it lacks more than this share of the interval …
+const GAP_SLACK: f64 = 0.1;
+
+/// … and so many gaps in a hundred may be short, but none may be shorter than half the interval.
+const SHORT_GAPS_PER_CENT: usize = 1;
 
 /// A rate may be exceeded by this share, and by one request, for the same reason.
 const RATE_SLACK: f64 = 1.05;
@@ -61,13 +65,16 @@ pub(crate) struct Books {
     in_flight: BinaryHeap<Reverse<Duration>>,
     most_in_flight: usize,
     over_cap: usize,
+    creates_on_their_way: usize,
+    most_on_their_way: usize,
     /// Arrivals, refused ones included.
     creates: Vec<Duration>,
     /// Single queries and list pages.
     asks: Vec<Duration>,
     pages: usize,
     walk_began_at: Option<Duration>,
-    smallest_gap: Option<Duration>,
+    /// Between each two questions about one task.
+    gaps: Vec<Duration>,
     pub(crate) callbacks: usize,
     wrongs: Vec<String>,
 }
@@ -83,14 +90,27 @@ impl Books {
             in_flight: BinaryHeap::new(),
             most_in_flight: 0,
             over_cap: 0,
+            creates_on_their_way: 0,
+            most_on_their_way: 0,
             creates: Vec::new(),
             asks: Vec::new(),
             pages: 0,
             walk_began_at: None,
-            smallest_gap: None,
+            gaps: Vec::new(),
             callbacks: 0,
             wrongs: Vec::new(),
         }
+    }
+
+    /// The head of a create has arrived; its body is on its way.
+    pub(crate) fn create_begins(&mut self) {
+        self.creates_on_their_way += 1;
+        self.most_on_their_way = self.most_on_their_way.max(self.creates_on_their_way);
+    }
+
+    /// The body of a create has arrived, or never will.
+    pub(crate) fn create_arrives(&mut self) {
+        self.creates_on_their_way -= 1;
     }
 
     /// A create has arrived.
@@ -139,7 +159,7 @@ impl Books {
         let task = self.tasks.get_mut(number?)?;
         let gap = task.last_asked_at.replace(now).map(|before| now.saturating_sub(before));
         let has_ended = task.look(now);
-        self.note_gap(gap);
+        self.gaps.extend(gap);
         Some(has_ended)
     }
 
@@ -162,7 +182,7 @@ impl Books {
                     before => before.map(|before| now.saturating_sub(before)),
                 };
                 task.look(now);
-                self.smallest_gap = smaller(self.smallest_gap, gap);
+                self.gaps.extend(gap);
             }
         }
         shown
@@ -175,10 +195,6 @@ impl Books {
             Some(_) => self.wrong(format!("the result of task {number} was fetched before it was there")),
             None => self.wrong(format!("a result of task {number} was asked for, and there is no such task")),
         }
-    }
-
-    fn note_gap(&mut self, gap: Option<Duration>) {
-        self.smallest_gap = smaller(self.smallest_gap, gap);
     }
 
     /// Notes something that must not happen.
@@ -199,11 +215,7 @@ impl Books {
         };
         rate("creates", &self.creates, rules.creates_per_second);
         rate("status requests", &self.asks, rules.asks_per_second);
-        if let (Some(gap), Some(interval)) = (self.smallest_gap, rules.ask_interval)
-            && gap + JITTER < interval
-        {
-            wrongs.push(format!("a task was asked about again after {gap:.1?}, and the poll interval is {interval:?}"));
-        }
+        wrongs.extend(rules.ask_interval.and_then(|interval| short_gaps(&self.gaps, interval)));
         if rules.knows_the_cap && self.over_cap > 0 {
             wrongs.push(format!("{} creates over the cap of {}, which was told", self.over_cap, self.cap));
         }
@@ -224,13 +236,14 @@ impl Books {
             makespan: last.saturating_sub(first),
             idle: self.idle(first),
             most_in_flight: self.most_in_flight,
+            most_on_their_way: self.most_on_their_way,
             singles: self.asks.len() - self.pages,
             pages: self.pages,
             callbacks: self.callbacks,
             over_cap: self.over_cap,
             most_creates_a_second: most_in_a_second(&self.creates),
             most_asks_a_second: most_in_a_second(&self.asks),
-            smallest_gap: self.smallest_gap,
+            smallest_gap: self.gaps.iter().min().copied(),
         }
     }
 
@@ -273,6 +286,8 @@ pub(crate) struct Figures {
     pub(crate) makespan: Duration,
     pub(crate) idle: Idle,
     pub(crate) most_in_flight: usize,
+    /// Creates whose bodies were being sent at the same time.
+    pub(crate) most_on_their_way: usize,
     pub(crate) singles: usize,
     pub(crate) pages: usize,
     pub(crate) callbacks: usize,
@@ -297,11 +312,18 @@ fn seconds(later: Duration, earlier: Duration) -> f64 {
     later.as_secs_f64() - earlier.as_secs_f64()
 }
 
-fn smaller(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+/// What is wrong with the gaps between questions about one task, if anything is.
+fn short_gaps(gaps: &[Duration], interval: Duration) -> Option<String> {
+    let short = gaps.iter().filter(|gap| **gap < interval.mul_f64(1.0 - GAP_SLACK)).count();
+    let smallest = gaps.iter().min().copied()?;
+    let is_wrong = short * 100 > gaps.len() * SHORT_GAPS_PER_CENT || smallest < interval / 2;
+    is_wrong.then(|| {
+        format!(
+            "tasks were asked about again too soon, {short} of {} times; after {smallest:.1?} at the soonest, and the \
+             poll interval is {interval:?}",
+            gaps.len()
+        )
+    })
 }
 
 /// The most arrivals in any window of a second. Arrivals are in order.

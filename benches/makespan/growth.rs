@@ -1,5 +1,6 @@
 //! What changes with the length of the queue: the same number of jobs is worked on out of longer and longer queues.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Arguments;
@@ -8,7 +9,7 @@ use crate::contender::{self, Contender};
 use crate::provider::Door;
 use crate::run::{Order, Row, measure_in};
 use crate::table::{markdown, megabytes};
-use crate::workshop::Workshop;
+use crate::workshop::{Inputs, Workshop};
 
 /// Slots of these runs.
 const SLOTS: usize = 100;
@@ -16,9 +17,10 @@ const SLOTS: usize = 100;
 /// Loading the longest of queues takes minutes at worst.
 const LONGEST: Duration = Duration::from_secs(1_200);
 
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 11] = [
     "queued",
     "load s",
+    "import s",
     "load MB",
     "status ms",
     "first create s",
@@ -55,27 +57,41 @@ pub(crate) fn measure_growth(arguments: &Arguments) -> usize {
 
 fn one_length(arguments: &Arguments, queued: usize) -> Result<(Vec<String>, Vec<String>), String> {
     let binary = &arguments.binary;
-    let shop = Workshop::new(queued).map_err(|error| format!("could not make a folder: {error}"))?;
+    let shop = Workshop::new(queued, Inputs::Small).map_err(|error| format!("could not make a folder: {error}"))?;
     let loaded = whole(child::run(&mut contender::load(binary, &shop), &shop.log(), LONGEST)?, &shop)?;
+    let imported = child::run(&mut import(&shop), &shop.log(), LONGEST).ok().filter(|taken| taken.status.success());
     let asked = whole(child::run(&mut contender::status(binary, &shop), &shop.log(), LONGEST)?, &shop)?;
     let mut told = arguments.told(SLOTS);
     told.budget = Some(arguments.budget);
     let contender = Contender::Tryon { binary: binary.clone(), door: Door::Single, is_auto: false };
-    let order = Order { contender, cap: SLOTS, times: arguments.times(arguments.budget), told };
+    let order = Order { contender, inputs: Inputs::Small, cap: SLOTS, times: arguments.times(arguments.budget), told };
     let row = measure_in(&shop, &order)?;
-    Ok((cells(queued, &loaded, &asked, &row), row.wrongs))
+    Ok((cells(queued, &loaded, imported.as_ref(), &asked, &row), row.wrongs))
+}
+
+/// What `sqlite3` takes to read the same file into a table with the same number of indexes.
+fn import(shop: &Workshop) -> Command {
+    let mut command = Command::new("sqlite3");
+    command.current_dir(shop.path()).args([
+        "import.db",
+        "CREATE TABLE jobs (id TEXT PRIMARY KEY, human_image TEXT, cloth_image TEXT)",
+        "CREATE INDEX by_pictures ON jobs (human_image, cloth_image)",
+        ".import --csv --skip 1 jobs.csv jobs",
+    ]);
+    command
 }
 
 fn whole(taken: Taken, shop: &Workshop) -> Result<Taken, String> {
     if taken.status.success() { Ok(taken) } else { Err(child::said(&shop.log())) }
 }
 
-fn cells(queued: usize, loaded: &Taken, asked: &Taken, row: &Row) -> Vec<String> {
+fn cells(queued: usize, loaded: &Taken, imported: Option<&Taken>, asked: &Taken, row: &Row) -> Vec<String> {
     let peak = |taken: &Taken| taken.peak_bytes.map_or_else(String::new, megabytes);
     let makespan = row.figures.makespan.as_secs_f64();
     vec![
         queued.to_string(),
         format!("{:.2}", loaded.wall.as_secs_f64()),
+        imported.map_or_else(|| "–".to_owned(), |taken| format!("{:.2}", taken.wall.as_secs_f64())),
         peak(loaded),
         format!("{:.0}", asked.wall.as_secs_f64() * 1e3),
         format!("{:.2}", row.first_create_after.as_secs_f64()),

@@ -10,6 +10,7 @@ mod books;
 mod child;
 mod contender;
 mod growth;
+mod machine;
 mod provider;
 mod run;
 mod schedule;
@@ -25,12 +26,16 @@ use clap::{Parser, ValueEnum};
 use contender::{Abilities, Contender, Told};
 use provider::Door;
 use run::{Order, Row, measure};
+use workshop::Inputs;
 
 /// Below this cap all ways of a cap are measured at the same time: together they are a few per cent of a core.
 const AT_ONCE_BELOW: usize = 20;
 
 /// Slots of the runs in which tasks take no time.
 const ZERO_SLOTS: usize = 100;
+
+/// Slots of the runs with large pictures: so many submissions are on their way at once.
+const LARGE_SLOTS: usize = 64;
 
 /// A rate that limits nothing.
 const NO_LIMIT: f64 = 1_000_000.0;
@@ -51,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "10,100")]
     cap: Vec<usize>,
 
-    /// Jobs of each run [default: 10 times the cap; 2000 where tasks take no time]
+    /// Jobs of each run [default: 6 times the cap and at least 100; 2000 where tasks take no time]
     #[arg(long)]
     jobs: Option<usize>,
 
@@ -110,6 +115,8 @@ enum Measure {
     Makespan,
     /// Tasks that end at once: what a job costs the machine
     Zero,
+    /// Pictures of 9 MB, many submissions on their way at once
+    Large,
     /// The same work on longer and longer queues
     Growth,
 }
@@ -137,14 +144,20 @@ fn main() -> ExitCode {
     if arguments.measure.contains(&Measure::Makespan) {
         for cap in &arguments.cap {
             let orders: Vec<Order> = contenders.iter().map(|who| makespan_order(&arguments, who, *cap)).collect();
-            wrongs += show(measure_all(&orders, *cap < AT_ONCE_BELOW));
+            wrongs += measure_and_show(&orders, *cap < AT_ONCE_BELOW);
         }
     }
+    // What a job costs the machine does not depend on how its end is learnt.
+    let plain: Vec<&Contender> = contenders.iter().filter(|who| matches!(who.name(), "single" | "script")).collect();
     if arguments.measure.contains(&Measure::Zero) {
-        let who = contenders.iter().filter(|who| matches!(who.name(), "single" | "script"));
-        let orders: Vec<Order> = who.map(|who| zero_order(&arguments, who)).collect();
         println!("\nTasks that take no time:");
-        wrongs += show(measure_all(&orders, false));
+        let orders: Vec<Order> = plain.iter().map(|who| zero_order(&arguments, who)).collect();
+        wrongs += measure_and_show(&orders, false);
+    }
+    if arguments.measure.contains(&Measure::Large) {
+        println!("\nPictures of 9 MB:");
+        let orders: Vec<Order> = plain.iter().map(|who| large_order(who)).collect();
+        wrongs += measure_and_show(&orders, false);
     }
     if arguments.measure.contains(&Measure::Growth) {
         wrongs += growth::measure_growth(&arguments);
@@ -182,17 +195,13 @@ fn contenders(arguments: &Arguments) -> Vec<Contender> {
 }
 
 fn heading(arguments: &Arguments) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let Arguments { mean, sigma, seed, scale, rate, poll_rate, poll_interval, .. } = arguments;
     format!(
-        "tryon {}; {cores} cores, load {} before the start; task times log-normal, mean {} s, sigma {}, seed {}; \
-         everything {} times faster than in life",
+        "tryon {} on {}\ntask times log-normal, mean {mean} s, sigma {sigma}, seed {seed}; {rate} creates and \
+         {poll_rate} status requests a second at most, {poll_interval} s between two about one task; all of this \
+         {scale} times faster than in life",
         env!("CARGO_PKG_VERSION"),
-        load.split(' ').next().unwrap_or("unknown"),
-        arguments.mean,
-        arguments.sigma,
-        arguments.seed,
-        arguments.scale
+        machine::description()
     )
 }
 
@@ -215,20 +224,26 @@ impl Arguments {
 }
 
 fn makespan_order(arguments: &Arguments, contender: &Contender, cap: usize) -> Order {
-    let times = arguments.times(arguments.jobs.unwrap_or(10 * cap));
-    Order { contender: contender.clone(), cap, times, told: arguments.told(cap) }
+    let times = arguments.times(arguments.jobs.unwrap_or((6 * cap).max(100)));
+    Order { contender: contender.clone(), cap, times, told: arguments.told(cap), inputs: Inputs::Small }
 }
 
 fn zero_order(arguments: &Arguments, contender: &Contender) -> Order {
-    let told = Told {
-        slots: ZERO_SLOTS,
-        creates_per_second: NO_LIMIT,
-        asks_per_second: NO_LIMIT,
-        poll_interval: Duration::from_millis(1),
-        budget: None,
-    };
+    let told = unlimited(ZERO_SLOTS, Duration::from_millis(1));
     let times = vec![Duration::ZERO; arguments.jobs.unwrap_or(2_000)];
-    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told }
+    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told, inputs: Inputs::Small }
+}
+
+fn large_order(contender: &Contender) -> Order {
+    let told = unlimited(LARGE_SLOTS, Duration::from_millis(100));
+    // Every slot twice, and tasks that end soon after the last of 64 submissions has arrived.
+    let times = vec![Duration::from_secs(5); 2 * LARGE_SLOTS];
+    Order { contender: contender.clone(), cap: LARGE_SLOTS, times, told, inputs: Inputs::Large }
+}
+
+/// No rates.
+fn unlimited(slots: usize, poll_interval: Duration) -> Told {
+    Told { slots, creates_per_second: NO_LIMIT, asks_per_second: NO_LIMIT, poll_interval, budget: None }
 }
 
 /// Measures every order, one after the other or all at the same time.
@@ -243,11 +258,15 @@ fn measure_all(orders: &[Order], at_once: bool) -> Vec<Result<Row, String>> {
     })
 }
 
-/// Prints the table of some rows. Returns how many things were wrong.
-fn show(rows: Vec<Result<Row, String>>) -> usize {
-    let (rows, failed): (Vec<_>, Vec<_>) = rows.into_iter().partition(Result::is_ok);
+/// Measures, and prints the table. Returns how many things were wrong.
+fn measure_and_show(orders: &[Order], at_once: bool) -> usize {
+    let since = machine::Since::now();
+    let (rows, failed): (Vec<_>, Vec<_>) = measure_all(orders, at_once).into_iter().partition(Result::is_ok);
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
     println!("\n{}", table::table(&rows));
+    if let Some(share) = since.others_share(rows.iter().map(|row| row.taken.cpu.as_secs_f64()).sum()) {
+        println!("(others used {:.0} % of the machine meanwhile)", share * 100.0);
+    }
     for row in &rows {
         println!("{}", table::detail(row));
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -23,6 +23,9 @@ const DOOR: &str = "/kling/v1/images/kolors-virtual-try-on";
 
 /// The first task's id; ids tell nothing, but they look like ids.
 const FIRST_ID: usize = 700_000_000;
+
+/// More than two pictures of 10 MB in Base64.
+const LARGEST_BODY: usize = 64 << 20;
 
 /// How a client may learn of the end of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +77,6 @@ impl Provider {
             .route(DOOR, post(create).get(list))
             .route(&format!("{DOOR}/{{id}}"), get(query))
             .route("/results/{name}", get(result))
-            .layer(DefaultBodyLimit::max(64 << 20))
             .with_state(Arc::clone(&desk));
         runtime.spawn(async move { axum::serve(listener, routes).await });
         Ok(Self { desk, port, runtime: Some(runtime) })
@@ -152,7 +154,14 @@ struct CreateBody<'a> {
     callback_url: Option<String>,
 }
 
-async fn create(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
+async fn create(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    desk.books().create_begins();
+    let body = axum::body::to_bytes(request.into_body(), LARGEST_BODY).await;
+    desk.books().create_arrives();
+    let Ok(body) = body else {
+        desk.books().wrong("a create broke off, or was too large".to_owned());
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let order = serde_json::from_slice::<CreateBody>(&body);
     let is_whole = |text: &str| !text.is_empty() && text.len().is_multiple_of(4);
     let Some(order) = order.ok().filter(|order| is_whole(order.human_image) && is_whole(order.cloth_image)) else {

@@ -7,7 +7,7 @@ use crate::child::{self, Taken};
 use crate::contender::{Contender, Told};
 use crate::provider::Provider;
 use crate::schedule::ideal_makespan;
-use crate::workshop::{Workshop, picture};
+use crate::workshop::{Inputs, Workshop, picture};
 
 /// The side of a result. Small: every contender only has to move it, and ours to decode it.
 pub(crate) const RESULT_SIDE: u32 = 64;
@@ -21,6 +21,7 @@ pub(crate) struct Order {
     /// How long the tasks take, in the order of their creation.
     pub(crate) times: Vec<Duration>,
     pub(crate) told: Told,
+    pub(crate) inputs: Inputs,
 }
 
 /// What was measured.
@@ -44,7 +45,8 @@ pub(crate) struct Row {
 /// # Errors
 /// The contender could not be started or did not end.
 pub(crate) fn measure(order: &Order) -> Result<Row, String> {
-    let shop = Workshop::new(order.times.len()).map_err(|error| format!("could not make a folder: {error}"))?;
+    let shop =
+        Workshop::new(order.times.len(), order.inputs).map_err(|error| format!("could not make a folder: {error}"))?;
     measure_in(&shop, order)
 }
 
@@ -94,15 +96,15 @@ pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> 
 /// What a contender is held to. The script knows no rates, as such scripts do not, and is held to none.
 fn rules(order: &Order) -> Rules {
     let told = &order.told;
+    // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
+    let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
     match &order.contender {
         Contender::Tryon { is_auto, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
-            ask_interval: Some(told.poll_interval),
+            ask_interval,
             knows_the_cap: !is_auto,
         },
-        Contender::Script { .. } => {
-            Rules { ask_interval: Some(told.poll_interval), knows_the_cap: true, ..Rules::default() }
-        }
+        Contender::Script { .. } => Rules { ask_interval, knows_the_cap: true, ..Rules::default() },
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn markdown(header: &[String], rows: &[Vec<String>]) -> String {
 pub(crate) fn detail(row: &Row) -> String {
     let figures = &row.figures;
     format!(
-        "cap {} {}: told of an end after {}, refilled after {} (median / 90 % / longest); {} in flight at most; \
+        "cap {} {}: told of an end after {}, refilled after {} (median / 90 % / longest); {} in flight at most, {} being submitted; \
          at most {} creates and {} status requests in a second; asked again after {} at the soonest; \
          first create {:.2} s after the start; {:.1} s in all",
         row.cap,
@@ -105,6 +105,7 @@ pub(crate) fn detail(row: &Row) -> String {
         spread(&figures.idle.unnoticed),
         spread(&figures.idle.unfilled),
         figures.most_in_flight,
+        figures.most_on_their_way,
         figures.most_creates_a_second,
         figures.most_asks_a_second,
         figures.smallest_gap.map_or_else(|| NOTHING.to_owned(), |gap| format!("{:.0} ms", gap.as_secs_f64() * 1e3)),

@@ -4,13 +4,35 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
-/// So many people and so many garments, shared among the jobs.
-const EACH: usize = 20;
+/// The pictures that jobs name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inputs {
+    /// As small as the API takes them, 20 people and 20 garments.
+    Small,
+    /// As large as the API takes them, nearly: 9 MB each, 2 people and 2 garments.
+    Large,
+}
 
-/// The side of an input picture. The API wants at least 300.
-const INPUT_SIDE: u32 = 300;
+impl Inputs {
+    fn each(self) -> usize {
+        match self {
+            Self::Small => 20,
+            Self::Large => 2,
+        }
+    }
+
+    fn draw(self, number: usize) -> io::Result<Vec<u8>> {
+        match self {
+            // The API wants at least 300 pixels.
+            Self::Small => picture(300, number),
+            Self::Large => noise(1_730, number),
+        }
+    }
+}
 
 /// The folder; it is removed at the end.
 #[derive(Debug)]
@@ -20,18 +42,19 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     /// Draws the pictures and writes a manifest of so many jobs.
-    pub(crate) fn new(jobs: usize) -> io::Result<Self> {
+    pub(crate) fn new(jobs: usize, inputs: Inputs) -> io::Result<Self> {
         // On the disk of the build, and not on one in memory: what a flush costs belongs to the measurement.
         let folder = tempfile::Builder::new().prefix("makespan-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        for number in 0..EACH {
-            std::fs::write(folder.path().join(format!("human{number}.png")), picture(INPUT_SIDE, number)?)?;
-            std::fs::write(folder.path().join(format!("cloth{number}.png")), picture(INPUT_SIDE, EACH + number)?)?;
+        let each = inputs.each();
+        for number in 0..each {
+            std::fs::write(folder.path().join(format!("human{number}.png")), inputs.draw(number)?)?;
+            std::fs::write(folder.path().join(format!("cloth{number}.png")), inputs.draw(each + number)?)?;
         }
         let shop = Self { folder };
         let mut manifest = BufWriter::new(File::create(shop.manifest())?);
         writeln!(manifest, "id,human_image,cloth_image")?;
         for job in 0..jobs {
-            let (human, cloth) = (job % EACH, job / EACH % EACH);
+            let (human, cloth) = (job % each, job / each % each);
             writeln!(manifest, "job{job:07},human{human}.png,cloth{cloth}.png")?;
         }
         manifest.flush()?;
@@ -79,13 +102,24 @@ impl Workshop {
 /// # Errors
 /// None that is known: it is made in memory.
 pub(crate) fn picture(side: u32, number: usize) -> io::Result<Vec<u8>> {
+    let shade = |x: u32, y: u32| [x as u8, y as u8, (x ^ y) as u8 ^ number as u8];
+    let pixels: Vec<u8> = (0..side).flat_map(|y| (0..side).flat_map(move |x| shade(x, y))).collect();
+    png(side, &pixels)
+}
+
+/// A valid PNG of noise, which nothing makes smaller: its size is that of its pixels.
+fn noise(side: u32, number: usize) -> io::Result<Vec<u8>> {
+    let mut pixels = vec![0; side as usize * side as usize * 3];
+    Xoshiro256PlusPlus::seed_from_u64(number as u64).fill_bytes(&mut pixels);
+    png(side, &pixels)
+}
+
+fn png(side: u32, pixels: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header()?;
-    let shade = |x: u32, y: u32| [x as u8, y as u8, (x ^ y) as u8 ^ number as u8];
-    let pixels: Vec<u8> = (0..side).flat_map(|y| (0..side).flat_map(move |x| shade(x, y))).collect();
-    writer.write_image_data(&pixels)?;
+    writer.write_image_data(pixels)?;
     writer.finish()?;
     Ok(bytes)
 }

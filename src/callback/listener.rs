@@ -25,11 +25,16 @@ use super::{Proof, Wake};
 /// Connections at a time. Together with what one may send, this bounds the memory: 128 × (64 + 16) KiB.
 const MOST_CONNECTIONS: usize = 128;
 
-/// How long a connection may last, from its first byte to its answer.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connections may last. Tests set it; nobody else has a reason to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the first byte to the answer.
+    pub(super) in_all: Duration,
+    /// While others wait for its place.
+    pub(super) when_full: Duration,
+}
 
-/// How long a connection may last while others wait for its place.
-const FAIR_TIME: Duration = Duration::from_millis(500);
+const PATIENCE: Patience = Patience { in_all: Duration::from_secs(10), when_full: Duration::from_millis(500) };
 
 /// A request's line and headers, at most.
 const MOST_HEAD_BYTES: usize = 16 * 1024;
@@ -68,14 +73,14 @@ impl Listener {
     /// # Errors
     /// The address is taken, or not one of this machine.
     pub async fn start(listen: SocketAddr, proof: Proof) -> Result<(Self, mpsc::Receiver<Wake>), ListenError> {
-        Self::start_within(listen, proof, CONNECTION_TIMEOUT).await
+        Self::start_with(listen, proof, PATIENCE).await
     }
 
-    /// [`Self::start`], with another limit on how long a connection may last.
-    pub(super) async fn start_within(
+    /// [`Self::start`], with other limits on how long a connection may last.
+    pub(super) async fn start_with(
         listen: SocketAddr,
         proof: Proof,
-        timeout: Duration,
+        patience: Patience,
     ) -> Result<(Self, mpsc::Receiver<Wake>), ListenError> {
         let failed = |source| ListenError { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -83,7 +88,7 @@ impl Listener {
         let (wakes, receiver) = mpsc::channel(MOST_WAKES);
         let router = Reception::new(proof, wakes).router();
         let stopping = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, timeout, stopping.clone()));
+        let server = tokio::spawn(serve(listener, router, patience, stopping.clone()));
         Ok((Self { address, server, stopping: stopping.drop_guard() }, receiver))
     }
 
@@ -104,12 +109,12 @@ impl Listener {
 }
 
 /// Accepts connections until it is told to stop.
-async fn serve(listener: TcpListener, router: Router, timeout: Duration, stopping: CancellationToken) {
-    let mut open = Connections::default();
+async fn serve(listener: TcpListener, router: Router, patience: Patience, stopping: CancellationToken) {
+    let mut open = Connections::new(patience);
     let accept_all = async {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => open.take(tokio::time::timeout(timeout, converse(stream, router.clone()))).await,
+                Ok((stream, _)) => open.take(converse(stream, router.clone())).await,
                 Err(error) => rest_after(&error).await,
             }
         }
@@ -122,24 +127,25 @@ async fn serve(listener: TcpListener, router: Router, timeout: Duration, stoppin
 /// The connections that are open, the oldest first; a few that have ended may still be among them.
 #[derive(Debug)]
 struct Connections {
+    patience: Patience,
     places: Arc<Semaphore>,
     open: VecDeque<(Instant, AbortHandle)>,
     tracker: TaskTracker,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        Self { places, open: VecDeque::with_capacity(MOST_CONNECTIONS), tracker: TaskTracker::new() }
-    }
-}
-
 impl Connections {
+    fn new(patience: Patience) -> Self {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        Self { patience, places, open: VecDeque::with_capacity(MOST_CONNECTIONS), tracker: TaskTracker::new() }
+    }
+
     /// Begins a connection, once there is a place for it.
-    async fn take(&mut self, connection: impl Future<Output: Send> + Send + 'static) {
+    async fn take(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
         let place = self.place().await;
+        let in_all = self.patience.in_all;
         let task = self.tracker.spawn(async move {
-            connection.await;
+            // One that takes longer is closed, and its sender learns no more than that.
+            let _ = tokio::time::timeout(in_all, connection).await;
             drop(place);
         });
         self.open.push_back((Instant::now(), task.abort_handle()));
@@ -152,7 +158,7 @@ impl Connections {
         loop {
             let free = Arc::clone(&self.places).acquire_owned();
             let Some((since, oldest)) = self.open.front() else { return free.await.ok() };
-            match tokio::time::timeout_at(*since + FAIR_TIME, free).await {
+            match tokio::time::timeout_at(*since + self.patience.when_full, free).await {
                 Ok(place) => return place.ok(),
                 Err(_) => {
                     oldest.abort();

@@ -39,7 +39,7 @@ fn usable_id(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    (!text.is_empty() && text.len() <= MOST_BYTES && !text.chars().any(char::is_control)).then_some(text)
+    (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
 }
 
 #[cfg(test)]

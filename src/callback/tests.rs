@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::listener::Patience;
 use super::reception::MOST_BODY_BYTES;
 use super::{Listener, Proof, SecretPath, Wake, WebhookSecret};
 
@@ -61,6 +62,9 @@ async fn send(address: SocketAddr, bytes: &[u8], closes: bool) -> u16 {
     tokio::time::timeout(LONGEST, talk).await.expect("the connection ends")
 }
 
+/// Longer than any test.
+const ENDLESS: Duration = Duration::from_secs(3_600);
+
 struct Heard {
     listener: Listener,
     wakes: mpsc::Receiver<Wake>,
@@ -74,6 +78,13 @@ impl Heard {
 
     async fn at_path() -> Self {
         Self::with(Proof::Path(SecretPath::kept("c0ffee".to_owned()))).await
+    }
+
+    /// As [`Self::at_path`], with another patience for slow connections.
+    async fn patient(patience: Patience) -> Self {
+        let proof = Proof::Path(SecretPath::kept("c0ffee".to_owned()));
+        let (listener, wakes) = Listener::start_with(LOCAL, proof, patience).await.expect("listens");
+        Self { listener, wakes }
     }
 
     async fn signed() -> Self {
@@ -216,10 +227,8 @@ async fn a_huge_head_is_refused() {
 
 #[tokio::test]
 async fn who_sends_slowly_is_cut_off() {
-    let proof = Proof::Path(SecretPath::kept("c0ffee".to_owned()));
     let timeout = Duration::from_millis(300);
-    let (listener, wakes) = Listener::start_within(LOCAL, proof, timeout).await.expect("listens");
-    let heard = Heard { listener, wakes };
+    let heard = Heard::patient(Patience { in_all: timeout, when_full: ENDLESS }).await;
     let head = "POST /c0ffee HTTP/1.1\r\nHost: h\r\n";
     for start in ["", head, &format!("{head}Content-Length: 1000\r\n\r\n")] {
         let begun = Instant::now();
@@ -262,13 +271,28 @@ async fn hints_that_nobody_takes_are_dropped_and_the_sender_is_answered_all_the_
 
 #[tokio::test]
 async fn idle_connections_without_number_keep_no_callback_out() {
-    let heard = Heard::at_path().await;
+    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: Duration::from_millis(50) }).await;
     let mut idle = Vec::new();
     for _ in 0..300 {
         idle.push(TcpStream::connect(heard.listener.address()).await.expect("connects"));
     }
     heard.wakes_only_by("1", &post("/c0ffee", "", &end_of("1"))).await;
     drop(idle);
+}
+
+#[tokio::test]
+async fn a_connection_has_its_fair_time_even_where_others_wait() {
+    let fair = Duration::from_millis(300);
+    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: fair }).await;
+    let begun = Instant::now();
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(heard.listener.address()).await.expect("connects"));
+    }
+    let closed = tokio::time::timeout(LONGEST, idle[0].read(&mut [0])).await.expect("the oldest has to go");
+    assert!(matches!(closed, Ok(0) | Err(_)), "without an answer: {closed:?}");
+    assert!(begun.elapsed() >= fair, "after {:?}", begun.elapsed());
+    heard.wakes_only_by("1", &post("/c0ffee", "", &end_of("1"))).await;
 }
 
 #[tokio::test]
@@ -289,7 +313,7 @@ async fn a_burst_of_callbacks_is_heard_whole() {
 
 #[tokio::test]
 async fn it_stops_at_once_and_gives_the_port_back() {
-    let heard = Heard::at_path().await;
+    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: ENDLESS }).await;
     let address = heard.listener.address();
     let _idle = TcpStream::connect(address).await.expect("connects");
     tokio::time::timeout(LONGEST, heard.listener.stop()).await.expect("it stops");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Concurrency, LogFormat, Options, Price};
+use crate::settings::{Concurrency, Door, LogFormat, Options, Price};
 
 use super::sources::Sourced;
 use super::{Console, Place, examples};
@@ -128,9 +128,7 @@ pub(super) enum Command {
         options: CheckOptions,
     },
     /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
-    #[command(after_help = "Examples:\n  tryon pair --humans people --cloths garments > jobs.csv\n  \
-                            tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results\n  \
-                            tryon pair --humans people --cloths garments --per-cloth 2 --type-from-folder > jobs.csv")]
+    #[command(after_help = examples::PAIR)]
     Pair(super::pair::PairArgs),
     /// Print counts by state, rate, time left and units spent
     #[command(after_help = examples::STATUS)]
@@ -217,11 +215,30 @@ pub(super) struct CheckOptions {
     /// What one unit costs you, in your currency, to reckon with
     #[arg(long, help_heading = "Estimate", value_name = "P", env = "TRYON_PRICE")]
     price: Option<Price>,
+
+    /// Ask the provider what the account's resource packages hold (with --provider kling). Without this flag nobody is
+    /// called
+    #[arg(long, help_heading = "Account")]
+    pub(super) account: bool,
+
+    /// Which door to the service, for --account [default: dmxapi]
+    #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
+    provider: Option<Door>,
+
+    /// The provider's address, for --account [default: the provider's own]
+    #[arg(long, help_heading = "Account", value_name = "URL", env = "TRYON_BASE_URL")]
+    base_url: Option<String>,
 }
 
 impl CheckOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let said = Options { concurrency: self.concurrency, price: self.price, ..Options::default() };
+        let said = Options {
+            concurrency: self.concurrency,
+            price: self.price,
+            provider: self.provider,
+            base_url: self.base_url,
+            ..Options::default()
+        };
         said.or(self.manifest.or(file))
     }
 }

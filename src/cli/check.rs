@@ -1,51 +1,61 @@
-//! `tryon check`: would these manifests load, and what would they cost.
+//! `tryon check`: would these manifests load, and what would they take and cost.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
-use crate::progress::wording::{counted, span, thousands};
 use crate::queue::Queue;
-use crate::settings::{Options, Settings};
+use crate::settings::{Door, Options, Settings, keys};
+use crate::wording::{counted, thousands};
 
+use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use super::load::{load, println, sentence};
-use super::{Console, Failure};
+use super::{Console, Failure, run};
 
-/// How long a generation takes by the provider's own word (`api.md`, "Query one task").
-const TYPICAL_TASK: Duration = Duration::from_secs(30);
-
-/// What is reckoned with where the number of slots is to be found out.
-const SLOTS_WHEN_AUTO: usize = 5;
+/// How long the account is waited for.
+const ACCOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// `tryon check MANIFEST…`. The rows go through a queue in a temporary folder, so that what is checked is what
-/// would be loaded.
-pub(super) async fn command(manifests: &[PathBuf], options: &Options, console: &Console) -> Result<ExitCode, Failure> {
+/// would be loaded. Nobody is called, but with `--account`.
+pub(super) async fn command(
+    manifests: &[PathBuf],
+    options: &Options,
+    asks_account: bool,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
+    let provider = match (asks_account, settings.provider) {
+        (false, _) => None,
+        (true, Door::Kling) => Some(run::door(&settings, keys(Door::Kling)?, None)?.provider),
+        (true, Door::Dmxapi) => {
+            return Err(Failure::usage(
+                "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",
+            ));
+        }
+    };
     let machine = |error: std::io::Error| Failure::machine(format!("no temporary folder: {error}"));
     let folder = tempfile::tempdir().map_err(machine)?;
     let queue = Queue::open(&folder.path().join("queue.db"))?;
     let tally = load(&queue, manifests, &settings, None, console.clone()).await?;
-    let work = queue.reader()?.workload()?;
     println(&sentence(&tally))?;
-    let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
-    println(&format!(
-        "{} to make, from {people} and {}",
-        counted(work.jobs, "image"),
-        counted(work.cloths, "garment")
-    ))?;
-    if work.jobs > work.distinct_pairs {
-        let same = work.jobs - work.distinct_pairs;
-        let repeats = if same == 1 { "1 repeats" } else { &format!("{} repeat", thousands(same)) };
-        println(&format!("of these, {repeats} a pair that has another id, and would be made and paid for again"))?;
+    let (tasks, mut lines) = lines(&queue, &settings)?;
+    if let Some(provider) = provider {
+        lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
-    let slots = settings.concurrency.fixed().map_or(SLOTS_WHEN_AUTO, NonZeroUsize::get) as u64;
-    let seconds = work.jobs.div_ceil(slots).saturating_mul(TYPICAL_TASK.as_secs());
-    println(&format!(
-        "{} to pay for, taking about {} at {slots} in flight and {} s each",
-        counted(work.jobs, "task"),
-        span(Duration::from_secs(seconds)),
-        TYPICAL_TASK.as_secs()
-    ))?;
+    println(&format!("\n{}", estimate::printed(&lines)))?;
     Ok(ExitCode::Ok)
+}
+
+/// How many tasks there are to pay for, and everything that is said about them.
+fn lines(queue: &Queue, settings: &Settings) -> Result<(u64, Lines), Failure> {
+    let work = queue.reader()?.workload(&settings.model, REPEATS_NAMED)?;
+    let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
+    let mut lines =
+        vec![("images", format!("{}, from {people} and {}", thousands(work.jobs), counted(work.cloths, "garment")))];
+    let repeats = estimate::repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe);
+    lines.extend(repeats.map(|text| ("pairs", text)));
+    let tasks = if settings.dedupe { work.distinct_pairs } else { work.jobs };
+    lines.push(("tasks", format!("{} to pay for", thousands(tasks))));
+    lines.extend(Reckoning::by(settings).lines(tasks));
+    Ok((tasks, lines))
 }

@@ -63,6 +63,11 @@ impl Console {
         }
     }
 
+    /// Whether somebody is there to be told what is going to happen: on a terminal, or with `-v`.
+    pub(super) fn tells_beforehand(&self) -> bool {
+        !self.quiet && (self.verbose > 0 || (self.format == LogFormat::Text && self.screen.is_terminal()))
+    }
+
     /// Whether only errors are wanted.
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet

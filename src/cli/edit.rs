@@ -1,12 +1,16 @@
 //! `tryon retry` and `tryon cancel`: a person's word about jobs, also while a run is going on.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
 use crate::job::{JobState, StateName, TaskId};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueError, QueueReader};
 
+use super::id_list::read_ids;
 use super::load::println;
 use super::{Failure, Place};
 
@@ -18,13 +22,27 @@ pub(super) struct Retry {
     #[arg(value_name = "ID", group = "which")]
     ids: Vec<String>,
 
+    /// Every job in the `id` column of this CSV: the list of rejected results that index.html saves, or a part of
+    /// report.csv; `-` reads standard input
+    #[arg(long, value_name = "FILE", group = "which")]
+    from: Option<PathBuf>,
+
     /// Every failed job; where only the download failed, only that is done again, and nothing is paid
     #[arg(long, group = "which")]
     failed: bool,
 
+    /// Of the failed jobs only those that failed for this reason, as index.html words it; a code alone will do
+    #[arg(long, value_name = "REASON", requires = "failed")]
+    reason: Option<String>,
+
     /// Every job in doubt: it is submitted anew, and if the provider did make the first task, both are paid for
     #[arg(long, group = "which")]
     in_doubt: bool,
+
+    /// Make jobs anew that have succeeded: each is submitted and PAID FOR ONCE MORE, and its new image takes the place
+    /// of the old one. Without this they are left as they are
+    #[arg(long, conflicts_with_all = ["failed", "in_doubt"])]
+    again: bool,
 }
 
 /// Which jobs to take out.
@@ -54,6 +72,10 @@ pub(super) struct Adopt {
 pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failure> {
     let queue = Queue::open_existing(&place.queue)?;
     let now = Timestamp::now();
+    if let (true, Some(reason)) = (what.failed, &what.reason) {
+        let ids = ids_of_reason(&queue.reader()?, reason)?;
+        return retry_list(&queue, ids, false).await;
+    }
     if what.failed || what.in_doubt {
         let state = if what.failed { StateName::Failed } else { StateName::InDoubt };
         let count = queue.retry_all(state, now).await?;
@@ -66,17 +88,108 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         }
         return Ok(ExitCode::Ok);
     }
+    match &what.from {
+        Some(file) => retry_list(&queue, read_ids(file, &queue.reader()?)?, what.again).await,
+        None => retry_named(&queue, &what.ids, what.again).await,
+    }
+}
+
+/// Puts back the jobs that were typed, and tells of each.
+async fn retry_named(queue: &Queue, ids: &[String], again: bool) -> Result<ExitCode, Failure> {
     let mut outcome = Ok(ExitCode::Ok);
-    for id in &what.ids {
-        match queue.retry(id.clone(), now).await {
-            Ok(JobState::Downloading { .. }) => {
-                println(&format!("{id}: its image is downloaded again, nothing is paid"))?;
-            }
-            Ok(_) => println(&format!("{id}: put back"))?,
+    for id in ids {
+        match put_back(queue, id.clone(), again).await {
+            Ok(PutBack::Fetched) => println(&format!("{id}: its image is downloaded again, nothing is paid"))?,
+            Ok(PutBack::Waits) => println(&format!("{id}: put back"))?,
+            Ok(PutBack::PaidAgain) => println(&format!("{id}: put back; it is made anew and paid for again"))?,
             Err(error) => outcome = keep_going(outcome, error)?,
         }
     }
     outcome
+}
+
+/// Puts back the jobs of a list, and tells how many.
+async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool) -> Result<ExitCode, Failure> {
+    /// So many errors are told one by one.
+    const MOST_TOLD: usize = 10;
+    /// So many are put back together, which lets them share their flush to disk.
+    const TOGETHER: usize = 256;
+
+    let (mut put_backs, mut refused) = (Vec::new(), Vec::new());
+    let mut results = futures_util::stream::iter(ids).map(|id| put_back(queue, id, again)).buffered(TOGETHER);
+    while let Some(result) = results.next().await {
+        match result.map_err(Failure::from) {
+            Ok(put_back) => put_backs.push(put_back),
+            Err(failure) if failure.code == ExitCode::Usage => refused.push(failure.message),
+            Err(failure) => return Err(failure),
+        }
+    }
+    println(&format!("{} put back", put_backs.len()))?;
+    let of_kind = |kind: PutBack| put_backs.iter().filter(|it| **it == kind).count();
+    for (count, what) in [
+        (of_kind(PutBack::Fetched), "only downloaded again, nothing is paid"),
+        (of_kind(PutBack::PaidAgain), "made anew and paid for again"),
+    ] {
+        if count > 0 {
+            println(&format!("  {count} {what}"))?;
+        }
+    }
+    if refused.is_empty() {
+        return Ok(ExitCode::Ok);
+    }
+    let further = refused.len().saturating_sub(MOST_TOLD);
+    refused.truncate(MOST_TOLD);
+    if further > 0 {
+        refused.push(format!("and {further} more"));
+    }
+    Err(Failure::usage(refused.join("\n")))
+}
+
+/// What became of a job that was put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PutBack {
+    /// It waits for its turn.
+    Waits,
+    /// Only its image is fetched again.
+    Fetched,
+    /// It had succeeded, and waits to be submitted once more.
+    PaidAgain,
+}
+
+/// Puts one job back; one that has succeeded only if that was asked for.
+async fn put_back(queue: &Queue, id: String, again: bool) -> Result<PutBack, QueueError> {
+    let now = Timestamp::now();
+    match queue.retry(id.clone(), now).await {
+        Ok(JobState::Downloading { .. }) => Ok(PutBack::Fetched),
+        Ok(_) => Ok(PutBack::Waits),
+        Err(QueueError::Illegal { source, .. }) if source.from == StateName::Succeeded => {
+            if again {
+                queue.make_anew(id, now).await.map(|_| PutBack::PaidAgain)
+            } else {
+                Err(QueueError::HasSucceeded(id))
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The failed jobs that have a reason, or its code.
+fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, Failure> {
+    let mut ids = Vec::new();
+    reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
+        if let JobState::Failed { failure, .. } = &job.state
+            && (failure.reason() == reason || failure.code == reason)
+        {
+            ids.push(job.spec.id.to_string());
+        }
+        Ok(())
+    })?;
+    if ids.is_empty() {
+        return Err(Failure::usage(format!(
+            "no job has failed for the reason `{reason}`; `tryon list --state failed` shows the reasons"
+        )));
+    }
+    Ok(ids)
 }
 
 /// `tryon adopt ID TASK_ID`.
@@ -111,10 +224,7 @@ pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Fai
 }
 
 /// One id that cannot be changed does not keep the others from it; its reason is told at the end.
-fn keep_going(
-    before: Result<ExitCode, Failure>,
-    error: crate::queue::QueueError,
-) -> Result<Result<ExitCode, Failure>, Failure> {
+fn keep_going(before: Result<ExitCode, Failure>, error: QueueError) -> Result<Result<ExitCode, Failure>, Failure> {
     let failure = Failure::from(error);
     if failure.code != ExitCode::Usage {
         return Err(failure);

@@ -32,7 +32,17 @@ Loading the same manifest again changes nothing, so it is safe to repeat.";
 pub(super) const CHECK: &str = "\
 Examples:
   tryon check jobs.csv                     every row that is not right, or what the whole will take
-  tryon check jobs.csv --price 0.12        and what it will cost";
+  tryon check jobs.csv --price 0.12        and what it will cost
+  tryon check jobs.csv --account --provider kling      and what the account holds; only this calls anybody";
+
+pub(super) const PAIR: &str = "\
+Examples:
+  tryon pair --humans people --cloths garments > jobs.csv
+  tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results
+  tryon pair --humans people --cloths garments --per-cloth 2 --only-cloths 'spring/*' > spring.csv
+
+Paths in it are relative to the working directory, so save it there, or pipe it. The same command prints the same
+manifest, as long as the folders stay as they are.";
 
 pub(super) const STATUS: &str = "\
 Examples:
@@ -109,6 +119,7 @@ mod tests {
             RUN,
             LOAD,
             CHECK,
+            PAIR,
             STATUS,
             LIST,
             SHOW,
@@ -125,8 +136,9 @@ mod tests {
             let lines: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  tryon ")).collect();
             assert!(!lines.is_empty(), "{help}");
             for line in lines {
-                // Two spaces before what it is for, and a redirection for the shell.
-                let command = line.split("  ").next().and_then(|line| line.split(" > ").next()).unwrap_or_default();
+                // Two spaces before what it is for, and redirections and pipes for the shell.
+                let ends = ["  ", " > ", " | "].map(|end| line.find(end).unwrap_or(line.len()));
+                let command = &line[..ends.into_iter().min().unwrap_or_default()];
                 let words = shlex::split(command).expect("words");
                 let read = Arguments::try_parse_from([String::from("tryon")].into_iter().chain(words));
                 assert!(read.is_ok(), "tryon {command}: {}", read.expect_err("an error"));

@@ -97,6 +97,8 @@ pub(super) struct AttemptJson<'a> {
     code: Option<&'a str>,
     message: Option<&'a str>,
     units: Option<f64>,
+    /// What was made of its pictures before they were sent; `null` where every file went as it is.
+    sent_as: Option<&'a str>,
     submitted_at: String,
     accepted_at: Option<String>,
     task_ended_at: Option<String>,
@@ -118,6 +120,7 @@ impl<'a> AttemptJson<'a> {
             code: note.code.as_deref(),
             message: note.message.as_deref(),
             units: note.units,
+            sent_as: attempt.sent_as.as_deref(),
             submitted_at: utc(attempt.claimed_at),
             accepted_at: attempt.accepted_at.map(utc),
             task_ended_at: attempt.task_ended_at.map(utc),

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{JobState, StateName};
-use crate::progress::wording::{clock, counted};
 use crate::queue::{JobRecord, QueueReader};
+use crate::wording::{clock, counted};
 
 use super::job_json::JobJson;
 use super::pipe::fine_if_reader_left;

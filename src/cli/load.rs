@@ -7,9 +7,9 @@ use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
 use crate::output::{FolderChecks, OutputTree};
-use crate::progress::wording::thousands;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings};
+use crate::wording::thousands;
 
 use super::{Console, Failure, Place};
 

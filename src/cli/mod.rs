@@ -7,8 +7,11 @@ mod completions;
 mod config;
 mod console;
 mod edit;
+mod estimate;
 mod examples;
 mod failure;
+mod full_screen;
+mod id_list;
 mod job_json;
 mod list;
 mod load;
@@ -64,9 +67,12 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
             let place = place.or(&file.options);
             wait(load::command(&manifests, &options.or(file.options), &place, console))
         }
-        Command::Check { manifests, options } => wait(check::command(&manifests, &options.or(file.options), console)),
-        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
+        Command::Check { manifests, options } => {
+            let asks_account = options.account;
+            wait(check::command(&manifests, &options.or(file.options), asks_account, console))
+        }
         Command::Pair(args) => pair::command(args, console),
+        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
         Command::Status(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
         }

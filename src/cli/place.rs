@@ -1,7 +1,8 @@
 //! Which queue and which output folder a command is about, and how to name them again in a hint.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+pub(super) use crate::wording::quoted;
 
 /// The output folder where none is named.
 pub(super) const DEFAULT_OUT: &str = "tryon-out";
@@ -52,17 +53,6 @@ fn quoted_path(path: &Path) -> String {
     // A name that begins with a dash would be taken for a flag.
     let text = if text.starts_with('-') { format!("./{text}").into() } else { text };
     quoted(&text).into_owned()
-}
-
-/// A word as one can type it into a shell.
-#[must_use]
-pub(super) fn quoted(word: &str) -> Cow<'_, str> {
-    if cfg!(windows) {
-        let is_plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "&|<>^()".contains(c));
-        return if is_plain { word.into() } else { format!("\"{word}\"").into() };
-    }
-    // Only a NUL cannot be quoted, and no argument has one.
-    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
 }
 
 #[cfg(all(test, unix))]

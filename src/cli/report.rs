@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::progress::wording::counted;
-use crate::queue::QueueReader;
-use crate::report::{ReportFormat, ReportPaths, write_report, write_report_file};
+use crate::queue::{ProviderKind, QueueReader};
+use crate::report::{Commands, PageSettings, ReportError, ReportFormat, ReportPaths, ReportSummary};
+use crate::report::{write_page, write_page_file, write_report, write_report_file};
+use crate::wording::counted;
 
 use super::pipe::fine_if_reader_left;
 use super::place::Place;
@@ -34,15 +37,8 @@ pub(super) enum Format {
     Csv,
     /// An array of objects, for scripts
     Json,
-}
-
-impl From<Format> for ReportFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Csv => Self::Csv,
-            Format::Json => Self::Json,
-        }
-    }
+    /// A page to look at: human, garment and result side by side
+    Html,
 }
 
 /// Prints the report, or writes it to the file that is asked for and says so.
@@ -55,18 +51,58 @@ pub(super) fn report(
     place: &Place,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let format = args.format.into();
     match args.output.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            let summary = write_report_file(reader, format, path, &place.out).context("could not write the report")?;
+            let summary = to_file(args.format, reader, place, path).context("could not write the report")?;
             fine_if_reader_left(
                 writeln!(out, "{}: {}", path.display(), counted(summary.rows, "row")).map_err(Into::into),
             )
         }
         None => {
-            let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
-            let written = write_report(reader, format, out, paths).map(drop);
+            let written = to_stdout(args.format, reader, place, out).map(drop);
             fine_if_reader_left(written.context("could not write the report"))
         }
     }
+}
+
+fn to_file(format: Format, reader: &QueueReader, place: &Place, path: &Path) -> Result<ReportSummary, ReportError> {
+    match format {
+        Format::Csv => write_report_file(reader, ReportFormat::Csv, path, &place.out),
+        Format::Json => write_report_file(reader, ReportFormat::Json, path, &place.out),
+        Format::Html => with_page(reader, place, |page| write_page_file(reader, path, &place.out, page)),
+    }
+}
+
+fn to_stdout(
+    format: Format,
+    reader: &QueueReader,
+    place: &Place,
+    out: &mut dyn Write,
+) -> Result<ReportSummary, ReportError> {
+    let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
+    match format {
+        Format::Csv => write_report(reader, ReportFormat::Csv, out, paths),
+        Format::Json => write_report(reader, ReportFormat::Json, out, paths),
+        Format::Html => with_page(reader, place, |page| write_page(reader, out, paths, page)),
+    }
+}
+
+/// What the page says beside the queue's contents. How the run was called is not known here; what it needs is.
+fn with_page<T>(
+    reader: &QueueReader,
+    place: &Place,
+    write: impl FnOnce(&PageSettings<'_>) -> Result<T, ReportError>,
+) -> Result<T, ReportError> {
+    let run = match reader.provider()? {
+        Some(ProviderKind::Sandbox) => "run --sandbox",
+        Some(ProviderKind::Kling) => "run --provider kling",
+        Some(ProviderKind::Dmxapi) | None => "run",
+    };
+    let (place_flags, run_again, typed_in) = (place.flags(), place.command(run), std::env::current_dir().ok());
+    write(&PageSettings {
+        commands: Commands { place_flags: &place_flags, run_again: &run_again },
+        typed_in: typed_in.as_deref(),
+        now: Timestamp::now(),
+        zone: TimeZone::system(),
+    })
 }

@@ -1,32 +1,38 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::output::OutputTree;
-use crate::progress::{FailureReasons, RunSummary, summary};
+use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueError, RunLock};
-use crate::report::{ReportFormat, write_report_file};
+use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
+use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
+use crate::report::{write_page_file, write_report_file};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{load, println, sentence};
 use super::place::quoted;
-use super::{Console, Failure, Place, callbacks};
+use super::{Console, Failure, Place, callbacks, estimate};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
 
 /// A provider that was not reached for this long from the start ends the run (`contract.md`).
 const REACH_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a run's start waits for what the account holds.
+const ACCOUNT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two questions about a submission in doubt.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,6 +78,9 @@ pub(super) async fn run(
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
     let mut door = door(&settings, keys, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
+    if console.tells_beforehand() {
+        tell_beforehand(&settings, &queue.reader()?, &door, console).await?;
+    }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
@@ -87,9 +96,9 @@ pub(super) async fn run(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
-    let report = place.out.join("report.csv");
+    let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
     let reader = queue.reader()?;
-    let reported = write_report_file(&reader, ReportFormat::Csv, &report, &place.out);
+    let reported = write_reports(&reader, place, &report, &page);
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
@@ -106,12 +115,45 @@ pub(super) async fn run(
             stopped: stopped.as_deref(),
             reasons: &reasons,
             report: Some(&report),
+            page: Some(&page),
             place_flags: &place.flags(),
             run_again: &run_again(),
         });
         println(text.trim_end())?;
     }
     Ok(exit_code(&outcome, interruption))
+}
+
+/// Says what is going to be made, how long that takes and what it costs, while there is still time to say no. What the
+/// account holds is only for the eye: that it does not tell stops nothing.
+async fn tell_beforehand(
+    settings: &Settings,
+    reader: &QueueReader,
+    door: &Door,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (tasks, mut lines) = estimate::before_run(settings, reader, &door.name)?;
+    if tasks > 0 && settings.provider == settings::Door::Kling {
+        lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
+    }
+    if !lines.is_empty() {
+        console.info(&estimate::printed(&lines));
+    }
+    Ok(())
+}
+
+/// Writes the table, and the page to look at.
+fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
+    write_report_file(reader, ReportFormat::Csv, report, &place.out)?;
+    let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
+    let settings = PageSettings {
+        commands: Commands { place_flags: &place_flags, run_again: &run_again },
+        typed_in: typed_in.as_deref(),
+        now: Timestamp::now(),
+        zone: TimeZone::system(),
+    };
+    write_page_file(reader, page, &place.out, &settings)?;
+    Ok(())
 }
 
 /// Why a run ended before everything was done, with what to do about it.
@@ -154,7 +196,8 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+/// The way to the provider, or to the stand-in.
+pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{ImageRef, JobState, ModelName, StateName};
-use crate::progress::wording::{clock, local, units};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
+use crate::wording::{clock, local, units};
 
 use super::job_json::{AttemptJson, JobJson, StoryJson};
 use super::pipe::fine_if_reader_left;
@@ -126,6 +126,9 @@ impl Teller<'_> {
         maybe_row(text, "code", note.code.as_deref());
         maybe_row(text, "message", note.message.as_deref());
         maybe_row(text, "units", note.units.map(units).as_deref());
+        for sent_as in attempt.sent_as.iter().flat_map(|sent_as| sent_as.split("; ")) {
+            row(text, "sent as", sent_as);
+        }
     }
 
     /// The commands that the owner of such a job may want next.

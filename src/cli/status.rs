@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::job::{StateName, clean_text};
 use crate::progress::pace::{left, time_left};
-use crate::progress::wording::{clock, counted, local, percent, rate, rough_span, span, thousands, units};
 use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
+use crate::wording::{clock, counted, local, percent, rate, rough_span, span, thousands, units};
 
 use super::job_json::utc;
 use super::pipe::fine_if_reader_left;

@@ -1,5 +1,6 @@
 //! Why a job has failed, in a form that reports, retries and people can use.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// At which step a job failed for good. It decides what a retry by hand does.
@@ -63,6 +64,24 @@ impl Failure {
     pub fn with_code(kind: FailureKind, code: Option<i64>, message: &str) -> Self {
         let code = code.map_or_else(|| kind.word().to_owned(), |code| code.to_string());
         Self { kind, code, message: clean_text(message) }
+    }
+
+    /// What failures have in common that are counted, shown and retried together; see [`reason_of`].
+    #[must_use]
+    pub fn reason(&self) -> Cow<'_, str> {
+        reason_of(&self.code, &self.message)
+    }
+}
+
+/// The reason that a failure of this code and message shares with others: `1301: content safety`.
+///
+/// What we say ourselves about a picture names its file or address, so that no two messages are the same; there the
+/// code alone is the reason.
+#[must_use]
+pub fn reason_of<'a>(code: &'a str, message: &str) -> Cow<'a, str> {
+    match FailureKind::from_word(code) {
+        Some(FailureKind::InvalidInput | FailureKind::Download) => code.into(),
+        _ => format!("{code}: {message}").into(),
     }
 }
 

@@ -8,7 +8,7 @@ mod id;
 mod spec;
 pub mod state;
 
-pub use failure::{Failure, FailureKind, clean_text};
+pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId, id_key};
 pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, UnknownModel, is_http_url};
 pub use state::{IllegalTransition, JobState, StateName, Transition};

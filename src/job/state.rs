@@ -156,6 +156,8 @@ pub enum Transition {
     Retry,
     /// The file of a finished job is gone; fetch it again.
     Refetch,
+    /// A person wants another image of a finished job, and pays for it again. The old one stands until then.
+    MakeAnew,
     /// A person takes the job out.
     Cancel,
 }
@@ -179,6 +181,7 @@ impl Transition {
             Self::DownloadFail { .. } => "failed in download",
             Self::Retry => "retried",
             Self::Refetch => "fetched again",
+            Self::MakeAnew => "made anew",
             Self::Cancel => "cancelled",
         }
     }
@@ -244,6 +247,7 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
         }
         (S::Failed { .. } | S::Cancelled, T::Retry) => S::Pending { retry_at: None },
         (S::Succeeded { task_id }, T::Refetch) => S::Downloading { task_id: task_id.clone() },
+        (S::Succeeded { .. }, T::MakeAnew) => S::Pending { retry_at: None },
 
         _ => return Err(IllegalTransition { from: state.name(), verb: transition.verb() }),
     };

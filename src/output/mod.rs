@@ -140,6 +140,16 @@ impl OutputTree {
         Ok(name.replace('\\', "/"))
     }
 
+    /// Removes an image whose place another one has taken under another name. What cannot be removed stays: it is in
+    /// nobody's way.
+    pub fn remove(&self, path: &str) {
+        let place = self.root.join(path);
+        let is_inside = place.parent().and_then(|folder| folder.canonicalize().ok());
+        if is_inside.is_some_and(|folder| folder.starts_with(&self.root)) {
+            let _ = std::fs::remove_file(place);
+        }
+    }
+
     /// Whether an error is about this one name, or about the machine.
     fn trouble(&self, path: &Path, source: io::Error) -> OutputError {
         let path = path.to_owned();

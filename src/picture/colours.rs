@@ -25,3 +25,57 @@ fn converted(picture: &DynamicImage, profile: &[u8]) -> Option<RgbImage> {
     to_srgb.transform(picture.as_bytes(), converted.as_mut()).ok()?;
     Some(converted)
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, Luma, Rgb};
+
+    use super::*;
+
+    fn one_pixel(colour: [u8; 3]) -> DynamicImage {
+        RgbImage::from_pixel(1, 1, Rgb(colour)).into()
+    }
+
+    #[test]
+    fn the_red_of_a_wide_profile_is_the_red_of_srgb() {
+        let display_p3 = ColorProfile::new_display_p3().encode().expect("a profile");
+        // sRGB's red, as a telephone's camera writes it.
+        let red = srgb(one_pixel([234, 51, 35]), Some(&display_p3)).get_pixel(0, 0).0;
+        assert!(red[0] >= 252 && red[1] <= 4 && red[2] <= 4, "{red:?}");
+        let grey = srgb(one_pixel([128; 3]), Some(&display_p3)).get_pixel(0, 0).0;
+        assert!(grey.iter().all(|channel| channel.abs_diff(128) <= 1), "{grey:?}");
+    }
+
+    #[test]
+    fn a_grey_profile_is_used_for_grey_pictures() {
+        let linear = ColorProfile::new_gray_with_gamma(1.0).encode().expect("a profile");
+        let picture = DynamicImage::from(GrayImage::from_pixel(1, 1, Luma([55])));
+        let grey = srgb(picture, Some(&linear)).get_pixel(0, 0).0;
+        // Linear 55 of 255 is a middle grey to the eye.
+        assert!(grey.iter().all(|channel| channel.abs_diff(128) <= 3), "{grey:?}");
+    }
+
+    #[test]
+    fn a_profile_that_is_none_or_of_another_kind_changes_nothing() {
+        let of_grey = ColorProfile::new_gray_with_gamma(2.2).encode().expect("a profile");
+        for profile in [None, Some(&b"no profile"[..]), Some(&[][..]), Some(of_grey.as_slice())] {
+            assert_eq!(srgb(one_pixel([10, 200, 30]), profile).get_pixel(0, 0).0, [10, 200, 30]);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_profile_is_no_accident(
+            cut in 0usize..700,
+            damage in proptest::collection::vec((0usize..700, proptest::prelude::any::<u8>()), 0..8),
+        ) {
+            let mut profile = ColorProfile::new_display_p3().encode().expect("a profile");
+            for (at, byte) in damage {
+                let at = at % profile.len();
+                profile[at] = byte;
+            }
+            profile.truncate(profile.len().saturating_sub(cut));
+            srgb(one_pixel([1, 2, 3]), Some(&profile));
+        }
+    }
+}

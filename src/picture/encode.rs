@@ -22,12 +22,52 @@ pub struct Encoded {
 /// The picture as a JPEG of at most [`MAX_INPUT_BYTES`], as good as that allows; `None` where nothing allows it.
 /// The same pixels give the same bytes.
 pub(super) fn jpeg(picture: &RgbImage) -> Option<Encoded> {
-    QUALITIES.into_iter().find_map(|quality| {
-        let mut jpeg = Vec::new();
-        let (width, height) = picture.dimensions();
-        JpegEncoder::new_with_quality(&mut jpeg, quality)
-            .write_image(picture.as_raw(), width, height, ExtendedColorType::Rgb8)
-            .ok()?;
-        (jpeg.len() as u64 <= MAX_INPUT_BYTES).then_some(Encoded { jpeg, width, height })
-    })
+    jpeg_within(picture, MAX_INPUT_BYTES)
+}
+
+fn jpeg_within(picture: &RgbImage, most_bytes: u64) -> Option<Encoded> {
+    let (width, height) = picture.dimensions();
+    let encodings = QUALITIES.into_iter().filter_map(|quality| at_quality(picture, quality));
+    let jpeg = encodings.into_iter().find(|jpeg| jpeg.len() as u64 <= most_bytes)?;
+    Some(Encoded { jpeg, width, height })
+}
+
+fn at_quality(picture: &RgbImage, quality: u8) -> Option<Vec<u8>> {
+    let (width, height) = picture.dimensions();
+    let mut jpeg = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut jpeg, quality);
+    encoder.write_image(picture.as_raw(), width, height, ExtendedColorType::Rgb8).ok()?;
+    Some(jpeg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(side: u32) -> RgbImage {
+        RgbImage::from_fn(side, side, |x, y| {
+            let [a, b, c, _] =
+                x.wrapping_mul(2_654_435_761).wrapping_add(y.wrapping_mul(40_503 * 65_537)).to_be_bytes();
+            image::Rgb([a, b, c])
+        })
+    }
+
+    #[test]
+    fn the_quality_gives_way_until_the_picture_fits() {
+        let picture = noise(200);
+        let sizes = QUALITIES.map(|quality| at_quality(&picture, quality).expect("encoded").len() as u64);
+        assert!(sizes.is_sorted_by(|better, worse| better > worse), "{sizes:?}");
+        for (position, bytes) in sizes.into_iter().enumerate() {
+            let fitting = jpeg_within(&picture, bytes).expect("fits");
+            assert_eq!(fitting.jpeg.len() as u64, bytes, "quality {}", QUALITIES[position]);
+        }
+        assert_eq!(jpeg_within(&picture, sizes[3] - 1), None);
+    }
+
+    #[test]
+    fn the_same_pixels_give_the_same_bytes() {
+        let (first, second) = (jpeg(&noise(64)).expect("encoded"), jpeg(&noise(64)).expect("encoded"));
+        assert_eq!(first, second);
+        assert_eq!((first.width, first.height), (64, 64));
+    }
 }

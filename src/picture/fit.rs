@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use super::pixels::Pixels;
+use super::decode::decode;
+use super::pixels::resized;
 use super::{Encoded, MIN_INPUT_SIDE_PX, PictureProblem, Probe, encode};
 
 /// The longest side that a picture keeps when it is made to fit, in pixels. Results are half as long at most.
@@ -21,14 +22,14 @@ const MOST_SHRINKS: u32 = 8;
 pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureProblem> {
     let mut side = f64::from(SHRUNK_SIDE_PX);
     let (width, height) = within(f64::from(probe.width), f64::from(probe.height), side);
-    let mut picture = Pixels::decode(path, probe)?.upright_within(width, height);
+    let mut picture = decode(path, probe)?.upright_within(width, height);
     for _ in 0..=MOST_SHRINKS {
         if let Some(encoded) = encode::jpeg(&picture) {
             return Ok(encoded);
         }
         side *= 0.75;
         let (width, height) = within(f64::from(picture.width()), f64::from(picture.height()), side);
-        picture = super::pixels::resized(picture.into(), width as u32, height as u32).into_rgb8();
+        picture = resized(picture.into(), width as u32, height as u32).into_rgb8();
     }
     Err(PictureProblem::Unshrinkable)
 }
@@ -39,4 +40,85 @@ fn within(width: f64, height: f64, side: f64) -> (f64, f64) {
     let (long, short) = (width.max(height), width.min(height));
     let scale = (side / long).max(f64::from(MIN_INPUT_SIDE_PX) / short).min(1.0);
     ((width * scale).round(), (height * scale).round())
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{DynamicImage, ImageFormat, RgbImage};
+
+    use super::*;
+    use crate::picture::{MAX_INPUT_BYTES, probe};
+
+    #[test]
+    fn a_picture_of_another_format_becomes_a_fit_jpeg_and_its_file_stays_as_it_is() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        for format in [ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Gif] {
+            let path = folder.path().join("picture");
+            DynamicImage::from(RgbImage::from_pixel(320, 400, image::Rgb([10, 200, 90])))
+                .save_with_format(&path, format)
+                .expect("save");
+            let before = std::fs::read(&path).expect("read");
+            let seen = probe(&path).expect("a picture");
+            assert!(seen.check_fit().is_err() && seen.wants_fitting());
+            let made = fit(&path, &seen).expect("made to fit");
+            assert_eq!((made.width, made.height), (320, 400));
+            assert!(std::fs::read(&path).expect("read") == before);
+            std::fs::write(&path, &made.jpeg).expect("write");
+            let sent = probe(&path).expect("a picture");
+            assert!(sent.check_fit().is_ok() && !sent.wants_fitting(), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_absurdly_long_is_shrunk_and_what_is_merely_large_is_left_alone() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("long.png");
+        DynamicImage::new_luma8(9_000, 600).save(&path).expect("save");
+        let seen = probe(&path).expect("a picture");
+        assert!(seen.check_fit().is_ok() && seen.wants_fitting());
+        let made = fit(&path, &seen).expect("made to fit");
+        assert_eq!((made.width, made.height), (4_500, 300), "the short side keeps what the provider asks for");
+        DynamicImage::new_luma8(8_192, 300).save(&path).expect("save");
+        assert!(!probe(&path).expect("a picture").wants_fitting());
+    }
+
+    #[test]
+    fn proportions_are_kept_and_nothing_is_enlarged() {
+        for ((width, height), within_4096) in [
+            ((6_000.0, 8_000.0), (3_072.0, 4_096.0)),
+            ((8_000.0, 6_000.0), (4_096.0, 3_072.0)),
+            ((1_000.0, 2_000.0), (1_000.0, 2_000.0)),
+            ((300.0, 20_000.0), (300.0, 20_000.0)),
+            ((600.0, 20_000.0), (300.0, 10_000.0)),
+        ] {
+            assert_eq!(within(width, height, 4_096.0), within_4096);
+        }
+    }
+
+    #[test]
+    fn a_picture_over_10_mib_comes_in_under_it() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("heavy.bmp");
+        // 12.6 MB of uncompressed samples.
+        DynamicImage::from(RgbImage::from_fn(2_100, 2_000, |x, y| image::Rgb([(x / 9) as u8, (y / 8) as u8, 60])))
+            .save(&path)
+            .expect("save");
+        let seen = probe(&path).expect("a picture");
+        assert!(seen.bytes > MAX_INPUT_BYTES);
+        let made = fit(&path, &seen).expect("made to fit");
+        assert!(made.jpeg.len() as u64 <= MAX_INPUT_BYTES);
+        assert_eq!((made.width, made.height), (2_100, 2_000), "no smaller than it has to be");
+    }
+
+    #[test]
+    fn a_picture_that_was_cut_off_is_refused_with_a_reason() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("cut.tiff");
+        DynamicImage::new_rgb8(300, 300).save(&path).expect("save");
+        let whole = std::fs::read(&path).expect("read");
+        let seen = probe(&path).expect("a picture");
+        std::fs::write(&path, &whole[..whole.len() / 2]).expect("write");
+        let problem = fit(&path, &seen).expect_err("cut off").to_string();
+        assert!(problem.starts_with("is a picture that cannot be decoded"), "{problem}");
+    }
 }

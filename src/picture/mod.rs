@@ -7,6 +7,7 @@
 
 mod colours;
 mod content;
+mod decode;
 mod encode;
 mod fit;
 mod jpeg_end;

@@ -152,6 +152,14 @@ fn decode_jpeg(file: &mut File) -> Result<(u32, u32), BrokenPicture> {
     Ok((width, height))
 }
 
+/// The checksum of PNG chunks, bit by bit, for tests that make their own.
+#[cfg(test)]
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Cursor, Write};
@@ -276,13 +284,6 @@ mod tests {
         let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("frame header");
         jpeg[frame + 5..frame + 9].copy_from_slice(&[0x27, 0x10, 0x27, 0x11]);
         assert!(matches!(verify(&jpeg), Err(BrokenPicture::TooManyPixels { width: 10_001, height: 10_000 })));
-    }
-
-    /// The checksum of PNG chunks, bit by bit.
-    fn crc32(bytes: &[u8]) -> u32 {
-        !bytes.iter().fold(u32::MAX, |sum, byte| {
-            (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
-        })
     }
 
     proptest::proptest! {

@@ -1,6 +1,5 @@
 //! The bar on a terminal: two lines at the bottom, and what matters above them.
 
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use jiff::tz::TimeZone;
 
 use crate::runner::event::{Fact, RunEvent};
@@ -9,6 +8,12 @@ use super::facts::{Story, Weight, story};
 use super::standing::{Standing, fit};
 use super::{Screen, Verbosity};
 
+/// A bar wider than this says no more.
+const WIDEST_BAR: usize = 40;
+
+/// A bar narrower than this says nothing.
+const NARROWEST_BAR: usize = 6;
+
 /// Shows the run as a bar.
 #[derive(Debug)]
 pub struct Bar {
@@ -16,23 +21,13 @@ pub struct Bar {
     verbosity: Verbosity,
     zone: TimeZone,
     standing: Standing,
-    bar: Option<ProgressBar>,
-    look: Look,
-}
-
-/// How the bar looks: it turns yellow while nothing moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    AtWork,
-    Waiting,
 }
 
 impl Bar {
     /// A bar on `screen`, with local times. It appears when the run starts, and goes when it ends.
     #[must_use]
     pub fn new(screen: Screen, verbosity: Verbosity) -> Self {
-        let zone = TimeZone::system();
-        Self { screen, verbosity, zone, standing: Standing::new(), bar: None, look: Look::AtWork }
+        Self { screen, verbosity, zone: TimeZone::system(), standing: Standing::new() }
     }
 
     /// Shows what has happened.
@@ -41,11 +36,10 @@ impl Bar {
         if self.is_told_above(&event.fact)
             && let Some(story) = story(event, &self.zone)
         {
-            // A terminal that went away must not end the run.
-            let _ = self.screen.multi().println(painted(&story, Weight::of(&event.fact)));
+            self.screen.say(&painted(&story, Weight::of(&event.fact)));
         }
         match &event.fact {
-            Fact::Ended => self.clear(),
+            Fact::Ended => self.screen.clear(),
             _ => self.draw(),
         }
     }
@@ -61,41 +55,54 @@ impl Bar {
         }
     }
 
-    fn draw(&mut self) {
+    fn draw(&self) {
         let waits = self.standing.pause.is_some() || self.standing.stopping.is_some();
-        let look = if waits { Look::Waiting } else { Look::AtWork };
         let has_unicode = self.screen.has_unicode();
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(0).with_style(style(look, has_unicode)).with_finish(ProgressFinish::AndClear);
-            self.screen.multi().add(bar)
-        });
-        if self.look != look {
-            bar.set_style(style(look, has_unicode));
-            self.look = look;
-        }
-        let separator = if has_unicode { " · " } else { " | " };
-        // The last column stays free: some terminals go to the next line when it is written to.
+        // The last column stays free.
         let columns = self.screen.columns().saturating_sub(1);
-        bar.set_length(self.standing.counts.total());
-        bar.set_position(self.standing.counts.ended());
-        bar.set_prefix(self.standing.done_of_total());
-        bar.set_message(fit(self.standing.pieces(&self.zone), separator, columns));
-    }
-
-    fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        let done = self.standing.done_of_total();
+        let counts = &self.standing.counts;
+        let bar = bar(counts.ended(), counts.total(), columns.saturating_sub(done.len() + 1), has_unicode);
+        let first = match bar {
+            Some((full, rest)) => {
+                let full = console::style(full).for_stderr();
+                // It turns yellow while nothing moves.
+                let full = if waits { full.yellow() } else { full.green() };
+                format!("{full}{} {done}", console::style(rest).for_stderr().dim())
+            }
+            None => done.trim_start().to_owned(),
+        };
+        let separator = if has_unicode { " · " } else { " | " };
+        self.screen.show(&[first, fit(self.standing.pieces(&self.zone), separator, columns)]);
     }
 }
 
-fn style(look: Look, has_unicode: bool) -> ProgressStyle {
-    let template = match look {
-        Look::AtWork => "{wide_bar:.green/dim} {prefix}\n{msg}",
-        Look::Waiting => "{wide_bar:.yellow/dim} {prefix}\n{msg}",
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars(if has_unicode { "━╸─" } else { "=>-" })
+/// A run that fails in the middle leaves no bar behind.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.screen.clear();
+    }
+}
+
+/// The part of a bar that is done, and the rest of it; `None` where there is no room for one.
+fn bar(done: u64, total: u64, columns: usize, has_unicode: bool) -> Option<(String, String)> {
+    let columns = columns.min(WIDEST_BAR);
+    if columns < NARROWEST_BAR {
+        return None;
+    }
+    let (full, head, empty) = if has_unicode { ("━", "╸", "─") } else { ("=", ">", "-") };
+    let share = if total == 0 { 1.0 } else { fraction(done, total) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "columns")]
+    let filled = ((columns as f64 * share) as usize).min(columns);
+    let left = columns - filled;
+    // The head stands where the next column will be full.
+    let head = if left > 0 { head } else { "" };
+    Some((full.repeat(filled) + head, empty.repeat(left.saturating_sub(1))))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of a bar")]
+fn fraction(done: u64, total: u64) -> f64 {
+    done as f64 / total as f64
 }
 
 /// A story with its label in the colour of its weight.
@@ -108,4 +115,21 @@ fn painted(story: &Story, weight: Weight) -> String {
         Weight::Detail => label.dim(),
     };
     format!("{label} {}", story.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_only_when_everything_is_done() {
+        let drawn = |done, columns| bar(done, 1_000, columns, false).map(|(full, rest)| full + &rest);
+        assert_eq!(drawn(0, 10).as_deref(), Some(">---------"));
+        assert_eq!(drawn(500, 10).as_deref(), Some("=====>----"));
+        assert_eq!(drawn(999, 10).as_deref(), Some("=========>"));
+        assert_eq!(drawn(1_000, 10).as_deref(), Some("=========="));
+        assert_eq!(drawn(500, 200).map(|bar| bar.len()), Some(WIDEST_BAR));
+        assert_eq!(drawn(500, 3), None);
+        assert_eq!(bar(0, 0, 10, true).map(|(full, rest)| full + &rest).as_deref(), Some("━━━━━━━━━━"));
+    }
 }

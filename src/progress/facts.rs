@@ -8,7 +8,9 @@ use crate::queue::Counts;
 use crate::runner::SlotCount;
 use crate::runner::event::{Fact, RunEvent};
 
-use super::{Verbosity, pace, wording};
+use crate::wording;
+
+use super::{Verbosity, pace};
 
 /// How much a fact weighs; it decides who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +34,7 @@ impl Weight {
                 Self::Notice
             }
             Fact::Submitted { .. }
+            | Fact::CapMet { .. }
             | Fact::PutBack { .. }
             | Fact::Generated { .. }
             | Fact::DownloadRetried { .. }
@@ -71,6 +74,10 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
         Fact::Submitted { id, attempt, task_id } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             ("submitted", format!("{id} is task {task_id}{again}"))
+        }
+        Fact::CapMet { slots, refusals } => {
+            let slots = wording::counted(u64::from(*slots), "slot");
+            ("slots", format!("{slots} at present (over the account's cap {refusals} times so far)"))
         }
         Fact::PutBack { id, why, retry_at } => {
             let why = clean_text(why);

@@ -72,6 +72,7 @@ impl JsonLines {
             Fact::Submitted { id, attempt, task_id } => {
                 ("submitted", json!({ "id": id.as_str(), "attempt": attempt, "task_id": task_id.0 }))
             }
+            Fact::CapMet { slots, refusals } => ("cap_met", json!({ "slots": slots, "refusals": refusals })),
             Fact::PutBack { id, why, retry_at } => {
                 let retry_at = retry_at.as_ref().map(text);
                 ("put_back", json!({ "id": id.as_str(), "because": clean_text(why), "retry_at": retry_at }))

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::StateName;
 use crate::queue::Counts;
 
 /// The rate is that of the last five minutes. A try-on takes half a minute, so that is ten rounds of all slots.
@@ -84,7 +83,7 @@ impl Pace {
 /// Jobs that a run still has to do. Doubtful ones wait for a person, and are not among them.
 #[must_use]
 pub fn left(counts: &Counts) -> u64 {
-    counts.of(StateName::Pending) + counts.in_flight()
+    counts.left()
 }
 
 /// How long `jobs` take at a rate; `None` where the rate says nothing.
@@ -102,6 +101,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::StateName;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).expect("a time")

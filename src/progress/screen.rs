@@ -1,12 +1,12 @@
 //! Standard error as the bar and the logs share it.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The bar is drawn at most this often in a second.
-const DRAWS_A_SECOND: u8 = 10;
+use super::live::LiveLines;
 
 /// Columns that are taken where a terminal does not tell its width.
 const USUAL_COLUMNS: usize = 80;
@@ -14,16 +14,16 @@ const USUAL_COLUMNS: usize = 80;
 /// Standard error. Clones are the same screen, so that logs know of the bar.
 #[derive(Debug, Clone)]
 pub struct Screen {
-    multi: MultiProgress,
     term: console::Term,
+    live: Arc<Mutex<LiveLines<console::Term>>>,
 }
 
 impl Screen {
     /// Standard error. Make one, and hand clones of it to the logs and to [`super::Progress::text`].
     #[must_use]
     pub fn stderr() -> Self {
-        let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND));
-        Self { multi, term: console::Term::stderr() }
+        let live = LiveLines::new(console::Term::buffered_stderr());
+        Self { term: console::Term::stderr(), live: Arc::new(Mutex::new(live)) }
     }
 
     /// Whether somebody watches on a terminal that can move its cursor.
@@ -52,21 +52,36 @@ impl Screen {
         self.term.size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns))
     }
 
-    pub(super) fn multi(&self) -> &MultiProgress {
-        &self.multi
+    /// Shows these lines at the bottom. A terminal that went away must not end the run.
+    pub(super) fn show(&self, lines: &[String]) {
+        let _ = self.live().show(lines, Instant::now());
+    }
+
+    /// Writes a line above those at the bottom.
+    pub(super) fn say(&self, line: &str) {
+        let _ = self.live().write_above(&format!("{line}\n"));
+    }
+
+    /// Takes the lines at the bottom away.
+    pub(super) fn clear(&self) {
+        let _ = self.live().clear();
+    }
+
+    fn live(&self) -> MutexGuard<'_, LiveLines<console::Term>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the logs write to (`tracing_subscriber::fmt().with_writer(…)`): lines come out above the bar, which
     /// steps aside for them.
     #[must_use]
     pub fn above_bar(&self) -> AboveBar {
-        AboveBar(self.multi.clone())
+        AboveBar(self.clone())
     }
 }
 
 /// Makes writers that leave the bar whole; see [`Screen::above_bar`].
 #[derive(Debug, Clone)]
-pub struct AboveBar(MultiProgress);
+pub struct AboveBar(Screen);
 
 impl<'a> MakeWriter<'a> for AboveBar {
     type Writer = AboveBarWriter;
@@ -79,11 +94,11 @@ impl<'a> MakeWriter<'a> for AboveBar {
 /// Writes to standard error while the bar steps aside. Each write should be whole lines, as those of
 /// `tracing_subscriber` are.
 #[derive(Debug)]
-pub struct AboveBarWriter(MultiProgress);
+pub struct AboveBarWriter(Screen);
 
 impl Write for AboveBarWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write_all(bytes))?;
+        self.0.live().write_above(&String::from_utf8_lossy(bytes))?;
         Ok(bytes.len())
     }
 

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 use crate::job::StateName;
 use crate::queue::{Counts, Pause};
 use crate::runner::event::{Fact, RunEvent};
+use crate::wording;
 
+use super::facts;
 use super::pace::Pace;
-use super::{facts, wording};
 
 /// Where the run stands.
 #[derive(Debug)]
@@ -159,25 +160,30 @@ impl Piece {
     }
 }
 
-/// The pieces in one line of at most so many columns: the less important are left out, and the last one is cut.
-pub(super) fn fit(mut pieces: Vec<Piece>, separator: &str, columns: usize) -> String {
-    let width = |pieces: &[Piece]| {
-        let texts: usize = pieces.iter().map(|piece| console::measure_text_width(&piece.text)).sum();
-        texts + pieces.len().saturating_sub(1) * console::measure_text_width(separator)
-    };
-    while pieces.len() > 1 && width(&pieces) > columns {
-        let least = pieces.iter().enumerate().min_by_key(|(index, piece)| (piece.rank, usize::MAX - index));
-        let Some((index, _)) = least else { break };
-        // Something long that matters most is rather cut than left alone.
-        if pieces[index].rank >= 7 {
-            break;
+/// From this rank on a piece is rather cut than left out.
+const NEVER_LEFT_OUT: u8 = 7;
+
+/// The pieces in one line of at most so many columns: what matters most is taken first, and the last one is cut.
+pub(super) fn fit(pieces: Vec<Piece>, separator: &str, columns: usize) -> String {
+    let mut by_rank: Vec<usize> = (0..pieces.len()).collect();
+    by_rank.sort_by_key(|index| std::cmp::Reverse(pieces[*index].rank));
+    let between = console::measure_text_width(separator);
+    let (mut taken, mut width) = (Vec::new(), 0);
+    for index in by_rank {
+        let gap = if taken.is_empty() { 0 } else { between };
+        let wider = console::measure_text_width(&pieces[index].text).saturating_add(width + gap);
+        if wider <= columns || pieces[index].rank >= NEVER_LEFT_OUT || taken.is_empty() {
+            taken.push(index);
+            width = wider;
         }
-        pieces.remove(index);
     }
-    let too_wide = width(&pieces).saturating_sub(columns);
-    if let Some(last) = pieces.last_mut().filter(|_| too_wide > 0) {
-        let room = console::measure_text_width(&last.text).saturating_sub(too_wide);
-        last.text = wording::cut(&last.text, room).into_owned();
-    }
-    pieces.iter().map(|piece| piece.tone.paint(&piece.text)).collect::<Vec<_>>().join(separator)
+    taken.sort_unstable();
+    let too_wide = width.saturating_sub(columns);
+    let last = taken.last().copied();
+    let paint = |index: usize| {
+        let Piece { text, tone, .. } = &pieces[index];
+        let room = console::measure_text_width(text).saturating_sub(if Some(index) == last { too_wide } else { 0 });
+        tone.paint(&wording::cut(text, room))
+    };
+    taken.into_iter().map(paint).collect::<Vec<_>>().join(separator)
 }

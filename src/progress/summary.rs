@@ -1,78 +1,17 @@
 //! The end of a run in a few lines: what there is, what it cost, and what to do about the rest.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::job::{Failure, FailureKind, JobState, StateName};
-use crate::queue::{Counts, QueueError, QueueReader};
-
-use super::wording::{counted, percent, span, thousands, units};
+use crate::job::StateName;
+use crate::queue::Counts;
+use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
+use crate::report::{about_failed, about_in_doubt, about_left, about_rejected};
+use crate::wording::{percent, span, thousands, units};
 
 /// So many reasons are shown.
 const MOST_SHOWN: usize = 5;
-
-/// So many different reasons are told apart, which bounds memory whatever providers may say.
-const MOST_KEPT: usize = 1_000;
-
-/// Failures by reason.
-#[derive(Debug, Default)]
-pub struct FailureReasons {
-    by_reason: HashMap<String, Reason>,
-    /// Failures whose reason no longer found a place.
-    further: u64,
-}
-
-#[derive(Debug)]
-struct Reason {
-    count: u64,
-    /// What the first of them said.
-    example: String,
-}
-
-impl FailureReasons {
-    /// The reasons of all failed jobs in the queue.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn read(reader: &QueueReader) -> Result<Self, QueueError> {
-        let mut reasons = Self::default();
-        reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
-            if let JobState::Failed { failure, .. } = &job.state {
-                reasons.add(failure);
-            }
-            Ok(())
-        })?;
-        Ok(reasons)
-    }
-
-    /// Counts one.
-    pub fn add(&mut self, failure: &Failure) {
-        // What we say ourselves names the file or the address, so that no two of these are the same.
-        let key = match failure.kind {
-            FailureKind::InvalidInput | FailureKind::Download => failure.code.clone(),
-            FailureKind::Refused | FailureKind::Task | FailureKind::NoImage => failure.to_string(),
-        };
-        if let Some(reason) = self.by_reason.get_mut(&key) {
-            reason.count += 1;
-        } else if self.by_reason.len() < MOST_KEPT {
-            self.by_reason.insert(key, Reason { count: 1, example: failure.to_string() });
-        } else {
-            self.further += 1;
-        }
-    }
-
-    /// The most frequent reasons, with what one of them said and how many there are; and how many others there are.
-    #[must_use]
-    pub fn top(&self) -> (Vec<(&str, u64)>, u64) {
-        let mut all: Vec<_> = self.by_reason.values().map(|reason| (reason.example.as_str(), reason.count)).collect();
-        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        let others = all.iter().skip(MOST_SHOWN).map(|(_, count)| count).sum::<u64>() + self.further;
-        all.truncate(MOST_SHOWN);
-        (all, others)
-    }
-}
 
 /// What the summary is made of.
 #[derive(Debug, Clone, Copy)]
@@ -93,10 +32,18 @@ pub struct RunSummary<'a> {
     pub reasons: &'a FailureReasons,
     /// Where the report is, if it could be written.
     pub report: Option<&'a Path>,
+    /// Where the page to look at is, if it could be written.
+    pub page: Option<&'a Path>,
     /// The flags that name this queue, to repeat in hints: `-o results`, or nothing.
     pub place_flags: &'a str,
     /// The command that goes on: `tryon run -o results`.
     pub run_again: &'a str,
+}
+
+impl RunSummary<'_> {
+    fn commands(&self) -> Commands<'_> {
+        Commands { place_flags: self.place_flags, run_again: self.run_again }
+    }
 }
 
 /// The end of a run in a few lines, the last one ended too.
@@ -105,11 +52,18 @@ pub fn summary(run: &RunSummary<'_>) -> String {
     let mut text = String::new();
     say_result(run, &mut text);
     say_failed(run, &mut text);
-    say_in_doubt(run, &mut text);
-    say_left(run, &mut text);
+    for advice in
+        [about_rejected(run.counts), about_in_doubt(run.counts, run.commands()), about_left(run.counts, run.commands())]
+            .into_iter()
+            .flatten()
+    {
+        line(&mut text, "");
+        line(&mut text, &advice.head);
+        say_how(&advice, &mut text);
+    }
     if run.is_sandbox {
         line(&mut text, "");
-        line(&mut text, "SANDBOX: these pictures are composites of the stand-in, not try-ons.");
+        line(&mut text, SANDBOX_NOTICE);
     }
     text
 }
@@ -117,11 +71,6 @@ pub fn summary(run: &RunSummary<'_>) -> String {
 fn line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
-}
-
-/// A command with the flags of this queue.
-fn command(run: &RunSummary<'_>, verb: &str) -> String {
-    format!("tryon {verb} {}", run.place_flags).trim_end().to_owned()
 }
 
 fn say_result(run: &RunSummary<'_>, text: &mut String) {
@@ -137,76 +86,43 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {label:<9} {value}");
     };
-    row(
-        "images",
-        &format!("{} of {}, {} in this run", thousands(done), thousands(total), thousands(run.succeeded_now)),
-    );
+    let made = thousands(run.succeeded_now);
+    row("images", &format!("{} of {}, {made} in this run", thousands(done), thousands(total)));
     for state in [StateName::Failed, StateName::InDoubt, StateName::Cancelled] {
         if counts.of(state) > 0 {
             row(&state.word().replace('_', " "), &thousands(counts.of(state)));
         }
     }
-    if left(counts) > 0 {
-        row("to do", &thousands(left(counts)));
+    if counts.left() > 0 {
+        row("to do", &thousands(counts.left()));
     }
     row("units", &units(counts.units));
     if let Some(share) = run.slots_busy {
         row("slots", &format!("{} busy", percent(share)));
     }
-    if let Some(report) = run.report {
-        row("report", &report.display().to_string());
+    for (label, file) in [("report", run.report), ("page", run.page)] {
+        if let Some(file) = file {
+            row(label, &file.display().to_string());
+        }
     }
 }
 
 fn say_failed(run: &RunSummary<'_>, text: &mut String) {
-    let rejected = run.counts.rejected;
-    let failed = run.counts.of(StateName::Failed) - rejected;
-    if failed > 0 {
-        let (top, others) = run.reasons.top();
-        line(text, "");
-        line(text, &format!("{} failed:", counted(failed, "job")));
-        let others = (others > 0).then_some(("for other reasons", others));
-        for (reason, count) in top.into_iter().chain(others) {
-            let _ = writeln!(text, "  {:>6}  {reason}", thousands(count));
-        }
-        say_how(text, "to see them", &command(run, "list --state failed"));
-        say_how(text, "to try again", &format!("{} && {}", command(run, "retry --failed"), run.run_again));
-    }
-    if rejected > 0 {
-        line(text, "");
-        let rows = counted(rejected, "manifest row");
-        line(text, &format!("{rows} could not be used; the report says why. Correct them and run the manifest again."));
-    }
-}
-
-fn say_in_doubt(run: &RunSummary<'_>, text: &mut String) {
-    let in_doubt = run.counts.of(StateName::InDoubt);
-    if in_doubt == 0 {
-        return;
-    }
+    let Some(advice) = about_failed(run.counts, run.commands()) else { return };
+    let (top, others) = run.reasons.top(MOST_SHOWN);
     line(text, "");
-    let jobs = counted(in_doubt, "job");
-    line(text, &format!("{jobs} in doubt: sent, but the answer was lost. Sending again may be charged twice."));
-    say_how(text, "to see them", &command(run, "list --state in_doubt"));
-    say_how(text, "if it is there", &command(run, "adopt ID TASK_ID"));
-    say_how(text, "to send again", &format!("{} && {}", command(run, "retry --in-doubt"), run.run_again));
-}
-
-fn say_left(run: &RunSummary<'_>, text: &mut String) {
-    let left = left(run.counts);
-    if left > 0 {
-        line(text, "");
-        line(text, &format!("{} still to do.", counted(left, "job")));
-        say_how(text, "to go on", run.run_again);
+    line(text, &format!("{}:", advice.head));
+    let top = top.into_iter().map(|(_, reason)| (reason.example.as_str(), reason.count));
+    for (reason, count) in top.chain((others > 0).then_some(("for other reasons", others))) {
+        let _ = writeln!(text, "  {:>6}  {reason}", thousands(count));
     }
+    say_how(&advice, text);
 }
 
-fn say_how(text: &mut String, what: &str, command: &str) {
-    let _ = writeln!(text, "  {what:<14} {command}");
-}
-
-fn left(counts: &Counts) -> u64 {
-    super::pace::left(counts)
+fn say_how(advice: &Advice, text: &mut String) {
+    for (what, command) in &advice.how {
+        let _ = writeln!(text, "  {what:<14} {command}");
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +130,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::job::{Failure, FailureKind};
 
     fn counts(states: &[(StateName, u64)]) -> Counts {
         let mut counts = Counts::default();
@@ -234,6 +151,7 @@ mod tests {
             stopped: None,
             reasons,
             report: Some(Path::new("results/report.csv")),
+            page: Some(Path::new("results/index.html")),
             place_flags: "-o results",
             run_again: "tryon run -o results",
         }
@@ -249,6 +167,7 @@ mod tests {
               units     9,997
               slots     97 % busy
               report    results/report.csv
+              page      results/index.html
             ");
     }
 
@@ -292,6 +211,7 @@ mod tests {
               units     9,997
               slots     97 % busy
               report    results/report.csv
+              page      results/index.html
 
             16 jobs failed:
                    5  task_failed: there is no human in the video
@@ -321,15 +241,5 @@ mod tests {
         let reasons = FailureReasons::default();
         let run = RunSummary { is_sandbox: true, ..run(&counts, &reasons) };
         assert!(summary(&run).ends_with("\nSANDBOX: these pictures are composites of the stand-in, not try-ons.\n"));
-    }
-
-    #[test]
-    fn reasons_without_end_do_not_take_memory_without_end() {
-        let mut reasons = FailureReasons::default();
-        for number in 0..2_000 {
-            reasons.add(&Failure::of(FailureKind::Task, &format!("reason {number}")));
-        }
-        assert_eq!(reasons.by_reason.len(), MOST_KEPT);
-        assert_eq!(reasons.top().1, 1_995);
     }
 }

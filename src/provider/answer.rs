@@ -62,7 +62,7 @@ pub struct ResultImage {
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) facts: AnswerFacts,
-    data: Value,
+    pub(super) data: Value,
 }
 
 impl Body {
@@ -140,7 +140,7 @@ fn is_usable_id(id: &str) -> bool {
 }
 
 /// A string, or a number in its place.
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -149,12 +149,12 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// A whole number, or a string in its place.
-fn whole_number(value: &Value) -> Option<i64> {
+pub(super) fn whole_number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// A finite number that is not negative, or a string in its place.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|n| n.is_finite() && *n >= 0.0)
 }
 

@@ -130,8 +130,8 @@ struct NoAnswer {
 }
 
 /// An answer, whatever it says.
-struct Answer {
-    body: Body,
+pub(super) struct Answer {
+    pub(super) body: Body,
     retry_after: Option<Duration>,
     provider_time: Option<SystemTime>,
 }
@@ -211,7 +211,7 @@ impl Provider {
     }
 
     /// Whether a refusal was about a token's times, and another token may be better.
-    fn can_renew(&self, trouble: &Trouble) -> bool {
+    pub(super) fn can_renew(&self, trouble: &Trouble) -> bool {
         trouble.meaning == Meaning::RenewToken && self.auth.renew(trouble.provider_time, SystemTime::now())
     }
 
@@ -262,10 +262,9 @@ impl Provider {
     }
 
     async fn list_once(&self, page: usize, size: usize) -> ListAnswer {
-        let url = format!("{}/{TRY_ON}?pageNum={page}&pageSize={size}", self.base_url);
-        let answer = match self.call(self.http.get(url)).await {
+        let answer = match self.get(&format!("{TRY_ON}?pageNum={page}&pageSize={size}")).await {
             Ok(answer) => answer,
-            Err(silence) => return ListAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
+            Err(trouble) => return ListAnswer::Trouble(trouble),
         };
         match (meaning_of(&answer), answer.body.tasks()) {
             (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
@@ -273,6 +272,12 @@ impl Provider {
             (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
             (other, _) => ListAnswer::Trouble(answer.trouble(other)),
         }
+    }
+
+    /// Asks for a page below the base URL.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Trouble> {
+        let answer = self.call(self.http.get(format!("{}/{path}", self.base_url))).await;
+        answer.map_err(|silence| silence.trouble(Meaning::BackOff(Trust::Outage)))
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<Answer, NoAnswer> {
@@ -309,7 +314,7 @@ impl Provider {
     }
 }
 
-fn meaning_of(answer: &Answer) -> Meaning {
+pub(super) fn meaning_of(answer: &Answer) -> Meaning {
     let facts = &answer.body.facts;
     let status = facts.http_status.unwrap_or_default();
     // A success that leaves out its code and names a task is a success.
@@ -332,7 +337,7 @@ fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
 }
 
 impl Answer {
-    fn trouble(&self, meaning: Meaning) -> Trouble {
+    pub(super) fn trouble(&self, meaning: Meaning) -> Trouble {
         Trouble {
             meaning,
             facts: self.body.facts.clone(),

@@ -3,6 +3,7 @@
 //! Answers for: what an answer *means* ([`meaning`]), and that the key goes nowhere but to the provider's own
 //! origin. Leaves to the runner when to call, how often, and what to do about it. The facts are `api.md`'s.
 
+mod account;
 mod answer;
 mod auth;
 mod body;
@@ -10,6 +11,7 @@ mod client;
 pub mod meaning;
 mod result_host;
 
+pub use account::{COUNT_MAY_BE_OLD, PackageStatus, ResourcePackage};
 pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
 pub use auth::Auth;
 pub use body::{Picture, RequestBody};

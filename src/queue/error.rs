@@ -35,6 +35,9 @@ pub enum QueueError {
         #[source]
         source: IllegalTransition,
     },
+    /// A finished job is only made anew by who says so.
+    #[error("job `{0}` has succeeded; with --again it is made anew, and paid for once more")]
+    HasSucceeded(String),
     /// A task cannot be two jobs'.
     #[error("task {task} belongs to job `{owner}` already")]
     TaskTaken { task: String, owner: String },

@@ -13,6 +13,6 @@ mod sqlite;
 pub use error::QueueError;
 pub use record::{
     ActiveJob, AttemptRecord, Claim, Counts, JobRecord, Note, Pause, ProviderKind, Published, PublishedImage,
-    ReportRow, RunId, RunRecord, SlotUse, Workload,
+    RepeatedPair, ReportRow, RunId, RunRecord, SlotUse, Workload,
 };
 pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};

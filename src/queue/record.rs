@@ -96,6 +96,11 @@ impl Counts {
         self.by_state[state as usize] + if state == StateName::Failed { self.rejected } else { 0 }
     }
 
+    /// Jobs in a state, without the rejected rows.
+    pub(crate) fn loaded(&self, state: StateName) -> u64 {
+        self.by_state[state as usize]
+    }
+
     pub(crate) fn set(&mut self, state: StateName, count: u64) {
         self.by_state[state as usize] = count;
     }
@@ -112,6 +117,12 @@ impl Counts {
         self.of(StateName::Succeeded) + self.of(StateName::Failed) + self.of(StateName::Cancelled)
     }
 
+    /// Jobs that a run still has to do. Doubtful ones wait for a person, and are not among them.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.of(StateName::Pending) + self.in_flight()
+    }
+
     /// Jobs that the provider has, or may have.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
@@ -120,16 +131,29 @@ impl Counts {
 }
 
 /// What is still to be submitted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Workload {
     /// Jobs that wait.
     pub jobs: u64,
-    /// Different pairs (with the same garments and model) among them.
+    /// Different pairs (the same pictures, garments and model) among them.
     pub distinct_pairs: u64,
     /// Different pictures of people.
     pub humans: u64,
     /// Different pictures of garments.
     pub cloths: u64,
+    /// The first pairs that several jobs ask for, in manifest order; a few.
+    pub repeats: Vec<RepeatedPair>,
+}
+
+/// A pair that several jobs ask for under different ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatedPair {
+    /// The first of them.
+    pub first: JobId,
+    /// The last of them.
+    pub last: JobId,
+    /// How many there are.
+    pub jobs: u64,
 }
 
 /// One job as `list` and `show` print it.
@@ -193,6 +217,14 @@ pub struct ReportRow {
     pub finished_at: Option<Timestamp>,
     /// What was made of the last attempt's pictures; no column of the table.
     pub sent_as: Option<String>,
+}
+
+impl ReportRow {
+    /// Whether this is a manifest row that was passed over as invalid: no job, so there is nothing to retry.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.human_source.is_empty()
+    }
 }
 
 /// The kind of provider a queue belongs to.

@@ -36,7 +36,8 @@ pub(super) const HEADER: [&str; 20] = [
     "seconds",
 ];
 
-/// One row of the report. The fields are [`HEADER`]'s, in its order; a test compares them.
+/// One row of the report. The fields are [`HEADER`]'s, in its order, and what only JSON has room for; a test compares
+/// them.
 #[derive(Serialize)]
 pub(super) struct Columns<'a> {
     pub(super) id: &'a str,
@@ -61,6 +62,9 @@ pub(super) struct Columns<'a> {
     pub(super) finished_at: Option<String>,
     /// From the submission of the last attempt to the end of the job.
     pub(super) seconds: Option<f64>,
+    /// What was made of the pictures before they were sent; `null` where every file went as it is. JSON only: the
+    /// table's columns are fixed.
+    pub(super) sent_as: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -91,6 +95,7 @@ impl<'a> Columns<'a> {
             submitted_at: row.submitted_at.map(utc),
             finished_at: row.finished_at.map(utc),
             seconds: row.submitted_at.zip(row.finished_at).map(|(from, to)| seconds_between(from, to)),
+            sent_as: row.sent_as.as_deref(),
         }
     }
 }
@@ -101,7 +106,7 @@ fn utc(time: Timestamp) -> String {
 }
 
 /// Seconds to the millisecond. A clock that was set back in between makes no negative durations.
-fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a job are far below 2^52")]
     let millis = (to.as_millisecond() - from.as_millisecond()).max(0) as f64;
     millis / 1000.0
@@ -109,7 +114,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 
 /// Units are mostly whole; `1` reads better than `1.0`.
 #[expect(clippy::ref_option, reason = "serde hands the field by reference")]
-fn whole_where_whole<S: Serializer>(units: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn whole_where_whole<S: Serializer>(units: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
     const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
     match *units {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]

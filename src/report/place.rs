@@ -41,7 +41,7 @@ pub(super) fn way(from: &Path, to: &Path) -> Way {
 }
 
 /// The path without symlinks and `..`, as far as that can be told: a folder that is not there yet is taken as written.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
@@ -67,7 +67,12 @@ pub(super) fn write_whole<T>(
         return fill(&mut to).map_err(with_path);
     }
     let folder = folder_of(path);
-    let mut beside = tempfile::Builder::new().prefix(".report-").suffix(".part").tempfile_in(folder).map_err(named)?;
+    let mut beside = tempfile::Builder::new();
+    beside.prefix(".report-").suffix(".part");
+    // Temporary files are their owner's alone; a report is for whom the system's mask lets read it.
+    #[cfg(unix)]
+    beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = beside.tempfile_in(folder).map_err(named)?;
     let value = fill(&mut beside).map_err(with_path)?;
     beside.as_file().sync_all().map_err(named)?;
     beside.persist(path).map_err(|error| named(error.error))?;

@@ -175,9 +175,9 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
         Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
-        Err(NotReady::Machine(error)) => {
+        Err(not_ready) => {
             ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
-            return Err(error);
+            return if let NotReady::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
         }
     };
     match send(ctx, job, &pictures).await {
@@ -192,7 +192,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
             pass.heed(&trouble);
             if trouble.meaning == Meaning::OverCap {
-                ctx.slots.over_cap();
+                held.over_cap(ctx);
             }
             back_in_doubt(trouble.facts).await
         }

@@ -28,6 +28,8 @@ pub enum Fact {
     Started { slots: SlotCount, provider: String },
     /// The provider took a job.
     Submitted { id: JobId, attempt: u32, task_id: TaskId },
+    /// The account has no room for more: `slots` is what it holds, and it has said so `refusals` times in this run.
+    CapMet { slots: u32, refusals: u32 },
     /// A job goes back to wait. `retry_at` is `None` when it only waits for room.
     PutBack { id: JobId, why: String, retry_at: Option<Timestamp> },
     /// A submission's fate is unknown.

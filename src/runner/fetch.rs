@@ -84,7 +84,13 @@ async fn failed(ctx: &Context, job: &ActiveJob, failure: Failure) -> Result<Step
 
 async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) -> Result<Step, RunError> {
     let path = images.first().map(|image| ctx.tree.root().join(&image.path)).unwrap_or_default();
+    // A job that is made anew may have had its image under another extension.
+    let before = if job.attempt > 1 { ctx.queue.reader()?.image_paths(job.seq)? } else { Vec::new() };
+    let outdated: Vec<String> = before.into_iter().filter(|old| images.iter().all(|new| new.path != *old)).collect();
     let state = ctx.queue.publish(job.seq, job.attempt, images, Timestamp::now()).await?;
+    for path in outdated {
+        ctx.tree.remove(&path);
+    }
     ctx.tell(Fact::Succeeded { id: job.spec.id.clone(), path });
     Ok(Step::Now(state))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::job::{JobSeq, Transition};
-use crate::queue::{Note, Published};
+use crate::queue::{Note, Published, QueueError};
 
 use super::context::{Context, RunError};
 use super::event::Fact;
@@ -34,7 +34,11 @@ pub(super) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
-            ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, Timestamp::now()).await?;
+            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, Timestamp::now()).await {
+                // Somebody has put it back since it was read; another image will take the place of the one that is gone.
+                Err(QueueError::Illegal { .. } | QueueError::Stale { .. }) => continue,
+                recorded => recorded?,
+            };
             ctx.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
         }
         let Some(last) = last else { return Ok(()) };

@@ -54,6 +54,8 @@ pub(super) enum NotReady {
     Input(String),
     /// The folder of made pictures cannot be written.
     Machine(RunError),
+    /// The run ends before they are made.
+    RunEnds,
 }
 
 /// A picture that was made. Its file is removed with the last who holds it.

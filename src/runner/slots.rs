@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::SlotCount;
+use super::event::Fact;
 use super::retry::Backoff;
 
 /// Where an account is begun with about which nothing is known: the climb goes on while these are being submitted.
@@ -40,16 +41,19 @@ struct State {
     limit: usize,
     /// Slots taken, by tasks and by submissions on their way.
     taken: usize,
+    /// Among these, submissions that see whether there is room for one more than the limit.
+    probes: usize,
     /// Slots that the provider holds a task in.
     held: usize,
     /// Every task that is taken while all slots are full raises the limit.
     is_climbing: bool,
-    /// One slot more than the limit that held before is being tried.
-    is_probing: bool,
+    /// When the provider last said "over the cap".
+    refused_at: Option<Instant>,
     /// No submission before this moment.
     not_before: Instant,
     /// When one slot more than `limit` is tried.
     probe_at: Instant,
+    refusals: u32,
     refusals_in_a_row: u32,
     probes_refused: u32,
     /// Whether the provider has told where the limit is.
@@ -70,6 +74,9 @@ struct Occupancy {
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
+    taken_at: Instant,
+    /// Whether it is one more than the limit that held before, to see whether there is room.
+    is_probe: bool,
     /// Whether the provider holds a task in it, as far as is known.
     is_held: bool,
 }
@@ -86,11 +93,13 @@ impl Slots {
         let state = State {
             limit,
             taken: 0,
+            probes: 0,
             held: 0,
             is_climbing: found.is_none(),
-            is_probing: false,
+            refused_at: None,
             not_before: now,
             probe_at: now + PROBE.firm(1),
+            refusals: 0,
             refusals_in_a_row: 0,
             probes_refused: 0,
             has_found_cap: found.is_some(),
@@ -107,20 +116,20 @@ impl Slots {
             let wake_at = {
                 let mut state = self.locked();
                 let now = Instant::now();
-                if state.taken >= state.limit && state.limit < self.ceiling && now >= state.probe_at {
-                    state.advance(now);
-                    state.limit = state.taken + 1;
-                    state.is_probing = true;
-                    state.probe_at = now + PROBE.firm(state.probes_refused + 1);
-                }
-                if state.taken < state.limit && now >= state.not_before {
+                let is_full = state.within_limit() >= state.limit;
+                let is_probe = is_full && state.taken < self.ceiling && now >= state.probe_at;
+                if (is_probe || !is_full) && now >= state.not_before {
+                    if is_probe {
+                        state.probe_at = now + PROBE.firm(state.probes_refused + 1);
+                        state.probes += 1;
+                    }
                     state.taken += 1;
-                    return Slot { slots: Arc::clone(self), is_held: false };
+                    return Slot { slots: Arc::clone(self), taken_at: now, is_probe, is_held: false };
                 }
-                if state.taken < state.limit {
-                    state.not_before
-                } else {
-                    state.probe_at.max(now + Duration::from_secs(1))
+                match is_full {
+                    false => state.not_before,
+                    true if state.taken < self.ceiling => state.probe_at.max(state.not_before),
+                    true => now + Duration::from_secs(60),
                 }
             };
             tokio::select! {
@@ -133,27 +142,7 @@ impl Slots {
     /// Takes a slot for a task that an earlier run has submitted, whatever the limit.
     pub(super) fn occupy(self: &Arc<Self>) -> Slot {
         self.locked().taken += 1;
-        Slot { slots: Arc::clone(self), is_held: false }
-    }
-
-    /// The provider said "over the cap" to a submission that has taken one of the slots.
-    pub(super) fn over_cap(&self) {
-        let mut state = self.locked();
-        let now = Instant::now();
-        state.advance(now);
-        state.refusals_in_a_row += 1;
-        state.limit = state.taken.saturating_sub(1).clamp(1, self.ceiling);
-        state.has_found_cap = true;
-        state.probes_refused = (state.probes_refused + 1).min(16);
-        state.probe_at = now + PROBE.firm(state.probes_refused);
-        // One task too many was asked for on purpose: the slots that there are may be filled on. A refusal within the
-        // limit means that others of the account are at work.
-        let was_expected = std::mem::take(&mut state.is_probing) || state.is_climbing;
-        state.is_climbing = false;
-        if !was_expected || state.refusals_in_a_row > 1 {
-            state.not_before = now + AFTER_REFUSAL.firm(state.refusals_in_a_row);
-        }
-        tracing::debug!(limit = state.limit, "the account's cap is reached; fewer tasks in flight");
+        Slot { slots: Arc::clone(self), taken_at: Instant::now(), is_probe: false, is_held: false }
     }
 
     /// How many tasks may be in flight at present.
@@ -196,15 +185,44 @@ impl Slot {
         if !std::mem::replace(&mut self.is_held, true) {
             state.held += 1;
         }
-        if std::mem::take(&mut state.is_probing) {
+        if std::mem::take(&mut self.is_probe) {
             state.is_climbing = true;
+            state.probes -= 1;
             state.probes_refused = 0;
+            state.limit = state.limit.max(state.held.min(self.slots.ceiling));
         }
-        if state.is_climbing && state.taken >= state.limit && state.limit < self.slots.ceiling {
+        if state.is_climbing && state.within_limit() >= state.limit && state.limit < self.slots.ceiling {
             state.limit += 1;
             drop(state);
             self.slots.changed.notify_waiters();
         }
+    }
+
+    /// The provider said "over the cap" to the submission that this slot was taken for.
+    pub(super) fn over_cap(&self) -> Fact {
+        let mut state = self.slots.locked();
+        let now = Instant::now();
+        state.advance(now);
+        state.refusals += 1;
+        // Submissions that left together are refused together; that is one piece of news.
+        let is_news = state.refused_at.is_none_or(|before| self.taken_at >= before);
+        if is_news {
+            state.refusals_in_a_row += 1;
+            state.probes_refused = (state.probes_refused + 1).min(16);
+            state.probe_at = now + PROBE.firm(state.probes_refused);
+            // One task too many was asked for on purpose: the slots that there are may be filled on. A refusal within
+            // the limit means that others of the account are at work.
+            if !(self.is_probe || state.is_climbing) {
+                state.not_before = now + AFTER_REFUSAL.firm(state.refusals_in_a_row);
+            }
+        }
+        state.refused_at = Some(now);
+        state.is_climbing = false;
+        state.has_found_cap = true;
+        // A probe was one more than the limit, which stands.
+        let others = state.within_limit() - usize::from(!self.is_probe);
+        state.limit = state.limit.min(others).clamp(1, self.slots.ceiling);
+        Fact::CapMet { slots: u32::try_from(state.limit).unwrap_or(u32::MAX), refusals: state.refusals }
     }
 
     /// The provider has had the task all along: there is room for it, whatever was found before.
@@ -228,6 +246,11 @@ impl Slot {
 }
 
 impl State {
+    /// Slots taken without the probes.
+    fn within_limit(&self) -> usize {
+        self.taken - self.probes
+    }
+
     /// Brings the account of slot time up to now.
     fn advance(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.occupancy.since);
@@ -245,6 +268,7 @@ impl Drop for Slot {
         let mut state = self.slots.locked();
         state.advance(Instant::now());
         state.taken -= 1;
+        state.probes -= usize::from(self.is_probe);
         state.held -= usize::from(self.is_held);
         drop(state);
         self.slots.changed.notify_waiters();
@@ -270,7 +294,7 @@ mod tests {
                 slot.accepted();
                 held.push(slot);
             } else {
-                slots.over_cap();
+                slot.over_cap();
                 refusals += 1;
             }
         }
@@ -313,6 +337,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_refused_leaves_the_limit_and_keeps_no_freed_slot_waiting() {
+        let slots = Slots::new(SlotCount::Auto, None);
+        let mut held = Vec::new();
+        fill(&slots, &mut held, 10, 1).await;
+        let probe = slots.acquire().await;
+        assert!(probe.is_probe);
+        // While the probe is on its way, a task ends and another takes its slot.
+        drop(held.pop());
+        let mut next = try_take(&slots).await.expect("the freed slot");
+        assert!(!next.is_probe);
+        next.accepted();
+        held.push(next);
+        probe.over_cap();
+        drop(probe);
+        assert_eq!((slots.limit(), slots.found()), (10, Some(10)));
+        drop(held.pop());
+        assert!(try_take(&slots).await.is_some(), "at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn submissions_that_left_together_are_refused_as_one() {
+        let slots = Slots::new(SlotCount::Auto, None);
+        let together = [slots.acquire().await, slots.acquire().await, slots.acquire().await];
+        let mut taken = slots.acquire().await;
+        taken.accepted();
+        for refused in together {
+            refused.over_cap();
+        }
+        assert_eq!(slots.limit(), 1);
+        drop(taken);
+        assert!(try_take(&slots).await.is_some(), "no wait: one refusal was expected, and the others are the same");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn slots_that_others_leave_are_found_and_all_of_them() {
         let slots = Slots::new(SlotCount::Auto, None);
         let mut held = Vec::new();
@@ -352,7 +410,7 @@ mod tests {
         drop(held.pop());
         assert!(try_take(&slots).await.is_some(), "the slot of the one that ended");
         let refused = slots.acquire().await;
-        slots.over_cap();
+        refused.over_cap();
         drop(refused);
         assert!(try_take(&slots).await.is_none());
         tokio::time::advance(Duration::from_millis(2_100)).await;

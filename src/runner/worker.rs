@@ -24,6 +24,15 @@ pub(super) struct Held {
     pub(super) pass: Option<Pass>,
 }
 
+impl Held {
+    /// The provider has no room for the task that was to take the slot.
+    pub(super) fn over_cap(&self, ctx: &Context) {
+        if let Some(slot) = &self.slot {
+            ctx.tell(slot.over_cap());
+        }
+    }
+}
+
 /// How a step ends.
 pub(super) enum Step {
     /// The job is in another state; the worker goes on from there.
@@ -73,13 +82,11 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
         Ok(pictures) => pictures,
         Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
         Err(NotReady::Machine(error)) => {
-            give_back("the run ended before it was sent").await?;
+            give_back(RUN_ENDED).await?;
             return Err(error);
         }
+        Err(NotReady::RunEnds) => return give_back(RUN_ENDED).await.map(Step::Now),
     };
-    if ctx.shutdown.is_cancelled() {
-        return give_back("the run ended before it was sent").await.map(Step::Now);
-    }
     if pictures.took_time && !pass.is_good() {
         return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
     }
@@ -88,7 +95,7 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
             pass.worked();
             accepted(ctx, job, held, task_id, echoed, facts).await
         }
-        CreateFate::Refused(trouble) => refused(ctx, job, pass, trouble).await,
+        CreateFate::Refused(trouble) => refused(ctx, job, held, pass, trouble).await,
         CreateFate::NotSent(trouble) => {
             pass.heed(&trouble);
             release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
@@ -104,18 +111,29 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
     }
 }
 
+/// What is said of a job that was claimed and not sent.
+const RUN_ENDED: &str = "the run ended before it was sent";
+
 /// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
-/// the request's turn has passed, and the next one is waited for.
+/// the request's turn has passed, and the next one is waited for; the end of the run is not held up by either.
 pub(super) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
-    let pictures = ctx.pictures.of(&job.spec).await?;
+    let made_in_turn = async {
+        let pictures = ctx.pictures.of(&job.spec).await?;
+        if pictures.took_time {
+            ctx.creates.turn().await;
+        }
+        Ok(pictures)
+    };
+    let pictures = tokio::select! {
+        biased;
+        () = ctx.shutdown.cancelled() => return Err(NotReady::RunEnds),
+        made = made_in_turn => made?,
+    };
     if let Some(sent_as) = &pictures.sent_as {
         let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
         noted.map_err(|error| NotReady::Machine(error.into()))?;
     }
-    if pictures.took_time {
-        ctx.creates.turn().await;
-    }
-    Ok(pictures)
+    if ctx.shutdown.is_cancelled() { Err(NotReady::RunEnds) } else { Ok(pictures) }
 }
 
 /// One create request for a job, under the external id of its attempt.
@@ -150,7 +168,7 @@ pub(super) async fn accepted(
 }
 
 /// Nothing was created; what follows depends on whose fault that is.
-async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
+async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
     pass.heed(&trouble);
     match trouble.meaning {
         Meaning::JobRefused => {
@@ -159,8 +177,9 @@ async fn refused(ctx: &Context, job: &ActiveJob, pass: Pass, trouble: Trouble) -
             ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now)
         }
         Meaning::OverCap => {
-            ctx.slots.over_cap();
-            release(ctx, job, &trouble, None).await
+            // No news of the job: it waits for room, as it did before.
+            held.over_cap(ctx);
+            ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
         Meaning::SlowDown | Meaning::StopRun(_) | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
         Meaning::BackOff(trust) => {

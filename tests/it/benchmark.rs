@@ -83,6 +83,7 @@ fn three_tasks() -> Books {
     assert_eq!(books.ask(s(1.25), Some(0)), Some(true));
     assert_eq!(books.create(s(1.75), Some("c".to_owned())), Created::Task(2));
     assert_eq!(books.ask(s(2.0), Some(1)), Some(true));
+    assert_eq!(books.ask(s(2.9), Some(0)), Some(true), "asked again, which is no news");
     assert_eq!(books.ask(s(3.0), Some(2)), Some(true));
     for (at, number) in [(1.3, 0), (2.1, 1), (3.5, 2)] {
         books.fetch(s(at), number);
@@ -97,7 +98,20 @@ fn idle_time_is_split_into_filling_unnoticed_and_unfilled() {
     assert_eq!(figures.idle.filling, 0.5);
     assert_eq!(figures.idle.unnoticed, [0.25]);
     assert_eq!(figures.idle.unfilled, [0.5]);
-    assert_eq!((figures.singles, figures.pages, figures.most_in_flight), (4, 0, 2));
+    assert_eq!((figures.singles, figures.pages, figures.most_in_flight), (5, 0, 2));
+}
+
+#[test]
+fn a_create_takes_the_slot_whose_end_was_learnt_first_and_not_the_one_that_ended_first() {
+    let mut books = Books::new(2, vec![s(1.0), s(2.0), s(1.0), s(1.0)]);
+    books.create(s(0.0), None);
+    books.create(s(0.0), None);
+    books.ask(s(2.5), Some(1));
+    books.create(s(2.75), None);
+    books.ask(s(3.0), Some(0));
+    books.create(s(3.5), None);
+    let idle = books.figures().idle;
+    assert_eq!((idle.unnoticed, idle.unfilled), (vec![0.5, 2.0], vec![0.25, 0.5]));
 }
 
 #[test]
@@ -161,19 +175,19 @@ fn asking_about_a_task_again_too_soon_is_wrong_by_query_and_by_page() {
             books.create(s(0.0), None);
         }
         ask(&mut books);
-        wrongs(&books, &rules).contains("asked about again")
+        wrongs(&books, &rules).contains("asked about again too soon")
     };
     assert!(asked(|books| {
         books.ask(s(1.0), Some(0));
-        books.ask(s(1.9), Some(0));
+        books.ask(s(1.8), Some(0));
     }));
     assert!(asked(|books| {
         books.page(s(1.0), 1, 30);
-        books.ask(s(1.9), Some(0));
+        books.ask(s(1.8), Some(0));
     }));
     assert!(asked(|books| {
         books.page(s(1.0), 1, 30);
-        books.page(s(1.9), 1, 30);
+        books.page(s(1.8), 1, 30);
     }));
     assert!(!asked(|books| {
         books.ask(s(1.0), Some(0));
@@ -189,6 +203,22 @@ fn asking_about_a_task_again_too_soon_is_wrong_by_query_and_by_page() {
         }),
         "the pages of one walk are one question"
     );
+}
+
+#[test]
+fn one_question_in_a_hundred_may_have_been_held_up_on_its_way_but_not_by_half_the_interval() {
+    let rules = Rules { ask_interval: Some(s(1.0)), ..Rules::default() };
+    let after = |gap: f64| {
+        let mut books = Books::new(1, vec![s(900.0)]);
+        books.create(s(0.0), None);
+        for at in 0..=100 {
+            books.ask(s(f64::from(at)), Some(0));
+        }
+        books.ask(s(100.0 + gap), Some(0));
+        wrongs(&books, &rules)
+    };
+    assert!(!after(0.6).contains("too soon"));
+    assert!(after(0.4).contains("too soon, 1 of 101 times; after 400"), "{}", after(0.4));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod attack;
 mod benchmark;
 mod callbacks;
 mod commands;
+mod html;
 mod queue;
 mod resume;
 mod state_machine;

@@ -39,11 +39,12 @@ fn name_of(transition: &Transition) -> &'static str {
         Transition::DownloadFail { .. } => "DownloadFail",
         Transition::Retry => "Retry",
         Transition::Refetch => "Refetch",
+        Transition::MakeAnew => "MakeAnew",
         Transition::Cancel => "Cancel",
     }
 }
 
-const TRANSITIONS: usize = 16;
+const TRANSITIONS: usize = 17;
 
 fn every_transition(round: usize, failure: &Failure) -> [Transition; TRANSITIONS] {
     [
@@ -62,6 +63,7 @@ fn every_transition(round: usize, failure: &Failure) -> [Transition; TRANSITIONS
         Transition::DownloadFail { failure: failure.clone() },
         Transition::Retry,
         Transition::Refetch,
+        Transition::MakeAnew,
         Transition::Cancel,
     ]
 }
@@ -88,7 +90,7 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 19] = [
+const LEGAL: [(&str, &str, StateName); 20] = [
     ("pending", "Claim", StateName::Submitting),
     ("pending", "Cancel", StateName::Cancelled),
     ("submitting", "Accept", StateName::Running),
@@ -105,6 +107,7 @@ const LEGAL: [(&str, &str, StateName); 19] = [
     ("downloading", "Publish", StateName::Succeeded),
     ("downloading", "DownloadFail", StateName::Failed),
     ("succeeded", "Refetch", StateName::Downloading),
+    ("succeeded", "MakeAnew", StateName::Pending),
     ("failed", "Retry", StateName::Pending),
     ("failed download", "Retry", StateName::Downloading),
     ("cancelled", "Retry", StateName::Pending),
@@ -217,6 +220,8 @@ impl Witness {
             | Transition::TaskFail { .. }
             | Transition::TaskFailForNow { .. }
             | Transition::GiveUpDoubt => self.alive.clear(),
+            // A person pays for another image; the first task has ended, and its image is theirs.
+            Transition::MakeAnew => self.alive.clear(),
             // The one word of a person that does not end a task: a failed download is fetched again.
             Transition::Retry if matches!(after, JobState::Downloading { .. }) => {}
             Transition::Retry => {
@@ -251,7 +256,8 @@ impl Witness {
             prop_assert!(matches!(transition, Transition::Accept { .. }), "running by {}", name_of(transition));
         }
         if matches!(before, JobState::Succeeded { .. }) {
-            prop_assert!(matches!(transition, Transition::Refetch), "a success left by {}", name_of(transition));
+            let by_word = matches!(transition, Transition::Refetch | Transition::MakeAnew);
+            prop_assert!(by_word, "a success left by {}", name_of(transition));
         }
         if matches!(after, JobState::Succeeded { .. }) {
             prop_assert_eq!(before.name(), StateName::Downloading);

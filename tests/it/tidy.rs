@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules of the crate each top-level module may use (ARCHITECTURE.md, "The house").
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("job", &[]),
     ("sandbox", &[]),
+    ("wording", &[]),
     ("callback", &["job"]),
     ("picture", &["job"]),
     ("output", &["job"]),
@@ -15,8 +16,8 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("settings", &["job"]),
     ("exit_code", &["job", "queue"]),
     ("runner", &["callback", "job", "output", "picture", "provider", "queue"]),
-    ("report", &["job", "queue"]),
-    ("progress", &["job", "queue", "runner"]),
+    ("report", &["job", "queue", "wording"]),
+    ("progress", &["job", "queue", "report", "runner", "wording"]),
     (
         "cli",
         &[
@@ -33,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "runner",
             "sandbox",
             "settings",
+            "wording",
         ],
     ),
     ("lib", &[]),

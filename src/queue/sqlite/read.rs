@@ -5,9 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, id_key};
-use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord, Workload,
-};
+use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord};
 
 use super::claim::next_up;
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, timestamp};
@@ -35,7 +33,7 @@ pub(super) fn active_jobs(state: StateName) -> String {
 /// A connection that only reads. It sees the queue as it was after some verb, never half of one.
 #[derive(Debug)]
 pub struct QueueReader {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 impl QueueReader {
@@ -141,22 +139,6 @@ impl QueueReader {
         }))
     }
 
-    /// How much is still to be submitted. Scans the queue.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn workload(&self) -> Result<Workload> {
-        let one = |query: &str| -> Result<u64> { Ok(self.db.query_row(query, [], |row| row.get(0))?) };
-        Ok(Workload {
-            jobs: one("SELECT count(*) FROM jobs WHERE state = 'pending'")?,
-            distinct_pairs: one(
-                "SELECT count(*) FROM (SELECT DISTINCT human, cloth, cloth_2, model FROM jobs WHERE state = 'pending')",
-            )?,
-            humans: one("SELECT count(DISTINCT human) FROM jobs WHERE state = 'pending'")?,
-            cloths: one("SELECT count(DISTINCT cloth) FROM jobs WHERE state = 'pending'")?,
-        })
-    }
-
     /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at
     /// most `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
     ///
@@ -214,6 +196,16 @@ impl QueueReader {
             }
         }
         Ok(jobs)
+    }
+
+    /// Where a job's images stand, relative to the output folder; also those of a job that is being made anew.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn image_paths(&self, seq: JobSeq) -> Result<Vec<String>> {
+        let mut statement = self.db.prepare_cached("SELECT path FROM images WHERE job = ?1 ORDER BY image")?;
+        let paths = statement.query_map([seq.0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(paths)
     }
 
     /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming. The queue

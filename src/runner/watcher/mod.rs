@@ -319,7 +319,7 @@ impl Watch {
             }
             self.note(&task_id, at, if end == WalkEnd::Stopped { Learnt::Stopped } else { Learnt::Nothing });
         }
-        self.plan_walk(at);
+        self.plan_walk(Instant::now());
     }
 
     /// Plans the next walk for when it is worth its price: one request, whoever's slot it frees.
@@ -336,13 +336,16 @@ impl Watch {
     /// Takes in what was learnt about a task from a request that left at a moment.
     fn note(&mut self, task_id: &TaskId, at: Instant, learnt: Learnt) {
         let Some(task) = self.tasks.get_mut(task_id) else { return };
-        task.asked = Some(at);
+        // The interval is counted from the answer: however long the question was on its way, the provider had seen it
+        // by then.
+        let now = Instant::now();
+        task.asked = Some(now);
         match learnt {
             Learnt::Working => {
                 task.alive_at = task.began.age(at);
                 (task.unknown_times, task.unknown_since) = (0, None);
                 if std::mem::take(&mut task.is_woken) {
-                    self.put(task_id, at + self.watching.interval);
+                    self.put(task_id, now + self.watching.interval);
                 } else {
                     self.schedule(task_id);
                 }
@@ -357,7 +360,7 @@ impl Watch {
             }
             Learnt::EndedSomehow => {
                 task.unlisted = MOST_MISSES;
-                self.put(task_id, at + self.watching.interval);
+                self.put(task_id, now + self.watching.interval);
             }
             Learnt::Ended(report) => self.ended(task_id, report),
             Learnt::Stopped => self.end(task_id, Ended::Stopped),

@@ -7,6 +7,7 @@ mod downloads;
 mod happy;
 mod interruption;
 mod listing;
+mod pictures;
 mod slots;
 mod tasks;
 mod weather;

@@ -145,18 +145,3 @@ fn a_wrong_option_or_state_suggests_the_right_one() {
         assert!(said.err.contains(word), "{arguments:?}: {}", said.err);
     }
 }
-
-#[test]
-fn check_touches_no_queue() {
-    let desk = one_row();
-    desk.write("jobs.csv", "id,human,cloth\na,h.png,c.png\nb,h.png,./c.png\n");
-    let said = desk.run(&["check", "jobs.csv"]);
-    assert_eq!(said.code, 0, "{}", said.err);
-    insta::assert_snapshot!(said.out, @"
-    added 2, unchanged 0, updated 0, repeated 0, rejected 0
-    2 images to make, from 1 person and 1 garment
-    of these, 1 repeats a pair that has another id, and would be made and paid for again
-    2 tasks to pay for, taking about 30 s at 5 in flight and 30 s each
-    ");
-    assert!(!desk.path("tryon-out").exists());
-}

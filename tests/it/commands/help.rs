@@ -21,6 +21,7 @@ pub(super) fn options_of(desk: &Desk, command: &str) -> Vec<Shown> {
         let text = line.trim_start();
         let indent = line.len() - text.len();
         match indent {
+            _ if text.is_empty() => {}
             0 => heading = line.trim_end_matches(':').to_owned(),
             2 | 6 if text.starts_with('-') => {
                 let is_of_flag = |c: &char| c.is_ascii_lowercase() || *c == '-';
@@ -136,6 +137,7 @@ fn the_help_is_grouped_and_teaches_by_example() {
         "run",
         "load",
         "check",
+        "pair",
         "status",
         "list",
         "show",

@@ -9,6 +9,7 @@ fn settled() -> insta::internals::SettingsBindDropGuard {
     settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+00:00", "[time]");
     settings.add_filter(r"(?m)^\d\d:\d\d:\d\d ", "[clock] ");
     settings.add_filter(r"\d+(\.\d+)? images/min", "[rate]");
+    settings.add_filter(r"\d+ % busy", "[share] busy");
     settings.add_filter(r"(Finished in|after) \d+ s", "$1 [time]");
     settings.add_filter(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]");
     settings.add_filter(r"\b\d{12,}\b", "[task]");
@@ -44,7 +45,9 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
 
       images    13 of 13, 13 in this run
       units     13
+      slots     [share] busy
       report    results/report.csv
+      page      results/index.html
 
     SANDBOX: these pictures are composites of the stand-in, not try-ons.
     ");

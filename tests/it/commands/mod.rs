@@ -2,10 +2,14 @@
 
 mod bad_input;
 mod config;
+mod cost;
 mod help;
 mod main_job;
 mod pair;
 mod settings;
+#[cfg(unix)]
+mod terminal;
+mod watching;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Reading beside the writer: lists, stories, what a restart takes up, and the report.
 
-use tryon::job::{FailureKind, JobSpec, StateName, Transition};
-use tryon::queue::{JobRecord, Note, QueueError, ReportRow, Workload};
+use tryon::job::{FailureKind, Garment, JobId, JobSpec, StateName, Transition};
+use tryon::queue::{JobRecord, Note, QueueError, RepeatedPair, ReportRow, Workload};
 
 use super::bed::{Bed, at, failure, file, model, on_every_queue, spec, task, with_priority};
 
@@ -169,19 +169,27 @@ async fn the_report_names_the_model_that_a_job_has_asked_for_or_will() {
 #[tokio::test]
 async fn the_workload_is_what_waits_each_pair_and_picture_once() {
     on_every_queue(async |bed| {
-        assert_eq!(bed.reader().workload().expect("a workload"), Workload::default(), "bystanders do not wait");
+        let v1 = model("kolors-virtual-try-on-v1");
+        let workload = || bed.reader().workload(&v1, 1).expect("a workload");
+        assert_eq!(workload(), Workload::default(), "bystanders do not wait");
         let pair = |id: &str, human: &str, cloth: &str| JobSpec { human: file(human), cloth: file(cloth), ..spec(id) };
         let rows = [
             pair("a", "ana", "shirt"),
             pair("b", "ana", "skirt"),
             pair("c", "bea", "shirt"),
             pair("d", "ana", "shirt"),
+            JobSpec { model: Some(v1.clone()), cloth_type: Some(Garment::Upper), ..pair("e", "ana", "shirt") },
+            JobSpec { model: Some(model("kolors-virtual-try-on-v2")), ..pair("f", "ana", "shirt") },
+            pair("g", "ana", "skirt"),
         ];
         bed.add(&rows).await;
         bed.add(&[pair("done", "zoe", "hat")]).await;
         bed.queue.cancel("done".to_owned(), at(1)).await.expect("cancelled");
-        let wanted = Workload { jobs: 4, distinct_pairs: 3, humans: 2, cloths: 2 };
-        assert_eq!(bed.reader().workload().expect("a workload"), wanted);
+        let id = |text: &str| JobId::parse(text).expect("an id");
+        let repeats = vec![RepeatedPair { first: id("a"), last: id("e"), jobs: 3 }];
+        assert_eq!(workload(), Workload { jobs: 7, distinct_pairs: 4, humans: 2, cloths: 2, repeats });
+        let v2 = bed.reader().workload(&model("kolors-virtual-try-on-v2"), 9).expect("a workload");
+        assert_eq!((v2.distinct_pairs, v2.repeats.len()), (4, 2), "the named model is another one than the default");
     })
     .await;
 }

@@ -18,7 +18,6 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let mut settings = RunSettings {
         model: ModelName::default(),
         slots: SlotCount::AtMost(5),
-        fit_images: false,
         rate_per_second: 500.0,
         poll_rate_per_second: 500.0,
         poll_interval: Duration::from_millis(50),
@@ -27,6 +26,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         task_timeout: Duration::from_secs(60),
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
+        fit_images: false,
         reach_patience: Duration::from_secs(60),
         doubt_interval: second,
     };

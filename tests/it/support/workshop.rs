@@ -62,6 +62,11 @@ impl Workshop {
         Self { folder, jobs }
     }
 
+    /// A file beside the manifest.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(crate) fn out(&self) -> PathBuf {
         self.folder.path().join("out")
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::script::Fate;
@@ -15,6 +16,8 @@ pub(crate) struct Task {
     pub(crate) callback_url: Option<String>,
     /// Which job it is for, as its picture's URL tells.
     pub(crate) job: String,
+    /// The garment's picture, as it was sent.
+    pub(crate) cloth: Arc<[u8]>,
     pub(crate) ends_at: Instant,
     pub(crate) fate: Fate,
     pub(crate) queries: u32,

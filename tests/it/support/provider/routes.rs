@@ -168,6 +168,7 @@ fn lost(loss: Loss, mut answer: Answer) -> Dealt {
 /// What a create asks for.
 struct Wish {
     job: String,
+    cloth: Arc<[u8]>,
     external_id: Option<String>,
     callback_url: Option<String>,
 }
@@ -182,7 +183,7 @@ impl Wish {
         let job = human.strip_prefix("http://pictures.test/")?.strip_suffix(".jpg")?;
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         let (external_id, callback_url) = (text("external_task_id"), text("callback_url"));
-        is_jpeg.then(|| Self { job: job.to_owned(), external_id, callback_url })
+        is_jpeg.then(|| Self { job: job.to_owned(), cloth: cloth.into(), external_id, callback_url })
     }
 }
 
@@ -249,6 +250,7 @@ impl State {
             external_id: wish.external_id.clone().filter(|_| is_known),
             callback_url: wish.callback_url.clone(),
             job: wish.job.clone(),
+            cloth: Arc::clone(&wish.cloth),
             ends_at: now + works_for,
             fate,
             queries: 0,

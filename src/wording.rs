@@ -108,6 +108,17 @@ pub fn local(at: Timestamp, zone: &TimeZone) -> String {
     local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
+/// A word as one can type it into a shell.
+#[must_use]
+pub fn quoted(word: &str) -> Cow<'_, str> {
+    if cfg!(windows) {
+        let is_plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "&|<>^()".contains(c));
+        return if is_plain { word.into() } else { format!("\"{word}\"").into() };
+    }
+    // Only a NUL cannot be quoted, and no argument has one.
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
+}
+
 /// `text`, cut to `columns` of a terminal with an ellipsis where it is wider.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {

@@ -1,0 +1,249 @@
+//! What is going to be made, how long that takes and what it costs, before anything is spent.
+
+use std::fmt::Write;
+use std::num::NonZeroUsize;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::job::StateName;
+use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
+use crate::queue::{QueueError, QueueReader, RepeatedPair};
+use crate::settings::Settings;
+use crate::wording::{counted, rough_span, thousands, units};
+
+/// How long a generation takes by the provider's own word (`api.md`, "Query one task").
+const TYPICAL_TASK: Duration = Duration::from_secs(30);
+
+/// What is reckoned with where nobody has said or found out the number of slots.
+const SLOTS_WHEN_UNKNOWN: usize = 5;
+
+/// So many packages of an account are shown.
+const MOST_PACKAGES_SHOWN: usize = 5;
+
+/// At the start of a run, repeated pairs are only looked for among so many jobs, since that looks at every one.
+const MOST_LOOKED_AT: u64 = 100_000;
+
+/// How many repeated pairs are named.
+pub(super) const REPEATS_NAMED: usize = 3;
+
+/// Lines of an estimate: what each is about, and what it says.
+pub(super) type Lines = Vec<(&'static str, String)>;
+
+/// What an estimate reckons with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reckoning {
+    slots: Slots,
+    /// How long a task takes.
+    task: Duration,
+    /// Submissions a second, at most.
+    rate: f64,
+    /// What one unit costs; `None` says nothing of cost.
+    price: Option<f64>,
+}
+
+/// How many tasks are in flight at once, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slots {
+    /// `--concurrency N`.
+    Said(usize),
+    /// An earlier run has found it out.
+    Found(usize),
+    /// Nobody knows yet.
+    Assumed,
+}
+
+impl Reckoning {
+    /// By the settings alone.
+    pub(super) fn by(settings: &Settings) -> Self {
+        let slots = settings.concurrency.fixed().map(NonZeroUsize::get);
+        Self {
+            slots: slots.map_or(Slots::Assumed, Slots::Said),
+            task: TYPICAL_TASK,
+            rate: settings.rate,
+            price: settings.price,
+        }
+    }
+
+    /// By the settings, and by what earlier runs of this queue have found out at this door.
+    fn by_experience(settings: &Settings, reader: &QueueReader, door: &str) -> Result<Self, QueueError> {
+        let mut reckoning = Self::by(settings);
+        if let (Slots::Assumed, Some(found)) = (reckoning.slots, reader.slots_found(door)?) {
+            reckoning.slots = Slots::Found(found as usize);
+        }
+        if let Some(usual) = reader.usual_task_time()? {
+            reckoning.task = usual.max(Duration::from_secs(1));
+        }
+        if settings.sandbox {
+            // The stand-in takes what it takes, and nothing.
+            reckoning.price = None;
+        }
+        Ok(reckoning)
+    }
+
+    /// How long so many tasks take: by the slots, or by the submission rate where that is slower.
+    fn time_of(self, tasks: u64) -> Duration {
+        let slots = match self.slots {
+            Slots::Said(slots) | Slots::Found(slots) => slots,
+            Slots::Assumed => SLOTS_WHEN_UNKNOWN,
+        };
+        let rounds = tasks.div_ceil(slots.max(1) as u64);
+        let by_slots = self.task.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let sending = Duration::try_from_secs_f64(tasks as f64 / self.rate).unwrap_or(Duration::MAX);
+        by_slots.max(sending.saturating_add(self.task))
+    }
+
+    /// The lines about time and cost.
+    pub(super) fn lines(self, tasks: u64) -> Lines {
+        if tasks == 0 {
+            return Lines::new();
+        }
+        let slots = match self.slots {
+            Slots::Said(slots) => format!("{slots} in flight"),
+            Slots::Found(slots) => format!("{slots} in flight (so many were found last time)"),
+            Slots::Assumed => {
+                format!("{SLOTS_WHEN_UNKNOWN} in flight (assumed: a run finds out what the account allows)")
+            }
+        };
+        let each = format!("{} s each", self.task.as_secs_f64().round());
+        let mut lines = vec![("time", format!("{}, with {slots} and {each}", rough_span(self.time_of(tasks))))];
+        if let Some(price) = self.price {
+            #[expect(clippy::cast_precision_loss, reason = "money to the third decimal")]
+            let cost = units(tasks as f64 * price);
+            lines.push(("cost", format!("{cost}, at {price} a unit and one unit a task")));
+        }
+        lines
+    }
+}
+
+/// The line about pairs that several jobs ask for. `None` where there are none.
+pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool) -> Option<String> {
+    let again = jobs.checked_sub(distinct).filter(|again| *again > 0)?;
+    let repeat = if again == 1 { "repeats" } else { "repeat" };
+    let what_then = if dedupe {
+        "made once"
+    } else if again == 1 {
+        "made and paid for again unless you say --dedupe"
+    } else {
+        "each made and paid for again unless you say --dedupe"
+    };
+    let mut text = format!(
+        "{} different; {} {repeat} a pair of another id, {what_then}",
+        thousands(distinct),
+        counted(again, "job")
+    );
+    for pair in examples {
+        let more = pair.jobs.saturating_sub(2);
+        let _ = match more {
+            0 => write!(text, "\n{:<12}{} and {} are the same", "", pair.first, pair.last),
+            _ => write!(text, "\n{:<12}{}, {} and {} more are the same", "", pair.first, pair.last, thousands(more)),
+        };
+    }
+    if again > examples.iter().map(|pair| pair.jobs - 1).sum() {
+        let _ = write!(text, "\n{:<12}…", "");
+    }
+    Some(text)
+}
+
+/// What the run at hand is going to do; nothing where nothing is left to submit.
+///
+/// # Errors
+/// Those of the queue.
+pub(super) fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Result<(u64, Lines), QueueError> {
+    let counts = reader.counts()?;
+    let waiting = counts.of(StateName::Pending);
+    if waiting == 0 {
+        return Ok((0, Lines::new()));
+    }
+    let mut lines = Lines::new();
+    let mut tasks = waiting;
+    let mut to_do = format!("{} to submit", counted(waiting, "task"));
+    if let Some(budget) = settings.budget.filter(|budget| *budget < waiting) {
+        let _ = write!(to_do, ", at most {} of them in this run", thousands(budget));
+        tasks = budget;
+    }
+    match counts.in_flight() + counts.of(StateName::InDoubt) {
+        0 => {}
+        under_way => {
+            let _ = write!(to_do, "; {} more under way", thousands(under_way));
+        }
+    }
+    lines.push(("to do", to_do));
+    if waiting <= MOST_LOOKED_AT {
+        let work = reader.workload(&settings.model, REPEATS_NAMED)?;
+        lines.extend(
+            repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe).map(|text| ("pairs", text)),
+        );
+    }
+    lines.extend(Reckoning::by_experience(settings, reader, door)?.lines(tasks));
+    Ok((tasks, lines))
+}
+
+/// What the account holds, asked for once and not waited for any longer than `patience`.
+pub(super) async fn account(provider: &Provider, tasks: u64, patience: Duration) -> Lines {
+    let asked = tokio::time::timeout(patience, provider.resource_packages(SystemTime::now())).await;
+    match asked {
+        Ok(Ok(packages)) => account_lines(&packages, tasks),
+        Ok(Err(trouble)) => vec![("account", format!("does not tell what it holds: {}", trouble.sentence()))],
+        Err(_) => vec![("account", format!("does not tell what it holds: no answer within {} s", patience.as_secs()))],
+    }
+}
+
+/// What the account holds, in lines.
+fn account_lines(packages: &[ResourcePackage], tasks: u64) -> Lines {
+    let is_of_use =
+        |package: &&ResourcePackage| matches!(package.status, PackageStatus::Online | PackageStatus::NotYetValid);
+    let useful: Vec<&ResourcePackage> = packages.iter().filter(is_of_use).collect();
+    let mut lines: Lines =
+        useful.iter().take(MOST_PACKAGES_SHOWN).map(|package| ("account", package_line(package))).collect();
+    let further = useful.len().saturating_sub(MOST_PACKAGES_SHOWN);
+    if further > 0 {
+        lines.push(("", format!("and {}", counted(further as u64, "more package"))));
+    }
+    let old = packages.len() - useful.len();
+    match (useful.is_empty(), old) {
+        (true, 0) => lines.push(("account", "no resource package of the last year".to_owned())),
+        (true, old) => {
+            lines.push(("account", format!("nothing left: {} expired or used up", counted(old as u64, "package"))));
+        }
+        (false, 0) => {}
+        (false, old) => lines.push(("", format!("{} expired or used up", counted(old as u64, "more package")))),
+    }
+    let left: f64 = useful.iter().filter_map(|package| package.remaining).sum();
+    #[expect(clippy::cast_precision_loss, reason = "compared with a number of units")]
+    let too_little = left < tasks as f64 && useful.iter().all(|package| package.remaining.is_some());
+    if too_little {
+        let (left, tasks) = (units(left), counted(tasks, "task"));
+        lines.push(("", format!("{left} left in all is less than {tasks} need at one unit each")));
+    }
+    if !useful.is_empty() {
+        let hours = COUNT_MAY_BE_OLD.as_secs() / 3_600;
+        lines.push(("", format!("(the provider's count may be {hours} hours old)")));
+    }
+    lines
+}
+
+fn package_line(package: &ResourcePackage) -> String {
+    let day = |at: Timestamp| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string();
+    let mut text = format!("{}: ", package.name);
+    text += &match (package.remaining, package.total) {
+        (Some(left), Some(total)) => format!("{} of {} units left", units(left), units(total)),
+        (Some(left), None) => format!("{} units left", units(left)),
+        (None, Some(total)) => format!("{} units bought", units(total)),
+        (None, None) => "it does not say how much".to_owned(),
+    };
+    if let (PackageStatus::NotYetValid, Some(from)) = (package.status, package.effective_at) {
+        let _ = write!(text, ", from {} on", day(from));
+    }
+    if let Some(until) = package.expires_at {
+        let _ = write!(text, ", until {}", day(until));
+    }
+    text
+}
+
+/// The lines as they are printed, like those of a run's summary.
+pub(super) fn printed(lines: &Lines) -> String {
+    lines.iter().map(|(label, text)| format!("  {label:<9} {text}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,96 @@
+//! The page to look at: every job as human, garment and result, with what a reviewer needs to judge and to go on.
+//!
+//! One file that needs nothing but the pictures it links to, and asks no network for anything: its policy forbids it.
+//! Rows are written as they stream by, before the markup that shows them; everything said about the queue as a whole
+//! is gathered on the way and agrees with the rows.
+
+mod links;
+mod listing;
+mod page;
+mod plot;
+mod tempo;
+mod totals;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::queue::QueueReader;
+
+use self::links::Links;
+use self::listing::{Listing, MOST_LISTED, Quota};
+use self::page::{Body, Head};
+use self::totals::Totals;
+use super::{BUFFER_BYTES, Commands, ReportError, ReportPaths, ReportSummary, place};
+
+/// What a page says beside the queue's contents.
+#[derive(Debug, Clone)]
+pub struct PageSettings<'a> {
+    /// How to name the queue in the commands that the page shows.
+    pub commands: Commands<'a>,
+    /// The folder in which these commands work as they stand.
+    pub typed_in: Option<&'a Path>,
+    /// The moment of the page.
+    pub now: Timestamp,
+    /// Whose clock it shows.
+    pub zone: TimeZone,
+}
+
+/// Writes the page of the queue as it is at this moment.
+///
+/// # Errors
+/// The queue cannot be read, or `to` does not take the page.
+pub fn write_page(
+    reader: &QueueReader,
+    to: &mut dyn Write,
+    paths: ReportPaths<'_>,
+    page: &PageSettings<'_>,
+) -> Result<ReportSummary, ReportError> {
+    write_bounded(reader, to, paths, page, MOST_LISTED)
+}
+
+/// Writes a page that lists at most so many jobs.
+fn write_bounded(
+    reader: &QueueReader,
+    to: &mut dyn Write,
+    paths: ReportPaths<'_>,
+    page: &PageSettings<'_>,
+    most_listed: u64,
+) -> Result<ReportSummary, ReportError> {
+    let provider = reader.provider()?;
+    let run = reader.last_run()?;
+    let links = Links::new(paths.report_dir, paths.output_dir);
+    let head = Head::of(paths.output_dir, page);
+    let mut to = BufWriter::with_capacity(BUFFER_BYTES, to);
+    head.write_into(&mut to)?;
+    let mut totals = Totals::default();
+    let mut listing = Listing::begin(to, &links, Quota::of(&reader.counts()?, most_listed));
+    reader.report(|row| -> Result<(), ReportError> {
+        let reason = totals.add(&row);
+        Ok(listing.add(row, reason)?)
+    })?;
+    let (mut to, listed) = listing.end()?;
+    Body::of(head.title(), &totals, listed, provider, run.as_ref(), page).write_into(&mut to)?;
+    to.flush()?;
+    Ok(ReportSummary { rows: totals.counts.total() })
+}
+
+/// Writes the page to the file `path`: whole, or not at all. What stood there is replaced at the end in one step.
+///
+/// # Errors
+/// As [`write_page`], and [`ReportError::File`] with the path.
+pub fn write_page_file(
+    reader: &QueueReader,
+    path: &Path,
+    output_dir: &Path,
+    page: &PageSettings<'_>,
+) -> Result<ReportSummary, ReportError> {
+    let paths = ReportPaths { output_dir, report_dir: place::folder_of(path) };
+    place::write_whole(path, |to| write_page(reader, to, paths, page))
+}
+
+#[cfg(test)]
+mod tests;

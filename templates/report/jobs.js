@@ -1,0 +1,89 @@
+// The jobs: read from the page's blocks of JSON, a few at a time, so that the page answers while it reads.
+
+const jobs = [];
+
+/** So long may reading or sorting keep the page from answering. */
+const BUSY_MS = 10;
+
+/** Lets the page answer before it goes on. */
+function breathe() {
+  return new Promise((resume) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => { channel.port1.close(); resume(); };
+    channel.port2.postMessage(null);
+  });
+}
+
+function takeBlock(element) {
+  const { pictures, models, jobs: entries } = JSON.parse(element.textContent);
+  const named = pictures.map(([name, link]) => ({ name, link: link ?? null }));
+  for (const job of entries) {
+    job.order = jobs.length;
+    job.human = named[job.human];
+    job.cloth = named[job.cloth];
+    job.model = models[job.model];
+    jobs.push(job);
+  }
+  element.remove();
+}
+
+/** Reads all blocks. `onFirst` is called as soon as there is something to show. */
+async function readJobs(onFirst) {
+  let since = performance.now();
+  for (const [index, element] of [...document.querySelectorAll('script.jobs')].entries()) {
+    takeBlock(element);
+    if (index === 0) {
+      onFirst();
+    }
+    if (performance.now() - since > BUSY_MS) {
+      await breathe();
+      since = performance.now();
+    }
+  }
+}
+
+const STATES = ['pending', 'submitting', 'in_doubt', 'running', 'downloading', 'succeeded', 'failed', 'cancelled'];
+const spoken = (word) => word.replace('_', ' ');
+
+/** The last part of a path or address, which is what people know a picture by. */
+function fileName(path) {
+  const bare = /^https?:\/\//i.test(path) ? path.replace(/[?#].*$/, '') : path;
+  return bare.slice(Math.max(bare.lastIndexOf('/'), bare.lastIndexOf('\\')) + 1) || path;
+}
+
+/** What the text filter looks at. */
+function textOf(job) {
+  job.text ??= [job.id, spoken(job.state), job.why ?? '', job.human.name, job.cloth.name, job.task ?? '']
+    .join('\n').toLowerCase();
+  return job.text;
+}
+
+/** The jobs that a view asks for, in its order. */
+function select(view, isRejected) {
+  const words = view.find.toLowerCase().split(/\s+/).filter(Boolean);
+  const chosen = jobs.filter((job) =>
+    (view.states.size === 0 || view.states.has(job.state))
+    && (!view.rejected || isRejected(job))
+    && (view.reason === null || job.reason === view.reason)
+    && (words.length === 0 || words.every((word) => textOf(job).includes(word))));
+  sort(chosen, view.sort);
+  return view.descending ? chosen.reverse() : chosen;
+}
+
+const byText = new Intl.Collator(undefined, { numeric: true });
+
+/** What is not known yet comes last. */
+const number = (value) => value ?? Infinity;
+
+const COMPARE = {
+  id: (a, b) => byText.compare(a.id, b.id),
+  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
+  seconds: (a, b) => number(a.seconds) - number(b.seconds) || 0,
+  finished: (a, b) => number(a.finished) - number(b.finished) || 0,
+};
+
+function sort(chosen, key) {
+  if (key in COMPARE) {
+    chosen.sort((a, b) => COMPARE[key](a, b) || a.order - b.order);
+  }
+}

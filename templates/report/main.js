@@ -1,0 +1,334 @@
+// The page's behaviour: what is shown, where the reader stands, and what the keys do.
+
+const PAGE_JOBS = 40;
+const byId = (id) => document.getElementById(id);
+const list = byId('cards');
+
+/** What the reader asked to see. */
+const view = { find: '', states: new Set(), rejected: false, reason: null, sort: 'order', descending: false };
+let chosen = [];
+let page = 0;
+/** The place of the reader's job among the chosen ones. */
+let current = 0;
+let isReading = true;
+
+const pageCount = () => Math.max(1, Math.ceil(chosen.length / PAGE_JOBS));
+const cardAt = (place) => list.children[place - page * PAGE_JOBS];
+const counted = (count, noun) => `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+
+// ---- showing
+
+function chooseAnew() {
+  const keep = chosen[current];
+  chosen = select(view, marks.has);
+  current = Math.max(0, keep === undefined ? 0 : chosen.indexOf(keep));
+  page = Math.floor(current / PAGE_JOBS);
+  showPage();
+}
+
+/** A new question begins at its first answer. */
+function ask(change) {
+  Object.assign(view, change);
+  chosen = [];
+  current = 0;
+  chooseAnew();
+  remember();
+}
+
+function showPage() {
+  const first = page * PAGE_JOBS;
+  list.replaceChildren(...chosen.slice(first, first + PAGE_JOBS).map(cardOf));
+  const last = Math.min(first + PAGE_JOBS, chosen.length);
+  byId('shown').textContent = chosen.length === 0 ? 'no jobs'
+    : `${(first + 1).toLocaleString('en')}–${last.toLocaleString('en')} of ${counted(chosen.length, 'job')}${isReading ? ', reading…' : ''}`;
+  byId('page').value = page + 1;
+  byId('page').max = pageCount();
+  byId('pages').textContent = pageCount().toLocaleString('en');
+  byId('nothing').hidden = chosen.length > 0 || isReading;
+  for (const turn of document.querySelectorAll('[data-turn]')) {
+    turn.disabled = Number(turn.dataset.turn) < 0 ? page === 0 : page + 1 >= pageCount();
+  }
+  showTools();
+}
+
+function showTools() {
+  byId('find').value = view.find;
+  byId('sort').value = view.sort;
+  byId('direction').setAttribute('aria-pressed', String(view.descending));
+  byId('direction').textContent = view.descending ? '↓' : '↑';
+  for (const chip of document.querySelectorAll('.chip[data-state]')) {
+    chip.setAttribute('aria-pressed', String(view.states.has(chip.dataset.state)));
+  }
+  byId('only-rejected').setAttribute('aria-pressed', String(view.rejected));
+  byId('only-reason').hidden = view.reason === null;
+  if (view.reason !== null) {
+    const reason = document.querySelector(`[data-reason="${view.reason}"]`)?.closest('li').querySelector('.reason');
+    byId('only-reason').textContent = `${reason?.textContent ?? 'one reason'} ✕`;
+  }
+}
+
+function showMarks() {
+  const count = marks.all().length;
+  byId('rejected-bar').hidden = count === 0;
+  byId('rejected-count').textContent = count.toLocaleString('en');
+  byId('only-rejected').querySelector('b').textContent = count.toLocaleString('en');
+  byId('only-rejected').hidden = count === 0 && !view.rejected;
+  byId('rejected-kept').textContent = marks.isKept ? '' : 'not kept: this browser does not remember for this page';
+}
+
+// ---- moving
+
+function turnTo(to, focusPlace) {
+  const target = Math.min(Math.max(to, 0), pageCount() - 1);
+  if (target !== page) {
+    page = target;
+    current = Math.min(Math.max(current, page * PAGE_JOBS), Math.min((page + 1) * PAGE_JOBS, chosen.length) - 1);
+    showPage();
+    remember();
+    if (focusPlace === undefined) {
+      byId('tools').scrollIntoView({ block: 'start' });
+    }
+  }
+  if (focusPlace !== undefined) {
+    focusOn(focusPlace);
+  }
+}
+
+function focusOn(place) {
+  current = place;
+  const card = cardAt(place);
+  card?.querySelector('.id').focus({ preventScroll: true });
+  card?.scrollIntoView({ block: 'nearest' });
+}
+
+/** Goes to a place among the chosen jobs, turning the page where it must. */
+function goTo(place) {
+  if (place < 0 || place >= chosen.length) {
+    return;
+  }
+  current = place;
+  if (viewer.open) {
+    showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
+    return;
+  }
+  turnTo(Math.floor(place / PAGE_JOBS), place);
+}
+
+function columns() {
+  const [first, ...others] = list.children;
+  const below = others.findIndex((card) => card.offsetTop > first.offsetTop);
+  return below < 0 ? list.children.length : below + 1;
+}
+
+const focusedCard = () => document.activeElement?.closest?.('.card') ?? null;
+const placeOf = (card) => page * PAGE_JOBS + [...list.children].indexOf(card);
+
+function open(place) {
+  current = place;
+  showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
+}
+
+// ---- judging
+
+function toggleMark(place) {
+  const job = chosen[place];
+  if (job === undefined) {
+    return;
+  }
+  marks.toggle(job);
+  const card = cardAt(place);
+  if (card !== undefined) {
+    showMark(card, job);
+  }
+  if (viewer.open) {
+    showMark(viewer, job);
+  }
+  showMarks();
+}
+
+function showMarksEverywhere() {
+  [...list.children].forEach((card) => showMark(card, chosen[placeOf(card)]));
+  showMarks();
+}
+
+// ---- remembering the view in the address, so that reloading a page that was written anew stays where one was
+
+function remember() {
+  const said = new URLSearchParams();
+  if (view.find !== '') said.set('find', view.find);
+  if (view.states.size > 0) said.set('state', [...view.states].join(','));
+  if (view.rejected) said.set('rejected', '');
+  if (view.reason !== null) said.set('reason', view.reason);
+  if (view.sort !== 'order') said.set('sort', view.sort);
+  if (view.descending) said.set('down', '');
+  if (page > 0) said.set('page', page + 1);
+  try {
+    history.replaceState(null, '', `#${said}`);
+  } catch {
+    // A browser that allows no such address for pages from disk does without.
+  }
+}
+
+function recall() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  view.find = said.get('find') ?? '';
+  view.states = new Set((said.get('state') ?? '').split(',').filter((word) => STATES.includes(word)));
+  view.rejected = said.has('rejected');
+  view.reason = /^\d+$/.test(said.get('reason') ?? '') ? Number(said.get('reason')) : null;
+  view.sort = said.get('sort') in COMPARE ? said.get('sort') : 'order';
+  view.descending = said.has('down');
+  return Math.max(0, (Number.parseInt(said.get('page'), 10) || 1) - 1);
+}
+
+// ---- keys
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    return;
+  }
+  const isTyping = event.target.matches?.('input, select, textarea') ?? false;
+  if (isTyping) {
+    if (event.key === 'Escape') {
+      event.target.blur();
+    }
+    return;
+  }
+  const action = viewer.open ? viewerAction(event) : pageAction(event);
+  if (action !== undefined) {
+    event.preventDefault();
+    action();
+  }
+}
+
+function viewerAction({ key }) {
+  switch (key) {
+    case 'j': case 'ArrowRight': case 'ArrowDown': return () => goTo(current + 1);
+    case 'k': case 'ArrowLeft': case 'ArrowUp': return () => goTo(current - 1);
+    case 'x': return () => toggleMark(current);
+    default: return undefined;
+  }
+}
+
+function pageAction({ key }) {
+  const card = focusedCard();
+  const here = card === null ? null : placeOf(card);
+  switch (key) {
+    case '/': return () => { byId('find').focus(); byId('find').select(); };
+    case 'n': return () => turnTo(page + 1);
+    case 'p': return () => turnTo(page - 1);
+    // Whoever stands on no card begins at the one they last stood on.
+    case 'j': return () => goTo(here === null ? current : here + 1);
+    case 'k': return () => goTo(here === null ? current : here - 1);
+    default: break;
+  }
+  if (here === null) {
+    return undefined;
+  }
+  switch (key) {
+    case 'x': return () => toggleMark(here);
+    case 'ArrowRight': return () => goTo(here + 1);
+    case 'ArrowLeft': return () => goTo(here - 1);
+    case 'ArrowDown': return () => goTo(Math.min(here + columns(), chosen.length - 1));
+    case 'ArrowUp': return () => goTo(Math.max(here - columns(), 0));
+    default: return undefined;
+  }
+}
+
+// ---- wiring
+
+let asked;
+byId('find').addEventListener('input', ({ target }) => {
+  clearTimeout(asked);
+  asked = setTimeout(() => ask({ find: target.value }), 120);
+});
+byId('tools').addEventListener('submit', (event) => {
+  event.preventDefault();
+  ask({ find: byId('find').value });
+});
+byId('sort').addEventListener('change', ({ target }) => ask({ sort: target.value }));
+byId('direction').addEventListener('click', () => ask({ descending: !view.descending }));
+byId('only-rejected').addEventListener('click', () => ask({ rejected: !view.rejected }));
+byId('only-reason').addEventListener('click', () => ask({ reason: null }));
+byId('everything').addEventListener('click', () => ask({ find: '', states: new Set(), rejected: false, reason: null }));
+byId('page').addEventListener('change', ({ target }) => turnTo(Number(target.value) - 1));
+
+document.addEventListener('click', ({ target }) => {
+  const chip = target.closest('.chip[data-state]');
+  const reason = target.closest('[data-reason]');
+  const turn = target.closest('[data-turn]');
+  const copy = target.closest('.copy');
+  if (chip !== null) {
+    const states = new Set(view.states);
+    if (!states.delete(chip.dataset.state)) {
+      states.add(chip.dataset.state);
+    }
+    ask({ states });
+  } else if (reason !== null) {
+    ask({ find: '', states: new Set(), rejected: false, reason: Number(reason.dataset.reason) });
+    byId('tools').scrollIntoView({ block: 'start' });
+  } else if (turn !== null) {
+    turnTo(page + Number(turn.dataset.turn));
+  } else if (copy !== null) {
+    copyFrom(copy, copy.previousElementSibling.textContent);
+  }
+});
+
+list.addEventListener('click', ({ target }) => {
+  const card = target.closest('.card');
+  if (card === null || target.closest('a') !== null) {
+    return;
+  }
+  if (target.closest('.reject') !== null) {
+    toggleMark(placeOf(card));
+  } else if (target.closest('.id, .tile') !== null) {
+    open(placeOf(card));
+  }
+});
+list.addEventListener('focusin', ({ target }) => { current = placeOf(target.closest('.card')); });
+
+viewer.addEventListener('click', ({ target }) => {
+  if (target === viewer || target.closest('.close') !== null) {
+    viewer.close();
+  } else if (target.closest('.reject') !== null) {
+    toggleMark(current);
+  } else if (target.closest('[data-step]') !== null) {
+    goTo(current + Number(target.closest('[data-step]').dataset.step));
+  }
+});
+// Closing the viewer leads back to the card of the job that was looked at last.
+viewer.addEventListener('close', () => {
+  viewer.querySelector('.panes').replaceChildren();
+  goTo(current);
+});
+
+byId('save-rejected').addEventListener('click', () => saveText(viewer.dataset.file, rejectedCsv()));
+byId('copy-rejected').addEventListener('click', ({ target }) => copyFrom(target, rejectedCsv()));
+byId('clear-rejected').addEventListener('click', ({ target }) => {
+  if (target.dataset.sure === undefined) {
+    target.dataset.sure = '';
+    target.textContent = 'Clear all marks?';
+    setTimeout(() => { delete target.dataset.sure; target.textContent = 'Clear'; }, 3000);
+    return;
+  }
+  marks.clear();
+  showMarksEverywhere();
+});
+window.addEventListener('storage', ({ key }) => {
+  if (key === marks.key) {
+    marks.read();
+    showMarksEverywhere();
+  }
+});
+document.addEventListener('keydown', onKey);
+
+marks.read();
+const wantedPage = recall();
+const showFirst = () => { chosen = select(view, marks.has); showPage(); };
+await readJobs(showFirst);
+isReading = false;
+chosen = select(view, marks.has);
+page = Math.min(wantedPage, pageCount() - 1);
+current = page * PAGE_JOBS;
+showPage();
+showMarks();
+document.documentElement.dataset.ready = '';

@@ -1,0 +1,173 @@
+//! A folder with pictures, a queue that has seen everything, and the page that the program writes of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use tryon::job::{
+    ExternalTaskId, Failure, FailureKind, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition,
+};
+use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId};
+
+/// What becomes of a job.
+#[derive(Debug, Clone)]
+pub(crate) enum Fate {
+    /// Its picture is made; the number is mixed into its checksum.
+    Succeeds(u32),
+    Fails(FailureKind, Option<i64>, String),
+    InDoubt,
+    Waits,
+}
+
+/// A job of a shop.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    /// A file name in the shop's folder, or an address.
+    pub(crate) human: String,
+    pub(crate) cloth: String,
+    pub(crate) fate: Fate,
+}
+
+impl Row {
+    pub(crate) fn new(id: &str, fate: Fate) -> Self {
+        Self { id: id.to_owned(), human: "people/ana.png".to_owned(), cloth: "garments/shirt.png".to_owned(), fate }
+    }
+}
+
+pub(crate) struct Shop {
+    folder: tempfile::TempDir,
+}
+
+impl Shop {
+    /// A shop whose queue holds these jobs, and whose pictures are on disk.
+    pub(crate) fn with(rows: &[Row]) -> Self {
+        let shop = Self { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir(shop.results()).expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(shop.fill(rows));
+        shop
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn results(&self) -> PathBuf {
+        self.path("results")
+    }
+
+    /// The program's command in the shop's folder, about its queue.
+    pub(crate) fn tryon(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tryon"));
+        command.current_dir(self.folder.path()).env_clear().env("TZ", "UTC").args(arguments).args(["-o", "results"]);
+        let output = command.output().expect("the program runs");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    }
+
+    /// Has the page written, beside the pictures.
+    pub(crate) fn page(&self) -> PathBuf {
+        self.tryon(&["report", "--format", "html", "--output", "results/index.html"]);
+        self.results().join("index.html")
+    }
+
+    async fn fill(&self, rows: &[Row]) {
+        let queue = Queue::open(&self.results().join("queue.db")).expect("a queue");
+        let specs: Vec<JobSpec> = rows.iter().map(|row| self.spec(row)).collect();
+        let load = queue.load(move |loader| {
+            loader.begin_manifest("shop.csv")?;
+            for (line, spec) in (2..).zip(&specs) {
+                loader.add(spec, line)?;
+            }
+            Ok(((), true))
+        });
+        load.await.expect("loaded");
+        queue.bind(ProviderKind::Sandbox).await.expect("bound");
+        let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
+        // Many at a time, so that they share their flushes to disk.
+        let mut jobs = join_all((0..rows.len()).map(|number| claim(&queue, run, number))).await;
+        jobs.sort_by_key(|job| job.seq);
+        join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&queue, row, job))).await;
+        let slot_time = (Duration::from_secs(97), Duration::from_secs(100));
+        queue.beat(run, 1, slot_time, None, true, at(3_600)).await.expect("ended");
+    }
+
+    fn spec(&self, row: &Row) -> JobSpec {
+        JobSpec {
+            id: JobId::parse(&row.id).expect("an id"),
+            human: self.image(&row.human),
+            cloth: self.image(&row.cloth),
+            cloth_type: None,
+            second: None,
+            model: None,
+            priority: 0,
+        }
+    }
+
+    /// A picture that a row names; drawn where it is a file that is not there yet.
+    fn image(&self, written: &str) -> ImageRef {
+        let source = if tryon::job::is_http_url(written) {
+            ImageSource::Url(written.to_owned())
+        } else {
+            let path = self.path(written);
+            draw(&path, written);
+            ImageSource::File(path.canonicalize().expect("it is there"))
+        };
+        ImageRef { written: written.to_owned(), source }
+    }
+
+    async fn see_through(&self, queue: &Queue, row: &Row, job: &ActiveJob) {
+        let seq = job.seq.0;
+        let record = async |transition: Transition, note: Note, later: i64| {
+            queue.record(job.seq, job.attempt, transition, note, at(seq * 3 + later)).await.expect("it is allowed");
+        };
+        let accept = Transition::Accept { task_id: TaskId(format!("task-{seq}")) };
+        match &row.fate {
+            Fate::Waits => record(Transition::Release { retry_at: None }, Note::default(), 1).await,
+            Fate::InDoubt => record(Transition::LoseAnswer, Note::of("the answer was cut off"), 1).await,
+            Fate::Fails(kind, code, message) => {
+                record(accept, Note::default(), 1).await;
+                let failure = Failure::with_code(*kind, *code, message);
+                record(Transition::TaskFail { failure: failure.clone() }, Note::of(failure.message), 20).await;
+            }
+            Fate::Succeeds(number) => {
+                record(accept, Note::default(), 1).await;
+                record(Transition::TaskSucceed, Note { units: Some(1.0), ..Note::default() }, 30).await;
+                let path = format!("{}.png", row.id);
+                draw(&self.results().join(&path), &row.id);
+                let sha256 = format!("{number:08x}{seq:056x}");
+                let image = PublishedImage { image: 0, path, width: 60, height: 80, bytes: 1_234, sha256 };
+                queue.publish(job.seq, job.attempt, vec![image], at(seq * 3 + 31)).await.expect("published");
+            }
+        }
+    }
+}
+
+async fn claim(queue: &Queue, run: RunId, number: usize) -> Box<ActiveJob> {
+    let external_id = ExternalTaskId(format!("external-{number}"));
+    match queue.claim(run, external_id, ModelName::default(), at(1)).await {
+        Ok(Claim::Job(job)) => job,
+        other => panic!("no job to claim: {other:?}"),
+    }
+}
+
+/// So many seconds into the run.
+fn at(seconds: i64) -> Timestamp {
+    "2026-11-03T18:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
+}
+
+/// A small picture in a colour that its name decides.
+fn draw(path: &Path, name: &str) {
+    if path.exists() {
+        return;
+    }
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let hash = name.bytes().fold(17_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let [red, green, blue, _] = hash.to_le_bytes();
+    image::RgbImage::from_pixel(60, 80, image::Rgb([red, green, blue])).save(path).expect("a picture");
+}
