@@ -1,6 +1,7 @@
 //! The queue in SQLite: every line of SQL of this program is in this folder.
 
 mod attempt_story;
+mod by_hand;
 mod callback_path;
 mod claim;
 mod inputs;
