@@ -75,11 +75,8 @@ impl Probe {
     /// Checks that the picture can be decoded here, as far as its header tells.
     ///
     /// # Errors
-    /// It has too many bytes or pixels for that.
+    /// It has too many pixels for that.
     pub fn check_decodable(&self) -> Result<(), PictureProblem> {
-        if self.bytes > MAX_DECODED_FILE_BYTES {
-            return Err(PictureProblem::TooLargeToDecode(self.bytes));
-        }
         if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
             return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
         }
@@ -210,6 +207,9 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
         Content::Foreign(format) => InputFormat::Foreign(format),
         Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
     };
+    if bytes > MAX_DECODED_FILE_BYTES {
+        return Err(PictureProblem::TooLargeToDecode(bytes));
+    }
     let (width, height) = size_in_header(file).ok_or(PictureProblem::Damaged)?;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
         return Err(PictureProblem::TooSmall { width, height });
@@ -356,6 +356,23 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
         assert!(made.success());
         assert!(matches!(probe(&fifo), Err(PictureProblem::NotRegular(_))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_behind_a_picture_s_first_ones_are_no_accident(
+            which in 0usize..7,
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        ) {
+            let magics: [&[u8]; 7] = [
+                b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"BM\0\0\0\0\0\0\0\0", b"II*\0\x08\0\0\0",
+                b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10", b"GIF89a",
+            ];
+            let folder = tempfile::tempdir().expect("tempdir");
+            let path = folder.path().join("any");
+            std::fs::write(&path, [magics[which], &bytes].concat()).expect("write");
+            let _ = probe(&path).map(|probe| (probe.check_fit().is_ok(), probe.check_decodable().is_ok(), probe.wants_fitting()));
+        }
     }
 
     #[test]

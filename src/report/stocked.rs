@@ -135,7 +135,7 @@ async fn stock(queue: &Queue, provider: ProviderKind) {
     let pause = Pause { until: after(4_440), why: "the provider does not answer".to_owned() };
     let slot_time = (Duration::from_secs(1_164), Duration::from_secs(1_200));
     queue
-        .beat(run, 1, SlotUse { limit: 5, time: slot_time }, Some(pause), false, after(120))
+        .beat(run, 1, SlotUse { limit: 10, time: slot_time }, Some(pause), false, after(120))
         .await
         .expect("the run is there");
 }

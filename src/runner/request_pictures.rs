@@ -89,6 +89,9 @@ enum Wanted {
     Made { column: &'static str, recipe: Recipe },
 }
 
+/// How the names of made pictures begin.
+const PREFIX: &str = ".tryon-";
+
 const HUMAN: &str = "human_image";
 const CLOTH: &str = "cloth_image";
 const SECOND_CLOTH: &str = "cloth_image_2";
@@ -121,7 +124,8 @@ impl RequestPictures {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let plan = tokio::task::spawn_blocking(move || plan(&asked, fits_images)).await;
-        let (human, cloth) = plan.map_err(broken_down)?.map_err(NotReady::Input)?;
+        let broken = |_| NotReady::Input("one of its pictures breaks the program that reads its size".to_owned());
+        let (human, cloth) = plan.map_err(broken)?.map_err(NotReady::Input)?;
         let (mut kept, mut stories, mut took_time) = (Vec::new(), Vec::new(), false);
         let mut pictures = Vec::new();
         for wanted in [human, cloth] {
@@ -180,18 +184,16 @@ impl Drop for RequestPictures {
     }
 }
 
-/// Removes the folder of made pictures. Where it cannot be removed it only takes room.
+/// Removes the made pictures and their folder, and nothing that somebody else has put there.
 fn remove_folder(folder: &Path) {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(folder = %folder.display(), %error, "made pictures were left behind");
-        }
-        _ => {}
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+        // What cannot be removed only takes room, and is tried again by the next run.
+        let _ = std::fs::remove_file(entry.path());
     }
-}
-
-fn broken_down(error: tokio::task::JoinError) -> NotReady {
-    NotReady::Machine(RunError::Bug(error.to_string()))
+    if let Err(error) = std::fs::remove_dir(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "the folder of made pictures stays");
+    }
 }
 
 /// Looks at the files of a job and says what has to be made. Reads their headers.
@@ -279,7 +281,7 @@ fn mebibytes(bytes: u64) -> String {
 /// Writes a picture that was made into the folder.
 fn keep(folder: &Path, made: &Encoded, story: String) -> std::io::Result<Kept> {
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().suffix(".jpg").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(PREFIX).suffix(".jpg").tempfile_in(folder)?;
     file.write_all(&made.jpeg)?;
     Ok(Kept { path: file.into_temp_path(), bytes: made.jpeg.len() as u64, story })
 }
@@ -313,5 +315,130 @@ impl Shelf {
         {
             self.bytes -= gone.bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use crate::job::{ImageRef, JobId};
+
+    use super::*;
+
+    /// A folder with the pictures of an outfit, and where its queue would be.
+    struct Shop(tempfile::TempDir);
+
+    impl Shop {
+        fn new() -> Self {
+            let shop = Self(tempfile::tempdir().expect("a folder"));
+            for name in ["shirt.png", "trousers.png"] {
+                RgbImage::from_pixel(300, 300, Rgb([40, 60, 90])).save(shop.0.path().join(name)).expect("a picture");
+            }
+            shop
+        }
+
+        fn pictures(&self) -> RequestPictures {
+            RequestPictures::new(&self.0.path().join("queue.db"), false)
+        }
+
+        fn folder(&self) -> PathBuf {
+            self.0.path().join("queue.db-pictures")
+        }
+
+        fn outfit(&self) -> JobSpec {
+            let file =
+                |name: &str| ImageRef { written: name.to_owned(), source: ImageSource::File(self.0.path().join(name)) };
+            JobSpec {
+                id: JobId::parse("a").expect("an id"),
+                human: ImageRef {
+                    written: String::new(),
+                    source: ImageSource::Url("https://x.example/a.jpg".to_owned()),
+                },
+                cloth: file("shirt.png"),
+                cloth_type: Some(Garment::Upper),
+                second: Some(SecondGarment { image: file("trousers.png"), garment: Garment::Lower }),
+                model: None,
+                priority: 0,
+            }
+        }
+    }
+
+    fn names_in(folder: &Path) -> usize {
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+
+    #[tokio::test]
+    async fn what_many_want_at_once_is_made_once_and_gone_when_nobody_wants_it_any_more() {
+        let shop = Shop::new();
+        let pictures = shop.pictures();
+        let spec = shop.outfit();
+        let wanted = futures_util::future::join_all((0..6).map(|_| pictures.of(&spec))).await;
+        let ready: Vec<Ready> = wanted.into_iter().map(|ready| ready.expect("ready")).collect();
+        assert!(ready.iter().all(|one| one.cloth == ready[0].cloth && one.took_time));
+        assert_eq!(names_in(&shop.folder()), 1);
+        assert!(!pictures.of(&spec).await.expect("ready").took_time, "it stands on the shelf");
+        drop((ready, pictures));
+        assert!(!shop.folder().exists());
+    }
+
+    #[tokio::test]
+    async fn a_garment_that_was_replaced_is_another_one() {
+        let shop = Shop::new();
+        let (pictures, spec) = (shop.pictures(), shop.outfit());
+        let before = pictures.of(&spec).await.expect("ready");
+        RgbImage::from_pixel(310, 300, Rgb([200, 60, 90])).save(shop.0.path().join("shirt.png")).expect("a picture");
+        let after = pictures.of(&spec).await.expect("ready");
+        assert!(after.took_time && after.cloth != before.cloth);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_run_left_is_removed_and_a_plain_job_makes_no_folder() {
+        let shop = Shop::new();
+        std::fs::create_dir(shop.folder()).expect("a folder");
+        std::fs::write(shop.folder().join(".tryon-left.jpg"), "left behind").expect("written");
+        std::fs::write(shop.folder().join("mine.jpg"), "a user's own").expect("written");
+        let pictures = shop.pictures();
+        assert_eq!(names_in(&shop.folder()), 1, "what is not ours stays");
+        std::fs::remove_file(shop.folder().join("mine.jpg")).expect("removed");
+        drop(pictures);
+        assert!(!shop.folder().exists());
+        let pictures = shop.pictures();
+        let plain = JobSpec { second: None, ..shop.outfit() };
+        let ready = pictures.of(&plain).await.expect("ready");
+        assert_eq!(ready.cloth, Picture::File(shop.0.path().join("shirt.png")));
+        assert_eq!((ready.sent_as, ready.took_time), (None, false));
+        pictures.get_ready(&plain).await;
+        assert!(!shop.folder().exists());
+    }
+
+    #[test]
+    fn the_shelf_gives_way_to_what_is_used_and_takes_no_file_from_who_holds_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shelf = Shelf::default();
+        let recipe = |name: &str| {
+            let format = crate::picture::InputFormat::Taken(crate::picture::PictureFormat::Png);
+            let probe = Probe { format, width: 300, height: 300, bytes: 1 };
+            Recipe::Fitted(Source { path: name.into(), probe, modified: None })
+        };
+        let mut put = |name: &str, bytes: u64| {
+            let path = tempfile::NamedTempFile::new_in(folder.path()).expect("a file").into_temp_path();
+            let kept = Arc::new(Kept { path, bytes, story: String::new() });
+            shelf.put(recipe(name), &kept);
+            if name == "b" {
+                assert!(shelf.take_down(&recipe("a")).is_some(), "used again");
+            }
+            kept
+        };
+        let third = MOST_KEPT_BYTES / 3;
+        let (a, b, c) = (put("a", third), put("b", third), put("c", third));
+        let d = put("d", third);
+        for (name, stands) in [("a", true), ("b", false), ("c", true), ("d", true)] {
+            assert_eq!(shelf.take_down(&recipe(name)).is_some(), stands, "{name}");
+        }
+        assert_eq!(shelf.bytes, 3 * third);
+        assert!(b.path.exists(), "somebody is sending it");
+        drop((a, b, c, d));
+        assert_eq!(names_in(folder.path()), 3);
     }
 }

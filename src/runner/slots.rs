@@ -205,7 +205,7 @@ impl Slot {
         state.advance(now);
         state.refusals += 1;
         // Submissions that left together are refused together; that is one piece of news.
-        let is_news = state.refused_at.is_none_or(|before| self.taken_at >= before);
+        let is_news = state.refused_at.is_none_or(|before| self.taken_at > before);
         if is_news {
             state.refusals_in_a_row += 1;
             state.probes_refused = (state.probes_refused + 1).min(16);

@@ -215,7 +215,7 @@ fn a_folder_that_gives_nothing_says_why() {
     fs::write(picture_without_end, b"RIFF\0\0\0\0WEBPVP8 ").expect("written");
     assert_eq!(
         error(&|_| ()),
-        "--cloths: no usable JPEG or PNG picture in [folder]/garments; [folder]/garments/c.webp is a WebP picture, not a JPEG or PNG picture"
+        "--cloths: no usable JPEG or PNG picture in [folder]/garments; [folder]/garments/c.webp is a damaged picture: its size cannot be read"
     );
     assert_eq!(
         error(&|order| order.humans.path.push("nowhere")),

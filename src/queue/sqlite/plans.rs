@@ -62,7 +62,9 @@ fn finished_jobs_are_paged_past_all_those_that_wait() {
     let plan = plan(PUBLISHED_PAGE);
     assert!(plan.contains(&"SEARCH jobs USING INDEX jobs_succeeded (seq>?)".to_owned()), "{plan:?}");
     assert!(plan.contains(&"SEARCH i USING PRIMARY KEY (job=?) LEFT-JOIN".to_owned()), "{plan:?}");
-    assert!(!plan.iter().any(|step| step.contains("TEMP")), "{plan:?}");
+    // The few images of one job are put in order, not the jobs.
+    let sorts = plan.iter().filter(|step| step.contains("TEMP"));
+    assert!(sorts.clone().all(|step| step == "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"), "{plan:?}");
 }
 
 #[test]
@@ -79,5 +81,5 @@ fn lists_and_reports_go_on_where_their_last_page_ended() {
     begins_with(&jobs_page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
     begins_with(&jobs_page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
     begins_with(REPORT_PAGE, "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
-    begins_with(REJECTED_PAGE, "SEARCH rejected_rows USING INDEX rejected_rows_by_place (after_seq>?)");
+    begins_with(REJECTED_PAGE, "SEARCH rejected_rows USING INDEX rejected_rows_by_place ((after_seq,manifest,line)>(?,?,?))");
 }

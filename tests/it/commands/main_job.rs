@@ -43,8 +43,8 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
     insta::assert_snapshot!(first.out, @"
     Finished in [time]
 
-      images    13 of 13, 13 in this run
-      units     13
+      images    15 of 15, 15 in this run
+      units     15
       slots     [share] busy
       report    results/report.csv
       page      results/index.html
@@ -65,12 +65,12 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
         assert_eq!(picture.width().to_string(), row["width"]);
         assert!(tasks.insert(row["task_id"].clone()), "each job has a task of its own");
     }
-    assert_eq!(tasks.len(), 13);
+    assert_eq!(tasks.len(), 15);
 
     let again = run_example(&desk);
     assert_eq!(again.code, 0, "{}", again.err);
-    assert!(again.err.starts_with("added 0, unchanged 13, updated 0, repeated 0, rejected 0\n"), "{}", again.err);
-    assert!(again.out.contains("13 of 13, 0 in this run"), "{}", again.out);
+    assert!(again.err.starts_with("added 0, unchanged 15, updated 0, repeated 0, rejected 0\n"), "{}", again.err);
+    assert!(again.out.contains("15 of 15, 0 in this run"), "{}", again.out);
 
     std::fs::remove_file(desk.path("results/spring/ana-linen-shirt.png")).expect("deleted");
     let third = run_example(&desk);
@@ -78,7 +78,7 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
     assert!(desk.path("results/spring/ana-linen-shirt.png").exists(), "it is fetched again");
     let status = desk.run(&["status", "--json", "-o", "results"]);
     let status: serde_json::Value = serde_json::from_str(&status.out).expect("JSON");
-    assert_eq!((&status["succeeded"], &status["units"]), (&13.into(), &13.0.into()), "and not paid for again");
+    assert_eq!((&status["succeeded"], &status["units"]), (&15.into(), &15.0.into()), "and not paid for again");
 }
 
 #[test]
