@@ -49,7 +49,8 @@ fn keys_move_through_the_jobs_open_them_and_come_back() {
     assert_eq!((browser.text("#viewer-id"), browser.text("#viewer .place")), ("autumn/bo-3".into(), "6 of 8".into()));
     browser.press(ESCAPE);
     browser.wait("!document.getElementById('viewer').open");
-    assert_eq!(focused(), "autumn/bo-3", "closing leads to the job that was looked at last");
+    // Closing leads to the job that was looked at last; the browser moves the focus after the dialog has gone.
+    browser.wait("document.activeElement.closest('.card')?.querySelector('.id').textContent === 'autumn/bo-3'");
     assert_ne!(
         browser.value("getComputedStyle(document.activeElement.closest('.card')).boxShadow"),
         "none",

@@ -52,7 +52,9 @@ fn a_picture_on_the_web_is_a_link_and_nothing_is_asked_of_any_network() {
     assert_eq!(link, "http://127.0.0.1:9/people/ana.jpg?size=1");
     let asked = browser.requests();
     assert!(asked.iter().any(|url| url.ends_with("/web.png")), "{asked:?}");
-    assert!(asked.iter().all(|url| url.starts_with("file:") || url.starts_with("data:")), "{asked:?}");
+    // What the browser itself is made of (`chrome:`, its start page) is none of the page's business.
+    let from_networks: Vec<_> = asked.iter().filter(|url| url.starts_with("http") || url.starts_with("ws")).collect();
+    assert!(from_networks.is_empty(), "{from_networks:?}");
 }
 
 #[test]

@@ -81,5 +81,8 @@ fn lists_and_reports_go_on_where_their_last_page_ended() {
     begins_with(&jobs_page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
     begins_with(&jobs_page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
     begins_with(REPORT_PAGE, "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
-    begins_with(REJECTED_PAGE, "SEARCH rejected_rows USING INDEX rejected_rows_by_place ((after_seq,manifest,line)>(?,?,?))");
+    begins_with(
+        REJECTED_PAGE,
+        "SEARCH rejected_rows USING INDEX rejected_rows_by_place ((after_seq,manifest,line)>(?,?,?))",
+    );
 }
