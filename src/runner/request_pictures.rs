@@ -158,16 +158,23 @@ impl RequestPictures {
         }
         let (folder, known_as) = (self.folder.clone(), recipe.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let encoded = recipe.cook().map_err(|(column_at_fault, why)| {
-                NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
-            })?;
-            keep(&folder, &encoded, recipe.story(&encoded))
-                .map_err(|source| NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into()))
+            let kept = recipe
+                .cook()
+                .map_err(|(column_at_fault, why)| {
+                    NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
+                })
+                .and_then(|encoded| {
+                    keep(&folder, &encoded, recipe.story(&encoded)).map_err(|source| {
+                        NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into())
+                    })
+                });
+            (kept, turn)
         });
         // A decoder that panics has met a picture that is made to break it: that is the job's fault, not the run's.
         let broken = |_| NotReady::Input(format!("{column}: is a picture that breaks the decoder"));
-        let kept = Arc::new(work.await.map_err(broken)??);
+        // The turn ends when the picture stands on the shelf, so that whoever comes next finds it there.
+        let (kept, _turn) = work.await.map_err(broken)?;
+        let kept = Arc::new(kept?);
         self.shelf().put(known_as, &kept);
         Ok((kept, false))
     }

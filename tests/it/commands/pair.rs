@@ -36,7 +36,7 @@ fn pair_prints_every_pair_and_tells_what_it_left_out() {
     people/tom.jpg,garments/shirt.png,
     ");
     insta::assert_snapshot!(said.err, @"
-    garments/banner.webp: is a WebP picture, not a JPEG or PNG picture; left out
+    garments/banner.webp: is a damaged picture: its size cannot be read; left out
     1 garment is in no folder called upper, lower or dress; its cloth_type is left empty
     2 people, 2 garments: 4 pairs
     ");

@@ -125,6 +125,11 @@ impl Workshop {
     /// All jobs, in the order of the manifest.
     pub(crate) fn rows(&self) -> Vec<JobRow> {
         let db = self.queue();
+        // A run that was killed at its very beginning has made the file and not yet what is in it.
+        let tables: u64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("a count");
+        if tables == 0 {
+            return Vec::new();
+        }
         let mut statement = db
             .prepare(
                 "SELECT j.id, j.state, j.attempt, j.error_code, i.path FROM jobs j
