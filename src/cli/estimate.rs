@@ -125,9 +125,9 @@ pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedup
     let what_then = if dedupe {
         "made once"
     } else if again == 1 {
-        "made and paid for again unless you say --dedupe"
+        "made and paid for again"
     } else {
-        "each made and paid for again unless you say --dedupe"
+        "each made and paid for again"
     };
     let mut text = format!(
         "{} different; {} {repeat} a pair of another id, {what_then}",

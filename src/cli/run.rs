@@ -45,6 +45,11 @@ pub(super) async fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(options)?;
+    if settings.dedupe {
+        // Better refused than taken and paid for twice.
+        let why = "--dedupe: a run cannot do this yet; leave it out, or take the repeated pairs out of the manifest";
+        return Err(Failure::usage(why));
+    }
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;

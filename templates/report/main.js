@@ -10,6 +10,8 @@ let chosen = [];
 let page = 0;
 /** The place of the reader's job among the chosen ones. */
 let current = 0;
+/** The job that the viewer shows, or showed last. */
+let viewed = 0;
 let isReading = true;
 
 const pageCount = () => Math.max(1, Math.ceil(chosen.length / PAGE_JOBS));
@@ -108,6 +110,7 @@ function goTo(place) {
   }
   current = place;
   if (viewer.open) {
+    viewed = place;
     showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
     return;
   }
@@ -125,6 +128,7 @@ const placeOf = (card) => page * PAGE_JOBS + [...list.children].indexOf(card);
 
 function open(place) {
   current = place;
+  viewed = place;
   showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
 }
 
@@ -295,10 +299,11 @@ viewer.addEventListener('click', ({ target }) => {
     goTo(current + Number(target.closest('[data-step]').dataset.step));
   }
 });
-// Closing the viewer leads back to the card of the job that was looked at last.
+// Closing the viewer leads back to the card of the job that was looked at last. The browser has given the focus back to
+// the card that it was opened from by then, which made that one the current job.
 viewer.addEventListener('close', () => {
   viewer.querySelector('.panes').replaceChildren();
-  goTo(current);
+  goTo(viewed);
 });
 
 byId('save-rejected').addEventListener('click', () => saveText(viewer.dataset.file, rejectedCsv()));
