@@ -157,10 +157,16 @@ pub(super) fn before_run(settings: &Settings, reader: &QueueReader, door: &str) 
     if waiting == 0 {
         return Ok((0, Lines::new()));
     }
+    let work = (waiting <= MOST_LOOKED_AT).then(|| reader.workload(&settings.model, REPEATS_NAMED)).transpose()?;
     let mut lines = Lines::new();
     let mut tasks = waiting;
     let mut to_do = format!("{} to submit", counted(waiting, "task"));
-    if let Some(budget) = settings.budget.filter(|budget| *budget < waiting) {
+    if settings.dedupe {
+        // Of pairs that an earlier run has made, nothing is submitted.
+        tasks = work.as_ref().map_or(waiting, |work| work.distinct_pairs);
+        to_do = format!("at most {}, for {}", counted(tasks, "task"), counted(waiting, "job"));
+    }
+    if let Some(budget) = settings.budget.filter(|budget| *budget < tasks) {
         let _ = write!(to_do, ", at most {} of them in this run", thousands(budget));
         tasks = budget;
     }
@@ -171,8 +177,7 @@ pub(super) fn before_run(settings: &Settings, reader: &QueueReader, door: &str) 
         }
     }
     lines.push(("to do", to_do));
-    if waiting <= MOST_LOOKED_AT {
-        let work = reader.workload(&settings.model, REPEATS_NAMED)?;
+    if let Some(work) = &work {
         lines.extend(
             repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe).map(|text| ("pairs", text)),
         );

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::job::{JobState, ModelName};
+use crate::job::{JobId, JobState, ModelName};
 use crate::queue::{AttemptRecord, JobRecord};
 
 /// A job.
@@ -89,7 +89,10 @@ pub(super) struct AttemptJson<'a> {
     attempt: u32,
     outcome: &'a str,
     model: &'a str,
-    external_task_id: &'a str,
+    /// `null` where nothing was submitted, because the task is another job's.
+    external_task_id: Option<&'a str>,
+    /// The job of the same pair whose task it shares.
+    shares: Option<&'a str>,
     task_id: Option<&'a str>,
     request_id: Option<&'a str>,
     asked: u32,
@@ -112,7 +115,8 @@ impl<'a> AttemptJson<'a> {
             attempt: attempt.attempt,
             outcome: &attempt.outcome,
             model: attempt.model.as_str(),
-            external_task_id: &attempt.external_id.0,
+            external_task_id: attempt.shares.is_none().then_some(attempt.external_id.0.as_str()),
+            shares: attempt.shares.as_ref().map(JobId::as_str),
             task_id: attempt.task_id.as_ref().map(|task| task.0.as_str()),
             request_id: note.request_id.as_deref(),
             asked: attempt.asked,

@@ -244,7 +244,7 @@ fn show_says_why_a_job_waits_and_quotes_its_name_for_the_shell() {
 
 #[test]
 fn show_json_has_every_attempt() {
-    assert_snapshot!(show_text(&stocked(), "eva/hat", true), @r#"{"id":"eva/hat","state":"failed","attempts":1,"error_code":"1301","reason":"=content, \"risk\" control","retry_at":null,"finished_at":"2026-11-03T13:00:09.000Z","task_id":null,"external_task_id":null,"output":null,"human_image":"eva.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":5,"history":[{"attempt":1,"outcome":"refused","model":"kolors-virtual-try-on-v1","external_task_id":"0198-8","task_id":null,"request_id":null,"asked":1,"http_status":400,"code":"1301","message":"=content, \"risk\" control","units":null,"sent_as":null,"submitted_at":"2026-11-03T13:00:08.000Z","accepted_at":null,"task_ended_at":null,"ended_at":"2026-11-03T13:00:09.000Z"}]}"#);
+    assert_snapshot!(show_text(&stocked(), "eva/hat", true), @r#"{"id":"eva/hat","state":"failed","attempts":1,"error_code":"1301","reason":"=content, \"risk\" control","retry_at":null,"finished_at":"2026-11-03T13:00:09.000Z","task_id":null,"external_task_id":null,"output":null,"human_image":"eva.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":5,"history":[{"attempt":1,"outcome":"refused","model":"kolors-virtual-try-on-v1","external_task_id":"0198-8","shares":null,"task_id":null,"request_id":null,"asked":1,"http_status":400,"code":"1301","message":"=content, \"risk\" control","units":null,"sent_as":null,"submitted_at":"2026-11-03T13:00:08.000Z","accepted_at":null,"task_ended_at":null,"ended_at":"2026-11-03T13:00:09.000Z"}]}"#);
 }
 
 #[test]

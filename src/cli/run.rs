@@ -45,11 +45,6 @@ pub(super) async fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(options)?;
-    if settings.dedupe {
-        // Better refused than taken and paid for twice.
-        let why = "--dedupe: a run cannot do this yet; leave it out, or take the repeated pairs out of the manifest";
-        return Err(Failure::usage(why));
-    }
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;
@@ -237,6 +232,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
         },
         budget: settings.budget,
         fit_images: settings.fit_images,
+        dedupe: settings.dedupe,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
     }

@@ -114,13 +114,16 @@ impl Teller<'_> {
                 let _ = writeln!(text, "  {}  {what}", local(time, self.zone));
             }
         };
-        at(Some(attempt.claimed_at), "submitted");
+        at(Some(attempt.claimed_at), if attempt.shares.is_some() { "begun" } else { "submitted" });
         at(attempt.accepted_at, "taken by the provider");
         at(attempt.task_ended_at, "generation ended");
         at(attempt.ended_at, "attempt over");
         let note = &attempt.note;
         maybe_row(text, "task id", attempt.task_id.as_ref().map(|task| task.0.as_str()));
-        row(text, "external id", &attempt.external_id.0);
+        match &attempt.shares {
+            Some(twin) => row(text, "shared with", &format!("{twin}, the same pair: generated and paid for once")),
+            None => row(text, "external id", &attempt.external_id.0),
+        }
         maybe_row(text, "request id", note.request_id.as_deref());
         maybe_row(text, "HTTP status", note.http_status.map(|status| status.to_string()).as_deref());
         maybe_row(text, "code", note.code.as_deref());

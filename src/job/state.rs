@@ -128,6 +128,10 @@ impl JobState {
 pub enum Transition {
     /// A slot is free: the intent to submit is written down. Begins an attempt.
     Claim { external_id: ExternalTaskId },
+    /// An identical pair's image is there already: this job takes its own copy of it. Begins an attempt that costs nothing.
+    Share { task_id: TaskId },
+    /// An identical pair's task has failed for good: this job's would too. Begins an attempt that costs nothing.
+    ShareFailure { failure: Failure, task_id: TaskId },
     /// The provider has the task: it said so, it was found by its external id, or a person named it.
     Accept { task_id: TaskId },
     /// Certainly nothing was created, and not for a reason of this job's: it waits, and the attempt is not counted.
@@ -168,6 +172,7 @@ impl Transition {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Claim { .. } => "claimed",
+            Self::Share { .. } | Self::ShareFailure { .. } => "given an identical job's outcome",
             Self::Accept { .. } => "accepted",
             Self::Release { .. } => "released",
             Self::TurnAway { .. } => "turned away",
@@ -204,7 +209,7 @@ pub struct IllegalTransition {
 #[must_use]
 pub fn attempt_after(attempt: u32, transition: &Transition) -> u32 {
     match transition {
-        Transition::Claim { .. } => attempt + 1,
+        Transition::Claim { .. } | Transition::Share { .. } | Transition::ShareFailure { .. } => attempt + 1,
         Transition::Release { .. } => attempt.saturating_sub(1),
         _ => attempt,
     }
@@ -220,6 +225,10 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
 
     let after = match (state, transition) {
         (S::Pending { .. }, T::Claim { external_id }) => S::Submitting { external_id: external_id.clone() },
+        (S::Pending { .. }, T::Share { task_id }) => S::Downloading { task_id: task_id.clone() },
+        (S::Pending { .. }, T::ShareFailure { failure, task_id }) => {
+            S::Failed { failure: failure.clone(), task_id: Some(task_id.clone()) }
+        }
         (S::Pending { .. }, T::Cancel) => S::Cancelled,
 
         (S::Submitting { .. } | S::InDoubt { .. }, T::Accept { task_id }) => S::Running { task_id: task_id.clone() },

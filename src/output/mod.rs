@@ -112,12 +112,14 @@ impl OutputTree {
             return Err(OutputError::LeavesTree(folder));
         }
         let path = real.join(format!(".tryon-{}-{image}.part", seq.0));
-        // Whatever stands there is ours from before, or a trap; either way it goes.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.trouble(&path, error)),
-            _ => {}
-        }
-        let file = File::options().read(true).write(true).create_new(true).open(&path);
+        let open = || File::options().read(true).write(true).create_new(true).open(&path);
+        let file = match open() {
+            // Whatever stands there is ours from before, or a trap; either way it goes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                std::fs::remove_file(&path).and_then(|()| open())
+            }
+            opened => opened,
+        };
         let file = file.map_err(|error| self.trouble(&path, error))?;
         Ok((Staged { path, folder: real, is_published: false }, file))
     }

@@ -1,7 +1,8 @@
 //! The body of a create request, made while it is sent: pictures are read and encoded piece by piece, with the
 //! exact length known before, so that a 9 MB picture never stands in memory.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use tokio::io::AsyncReadExt;
 
 /// A picture as the request carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Picture {
 }
 
 /// How much of a file is encoded at once. A multiple of 3, so that pieces join without padding between them.
-const PIECE_BYTES: usize = 48 * 1024;
+const PIECE_BYTES: usize = 96 * 1024;
 
 /// A piece of the body.
 enum Part {
@@ -61,7 +61,8 @@ impl RequestBody {
                 Picture::File(path) => {
                     head.push_str(&format!("{}:\"", json_string(name)));
                     parts.push(Part::Text(Bytes::from(std::mem::take(&mut head))));
-                    let found = tokio::fs::metadata(path).await;
+                    let looked_at = path.clone();
+                    let found = in_background(move || std::fs::metadata(looked_at)).await;
                     let found = found.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
                     if !found.is_file() {
                         return Err(format!("{} is not a file any more", path.display()));
@@ -109,28 +110,49 @@ impl RequestBody {
 /// A file's Base64, piece by piece. A file that is not as long as it was promised to be is an error: the rest of
 /// the body would stand at the wrong place.
 fn encoded_file(path: PathBuf, promised: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    stream::try_unfold((path, None, promised), |(path, file, left)| async move {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display()));
-        let mut file = match file {
-            Some(file) => file,
-            None => tokio::fs::File::open(&path).await.map_err(named)?,
-        };
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
-        if wanted == 0 {
-            let mut one_more = [0_u8; 1];
-            return match file.read(&mut one_more).await.map_err(named)? {
-                0 => Ok(None),
-                _ => Err(named(io::Error::other("it grew while it was being sent"))),
-            };
+    let reading = Reading { path, file: None, left: promised, has_begun: false };
+    stream::try_unfold(reading, |reading| in_background(move || reading.next_piece()))
+}
+
+/// A file that is being sent.
+struct Reading {
+    path: PathBuf,
+    file: Option<File>,
+    /// How many bytes are still promised.
+    left: u64,
+    has_begun: bool,
+}
+
+impl Reading {
+    /// Reads and encodes the next piece. The last one is not given away before it is sure that it is the last.
+    fn next_piece(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if self.left == 0 && self.has_begun {
+            return Ok(None);
         }
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot read {}: {error}", self.path.display()));
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(&self.path).map_err(named)?,
+        };
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let mut piece = vec![0_u8; wanted];
-        file.read_exact(&mut piece).await.map_err(|error| match error.kind() {
+        file.read_exact(&mut piece).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => named(io::Error::other("it shrank while it was being sent")),
             _ => named(error),
         })?;
+        let left = self.left - wanted as u64;
+        if left == 0 && file.read(&mut [0_u8; 1]).map_err(named)? > 0 {
+            return Err(named(io::Error::other("it grew while it was being sent")));
+        }
         let encoded = Bytes::from(STANDARD.encode(&piece));
-        Ok(Some((encoded, (path, Some(file), left - wanted as u64))))
-    })
+        Ok(Some((encoded, Self { file: Some(file), left, has_begun: true, ..self })))
+    }
+}
+
+/// Does what may have to wait for a disk, or takes a while, on a thread that may.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 fn json_string(text: &str) -> String {

@@ -17,4 +17,4 @@ pub use auth::Auth;
 pub use body::{Picture, RequestBody};
 pub use client::{CreateFate, LARGEST_PAGE, ListAnswer, Provider, QueryAnswer, Submission, Timeouts, Trouble};
 pub use meaning::{Meaning, StopReason};
-pub use result_host::{FetchError, ResultHost};
+pub use result_host::{Download, FetchError, ResultHost};

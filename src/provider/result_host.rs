@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Client;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::picture::MAX_RESULT_BYTES;
 
@@ -14,6 +14,15 @@ use super::client::chain;
 #[derive(Debug, Clone)]
 pub struct ResultHost {
     http: Client,
+    idle: Duration,
+}
+
+/// A result on its way.
+#[derive(Debug)]
+pub struct Download {
+    response: reqwest::Response,
+    promised: Option<u64>,
+    arrived: u64,
     idle: Duration,
 }
 
@@ -35,9 +44,6 @@ pub enum FetchError {
     /// The answer is too large to be a result.
     #[error("it is over {} MB", MAX_RESULT_BYTES / 1_000_000)]
     TooLarge,
-    /// The file could not be written here.
-    #[error("it could not be written: {0}")]
-    Write(#[source] std::io::Error),
 }
 
 impl ResultHost {
@@ -56,12 +62,12 @@ impl ResultHost {
         Ok(Self { http, idle: timeouts.idle })
     }
 
-    /// Writes what is at `url` to `to`, as it comes.
+    /// Asks for what is at `url`.
     ///
     /// # Errors
-    /// See [`FetchError`]; what was written until then is no picture.
-    pub async fn fetch(&self, url: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<u64, FetchError> {
-        let mut response =
+    /// See [`FetchError`].
+    pub async fn fetch(&self, url: &str) -> Result<Download, FetchError> {
+        let response =
             self.http.get(url).send().await.map_err(|error| match error.is_redirect() || error.is_builder() {
                 true => FetchError::BrokeOff(chain(&error)),
                 false => FetchError::Unreached(chain(&error)),
@@ -76,23 +82,27 @@ impl ResultHost {
         if promised.is_some_and(|bytes| bytes > MAX_RESULT_BYTES) {
             return Err(FetchError::TooLarge);
         }
-        let mut written = 0_u64;
-        loop {
-            let piece = tokio::time::timeout(self.idle, response.chunk()).await;
-            let piece = piece.map_err(|_| FetchError::BrokeOff(format!("its host fell silent for {:?}", self.idle)))?;
-            let Some(piece) = piece.map_err(|error| FetchError::BrokeOff(chain(&error)))? else { break };
-            written += piece.len() as u64;
-            if written > MAX_RESULT_BYTES {
-                return Err(FetchError::TooLarge);
-            }
-            to.write_all(&piece).await.map_err(FetchError::Write)?;
-        }
-        to.flush().await.map_err(FetchError::Write)?;
-        match promised {
-            Some(promised) if promised != written => {
-                Err(FetchError::BrokeOff(format!("it broke off after {written} of {promised} bytes")))
-            }
-            _ => Ok(written),
-        }
+        Ok(Download { response, promised, arrived: 0, idle: self.idle })
+    }
+}
+
+impl Download {
+    /// The next piece; `None` when all of it has arrived. What arrived before an error is no picture.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, FetchError> {
+        let piece = tokio::time::timeout(self.idle, self.response.chunk()).await;
+        let piece = piece.map_err(|_| FetchError::BrokeOff(format!("its host fell silent for {:?}", self.idle)))?;
+        let Some(piece) = piece.map_err(|error| FetchError::BrokeOff(chain(&error)))? else {
+            return match self.promised {
+                Some(promised) if promised != self.arrived => {
+                    Err(FetchError::BrokeOff(format!("it broke off after {} of {promised} bytes", self.arrived)))
+                }
+                _ => Ok(None),
+            };
+        };
+        self.arrived += piece.len() as u64;
+        if self.arrived > MAX_RESULT_BYTES { Err(FetchError::TooLarge) } else { Ok(Some(piece)) }
     }
 }

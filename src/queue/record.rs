@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
+use crate::job::{ExternalTaskId, Failure, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct ActiveJob {
     pub claimed_at: Timestamp,
     /// When the provider took it, if it did.
     pub accepted_at: Option<Timestamp>,
+    /// The job whose task this attempt shares.
+    pub shares: Option<JobSeq>,
 }
 
 /// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
@@ -188,6 +190,8 @@ pub struct AttemptRecord {
     pub note: Note,
     /// What was made of its pictures; `None` where every file was sent as it is.
     pub sent_as: Option<String>,
+    /// The job whose task it shares.
+    pub shares: Option<JobId>,
 }
 
 /// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
@@ -277,6 +281,16 @@ pub enum Claim {
     NoneReady { next_retry_at: Option<Timestamp> },
     /// Jobs are ready, and the run's budget is spent.
     BudgetSpent,
+}
+
+/// What a claim found where identical pairs are made once.
+#[derive(Debug)]
+pub enum ClaimOnce {
+    /// The next job has no twin that spares it, or there is none.
+    Claim(Claim),
+    /// Twins were settled instead, and there may be more of them: ask again. Those that share an image are
+    /// `downloading` now; these share a failure.
+    Settled { failed: Vec<(JobId, Failure)> },
 }
 
 /// How a run stands with its slots.

@@ -12,15 +12,16 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::callback::Wake;
-use crate::job::{ExternalTaskId, JobSeq, JobState, StateName};
+use crate::job::{JobSeq, JobState, StateName};
 use crate::output::OutputTree;
 use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Claim, Counts, Pause, Queue, QueueReader, SlotUse};
+use crate::queue::{ActiveJob, Counts, Pause, Queue, QueueReader, SlotUse};
 
 use super::blame::Blame;
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
-use super::gate::{Gate, Lane, Stopped};
+use super::feeder::{FeederEnd, feed};
+use super::gate::Gate;
 use super::missing::refetch_missing;
 use super::pace::Pace;
 use super::request_pictures::RequestPictures;
@@ -163,14 +164,6 @@ struct Coordinator<O> {
     has_searched: bool,
 }
 
-/// How the feeder, which claims, has ended.
-enum FeederEnd {
-    Stopped(Stopped),
-    BudgetSpent,
-    /// The run winds down.
-    RunEnds,
-}
-
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
@@ -243,6 +236,15 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             return Ok(None);
         }
         self.refresh()?;
+        // What shares an image, and what another process put back in the meantime, belongs to this run as well.
+        match fed {
+            Some(_) => self.take_up_in(&[StateName::Downloading])?,
+            None if self.has_searched && self.is_idle()? => self.take_up()?,
+            None => return Ok(None),
+        }
+        if !self.workers.is_empty() {
+            return Ok(None);
+        }
         match fed {
             Some(FeederEnd::Stopped(stopped)) => {
                 Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
@@ -250,21 +252,16 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
             // The loop above ends before this one is looked at.
             Some(FeederEnd::RunEnds) => Ok(None),
-            None if self.has_searched && self.is_idle()? => {
-                // What another process put back in the meantime belongs to this run as well.
-                self.take_up()?;
+            None => {
                 let is_short = self.ctx.is_budget_short.load(Ordering::Relaxed);
-                let end = if is_short { RunEnd::BudgetSpent } else { RunEnd::Done };
-                Ok(self.workers.is_empty().then_some(end))
+                Ok(Some(if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }))
             }
-            None => Ok(None),
         }
     }
 
-    /// Whether no job waits and none is being claimed.
+    /// Whether no job can be claimed and none is being claimed.
     fn is_idle(&self) -> Result<bool, RunError> {
-        let counts = self.reader.counts()?;
-        Ok(self.workers.is_empty() && counts.of(StateName::Pending) + counts.of(StateName::Submitting) == 0)
+        Ok(self.workers.is_empty() && !self.reader.has_to_submit()?)
     }
 
     /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
@@ -284,7 +281,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if self.ctx.external_ids() == Some(true) {
             states.push(StateName::InDoubt);
         }
-        let jobs = self.reader.active(&states, MOST_TAKEN_UP)?;
+        self.take_up_in(&states)
+    }
+
+    fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
+        let jobs = self.reader.active(states, MOST_TAKEN_UP)?;
         self.take_up_jobs(jobs);
         Ok(())
     }
@@ -324,7 +325,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.has_work(counts.of(StateName::Pending) > 0);
+        self.ctx.slots.has_work(self.reader.has_claimable()?);
         let pause = self.ctx.gate.pause(Timestamp::now());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -435,61 +436,5 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
         Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
         Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
         Err(error) => Some(error.to_string()),
-    }
-}
-
-/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
-async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
-    let reader = ctx.queue.reader()?;
-    loop {
-        // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = reader.next_up(Timestamp::now())?;
-        let leave = async {
-            let get_ready = async {
-                if let Some(next) = &next {
-                    ctx.pictures.get_ready(next).await;
-                }
-            };
-            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
-            ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
-        };
-        let (slot, pass) = tokio::select! {
-            biased;
-            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
-            leave = leave => match leave {
-                Ok(leave) => leave,
-                Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
-            },
-        };
-        // From here on nothing is broken off: a claim is always handed over.
-        let claim =
-            ctx.queue.claim(ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now()).await?;
-        let wait = match claim {
-            Claim::Job(job) => {
-                let held = Held { slot: Some(slot), pass: Some(pass) };
-                if claimed.send((*job, held)).await.is_err() {
-                    return Ok(FeederEnd::RunEnds);
-                }
-                continue;
-            }
-            Claim::BudgetSpent => {
-                // A submission under way may yet be refused, and gives its unit back then.
-                if reader.counts()?.of(StateName::Submitting) == 0 {
-                    return Ok(FeederEnd::BudgetSpent);
-                }
-                TICK
-            }
-            Claim::NoneReady { next_retry_at } => {
-                // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
-                let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
-                let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
-                wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
-            }
-        };
-        drop((slot, pass));
-        tokio::select! {
-            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
-            () = tokio::time::sleep(wait) => {}
-        }
     }
 }

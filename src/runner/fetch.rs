@@ -1,23 +1,21 @@
 //! The last part of a job's way: download, check, publish, record. Nothing of it is ever paid for again.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::job::{Failure, FailureKind, TaskId, Transition};
-use crate::output::{OutputError, Staged};
-use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::output::OutputError;
 use crate::provider::{FetchError, ResultImage, TaskReport, TaskStatus};
 use crate::queue::{ActiveJob, Note, PublishedImage};
 
 use super::context::{Context, RunError};
 use super::event::Fact;
-use super::gate::Lane;
+use super::gate::{Lane, Pass};
+use super::landing::{Landing, LandingError};
 use super::retry::Backoff;
+use super::share;
 use super::watcher::Ended;
 use super::worker::Step;
 
@@ -45,6 +43,9 @@ pub(super) async fn fetch(
     task_id: TaskId,
     mut report: Option<TaskReport>,
 ) -> Result<Step, RunError> {
+    if let Some(images) = share::copy(ctx, job, &task_id).await? {
+        return published(ctx, job, images).await;
+    }
     let mut tries = 0;
     let mut hitches = 0;
     let began = Instant::now();
@@ -139,101 +140,76 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
-    // Opened only now: while a host is out, thousands of jobs may wait here.
-    let (mut staged, file) = stage(ctx, job, position)?;
-    let mut file = tokio::fs::File::from_std(file);
-    let bytes = match ctx.results.fetch(url, &mut file).await {
-        Ok(bytes) => {
+    let landing = Landing::new(ctx.tree.clone(), job.spec.id.clone(), job.seq, position);
+    let landing = match download(ctx, url, landing).await {
+        Ok(landing) => {
             pass.worked();
-            bytes
+            landing
         }
-        Err(error) => {
-            let why = format!("could not download the image: {error}");
-            return Err(match error {
-                FetchError::Write(source) => {
-                    Hitch::Machine(OutputError::Machine { path: staged.path().to_owned(), source }.into())
-                }
-                // The host answers; what is wrong is wrong with this picture.
-                FetchError::Gone(_) | FetchError::BrokeOff(_) => {
-                    pass.worked();
-                    Hitch::Again { why, counts: true, fresh_links: true }
-                }
-                FetchError::TooLarge => {
-                    pass.worked();
-                    Hitch::Final(Failure::of(FailureKind::Download, &why))
-                }
-                // Trouble of the host as a whole is waited out, and held against no job.
-                FetchError::Status(_) | FetchError::Unreached(_) => {
-                    let is_outage = pass.failed(&why, true);
-                    Hitch::Again { why, counts: !is_outage, fresh_links: true }
-                }
-            });
-        }
+        Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
+        Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
-    let file = file.into_std().await;
-    let name = name_of(ctx, job, position)?;
-    let tree = ctx.tree.clone();
-    let finished = tokio::task::spawn_blocking(move || -> Result<PublishedImage, Hitch> {
-        let mut file = file;
-        let picture = verify_result(&mut file).map_err(|error| broken(&error, &mut staged))?;
-        let sha256 = sha256_of(&mut file).map_err(|source| machine(&staged, source))?;
-        let name = format!("{name}.{}", picture.format.extension());
-        let path = tree.publish(staged, &file, &name).map_err(output_hitch)?;
-        let VerifiedPicture { width, height, .. } = picture;
-        Ok(PublishedImage { image: position, path, width, height, bytes, sha256 })
-    })
-    .await
-    .map_err(|error| Hitch::Machine(RunError::Bug(error.to_string())))?;
+    let name = name_of(ctx, job, position).map_err(Hitch::Machine)?;
+    let published = landing.publish(name).await;
     drop(permit);
-    finished
+    published.map_err(landing_hitch)
 }
 
-fn stage(ctx: &Context, job: &ActiveJob, position: u32) -> Result<(Staged, File), Hitch> {
-    ctx.tree.stage(&job.spec.id, job.seq, position).map_err(output_hitch)
+/// What went wrong while an image arrived.
+enum Broken {
+    Download(FetchError),
+    Landing(LandingError),
+}
+
+async fn download(ctx: &Context, url: &str, mut landing: Landing) -> Result<Landing, Broken> {
+    let mut download = ctx.results.fetch(url).await.map_err(Broken::Download)?;
+    while let Some(piece) = download.piece().await.map_err(Broken::Download)? {
+        landing = landing.take(&piece).await.map_err(Broken::Landing)?;
+    }
+    Ok(landing)
+}
+
+fn download_hitch(error: &FetchError, pass: Pass) -> Hitch {
+    let why = format!("could not download the image: {error}");
+    match error {
+        // The host answers; what is wrong is wrong with this picture.
+        FetchError::Gone(_) | FetchError::BrokeOff(_) => {
+            pass.worked();
+            Hitch::Again { why, counts: true, fresh_links: true }
+        }
+        FetchError::TooLarge => {
+            pass.worked();
+            Hitch::Final(Failure::of(FailureKind::Download, &why))
+        }
+        // Trouble of the host as a whole is waited out, and held against no job.
+        FetchError::Status(_) | FetchError::Unreached(_) => {
+            let is_outage = pass.failed(&why, true);
+            Hitch::Again { why, counts: !is_outage, fresh_links: true }
+        }
+    }
+}
+
+fn landing_hitch(error: LandingError) -> Hitch {
+    match error {
+        LandingError::Output(error @ OutputError::Machine { .. }) => Hitch::Machine(error.into()),
+        LandingError::Output(error @ (OutputError::LeavesTree(_) | OutputError::InTheWay { .. })) => {
+            Hitch::Final(Failure::of(FailureKind::Download, &error.to_string()))
+        }
+        LandingError::Broken(_) => Hitch::Again { why: error.to_string(), counts: true, fresh_links: true },
+        LandingError::Bug(error) => Hitch::Machine(RunError::Bug(error.to_string())),
+    }
 }
 
 /// The name of an image without extension: the id, and for further images a number that no other job uses.
-fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, Hitch> {
+pub(super) fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, RunError> {
     let id = job.spec.id.as_str();
     if position == 0 {
         return Ok(id.to_owned());
     }
-    let reader = ctx.queue.reader().map_err(|error| Hitch::Machine(error.into()))?;
+    let reader = ctx.queue.reader()?;
     let mut name = format!("{id}_{position}");
-    while reader.is_taken_by_other(&name, job.seq).map_err(|error| Hitch::Machine(error.into()))? {
+    while reader.is_taken_by_other(&name, job.seq)? {
         name.push('_');
     }
     Ok(name)
-}
-
-fn broken(error: &BrokenPicture, staged: &mut Staged) -> Hitch {
-    match error {
-        BrokenPicture::Unreadable(source) => machine(staged, std::io::Error::new(source.kind(), source.to_string())),
-        _ => Hitch::Again { why: format!("the result {error}"), counts: true, fresh_links: true },
-    }
-}
-
-fn machine(staged: &Staged, source: std::io::Error) -> Hitch {
-    Hitch::Machine(OutputError::Machine { path: staged.path().to_owned(), source }.into())
-}
-
-fn output_hitch(error: OutputError) -> Hitch {
-    match error {
-        OutputError::Machine { .. } => Hitch::Machine(error.into()),
-        OutputError::LeavesTree(_) | OutputError::InTheWay { .. } => {
-            Hitch::Final(Failure::of(FailureKind::Download, &error.to_string()))
-        }
-    }
-}
-
-fn sha256_of(file: &mut File) -> std::io::Result<String> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            read => hash.update(&piece[..read]),
-        }
-    }
 }

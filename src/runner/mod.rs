@@ -9,12 +9,15 @@ mod context;
 mod coordinator;
 mod doubt;
 pub mod event;
+mod feeder;
 mod fetch;
 mod gate;
+mod landing;
 mod missing;
 mod pace;
 mod request_pictures;
 mod retry;
+mod share;
 mod slots;
 mod watcher;
 mod worker;
@@ -47,6 +50,8 @@ pub struct RunSettings {
     pub task_timeout: Duration,
     /// Pictures that almost fit are made to fit when they are sent.
     pub fit_images: bool,
+    /// Identical pairs are made once, and each of their jobs gets a file.
+    pub dedupe: bool,
     /// What becomes of a submission whose fate the provider cannot tell.
     pub in_doubt: InDoubtPolicy,
     /// Tasks this run may submit; `None` is without limit.

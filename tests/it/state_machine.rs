@@ -25,6 +25,8 @@ fn later() -> Timestamp {
 fn name_of(transition: &Transition) -> &'static str {
     match transition {
         Transition::Claim { .. } => "Claim",
+        Transition::Share { .. } => "Share",
+        Transition::ShareFailure { .. } => "ShareFailure",
         Transition::Accept { .. } => "Accept",
         Transition::Release { .. } => "Release",
         Transition::TurnAway { .. } => "TurnAway",
@@ -44,11 +46,13 @@ fn name_of(transition: &Transition) -> &'static str {
     }
 }
 
-const TRANSITIONS: usize = 17;
+const TRANSITIONS: usize = 19;
 
 fn every_transition(round: usize, failure: &Failure) -> [Transition; TRANSITIONS] {
     [
         Transition::Claim { external_id: external(&format!("ext-{round}")) },
+        Transition::Share { task_id: task(&format!("task-{round}")) },
+        Transition::ShareFailure { failure: failure.clone(), task_id: task(&format!("task-{round}")) },
         Transition::Accept { task_id: task(&format!("task-{round}")) },
         Transition::Release { retry_at: None },
         Transition::TurnAway { retry_at: later() },
@@ -90,8 +94,10 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 20] = [
+const LEGAL: [(&str, &str, StateName); 22] = [
     ("pending", "Claim", StateName::Submitting),
+    ("pending", "Share", StateName::Downloading),
+    ("pending", "ShareFailure", StateName::Failed),
     ("pending", "Cancel", StateName::Cancelled),
     ("submitting", "Accept", StateName::Running),
     ("submitting", "Release", StateName::Pending),
@@ -208,6 +214,17 @@ impl Witness {
                 prop_assert!(self.alive.is_empty(), "claimed while {:?} may exist", self.alive);
                 self.alive.push(external_id.clone());
                 self.claimed_as = Some(external_id.clone());
+                self.claims += 1;
+            }
+            // The task of an identical pair: none of this job's own, and none that could be left alive.
+            Transition::Share { task_id } => {
+                prop_assert!(self.alive.is_empty(), "shared while {:?} may exist", self.alive);
+                self.accepted_as = Some(task_id.clone());
+                self.claims += 1;
+            }
+            Transition::ShareFailure { task_id, .. } => {
+                self.accepted_as = Some(task_id.clone());
+                prop_assert!(self.alive.is_empty(), "shared while {:?} may exist", self.alive);
                 self.claims += 1;
             }
             // Nothing was created; or the task is over without a result; or a person has spoken.

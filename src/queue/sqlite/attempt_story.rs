@@ -14,7 +14,9 @@ use super::{QueueError, Result};
 /// What a transition makes of the attempt it belongs to; `None` leaves the attempt as it is.
 pub(super) fn outcome(transition: &Transition, before: &JobState) -> Option<&'static str> {
     match transition {
-        Transition::Claim { .. } | Transition::Cancel | Transition::MakeAnew => None,
+        // What begins an attempt writes its row itself.
+        Transition::Claim { .. } | Transition::Share { .. } | Transition::ShareFailure { .. } => None,
+        Transition::Cancel | Transition::MakeAnew => None,
         Transition::Retry => {
             let JobState::Failed { failure, task_id: Some(_) } = before else { return None };
             (failure.kind == FailureKind::Download).then_some("downloading")

@@ -14,7 +14,7 @@ use super::{QueueError, Result};
 
 /// The next job that never waited. Answered by the index `jobs_fresh` alone.
 pub(super) const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
-      ORDER BY priority DESC, seq LIMIT 1";
+      AND waits_for IS NULL ORDER BY priority DESC, seq LIMIT 1";
 
 /// The next job whose retry time has come. `jobs_waiting` finds those that are due; they are as many as were in
 /// flight at once, at most, and are put in order here.
@@ -26,7 +26,7 @@ pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
-fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
+pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
     let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
         let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
@@ -71,7 +71,7 @@ pub(super) fn claim(
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
-                sent_as = NULL",
+                sent_as = NULL, shares = NULL",
     )?
     .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
     apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;

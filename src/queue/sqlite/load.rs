@@ -368,7 +368,7 @@ impl<'db> Loader<'db> {
         self.db
             .prepare_cached(
                 "UPDATE jobs SET human = ?2, cloth = ?3, cloth_type = ?4, cloth_2 = ?5, cloth_type_2 = ?6, model = ?7,
-                        priority = ?8
+                        priority = ?8, waits_for = NULL
                   WHERE seq = ?1",
             )?
             .execute(params![

@@ -14,6 +14,7 @@ mod places;
 mod plans;
 mod read;
 mod rows;
+mod twins;
 mod verbs;
 mod workload;
 mod writer;

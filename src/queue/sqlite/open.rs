@@ -13,11 +13,12 @@ use super::{QueueError, Result};
 const APPLICATION_ID: i64 = 0x7472_796f;
 
 /// Each entry brings a queue from the version of its index to the next; the last version is their number.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Loading a million rows takes a while.
@@ -84,6 +85,9 @@ fn connect(path: &Path) -> Result<Connection> {
     let db = Connection::open_with_flags(path, flags).map_err(unreadable)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(64);
+    // Otherwise a statement whose plan could depend on a value (`state = ?`, beside an index for one state) is planned
+    // anew each time another value is bound.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The first look into the file, and so the first chance to see that it is something else. A file of
     // another program is left exactly as it is: WAL would be written into its header.
     // What still stands in a log of theirs would be moved into it when we close it again.

@@ -8,8 +8,9 @@ use crate::job::StateName;
 use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
-use super::read::{COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
+use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
+use super::twins::{LET_GO, TWINS, twin_query};
 
 /// How SQLite goes about a query, one step a line.
 fn plan(query: &str) -> Vec<String> {
@@ -47,6 +48,20 @@ fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
         &format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1"),
         "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)",
     );
+}
+
+#[test]
+fn twins_are_found_by_their_pair_and_freed_by_their_leader() {
+    for (means, states, respect) in TWINS {
+        begins_with(&twin_query(means, states, respect), "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)");
+        let plan = plan(&twin_query(means, states, respect));
+        assert_eq!(plan[1], "SEARCH t USING INDEX jobs_by_pair (human=? AND cloth=? AND state=?)");
+    }
+    for step in plan(CLAIMABLE_AND_CLAIMED) {
+        let is_look_up = step.contains("INDEX jobs_fresh") || step.contains("INDEX jobs_waiting");
+        assert!(is_look_up || step.contains("INDEX jobs_active (state=?)") || !step.contains("jobs"), "{step}");
+    }
+    assert_eq!(plan(LET_GO), ["SEARCH jobs USING INDEX jobs_held_back (waits_for=?)"]);
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, id_key};
-use crate::queue::{ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, ReportRow, RunRecord};
+use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
+use crate::queue::{
+    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, ReportRow, RunRecord,
+};
 
 use super::claim::next_up;
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, timestamp};
@@ -17,6 +19,13 @@ pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
 pub(super) const LAST_RUN: &str =
     "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why
        FROM runs ORDER BY run DESC LIMIT 1";
+
+/// Whether the two indexes that claims look into have a row; and whether what they took last is being submitted. All of
+/// one moment, so that a job on its way from the one to the other is not overlooked.
+pub(super) const CLAIMABLE_AND_CLAIMED: &str = "SELECT
+       EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL)
+    OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL),
+       EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')";
 
 /// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.
 pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
@@ -169,6 +178,28 @@ impl QueueReader {
         next_up(&self.db, now)
     }
 
+    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its twin.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn has_claimable(&self) -> Result<bool> {
+        Ok(self.claimable_and_claimed()?.0)
+    }
+
+    /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn has_to_submit(&self) -> Result<bool> {
+        let (claimable, claimed) = self.claimable_and_claimed()?;
+        Ok(claimable || claimed)
+    }
+
+    fn claimable_and_claimed(&self) -> Result<(bool, bool)> {
+        let mut statement = self.db.prepare_cached(CLAIMABLE_AND_CLAIMED)?;
+        Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
     /// Whether a manifest was loaded whose pictures are to be made to fit.
     ///
     /// # Errors
@@ -203,9 +234,43 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn image_paths(&self, seq: JobSeq) -> Result<Vec<String>> {
-        let mut statement = self.db.prepare_cached("SELECT path FROM images WHERE job = ?1 ORDER BY image")?;
-        let paths = statement.query_map([seq.0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        Ok(paths)
+        Ok(self.images(seq)?.into_iter().map(|image| image.path).collect())
+    }
+
+    /// A job's images, the result first.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT image, path, width, height, bytes, sha256 FROM images WHERE job = ?1 ORDER BY image",
+        )?;
+        let images = statement.query_map([seq.0], |row| {
+            Ok(PublishedImage {
+                image: row.get(0)?,
+                path: row.get(1)?,
+                width: row.get(2)?,
+                height: row.get(3)?,
+                bytes: row.get(4)?,
+                sha256: row.get(5)?,
+            })
+        })?;
+        Ok(images.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// A finished job's images, if they are those of a task.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> Result<Vec<PublishedImage>> {
+        let is_its_task: bool = self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM jobs j JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
+                                 WHERE j.seq = ?1 AND j.state = 'succeeded' AND a.task_id = ?2)",
+            )?
+            .query_row((seq.0, &task_id.0), |row| row.get(0))?;
+        if is_its_task { self.images(seq) } else { Ok(Vec::new()) }
     }
 
     /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming. The queue

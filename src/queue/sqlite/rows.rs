@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven";
+     i.path, j.forgiven, a.shares";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -49,6 +49,7 @@ pub(super) struct FullJob {
     claimed_at: Option<Timestamp>,
     accepted_at: Option<Timestamp>,
     forgiven: u32,
+    shares: Option<JobSeq>,
 }
 
 impl FullJob {
@@ -95,6 +96,7 @@ impl FullJob {
             claimed_at: maybe_timestamp(row.get(22)?)?,
             accepted_at: maybe_timestamp(row.get(23)?)?,
             forgiven: row.get(26)?,
+            shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
         })
     }
 
@@ -109,6 +111,7 @@ impl FullJob {
             model: self.model.clone().ok_or_else(missing)?,
             claimed_at: self.claimed_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
+            shares: self.shares,
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })
@@ -175,7 +178,8 @@ impl StoredState {
 
 /// The columns of an attempt, as [`read_attempt`] expects them.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
-     task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as";
+     task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as, \
+     (SELECT id FROM jobs WHERE seq = shares)";
 
 pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
     Ok(AttemptRecord {
@@ -197,6 +201,7 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
             units: row.get(14)?,
         },
         sent_as: row.get(15)?,
+        shares: row.get::<_, Option<String>>(16)?.map(JobId::trusted),
     })
 }
 
@@ -208,7 +213,7 @@ pub(super) const REPORT_PAGE: &str = "
     SELECT j.seq AS place, 0 AS kind, j.id, j.state, h.written, c.written, h.source, c.source,
            coalesce(a.model, j.model, (SELECT value FROM meta WHERE key = 'default_model')) AS model,
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
-           j.attempt, a.task_id, a.external_task_id, a.request_id,
+           j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source
       FROM jobs j

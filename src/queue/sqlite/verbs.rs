@@ -8,12 +8,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_text, id_key};
-use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
+use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
 use super::load::Loader;
 use super::rows::{StoredState, millis};
+use super::twins;
 use super::writer::{Keep, Writer};
 use super::{QueueError, QueueReader, Result, open};
 
@@ -143,6 +144,8 @@ impl Queue {
         self.writer
             .write(move |db| {
                 set_meta(db, "default_model", model.as_str())?;
+                // Whom a job waits for is found anew, or is of no account where this run does not dedupe.
+                db.execute("UPDATE jobs SET waits_for = NULL WHERE waits_for IS NOT NULL", [])?;
                 db.execute(
                     "INSERT INTO runs (started_at, seen_at, budget, slots) VALUES (?1, ?1, ?2, ?3)",
                     // A budget beyond what SQLite can count to is none.
@@ -205,6 +208,27 @@ impl Queue {
         now: Timestamp,
     ) -> Result<Claim> {
         self.writer.write(move |db| claim(db, run, external_id, &default_model, now)).await
+    }
+
+    /// As [`Self::claim`], for a run that has identical pairs made once: a job whose pair another job has had made
+    /// takes a copy of that image, one whose pair is being made waits for it, and one whose pair's task has failed for
+    /// good fails like it. Some of these at a time; then the claim has settled them and taken no job.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn claim_once(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> Result<ClaimOnce> {
+        self.writer
+            .write(move |db| match twins::settle_next(db, run, &default_model, now)? {
+                Some(failed) => Ok(ClaimOnce::Settled { failed }),
+                None => claim(db, run, external_id, &default_model, now).map(ClaimOnce::Claim),
+            })
+            .await
     }
 
     /// Moves a job that its worker holds in attempt `attempt`.
@@ -315,7 +339,9 @@ pub(super) fn apply(
     let changed = db
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END
+                    finished_at = ?10, waits_for = NULL,
+                    forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
+                    put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute(params![
@@ -330,6 +356,7 @@ pub(super) fn apply(
             stored.error,
             has_ended.then(|| millis(now)),
             matches!(transition, Transition::Retry | Transition::MakeAnew),
+            millis(now),
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
@@ -338,6 +365,9 @@ pub(super) fn apply(
     if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
         // Nothing was created, so the budget gets its unit back.
         give_back(db, seq, attempt)?;
+    }
+    if twins::is_under_way(&before) && !twins::is_under_way(&after) {
+        twins::let_go(db, seq)?;
     }
     Ok(after)
 }

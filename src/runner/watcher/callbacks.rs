@@ -13,6 +13,9 @@ use crate::job::TaskId;
 /// The last so many ends tell how reliable callbacks are.
 const MEMORY: f64 = 200.0;
 
+/// Callbacks that were asked for are believed in from the start, as if so many had come.
+const CREDIT: f64 = 8.0;
+
 /// So many hints about tasks that are still watched are remembered.
 const MOST_HINTS: usize = 10_000;
 
@@ -73,7 +76,7 @@ impl Callbacks {
         if self.wakes.is_none() {
             return 1.0;
         }
-        let share_untold = (self.found + 1.0) / (self.told + self.found + 2.0);
+        let share_untold = (self.found + 1.0) / (CREDIT + self.told + self.found + 2.0);
         1.0 / share_untold
     }
 }
@@ -106,6 +109,17 @@ mod tests {
             callbacks.ended(&TaskId(id.to_string()));
         }
         assert!(callbacks.patience() < 1.1, "{}", callbacks.patience());
+    }
+
+    #[test]
+    fn callbacks_have_credit_and_lose_it_with_the_first_ends_that_they_do_not_tell() {
+        let (_sender, wakes) = mpsc::channel(1);
+        let mut callbacks = Callbacks::new(Some(wakes));
+        assert!(callbacks.patience() > 5.0, "{}", callbacks.patience());
+        for id in 0..10 {
+            callbacks.ended(&TaskId(id.to_string()));
+        }
+        assert!(callbacks.patience() < 2.0, "{}", callbacks.patience());
     }
 
     #[test]

@@ -152,7 +152,8 @@ impl Listing {
 }
 
 async fn walk(asker: &Asker, wanted: HashSet<TaskId>) -> Walked {
-    let size = (2 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
+    // Tasks that ended while an older one still works stand before it.
+    let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
     let mut walked = Walked { at: Instant::now(), seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
     for page in 1..=MOST_PAGES {
         let Ok(pass) = asker.pass().await else {

@@ -48,7 +48,7 @@ pub(super) struct Watching {
 }
 
 /// What became of a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Ended {
     /// It succeeded or failed; the report says which. It had ended `ago` when we heard of it, as far as can be told.
     Task { report: Box<TaskReport>, ago: Duration },
@@ -117,7 +117,8 @@ impl Watcher {
 /// A task that somebody waits for.
 #[derive(Debug)]
 struct Watched {
-    ended: oneshot::Sender<Ended>,
+    /// Who waits for it: one worker, or those of several jobs that share it.
+    waiting: Vec<oneshot::Sender<Ended>>,
     began: Began,
     /// The age at which it was last known to be working; 0 when it was only taken.
     alive_at: Duration,
@@ -205,9 +206,13 @@ impl Watch {
     }
 
     fn take_on(&mut self, request: Request) {
+        if let Some(task) = self.tasks.get_mut(&request.task_id) {
+            task.waiting.push(request.ended);
+            return;
+        }
         let watched = Instant::now();
         let task = Watched {
-            ended: request.ended,
+            waiting: vec![request.ended],
             began: Began { watched, age_then: request.age.unwrap_or_default() },
             is_known_to_have_ended: request.age.is_none(),
             alive_at: Duration::ZERO,
@@ -231,7 +236,12 @@ impl Watch {
     fn schedule(&mut self, task_id: &TaskId) {
         let Some(task) = self.tasks.get_mut(task_id) else { return };
         let worth = task.began.at(self.times.worth_asking_at(task.alive_at, self.callbacks.patience()));
-        let allowed = task.asked.unwrap_or(task.began.watched) + self.watching.interval;
+        // While nothing is known, the interval is all that says when to ask first; later, where callbacks are to tell.
+        let first = match self.times.typical() {
+            None => self.watching.interval.mul_f64(self.callbacks.patience()),
+            Some(_) => self.watching.interval,
+        };
+        let allowed = task.asked.map_or(task.began.watched + first, |asked| asked + self.watching.interval);
         // A task of an earlier run, about which nothing is known yet, is asked about at once.
         let is_old = task.asked.is_none() && !task.began.age_then.is_zero();
         self.put(task_id, if is_old { worth } else { worth.max(allowed) });
@@ -389,15 +399,17 @@ impl Watch {
     fn end(&mut self, task_id: &TaskId, ended: Ended) {
         self.take_off(task_id);
         if let Some(task) = self.tasks.remove(task_id) {
-            // A worker that does not wait any more has been interrupted; the next run asks again.
-            let _ = task.ended.send(ended);
+            for waiting in task.waiting {
+                // A worker that does not wait any more has been interrupted; the next run asks again.
+                let _ = waiting.send(ended.clone());
+            }
         }
     }
 
     /// Nobody waits any more for some tasks (their workers were interrupted, or have parked them).
     fn forget_the_abandoned(&mut self) {
         while let Some((_, task_id)) = self.agenda.first()
-            && self.tasks.get(task_id).is_none_or(|task| task.ended.is_closed())
+            && self.tasks.get(task_id).is_none_or(|task| task.waiting.iter().all(oneshot::Sender::is_closed))
         {
             let Some((_, task_id)) = self.agenda.pop_first() else { return };
             self.tasks.remove(&task_id);

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// The price of a question, as a share of a typical task's time: idle slot time that is suffered rather than asking.
 const PRICE: f64 = 0.003;
 
-/// While nothing has been learnt, a task is asked about again when it is older by this.
+/// While nothing has been learnt, a task is asked about again when it is older by this; with the root of what else
+/// tells of its end (see [`TaskTimes::worth_asking_at`]), by more.
 const UNLEARNT_GROWTH: f64 = 1.5;
 
 /// However long tasks take, and however sure callbacks are: no task is left longer than this without a question.
@@ -99,7 +100,7 @@ impl TaskTimes {
     pub(super) fn worth_asking_at(&self, alive_at: Duration, prices: f64) -> Duration {
         let from = alive_at.as_secs_f64();
         if self.learnt == 0 {
-            return alive_at.mul_f64(UNLEARNT_GROWTH).min(alive_at + LONGEST_SILENCE);
+            return alive_at.mul_f64(UNLEARNT_GROWTH * prices.sqrt()).min(alive_at + LONGEST_SILENCE);
         }
         let (alive, price) = (self.alive(from), self.price() * prices);
         let (mut age, mut ended, mut idle) = (from, 0.0, 0.0);

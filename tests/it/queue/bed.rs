@@ -392,12 +392,14 @@ fn check_stories(tables: &Tables) {
         for attempt in attempts.iter().filter(|a| a["job"] == job["seq"]) {
             let is_open = matches!(attempt["outcome"].as_str(), "submitting" | "in_doubt" | "running" | "downloading");
             assert_eq!(attempt["ended_at"] == "NULL", is_open, "{attempt:#?}");
-            let accepted = attempt["task_id"] != "NULL";
+            // A task that is shared was accepted for the job that it is shared with.
+            let accepted = attempt["task_id"] != "NULL" && attempt["shares"] == "NULL";
             assert_eq!(attempt["accepted_at"] != "NULL", accepted, "{attempt:#?}");
         }
     }
     for run in &tables["runs"] {
-        let created_nothing = |a: &&Row| matches!(a["outcome"].as_str(), "released" | "turned_away" | "refused");
+        let created_nothing =
+            |a: &&Row| matches!(a["outcome"].as_str(), "released" | "turned_away" | "refused") || a["shares"] != "NULL";
         let theirs = attempts.iter().filter(|a| a["run"] == run["run"]);
         let may_exist = theirs.filter(|a| !created_nothing(a)).count();
         assert_eq!(run["spent"], may_exist.to_string(), "a budget counts what exists or may exist: {run:#?}");

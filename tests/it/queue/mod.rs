@@ -14,5 +14,6 @@ mod order;
 mod publish;
 mod reading;
 mod record;
+mod twins;
 mod upgrade;
 mod walk;

@@ -27,6 +27,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
         fit_images: false,
+        dedupe: false,
         reach_patience: Duration::from_secs(60),
         doubt_interval: second,
     };

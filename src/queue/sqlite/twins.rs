@@ -1,0 +1,172 @@
+//! Identical pairs are made once (`--dedupe`): before a job is claimed, its twins are looked at, that is, the jobs that
+//! ask for the same pictures, garments and model.
+//!
+//! A twin's image is copied, a twin that is under way is waited for, and a twin whose task has failed for good says how
+//! this one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants
+//! something new.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::job::state::{JobState, Transition};
+use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
+use crate::queue::{Note, RunId};
+
+use super::claim::next_ready;
+use super::rows::millis;
+use super::verbs::{apply, one_row};
+use super::{QueueError, Result};
+
+/// So many jobs are settled in one transaction, so that no other verb waits long.
+const MOST_SETTLED: usize = 256;
+
+/// What the twins of a job mean for it.
+enum Twin {
+    /// Its image is there, or can be fetched without paying again.
+    Made { seq: i64, task_id: TaskId },
+    /// It is under way.
+    AtWork { seq: i64 },
+    /// Its task has failed for good.
+    Failed { seq: i64, task_id: TaskId, failure: Failure },
+}
+
+/// Whether a job's end is open, and its twins wait for it.
+pub(super) fn is_under_way(state: &JobState) -> bool {
+    use JobState::{Downloading, InDoubt, Running, Submitting};
+    matches!(state, Submitting { .. } | InDoubt { .. } | Running { .. } | Downloading { .. })
+}
+
+pub(super) const LET_GO: &str = "UPDATE jobs SET waits_for = NULL WHERE waits_for = ?1";
+
+/// The twins that wait for a job are looked at anew.
+pub(super) fn let_go(db: &Connection, seq: JobSeq) -> Result<()> {
+    db.prepare_cached(LET_GO)?.execute([seq.0])?;
+    Ok(())
+}
+
+/// Settles the jobs that would be claimed next and need not be submitted; returns those that share a failure. `None`
+/// when the next one has to be submitted, or there is none.
+pub(super) fn settle_next(
+    db: &Connection,
+    run: RunId,
+    default_model: &ModelName,
+    now: Timestamp,
+) -> Result<Option<Vec<(JobId, Failure)>>> {
+    let mut failed = Vec::new();
+    for settled in 0..MOST_SETTLED {
+        let next = next_ready(db, now)?;
+        let twin = next.map(|seq| twin_of(db, seq, default_model)).transpose()?.flatten();
+        let (Some(seq), Some(twin)) = (next, twin) else {
+            return Ok((settled > 0).then_some(failed));
+        };
+        failed.extend(settle(db, run, seq, twin, default_model, now)?);
+    }
+    Ok(Some(failed))
+}
+
+/// Settles one job by its twin. Returns the failure, where it shares one.
+fn settle(
+    db: &Connection,
+    run: RunId,
+    seq: i64,
+    twin: Twin,
+    default_model: &ModelName,
+    now: Timestamp,
+) -> Result<Option<(JobId, Failure)>> {
+    let (twin, outcome, transition) = match twin {
+        Twin::AtWork { seq: twin } => {
+            let changed = db
+                .prepare_cached("UPDATE jobs SET waits_for = ?2, retry_at = NULL WHERE seq = ?1 AND state = 'pending'")?
+                .execute([seq, twin])?;
+            one_row(changed, || QueueError::Stale { seq, attempt: 0 })?;
+            return Ok(None);
+        }
+        Twin::Made { seq, task_id } => (seq, "downloading", Transition::Share { task_id }),
+        Twin::Failed { seq, task_id, failure } => (seq, "task_failed", Transition::ShareFailure { failure, task_id }),
+    };
+    // The attempt has a name only because every one has; nothing is sent under it.
+    db.prepare_cached(
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
+                               task_id, message, units, task_ended_at, ended_at, shares)
+         SELECT j.seq, j.attempt + 1, ?3, 'shared-' || j.seq || '-' || (j.attempt + 1), coalesce(j.model, ?4), ?5, 1, ?6,
+                a.task_id, a.message, 0, a.task_ended_at, CASE ?6 WHEN 'downloading' THEN NULL ELSE ?5 END, t.seq
+           FROM jobs j JOIN jobs t ON t.seq = ?2 JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
+          WHERE j.seq = ?1
+         ON CONFLICT (job, attempt) DO UPDATE SET
+                run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
+                claimed_at = excluded.claimed_at, outcome = excluded.outcome, task_id = excluded.task_id,
+                message = excluded.message, units = excluded.units, task_ended_at = excluded.task_ended_at,
+                ended_at = excluded.ended_at, shares = excluded.shares,
+                http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL",
+    )?
+    .execute(params![seq, twin, run.0, default_model.as_str(), millis(now), outcome])?;
+    match apply(db, JobSeq(seq), None, &transition, &Note::default(), now)? {
+        JobState::Failed { failure, .. } => {
+            let id = db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
+            Ok(Some((JobId::trusted(id), failure)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a job asks the provider for, compared with a twin `t` in attempt `a`; `?2` is the model of rows that name none.
+/// What the garments are is sent only where there are two, by their places on the common picture.
+const ASKS_FOR_THE_SAME: &str = "t.human = j.human AND t.cloth = j.cloth AND t.seq <> j.seq AND t.attempt > 0
+    AND t.cloth_2 IS j.cloth_2 AND a.model = coalesce(j.model, ?2)
+    AND (j.cloth_2 IS NULL OR (t.cloth_type IS j.cloth_type AND t.cloth_type_2 IS j.cloth_type_2))";
+
+/// The query for one twin of job `?1`.
+pub(super) fn twin_query(means: Means, states: &str, respect: &str) -> String {
+    let is_new = if matches!(means, Means::AtWork) { "TRUE" } else { IS_NEW };
+    format!(
+        "SELECT t.seq, a.task_id, t.failure_kind, t.error_code, t.error
+           FROM jobs j CROSS JOIN jobs t INDEXED BY jobs_by_pair
+           JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
+          WHERE j.seq = ?1 AND {ASKS_FOR_THE_SAME} AND t.state IN ({states}) AND {respect} AND {is_new} LIMIT 1"
+    )
+}
+
+/// What a twin means.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Means {
+    Made,
+    AtWork,
+    Failed,
+}
+
+/// What was paid for, and made after the job was last put back.
+const IS_NEW: &str = "a.task_ended_at > coalesce(j.put_back_at, -1)";
+
+/// Twins that decide about a job, the best first, each as a state and what else must be so. A refusal decides nothing:
+/// nothing was paid for it.
+pub(super) const TWINS: [(Means, &str, &str); 4] = [
+    (Means::Made, "'succeeded'", "TRUE"),
+    (Means::AtWork, "'submitting', 'in_doubt', 'running', 'downloading'", "TRUE"),
+    (Means::Made, "'failed'", "t.failure_kind = 'download'"),
+    (Means::Failed, "'failed'", "t.failure_kind IN ('task_failed', 'no_image')"),
+];
+
+fn twin_of(db: &Connection, seq: i64, default_model: &ModelName) -> Result<Option<Twin>> {
+    for (means, states, respect) in TWINS {
+        let mut statement = db.prepare_cached(&twin_query(means, states, respect))?;
+        let mut rows = statement.query(params![seq, default_model.as_str()])?;
+        let Some(row) = rows.next()? else { continue };
+        let seq = row.get(0)?;
+        if matches!(means, Means::AtWork) {
+            return Ok(Some(Twin::AtWork { seq }));
+        }
+        let task_id: Option<String> = row.get(1)?;
+        let task_id = task_id.map(TaskId).ok_or_else(|| QueueError::Damaged(format!("job {seq} has lost its task")))?;
+        if matches!(means, Means::Made) {
+            return Ok(Some(Twin::Made { seq, task_id }));
+        }
+        let kind: String = row.get(2)?;
+        let kind = FailureKind::from_word(&kind).ok_or_else(|| QueueError::Damaged(format!("`{kind}` is no kind")))?;
+        return Ok(Some(Twin::Failed {
+            seq,
+            task_id,
+            failure: Failure { kind, code: row.get(3)?, message: row.get(4)? },
+        }));
+    }
+    Ok(None)
+}

@@ -1,0 +1,116 @@
+//! Where a result lands while it arrives: pieces are gathered in memory and written in lumps, on a thread that may wait
+//! for the disk. A small image is staged, checked and published in one go.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::job::JobId;
+use crate::job::JobSeq;
+use crate::output::{OutputError, OutputTree, Staged};
+use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::queue::PublishedImage;
+
+/// So many bytes are gathered before they are written.
+const LUMP: usize = 1 << 20;
+
+/// An image that arrives. Its file is removed when it is dropped before it is published.
+#[derive(Debug)]
+pub(super) struct Landing {
+    tree: OutputTree,
+    id: JobId,
+    seq: JobSeq,
+    image: u32,
+    gathered: Vec<u8>,
+    /// Opened only when there is something to write: while a host is out, thousands of jobs may wait.
+    file: Option<(Staged, File)>,
+    bytes: u64,
+}
+
+/// Why an image could not land.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LandingError {
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// What arrived is no whole picture.
+    #[error("the result {0}")]
+    Broken(BrokenPicture),
+    /// A thread broke down; its own message says more.
+    #[error("{0}")]
+    Bug(#[from] tokio::task::JoinError),
+}
+
+impl Landing {
+    pub(super) fn new(tree: OutputTree, id: JobId, seq: JobSeq, image: u32) -> Self {
+        Self { tree, id, seq, image, gathered: Vec::new(), file: None, bytes: 0 }
+    }
+
+    /// Takes in a piece.
+    pub(super) async fn take(mut self, piece: &[u8]) -> Result<Self, LandingError> {
+        self.gathered.extend_from_slice(piece);
+        if self.gathered.len() < LUMP {
+            return Ok(self);
+        }
+        tokio::task::spawn_blocking(move || self.write_out().map(|()| self)).await?
+    }
+
+    /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
+    pub(super) async fn publish(mut self, name: String) -> Result<PublishedImage, LandingError> {
+        let publish = move || {
+            self.write_out()?;
+            self.check_and_publish(&name)
+        };
+        tokio::task::spawn_blocking(publish).await?
+    }
+
+    fn write_out(&mut self) -> Result<(), LandingError> {
+        if self.file.is_none() {
+            self.file = Some(self.tree.stage(&self.id, self.seq, self.image)?);
+        }
+        if let Some((staged, file)) = &mut self.file {
+            file.write_all(&self.gathered).map_err(|source| unwritable(staged, source))?;
+        }
+        self.bytes += self.gathered.len() as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn check_and_publish(&mut self, name: &str) -> Result<PublishedImage, LandingError> {
+        let (staged, mut file) = match self.file.take() {
+            Some(file) => file,
+            None => self.tree.stage(&self.id, self.seq, self.image)?,
+        };
+        let picture = verify_result(&mut file).map_err(|error| match error {
+            BrokenPicture::Unreadable(source) => {
+                unwritable(&staged, std::io::Error::new(source.kind(), source.to_string())).into()
+            }
+            broken => LandingError::Broken(broken),
+        })?;
+        let sha256 = sha256_of(&mut file).map_err(|source| unwritable(&staged, source))?;
+        let path = self.tree.publish(staged, &file, &format!("{name}.{}", picture.format.extension()))?;
+        let VerifiedPicture { width, height, .. } = picture;
+        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256 })
+    }
+}
+
+fn unwritable(staged: &Staged, source: std::io::Error) -> OutputError {
+    OutputError::Machine { path: staged.path().to_owned(), source }
+}
+
+fn sha256_of(file: &mut File) -> std::io::Result<String> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hexadecimal(hash)),
+            read => hash.update(&piece[..read]),
+        }
+    }
+}
+
+/// A checksum as the queue keeps it.
+pub(super) fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
