@@ -30,9 +30,9 @@ fn pictures(folder: &Path) -> [PathBuf; 2] {
 
 /// Makes a body and lets each piece go, as a connection does. Returns how many bytes there were.
 async fn send([human, cloth]: &[PathBuf; 2]) -> u64 {
-    let (human, cloth) = (Picture::File(human.clone()), Picture::File(cloth.clone()));
+    let [human, cloth] = [human, cloth].map(|path| Picture::File { path: path.clone(), bytes: PICTURE_BYTES as u64 });
     let fields = [("model_name", "kolors-virtual-try-on-v1"), ("external_task_id", "tryon-1")];
-    let body = RequestBody::new(&fields, [("human_image", &human), ("cloth_image", &cloth)]).await.expect("a body");
+    let body = RequestBody::new(&fields, [("human_image", &human), ("cloth_image", &cloth)]);
     let promised = body.length();
     let sent = body.into_stream().try_fold(0, |sent, piece| async move { Ok(sent + piece.len() as u64) }).await;
     assert_eq!(sent.expect("sent"), promised);

@@ -97,7 +97,9 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
 
 /// Runs a command that has to wait for things.
 fn wait(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // One thread for all that waits: requests are few and what takes a while (disk, pictures, Base64) has threads of its
+    // own, so that a second one would only pass work to and fro.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::machine(format!("the program could not start: {error}")))?;
     runtime.block_on(Box::pin(command))
 }

@@ -16,8 +16,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 pub enum Picture {
     /// Fetched by the provider.
     Url(String),
-    /// Sent along, byte for byte.
-    File(PathBuf),
+    /// Sent along, byte for byte; `bytes` is the file's size, which the body's length is made of.
+    File { path: PathBuf, bytes: u64 },
 }
 
 /// How much of a file is encoded at once. A multiple of 3, so that pieces join without padding between them.
@@ -43,10 +43,8 @@ pub(super) type BrokenInput = Arc<Mutex<Option<String>>>;
 
 impl RequestBody {
     /// Lays out the JSON object; `fields` are plain strings, `pictures` the two large ones.
-    ///
-    /// # Errors
-    /// A picture's file that cannot be found or read, with its path.
-    pub async fn new(fields: &[(&str, &str)], pictures: [(&str, &Picture); 2]) -> Result<Self, String> {
+    #[must_use]
+    pub fn new(fields: &[(&str, &str)], pictures: [(&str, &Picture); 2]) -> Self {
         let mut parts = Vec::new();
         let mut head = String::from("{");
         for (name, value) in fields {
@@ -58,16 +56,10 @@ impl RequestBody {
             }
             match picture {
                 Picture::Url(url) => head.push_str(&format!("{}:{}", json_string(name), json_string(url))),
-                Picture::File(path) => {
+                Picture::File { path, bytes } => {
                     head.push_str(&format!("{}:\"", json_string(name)));
                     parts.push(Part::Text(Bytes::from(std::mem::take(&mut head))));
-                    let looked_at = path.clone();
-                    let found = in_background(move || std::fs::metadata(looked_at)).await;
-                    let found = found.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-                    if !found.is_file() {
-                        return Err(format!("{} is not a file any more", path.display()));
-                    }
-                    parts.push(Part::File { path: path.clone(), bytes: found.len() });
+                    parts.push(Part::File { path: path.clone(), bytes: *bytes });
                     head.push('"');
                 }
             }
@@ -81,7 +73,7 @@ impl RequestBody {
                 Part::File { bytes, .. } => bytes.div_ceil(3) * 4,
             })
             .sum();
-        Ok(Self { parts, length, broken_input: BrokenInput::default() })
+        Self { parts, length, broken_input: BrokenInput::default() }
     }
 
     /// Its exact length in bytes.
@@ -179,9 +171,9 @@ mod tests {
             let path = folder.path().join("a.png");
             let content: Vec<u8> = (0..bytes).map(|n| u8::try_from(n % 251).expect("small")).collect();
             std::fs::write(&path, &content).expect("written");
-            let pictures =
-                [("human_image", &Picture::File(path)), ("cloth_image", &Picture::Url("http://h/\"x".into()))];
-            let body = RequestBody::new(&[("model_name", "m")], pictures).await.expect("a body");
+            let human = Picture::File { path, bytes: bytes as u64 };
+            let pictures = [("human_image", &human), ("cloth_image", &Picture::Url("http://h/\"x".into()))];
+            let body = RequestBody::new(&[("model_name", "m")], pictures);
             let length = body.length();
             let sent = whole(body).await.expect("sent");
             assert_eq!(sent.len() as u64, length);
@@ -199,8 +191,8 @@ mod tests {
         let path = folder.path().join("a.png");
         for changed in [&b"abc"[..], &b"abcdefghij"[..]] {
             std::fs::write(&path, b"abcdef").expect("written");
-            let picture = Picture::File(path.clone());
-            let body = RequestBody::new(&[], [("a", &picture), ("b", &picture)]).await.expect("a body");
+            let picture = Picture::File { path: path.clone(), bytes: 6 };
+            let body = RequestBody::new(&[], [("a", &picture), ("b", &picture)]);
             let broken = body.broken_input.clone();
             std::fs::write(&path, changed).expect("written");
             whole(body).await.expect_err("the length is wrong");

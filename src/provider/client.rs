@@ -188,10 +188,7 @@ impl Provider {
             vec![("model_name", submission.model.as_str()), ("external_task_id", submission.external_id.0.as_str())];
         fields.extend(self.callback_url.as_ref().map(|url| ("callback_url", url.expose_secret())));
         let pictures = [("human_image", submission.human), ("cloth_image", submission.cloth)];
-        let body = match RequestBody::new(&fields, pictures).await {
-            Ok(body) => body,
-            Err(why) => return CreateFate::BadInput(why),
-        };
+        let body = RequestBody::new(&fields, pictures);
         let broken_input = body.broken_input.clone();
         let request = self
             .http

@@ -135,7 +135,7 @@ impl RequestPictures {
                     let (made, was_there) = self.made(column, recipe).await?;
                     took_time |= !was_there;
                     stories.push(format!("{column}: {}", made.story));
-                    let picture = Picture::File(made.path.to_path_buf());
+                    let picture = Picture::File { path: made.path.to_path_buf(), bytes: made.bytes };
                     kept.push(made);
                     picture
                 }
@@ -223,7 +223,7 @@ fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Resu
     if fits_images && source.probe.wants_fitting() {
         return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
     }
-    Ok(Wanted::AsItIs(Picture::File(source.path)))
+    Ok(Wanted::AsItIs(Picture::File { bytes: source.probe.bytes, path: source.path }))
 }
 
 /// Two garments, which are sent on one picture.
@@ -413,7 +413,7 @@ mod tests {
         let pictures = shop.pictures();
         let plain = JobSpec { second: None, ..shop.outfit() };
         let ready = pictures.of(&plain).await.expect("ready");
-        assert_eq!(ready.cloth, Picture::File(shop.0.path().join("shirt.png")));
+        assert!(matches!(&ready.cloth, Picture::File { path, .. } if *path == shop.0.path().join("shirt.png")));
         assert_eq!((ready.sent_as, ready.took_time), (None, false));
         pictures.get_ready(&plain).await;
         assert!(!shop.folder().exists());

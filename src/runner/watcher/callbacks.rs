@@ -14,7 +14,7 @@ use crate::job::TaskId;
 const MEMORY: f64 = 200.0;
 
 /// Callbacks that were asked for are believed in from the start, as if so many had come.
-const CREDIT: f64 = 8.0;
+const CREDIT: f64 = 50.0;
 
 /// So many hints about tasks that are still watched are remembered.
 const MOST_HINTS: usize = 10_000;
@@ -31,7 +31,7 @@ pub(super) struct Callbacks {
 
 impl Callbacks {
     pub(super) fn new(wakes: Option<mpsc::Receiver<Wake>>) -> Self {
-        Self { wakes, told: 0.0, found: 0.0, hinted: HashSet::new() }
+        Self { wakes, told: CREDIT, found: 0.0, hinted: HashSet::new() }
     }
 
     /// The next callback; never, where there are none.
@@ -76,7 +76,7 @@ impl Callbacks {
         if self.wakes.is_none() {
             return 1.0;
         }
-        let share_untold = (self.found + 1.0) / (CREDIT + self.told + self.found + 2.0);
+        let share_untold = (self.found + 1.0) / (self.told + self.found + 2.0);
         1.0 / share_untold
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         let (_sender, wakes) = mpsc::channel(1);
         let mut callbacks = Callbacks::new(Some(wakes));
         assert!(callbacks.patience() > 5.0, "{}", callbacks.patience());
-        for id in 0..10 {
+        for id in 0..60 {
             callbacks.ended(&TaskId(id.to_string()));
         }
         assert!(callbacks.patience() < 2.0, "{}", callbacks.patience());

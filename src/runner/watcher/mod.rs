@@ -28,7 +28,7 @@ use super::pace::Pace;
 use callbacks::Callbacks;
 use listing::{Listing, WalkEnd, Walked};
 use question::{Asker, Learnt};
-use task_times::TaskTimes;
+use task_times::{LONGEST_SILENCE, TaskTimes};
 
 /// At most this many questions are open at once.
 const MOST_OPEN: usize = 64;
@@ -238,7 +238,7 @@ impl Watch {
         let worth = task.began.at(self.times.worth_asking_at(task.alive_at, self.callbacks.patience()));
         // While nothing is known, the interval is all that says when to ask first; later, where callbacks are to tell.
         let first = match self.times.typical() {
-            None => self.watching.interval.mul_f64(self.callbacks.patience()),
+            None => self.watching.interval.mul_f64(self.callbacks.patience()).min(LONGEST_SILENCE),
             Some(_) => self.watching.interval,
         };
         let allowed = task.asked.map_or(task.began.watched + first, |asked| asked + self.watching.interval);

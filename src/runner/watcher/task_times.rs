@@ -18,7 +18,7 @@ const PRICE: f64 = 0.003;
 const UNLEARNT_GROWTH: f64 = 1.5;
 
 /// However long tasks take, and however sure callbacks are: no task is left longer than this without a question.
-const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 
 /// About this many ends are remembered.
 const MEMORY: u32 = 200;
