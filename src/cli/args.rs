@@ -179,7 +179,7 @@ pub(super) struct ManifestOptions {
     #[arg(long, value_name = "NAME", env = "TRYON_MODEL")]
     model: Option<String>,
 
-    /// Take the good rows; the bad ones appear in the report as failed
+    /// Load the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,

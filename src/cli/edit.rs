@@ -39,8 +39,8 @@ pub(super) struct Retry {
     #[arg(long, group = "which")]
     in_doubt: bool,
 
-    /// Make jobs anew that have succeeded: each is submitted and PAID FOR ONCE MORE, and its new image takes the place
-    /// of the old one. Without this they are left as they are
+    /// Make jobs anew that have succeeded, or whose image could not be fetched: each is submitted and PAID FOR ONCE
+    /// MORE, and its new image takes the place of the old one. Without this they are left as they are
     #[arg(long, conflicts_with_all = ["failed", "in_doubt"])]
     again: bool,
 }
@@ -74,12 +74,15 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
     let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
         let ids = ids_of_reason(&queue.reader()?, reason)?;
-        return retry_list(&queue, ids, false).await;
+        return retry_list(&queue, ids, false, place).await;
     }
     if what.failed || what.in_doubt {
         let state = if what.failed { StateName::Failed } else { StateName::InDoubt };
         let count = queue.retry_all(state, now).await?;
         println(&format!("{count} put back"))?;
+        if count > 0 {
+            say_how_to_go_on(place)?;
+        }
         let rejected = queue.reader()?.counts()?.rejected;
         if what.failed && rejected > 0 {
             println(&format!(
@@ -89,27 +92,39 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         return Ok(ExitCode::Ok);
     }
     match &what.from {
-        Some(file) => retry_list(&queue, read_ids(file, &queue.reader()?)?, what.again).await,
-        None => retry_named(&queue, &what.ids, what.again).await,
+        Some(file) => retry_list(&queue, read_ids(file, &queue.reader()?)?, what.again, place).await,
+        None => retry_named(&queue, &what.ids, what.again, place).await,
     }
 }
 
+/// A run that is going on takes up what was put back; where there is none, it takes a command.
+fn say_how_to_go_on(place: &Place) -> Result<(), Failure> {
+    println(&format!("a run takes up what was put back: {}", place.command("run")))
+}
+
 /// Puts back the jobs that were typed, and tells of each.
-async fn retry_named(queue: &Queue, ids: &[String], again: bool) -> Result<ExitCode, Failure> {
+async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
     let mut outcome = Ok(ExitCode::Ok);
+    let mut refused = 0;
     for id in ids {
         match put_back(queue, id.clone(), again).await {
             Ok(PutBack::Fetched) => println(&format!("{id}: its image is downloaded again, nothing is paid"))?,
             Ok(PutBack::Waits) => println(&format!("{id}: put back"))?,
             Ok(PutBack::PaidAgain) => println(&format!("{id}: put back; it is made anew and paid for again"))?,
-            Err(error) => outcome = keep_going(outcome, error)?,
+            Err(error) => {
+                refused += 1;
+                outcome = keep_going(outcome, error)?;
+            }
         }
+    }
+    if refused < ids.len() {
+        say_how_to_go_on(place)?;
     }
     outcome
 }
 
 /// Puts back the jobs of a list, and tells how many.
-async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool) -> Result<ExitCode, Failure> {
+async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
     /// So many errors are told one by one.
     const MOST_TOLD: usize = 10;
     /// So many are put back together, which lets them share their flush to disk.
@@ -133,6 +148,9 @@ async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool) -> Result<Exit
         if count > 0 {
             println(&format!("  {count} {what}"))?;
         }
+    }
+    if !put_backs.is_empty() {
+        say_how_to_go_on(place)?;
     }
     if refused.is_empty() {
         return Ok(ExitCode::Ok);
@@ -159,15 +177,18 @@ enum PutBack {
 /// Puts one job back; one that has succeeded only if that was asked for.
 async fn put_back(queue: &Queue, id: String, again: bool) -> Result<PutBack, QueueError> {
     let now = Timestamp::now();
+    if again {
+        match queue.make_anew(id.clone(), now).await {
+            // It has no image that could be made anew.
+            Err(QueueError::Illegal { .. }) => {}
+            made_anew => return made_anew.map(|_| PutBack::PaidAgain),
+        }
+    }
     match queue.retry(id.clone(), now).await {
         Ok(JobState::Downloading { .. }) => Ok(PutBack::Fetched),
         Ok(_) => Ok(PutBack::Waits),
         Err(QueueError::Illegal { source, .. }) if source.from == StateName::Succeeded => {
-            if again {
-                queue.make_anew(id, now).await.map(|_| PutBack::PaidAgain)
-            } else {
-                Err(QueueError::HasSucceeded(id))
-            }
+            Err(QueueError::HasSucceeded(id))
         }
         Err(error) => Err(error),
     }

@@ -213,8 +213,10 @@ fn show_says_what_can_be_done_about_a_doubtful_job() {
           external id  0198-4
           message      the answer was cut off
 
-          if it is there tryon adopt bob/coat TASK_ID -o results
-          to send again  tryon retry bob/coat -o results
+          if it is there   tryon adopt bob/coat TASK_ID -o results
+          to send again    tryon retry bob/coat -o results
+
+          If the provider did make the task, sending again is charged twice.
         ");
 }
 
@@ -238,7 +240,7 @@ fn show_says_why_a_job_waits_and_quotes_its_name_for_the_shell() {
           code         5000
           message      internal error
 
-          to take it out tryon cancel '=bob/hat' -o results
+          to take it out   tryon cancel '=bob/hat' -o results
         ");
 }
 

@@ -238,11 +238,16 @@ fn run_settings(settings: &Settings) -> RunSettings {
     }
 }
 
+/// A signal that comes so soon after another is the same word said twice: `timeout` and some shells send one to the
+/// process and one to its group.
+const ONE_WORD: Duration = Duration::from_millis(500);
+
 /// Cancels the token at the first interruption, and ends the process at the second.
 async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
     let code = interruption().await;
     interrupted.cancel();
     tokio::spawn(async {
+        tokio::time::sleep(ONE_WORD).await;
         let code = interruption().await;
         std::process::exit(i32::from(code.number()));
     });

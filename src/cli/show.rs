@@ -145,7 +145,10 @@ impl Teller<'_> {
         };
         text.push('\n');
         for (what, verb) in steps {
-            let _ = writeln!(text, "  {what:<14} {}", place.command(&verb.replace("{id}", &id)));
+            let _ = writeln!(text, "  {what:<16} {}", place.command(&verb.replace("{id}", &id)));
+        }
+        if matches!(job.state, JobState::InDoubt { .. }) {
+            text.push_str("\n  If the provider did make the task, sending again is charged twice.\n");
         }
     }
 }

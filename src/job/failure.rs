@@ -62,7 +62,8 @@ impl Failure {
     /// A failure that carries the provider's own code.
     #[must_use]
     pub fn with_code(kind: FailureKind, code: Option<i64>, message: &str) -> Self {
-        let code = code.map_or_else(|| kind.word().to_owned(), |code| code.to_string());
+        // 0 is the code of success, and says nothing of a failure.
+        let code = code.filter(|code| *code != 0).map_or_else(|| kind.word().to_owned(), |code| code.to_string());
         Self { kind, code, message: clean_text(message) }
     }
 

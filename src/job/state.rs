@@ -160,7 +160,8 @@ pub enum Transition {
     Retry,
     /// The file of a finished job is gone; fetch it again.
     Refetch,
-    /// A person wants another image of a finished job, and pays for it again. The old one stands until then.
+    /// A person wants another image of a job that has one, here or at the provider, and pays for it again. A file that
+    /// stands here stays until then.
     MakeAnew,
     /// A person takes the job out.
     Cancel,
@@ -257,6 +258,9 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
         (S::Failed { .. } | S::Cancelled, T::Retry) => S::Pending { retry_at: None },
         (S::Succeeded { task_id }, T::Refetch) => S::Downloading { task_id: task_id.clone() },
         (S::Succeeded { .. }, T::MakeAnew) => S::Pending { retry_at: None },
+        (S::Failed { failure, task_id: Some(_) }, T::MakeAnew) if failure.kind == FailureKind::Download => {
+            S::Pending { retry_at: None }
+        }
 
         _ => return Err(IllegalTransition { from: state.name(), verb: transition.verb() }),
     };

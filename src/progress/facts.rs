@@ -76,7 +76,13 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
         }
         Fact::CapMet { slots, refusals } => {
             let slots = wording::counted(u64::from(*slots), "slot");
-            ("slots", format!("{slots} at present (over the account's cap {refusals} times so far)"))
+            (
+                "slots",
+                format!(
+                    "{slots} at present (over the account's cap {} so far)",
+                    wording::counted(u64::from(*refusals), "time")
+                ),
+            )
         }
         Fact::PutBack { id, why, retry_at } => {
             let why = clean_text(why);

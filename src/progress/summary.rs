@@ -121,7 +121,7 @@ fn say_failed(run: &RunSummary<'_>, text: &mut String) {
 
 fn say_how(advice: &Advice, text: &mut String) {
     for (what, command) in &advice.how {
-        let _ = writeln!(text, "  {what:<14} {command}");
+        let _ = writeln!(text, "  {what:<16} {command}");
     }
 }
 
@@ -220,18 +220,18 @@ mod tests {
                    1  1200: bad parameters
                    1  download: https://cdn.example/7.png: gone
                    2  for other reasons
-              to see them    tryon list --state failed -o results
-              to try again   tryon retry --failed -o results && tryon run -o results
+              to see them      tryon list --state failed -o results
+              to try again     tryon retry --failed -o results && tryon run -o results
 
             3 manifest rows could not be used; the report says why. Correct them and run the manifest again.
 
             2 jobs in doubt: sent, but the answer was lost. Sending again may be charged twice.
-              to see them    tryon list --state in_doubt -o results
-              if it is there tryon adopt ID TASK_ID -o results
-              to send again  tryon retry --in-doubt -o results && tryon run -o results
+              to see them      tryon list --state in_doubt -o results
+              if it is there   tryon adopt ID TASK_ID -o results
+              to send again    tryon retry --in-doubt -o results && tryon run -o results
 
             978 jobs still to do.
-              to go on       tryon run -o results
+              to go on         tryon run -o results
             ");
     }
 

@@ -326,7 +326,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.ctx.slots.has_work(self.reader.has_claimable()?);
-        let pause = self.ctx.gate.pause(Timestamp::now());
+        let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
             (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
@@ -336,6 +336,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         self.pause = pause;
         Ok(())
+    }
+
+    /// Waiting for room at the account, where this run has none of it.
+    fn shut_out(&self) -> Option<Pause> {
+        let wait = self.ctx.slots.shut_out_until()?.saturating_duration_since(Instant::now());
+        let until = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
+        Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
     }
 
     fn emit(&mut self, fact: Fact) {

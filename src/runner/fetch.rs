@@ -123,11 +123,15 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
     };
     match ended {
         None | Some(Ended::Stopped) => Err(Hitch::RunEnds),
-        Some(Ended::Unknown) => Err(gone("the provider does not know the task any more, so its image is lost")),
+        Some(Ended::Unknown) => Err(gone(
+            "the provider does not know the task any more, so its image is lost; retry --again has it made anew",
+        )),
         Some(Ended::Task { report, .. }) if report.status == TaskStatus::Succeeded && !report.images.is_empty() => {
             Ok(*report)
         }
-        Some(Ended::Task { .. }) => Err(gone("the provider does not offer the task's image any more")),
+        Some(Ended::Task { .. }) => {
+            Err(gone("the provider does not offer the task's image any more; retry --again has it made anew"))
+        }
     }
 }
 

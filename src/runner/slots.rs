@@ -156,6 +156,14 @@ impl Slots {
         state.has_found_cap.then(|| u32::try_from(state.limit).unwrap_or(u32::MAX))
     }
 
+    /// Until when nothing is submitted because the account, in which this run holds no slot, has no room for it; `None`
+    /// where it has, or was not asked.
+    pub(super) fn shut_out_until(&self) -> Option<Instant> {
+        let state = self.locked();
+        let is_shut_out = state.held == 0 && state.refusals_in_a_row > 0;
+        is_shut_out.then_some(state.not_before)
+    }
+
     /// Whether jobs wait for slots: only then is a free one a loss.
     pub(super) fn has_work(&self, has_work: bool) {
         let mut state = self.locked();

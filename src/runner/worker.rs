@@ -248,7 +248,7 @@ async fn wait(
             let failure = Failure {
                 kind: FailureKind::Task,
                 code: "task_lost".to_owned(),
-                message: format!("the provider does not know task {task_id} any more"),
+                message: "the provider does not know the task any more".to_owned(),
             };
             let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };
             ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now)

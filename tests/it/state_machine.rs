@@ -94,7 +94,7 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 22] = [
+const LEGAL: [(&str, &str, StateName); 23] = [
     ("pending", "Claim", StateName::Submitting),
     ("pending", "Share", StateName::Downloading),
     ("pending", "ShareFailure", StateName::Failed),
@@ -116,6 +116,7 @@ const LEGAL: [(&str, &str, StateName); 22] = [
     ("succeeded", "MakeAnew", StateName::Pending),
     ("failed", "Retry", StateName::Pending),
     ("failed download", "Retry", StateName::Downloading),
+    ("failed download", "MakeAnew", StateName::Pending),
     ("cancelled", "Retry", StateName::Pending),
 ];
 

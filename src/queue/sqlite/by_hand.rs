@@ -24,7 +24,7 @@ impl Queue {
     /// takes its place.
     ///
     /// # Errors
-    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that has not succeeded.
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that has no image, here or at the provider.
     pub async fn make_anew(&self, id: String, now: Timestamp) -> Result<JobState> {
         self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::MakeAnew)).await
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::provider::{Answer, DownloadSeen, OnDownload, Provider, Script, picture_of};
+use tryon::runner::RunEnd;
+
+use crate::support::in_process::run_here;
+use crate::support::provider::{Answer, DownloadSeen, OnDownload, OnQuery, Provider, Script, picture_of};
 use crate::support::workshop::{Workshop, read_if_there};
 
 /// Looks at final names all the time, and remembers the first one that held anything but its job's whole picture.
@@ -151,4 +154,30 @@ fn a_host_that_is_out_for_a_while_is_waited_for_with_few_open_files() {
     run.end().assert_code(0);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 120);
+}
+
+#[test]
+fn an_image_that_is_lost_at_the_provider_is_made_anew_only_on_a_persons_word() {
+    let provider = Provider::start(Script {
+        on_download: Box::new(|_| OnDownload::Answer(Answer::html(404, "expired"))),
+        ..Script::default()
+    });
+    let shop = Workshop::new(1);
+    shop.run(&provider, &["--max-attempts", "1"]).assert_code(1);
+    provider.change(|script| script.on_download = Box::new(|_| OnDownload::Truth));
+    provider.change(|script| {
+        script.on_query = Box::new(|_| OnQuery::Answer(Answer::unknown_task()));
+    });
+    let said = shop.call(&provider, &["retry", "job-001"]).assert_code(0).said.clone();
+    assert!(said.contains("downloaded again, nothing is paid"), "{said}");
+    let end = run_here(&shop, &provider, |settings| settings.doubt_interval = Duration::from_millis(100));
+    assert_eq!(end, RunEnd::Done);
+    let row = shop.row("job-001");
+    assert_eq!((row.state.as_str(), row.error_code.as_deref()), ("failed", Some("download")));
+    let said = shop.call(&provider, &["retry", "--again", "job-001"]).assert_code(0).said.clone();
+    assert!(said.contains("paid for again"), "{said}");
+    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+    shop.run(&provider, &[]).assert_code(0);
+    shop.assert_published();
+    assert_eq!((shop.row("job-001").attempts, provider.books().creates().len()), (2, 2));
 }

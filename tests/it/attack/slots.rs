@@ -52,3 +52,19 @@ fn an_account_whose_slots_are_all_taken_by_others_is_waited_for_without_hurry() 
     let apart = refused[5].at.duration_since(refused[4].at);
     assert!(apart >= Duration::from_millis(900), "a refusal is followed by a wait, not {apart:?}");
 }
+
+#[test]
+fn waiting_for_room_at_the_account_is_told_by_status_and_log() {
+    let provider = Provider::start(Script { cap: 0, ..Script::default() });
+    let shop = Workshop::new(2);
+    let mut run = shop.start(&provider, &QUICK);
+    let why = "all slots of the account are in use";
+    while !shop.call(&provider, &["status"]).said.contains(why) {
+        assert!(run.is_alive(), "{}", run.said());
+    }
+    provider.change(|script| script.cap = 5);
+    let ended = run.end();
+    ended.assert_code(0);
+    assert!(ended.said.contains(why), "{}", ended.said);
+    shop.assert_all_done(&provider);
+}

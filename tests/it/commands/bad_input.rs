@@ -125,7 +125,8 @@ fn jobs_that_are_not_there_or_cannot_be_changed_are_told_one_by_one() {
     assert_eq!(said.code, 2);
     assert!(said.err.contains("not in doubt"), "{}", said.err);
     let said = desk.run(&["retry", "h/c"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "h/c: put back\n"));
+    let expected = "h/c: put back\na run takes up what was put back: tryon run\n";
+    assert_eq!((said.code, said.out.as_str()), (0, expected));
 }
 
 #[test]
