@@ -1,5 +1,8 @@
 //! What `--help` says is what holds, and the README says the same.
 
+use tryon::job::FailureKind;
+use tryon::provider::meaning::{Meaning, meaning};
+
 use super::{Desk, project};
 
 /// An option as `--help` shows it.
@@ -157,5 +160,18 @@ fn the_help_is_grouped_and_teaches_by_example() {
                 || help.contains(&format!("tryon {command} ")) && help.contains("Examples:"),
             "{command}: {help}"
         );
+    }
+}
+
+#[test]
+fn the_operators_page_explains_every_failure_and_every_stop_in_the_programs_words() {
+    let page = std::fs::read_to_string(project().join("docs/operators.md")).expect("the page");
+    for kind in FailureKind::ALL {
+        // What was refused mostly has the provider's own code, and `refused` without one.
+        assert!(page.contains(&format!("| `{}`", kind.word())), "no row for `{}`", kind.word());
+    }
+    for (status, code) in [(401, 1000), (429, 1101), (403, 1103), (429, 1304), (404, 1)] {
+        let Meaning::StopRun(reason) = meaning(status, Some(code)) else { panic!("{status} {code} stops no run") };
+        assert!(page.contains(reason.advice()), "the page lacks: {}", reason.advice());
     }
 }
