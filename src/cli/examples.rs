@@ -1,5 +1,5 @@
 //! What the help of each command teaches by example. Every line of these is tested to be a command line that the
-//! program takes.
+//! program takes. A sentence is one line, which the help fills to the width of the terminal.
 
 pub(super) const TRYON: &str = "\
 Try it without an account:
@@ -9,7 +9,7 @@ With one:
   export TRYON_API_KEY=sk-…
   tryon check jobs.csv                         is the manifest right, what will it take
   tryon run jobs.csv -o results --budget 20    a first taste: at most 20 tasks
-  tryon run jobs.csv -o results                the rest; the same again goes on where it stopped";
+  tryon run jobs.csv -o results                the rest; the same again goes on";
 
 pub(super) const RUN: &str = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   tryon run jobs.csv --budget 50           at most 50 tasks, then stop
   tryon run jobs.csv --concurrency 10      never more than 10 tasks in flight
 
-Every option can also stand in tryon.toml (poll-interval = \"2s\") or in the environment (TRYON_POLL_INTERVAL=2s);
+Every option can also stand in tryon.toml (poll-interval = \"2s\") or in the environment (TRYON_POLL_INTERVAL=2s); \
 `tryon config` tells what is in force.";
 
 pub(super) const LOAD: &str = "\
@@ -31,9 +31,9 @@ Loading the same manifest again changes nothing, so it is safe to repeat.";
 
 pub(super) const CHECK: &str = "\
 Examples:
-  tryon check jobs.csv                     every row that is not right, or what the whole will take
+  tryon check jobs.csv                     every row that is not right, or what it takes
   tryon check jobs.csv --price 0.12        and what it will cost
-  tryon check jobs.csv --account --provider kling      and what the account holds; only this calls anybody";
+  tryon check jobs.csv --account --provider kling  and what the account holds (this calls it)";
 
 pub(super) const PAIR: &str = "\
 Examples:
@@ -41,7 +41,7 @@ Examples:
   tryon pair --humans people --cloths garments --sample 20 | tryon run - -o results
   tryon pair --humans people --cloths garments --per-cloth 2 --only-cloths 'spring/*' > spring.csv
 
-Paths in it are relative to the working directory, so save it there, or pipe it. The same command prints the same
+Paths in it are relative to the working directory, so save it there, or pipe it. The same command prints the same \
 manifest, as long as the folders stay as they are.";
 
 pub(super) const STATUS: &str = "\
@@ -50,8 +50,8 @@ Examples:
   tryon status -o results --watch          until the run ends, or Ctrl-C
   tryon status -o results --json
 
-\"slots 97 % busy\" is the share of the time of all the provider's slots in which a task was in them. Near 100 %, the
-slots are what limits the run, and a bigger pack would make it faster. Far below, it waits for something else: pauses,
+\"slots 97 % busy\" is the share of the time of all the provider's slots in which a task was in them. Near 100 %, the \
+slots are what limits the run, and a bigger pack would make it faster. Far below, it waits for something else: pauses, \
 --rate, or the last tasks of a queue that is nearly empty.";
 
 pub(super) const LIST: &str = "\
@@ -82,11 +82,11 @@ Examples:
 pub(super) const CANCEL: &str = "\
 Examples:
   tryon cancel spring/ana-linen-shirt -o results
-  tryon cancel --pending -o results        everything that waits; `tryon retry ID` takes a job back";
+  tryon cancel --pending -o results        everything that waits; `retry` takes it back";
 
 pub(super) const SANDBOX: &str = "\
 Examples:
-  tryon sandbox                            then, elsewhere: tryon run jobs.csv --base-url http://127.0.0.1:8787/kling
+  tryon sandbox                            it says how to run against it
   tryon sandbox --mean 2s --lost-answers 0.1 --create-errors 0.1";
 
 pub(super) const CONFIG: &str = "\
@@ -133,6 +133,9 @@ mod tests {
             MAN,
         ];
         for help in all {
+            // Sentences are filled to the width of the terminal, and examples stand as they are.
+            let widest = help.lines().filter(|line| line.starts_with("  ")).map(|line| line.chars().count()).max();
+            assert!(widest.is_some_and(|widest| widest <= 98), "an example is {widest:?} columns wide: {help}");
             let lines: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  tryon ")).collect();
             assert!(!lines.is_empty(), "{help}");
             for line in lines {

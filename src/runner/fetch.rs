@@ -13,7 +13,7 @@ use crate::queue::{ActiveJob, Note, PublishedImage};
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::{Lane, Pass};
-use super::landing::{Landing, LandingError};
+use super::landing::{Landing, LandingError, name_of};
 use super::retry::Backoff;
 use super::share;
 use super::watcher::Ended;
@@ -202,18 +202,4 @@ fn landing_hitch(error: LandingError) -> Hitch {
         LandingError::Broken(_) => Hitch::Again { why: error.to_string(), counts: true, fresh_links: true },
         LandingError::Bug(error) => Hitch::Machine(RunError::Bug(error.to_string())),
     }
-}
-
-/// The name of an image without extension: the id, and for further images a number that no other job uses.
-pub(super) fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, RunError> {
-    let id = job.spec.id.as_str();
-    if position == 0 {
-        return Ok(id.to_owned());
-    }
-    let reader = ctx.queue.reader()?;
-    let mut name = format!("{id}_{position}");
-    while reader.is_taken_by_other(&name, job.seq)? {
-        name.push('_');
-    }
-    Ok(name)
 }

@@ -6,11 +6,12 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest, Sha256};
 
-use crate::job::JobId;
-use crate::job::JobSeq;
+use crate::job::{JobId, JobSeq};
 use crate::output::{OutputError, OutputTree, Staged};
 use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
-use crate::queue::PublishedImage;
+use crate::queue::{ActiveJob, PublishedImage};
+
+use super::context::{Context, RunError};
 
 /// So many bytes are gathered before they are written.
 const LUMP: usize = 1 << 20;
@@ -92,6 +93,20 @@ impl Landing {
         let VerifiedPicture { width, height, .. } = picture;
         Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256 })
     }
+}
+
+/// The name of an image without extension: the id, and for further images a number that no other job uses.
+pub(super) fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, RunError> {
+    let id = job.spec.id.as_str();
+    if position == 0 {
+        return Ok(id.to_owned());
+    }
+    let reader = ctx.queue.reader()?;
+    let mut name = format!("{id}_{position}");
+    while reader.is_taken_by_other(&name, job.seq)? {
+        name.push('_');
+    }
+    Ok(name)
 }
 
 fn unwritable(staged: &Staged, source: std::io::Error) -> OutputError {

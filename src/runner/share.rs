@@ -11,8 +11,7 @@ use crate::output::{OutputError, OutputTree, Staged};
 use crate::queue::{ActiveJob, PublishedImage};
 
 use super::context::{Context, RunError};
-use super::fetch::name_of;
-use super::landing::hexadecimal;
+use super::landing::{hexadecimal, name_of};
 
 /// Copies the images of the job whose task this one shares. `None` where there is nothing to copy from.
 pub(super) async fn copy(
