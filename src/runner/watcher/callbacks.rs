@@ -14,7 +14,7 @@ use crate::job::TaskId;
 const MEMORY: f64 = 200.0;
 
 /// Callbacks that were asked for are believed in from the start, as if so many had come.
-const CREDIT: f64 = 50.0;
+const CREDIT: f64 = 100.0;
 
 /// So many hints about tasks that are still watched are remembered.
 const MOST_HINTS: usize = 10_000;
@@ -116,7 +116,7 @@ mod tests {
         let (_sender, wakes) = mpsc::channel(1);
         let mut callbacks = Callbacks::new(Some(wakes));
         assert!(callbacks.patience() > 5.0, "{}", callbacks.patience());
-        for id in 0..60 {
+        for id in 0..120 {
             callbacks.ended(&TaskId(id.to_string()));
         }
         assert!(callbacks.patience() < 2.0, "{}", callbacks.patience());
