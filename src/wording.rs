@@ -43,11 +43,13 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// A span that is only estimated, so not to the second: `under a minute`, `about 20 min`, `about 4 h 50 min`.
+/// A span that is only estimated, so not to the second: `a few seconds`, `about 20 min`, `about 4 h 50 min`.
 #[must_use]
 pub fn rough_span(estimate: Duration) -> String {
     let minutes = estimate.as_secs().div_ceil(60);
     let rounded = match minutes {
+        _ if estimate.as_secs() <= 15 => return "a few seconds".to_owned(),
+        _ if estimate.as_secs() <= 40 => return "half a minute".to_owned(),
         0..=1 => return "about a minute".to_owned(),
         2..60 => minutes,
         60..600 => minutes.div_ceil(5) * 5,
@@ -119,6 +121,25 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
     shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
 }
 
+/// How wide the terminal is that standard output goes to; `None` where it goes elsewhere.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}
+
+/// `text` with its lines broken between words where they are wider than `columns`, what is broken off standing in by
+/// `indent`. Without a number of columns it stays as it is.
+#[must_use]
+pub fn filled(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(columns) = columns else { return text.to_owned() };
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(columns.max(2 * indent.len()).max(8))
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    text.lines().map(|line| textwrap::fill(line, &options)).collect::<Vec<_>>().join("\n")
+}
+
 /// `text`, cut to `columns` of a terminal with an ellipsis where it is wider.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
@@ -147,8 +168,30 @@ mod tests {
 
     #[test]
     fn estimates_are_not_told_more_exactly_than_they_are_known() {
-        let said = [3, 61, 1_150, 17_640, 100_000].map(|s| rough_span(seconds(s)));
-        assert_eq!(said, ["about a minute", "about 2 min", "about 20 min", "about 4 h 55 min", "about 1 d 4 h"]);
+        let said = [3, 30, 50, 61, 1_150, 17_640, 100_000].map(|s| rough_span(seconds(s)));
+        assert_eq!(
+            said,
+            [
+                "a few seconds",
+                "half a minute",
+                "about a minute",
+                "about 2 min",
+                "about 20 min",
+                "about 4 h 55 min",
+                "about 1 d 4 h"
+            ]
+        );
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_only_for_a_terminal() {
+        assert_eq!(filled("  time      about 2 min, with", Some(24), 12), "  time      about 2 min,\n            with");
+        assert_eq!(filled("one two three\nfour", Some(8), 0), "one two\nthree\nfour");
+        assert_eq!(filled("one two three", None, 4), "one two three");
+        assert_eq!(
+            filled("--base-url=http://127.0.0.1:8799/kling", Some(10), 2),
+            "--base-url=http://127.0.0.1:8799/kling"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::exit_code::ExitCode;
 use crate::queue::Queue;
 use crate::settings::{Door, Options, Settings, keys};
-use crate::wording::{counted, thousands};
+use crate::wording::{self, counted, thousands};
 
 use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use super::load::{load, println, sentence};
@@ -42,7 +42,7 @@ pub(super) async fn command(
     if let Some(provider) = provider {
         lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
-    println(&format!("\n{}", estimate::printed(&lines)))?;
+    println(&format!("\n{}", estimate::printed(&lines, wording::columns())))?;
     Ok(ExitCode::Ok)
 }
 

@@ -94,8 +94,9 @@ impl Console {
         let line = match self.format {
             LogFormat::Text => format!("{prefix}{message}\n"),
             LogFormat::Json => {
-                let at = jiff::Timestamp::now().to_string();
-                format!("{}\n", serde_json::json!({ "at": at, "level": level, "message": message }))
+                let at = format!("{:.3}", jiff::Timestamp::now());
+                let level = level.to_uppercase();
+                format!("{}\n", serde_json::json!({ "at": at, "level": level, "event": "said", "message": message }))
             }
         };
         // Standard error may be closed; there is nowhere left to say so.

@@ -11,10 +11,14 @@ use crate::job::StateName;
 use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
 use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
-use crate::wording::{counted, rough_span, thousands, units};
+use crate::wording::{counted, filled, rough_span, thousands, units};
 
 /// How long a generation takes by the provider's own word (`api.md`, "Query one task").
 const TYPICAL_TASK: Duration = Duration::from_secs(30);
+
+/// How long the embedded stand-in takes for one in the mean, and how many it takes at once.
+const SANDBOX_TASK: Duration = Duration::from_secs(2);
+const SANDBOX_SLOTS: usize = 10;
 
 /// What is reckoned with where nobody has said or found out the number of slots.
 const SLOTS_WHEN_UNKNOWN: usize = 5;
@@ -50,6 +54,8 @@ enum Slots {
     Said(usize),
     /// An earlier run has found it out.
     Found(usize),
+    /// So many has the stand-in.
+    Sandbox,
     /// Nobody knows yet.
     Assumed,
 }
@@ -57,19 +63,18 @@ enum Slots {
 impl Reckoning {
     /// By the settings alone.
     pub(super) fn by(settings: &Settings) -> Self {
-        let slots = settings.concurrency.fixed().map(NonZeroUsize::get);
-        Self {
-            slots: slots.map_or(Slots::Assumed, Slots::Said),
-            task: TYPICAL_TASK,
-            rate: settings.rate,
-            price: settings.price,
-        }
+        let said = settings.concurrency.fixed().map(NonZeroUsize::get);
+        let (unsaid, task) = match settings.sandbox {
+            true => (Slots::Sandbox, SANDBOX_TASK),
+            false => (Slots::Assumed, TYPICAL_TASK),
+        };
+        Self { slots: said.map_or(unsaid, Slots::Said), task, rate: settings.rate, price: settings.price }
     }
 
     /// By the settings, and by what earlier runs of this queue have found out at this door.
     fn by_experience(settings: &Settings, reader: &QueueReader, door: &str) -> Result<Self, QueueError> {
         let mut reckoning = Self::by(settings);
-        if let (Slots::Assumed, Some(found)) = (reckoning.slots, reader.slots_found(door)?) {
+        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, reader.slots_found(door)?) {
             reckoning.slots = Slots::Found(found as usize);
         }
         if let Some(usual) = reader.usual_task_time()? {
@@ -86,6 +91,7 @@ impl Reckoning {
     fn time_of(self, tasks: u64) -> Duration {
         let slots = match self.slots {
             Slots::Said(slots) | Slots::Found(slots) => slots,
+            Slots::Sandbox => SANDBOX_SLOTS,
             Slots::Assumed => SLOTS_WHEN_UNKNOWN,
         };
         let rounds = tasks.div_ceil(slots.max(1) as u64);
@@ -102,6 +108,7 @@ impl Reckoning {
         }
         let slots = match self.slots {
             Slots::Said(slots) => format!("{slots} in flight"),
+            Slots::Sandbox => format!("the stand-in's {SANDBOX_SLOTS} in flight"),
             Slots::Found(slots) => format!("{slots} in flight (so many were found last time)"),
             Slots::Assumed => {
                 format!("{SLOTS_WHEN_UNKNOWN} in flight (assumed: a run finds out what the account allows)")
@@ -125,9 +132,9 @@ pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedup
     let what_then = if dedupe {
         "made once"
     } else if again == 1 {
-        "made and paid for again"
+        "made and paid for again without --dedupe"
     } else {
-        "each made and paid for again"
+        "each made and paid for again without --dedupe"
     };
     let mut text = format!(
         "{} different; {} {repeat} a pair of another id, {what_then}",
@@ -135,10 +142,17 @@ pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedup
         counted(again, "job")
     );
     for pair in examples {
-        let more = pair.jobs.saturating_sub(2);
+        let more = pair.jobs.saturating_sub(1);
         let _ = match more {
-            0 => write!(text, "\n{:<12}{} and {} are the same", "", pair.first, pair.last),
-            _ => write!(text, "\n{:<12}{}, {} and {} more are the same", "", pair.first, pair.last, thousands(more)),
+            1 => write!(text, "\n{:<12}{} and {} are the same", "", pair.first, pair.last),
+            _ => write!(
+                text,
+                "\n{:<12}{} and {} more, the last of them {}, are the same",
+                "",
+                pair.first,
+                thousands(more),
+                pair.last
+            ),
         };
     }
     if again > examples.iter().map(|pair| pair.jobs - 1).sum() {
@@ -248,7 +262,8 @@ fn package_line(package: &ResourcePackage) -> String {
     text
 }
 
-/// The lines as they are printed, like those of a run's summary.
-pub(super) fn printed(lines: &Lines) -> String {
-    lines.iter().map(|(label, text)| format!("  {label:<9} {text}")).collect::<Vec<_>>().join("\n")
+/// The lines as they are printed, like those of a run's summary, filled to the width of a terminal.
+pub(super) fn printed(lines: &Lines, columns: Option<usize>) -> String {
+    let line = |(label, text): &(&str, String)| filled(&format!("  {label:<9} {text}"), columns, 12);
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -66,12 +66,15 @@ Examples:
 pub(super) const REPORT: &str = "\
 Examples:
   tryon report -o results                  as CSV, to the terminal
-  tryon report --format json --output today.json -o results";
+  tryon report --format json --output today.json -o results
+  tryon report --format html --output results/index.html -o results";
 
 pub(super) const RETRY: &str = "\
 Examples:
   tryon retry spring/ana-linen-shirt -o results
   tryon retry --failed -o results          then `tryon run`, which makes them
+  tryon retry --failed --reason 1301       those alone that failed for this reason
+  tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
 
 Where only the download failed, only that is done again, and nothing is paid.";
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::queue::{ProviderKind, QueueError, QueueReader};
 pub(super) use crate::wording::quoted;
 
 /// The output folder where none is named.
@@ -45,6 +46,21 @@ impl Place {
     #[must_use]
     pub(super) fn command(&self, verb: &str) -> String {
         format!("tryon {verb} {}", self.flags()).trim_end().to_owned()
+    }
+
+    /// The command that goes on with the queue at this place where the last run left off, at the same provider. How that
+    /// run was called is not known; what another one needs is.
+    ///
+    /// # Errors
+    /// The queue cannot be read.
+    pub(super) fn run_again(&self, reader: &QueueReader) -> Result<String, QueueError> {
+        let provider = match reader.provider()? {
+            Some(ProviderKind::Sandbox) => "run --sandbox",
+            Some(ProviderKind::Kling) => "run --provider kling",
+            Some(ProviderKind::Dmxapi) | None => "run",
+        };
+        let address = reader.address()?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
+        Ok(self.command(&format!("{provider}{address}")))
     }
 }
 

@@ -36,8 +36,8 @@ fn stocked() -> Stocked {
 }
 
 fn status_text(reader: &QueueReader, json: bool, is_at_work: bool) -> String {
-    let status = Status::read(reader, is_at_work).expect("readable");
-    printed(|out| status::print(&StatusArgs { json, watch: false }, &status, &place(), out, after(125), &zone()))
+    let status = Status::read(reader, &place(), is_at_work).expect("readable");
+    printed(|out| status::print(&StatusArgs { json, watch: false }, &status, &place(), out, None, after(125), &zone()))
 }
 
 #[test]

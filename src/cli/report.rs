@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::queue::{ProviderKind, QueueReader};
+use crate::queue::QueueReader;
 use crate::report::{Commands, PageSettings, ReportError, ReportFormat, ReportPaths, ReportSummary};
 use crate::report::{write_page, write_page_file, write_report, write_report_file};
 use crate::wording::counted;
@@ -87,18 +87,13 @@ fn to_stdout(
     }
 }
 
-/// What the page says beside the queue's contents. How the run was called is not known here; what it needs is.
+/// What the page says beside the queue's contents.
 fn with_page<T>(
     reader: &QueueReader,
     place: &Place,
     write: impl FnOnce(&PageSettings<'_>) -> Result<T, ReportError>,
 ) -> Result<T, ReportError> {
-    let run = match reader.provider()? {
-        Some(ProviderKind::Sandbox) => "run --sandbox",
-        Some(ProviderKind::Kling) => "run --provider kling",
-        Some(ProviderKind::Dmxapi) | None => "run",
-    };
-    let (place_flags, run_again, typed_in) = (place.flags(), place.command(run), std::env::current_dir().ok());
+    let (place_flags, run_again, typed_in) = (place.flags(), place.run_again(reader)?, std::env::current_dir().ok());
     write(&PageSettings {
         commands: Commands { place_flags: &place_flags, run_again: &run_again },
         typed_in: typed_in.as_deref(),

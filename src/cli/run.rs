@@ -75,6 +75,7 @@ pub(super) async fn run(
         settings.fit_images = queue.reader()?.fits_images()?;
     }
     queue.bind(kind).await?;
+    queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
     let mut door = door(&settings, keys, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
@@ -137,7 +138,7 @@ async fn tell_beforehand(
         lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
-        console.info(&estimate::printed(&lines));
+        console.info(&estimate::printed(&lines, crate::wording::columns()));
     }
     Ok(())
 }

@@ -26,43 +26,43 @@ pub(super) struct SandboxOptions {
     seed: u64,
 
     /// Tasks in flight at once; one more is answered with 429, code 1303
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Pace")]
     cap: usize,
 
     /// Requests a second; one more is answered with 429, code 1302 [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Pace")]
     rate: Option<u32>,
 
     /// How long a task takes in the mean
-    #[arg(long, value_name = "DUR", default_value = "30s")]
+    #[arg(long, value_name = "DUR", default_value = "30s", help_heading = "Pace")]
     mean: Span,
 
     /// Spread of the task times (sigma of their logarithm); 0 makes all alike
-    #[arg(long, value_name = "X", default_value_t = 0.3)]
+    #[arg(long, value_name = "X", default_value_t = 0.3, help_heading = "Pace")]
     sigma: f64,
 
     /// Added to every answer [default: nothing]
-    #[arg(long, value_name = "DUR")]
+    #[arg(long, value_name = "DUR", help_heading = "Pace")]
     answer_delay: Option<Span>,
 
     /// Share of tasks that fail, from 0 to 1
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, help_heading = "Faults")]
     task_failures: f64,
 
     /// Share of creates that are answered with a transient error, nothing created
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, help_heading = "Faults")]
     create_errors: f64,
 
     /// Share of creates that make a task whose answer is lost
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.0, help_heading = "Faults")]
     lost_answers: f64,
 
     /// Ignore external task ids, as a reseller may
-    #[arg(long)]
+    #[arg(long, help_heading = "Faults")]
     no_external_ids: bool,
 
     /// Have no list query, as a reseller may
-    #[arg(long)]
+    #[arg(long, help_heading = "Faults")]
     no_list: bool,
 
     /// Longer side of a result, in pixels

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::job::{StateName, clean_text};
 use crate::progress::pace::{left, time_left};
 use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
-use crate::wording::{clock, counted, local, percent, rate, rough_span, span, thousands, units};
+use crate::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands, units};
 
 use super::job_json::utc;
 use super::pipe::fine_if_reader_left;
@@ -40,8 +40,8 @@ pub(super) fn status(
     place: &Place,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let status = Status::read(reader, RunLock::is_held(&place.queue))?;
-    print(args, &status, place, out, Timestamp::now(), &TimeZone::system())
+    let status = Status::read(reader, place, RunLock::is_held(&place.queue))?;
+    print(args, &status, place, out, wording::columns(), Timestamp::now(), &TimeZone::system())
 }
 
 /// Where a queue stands.
@@ -51,11 +51,19 @@ pub(super) struct Status {
     run: Option<RunRecord>,
     /// Whether a run is at work now.
     is_at_work: bool,
+    /// The command that goes on.
+    run_again: String,
 }
 
 impl Status {
-    pub(super) fn read(reader: &QueueReader, is_at_work: bool) -> anyhow::Result<Self> {
-        Ok(Self { counts: reader.counts()?, provider: reader.provider()?, run: reader.last_run()?, is_at_work })
+    pub(super) fn read(reader: &QueueReader, place: &Place, is_at_work: bool) -> anyhow::Result<Self> {
+        Ok(Self {
+            counts: reader.counts()?,
+            provider: reader.provider()?,
+            run: reader.last_run()?,
+            is_at_work,
+            run_again: place.run_again(reader)?,
+        })
     }
 
     /// Whether a run is at work now.
@@ -104,10 +112,11 @@ pub(super) fn print(
     status: &Status,
     place: &Place,
     out: &mut dyn Write,
+    columns: Option<usize>,
     now: Timestamp,
     zone: &TimeZone,
 ) -> anyhow::Result<()> {
-    let text = if args.json { json(status)? } else { text(status, place, now, zone) };
+    let text = if args.json { json(status)? } else { text(status, place, columns, now, zone) };
     fine_if_reader_left(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Into::into))
 }
 
@@ -171,7 +180,8 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&json)? + "\n")
 }
 
-pub(super) fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZone) -> String {
+/// Where the queue stands, its sentences filled to so many columns.
+pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: Timestamp, zone: &TimeZone) -> String {
     let counts = &status.counts;
     let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
     let width = thousands(counts.total()).len().max(units(counts.units).len());
@@ -184,7 +194,7 @@ pub(super) fn text(status: &Status, place: &Place, now: Timestamp, zone: &TimeZo
     }
     lines.push(format!("  {:<12} {:>width$}", "units", units(counts.units)));
     lines.push(String::new());
-    lines.extend(course(status, now, zone));
+    lines.extend(course(status, now, zone).iter().map(|line| wording::filled(line, columns, 0)));
     lines.extend(next_steps(status, place));
     if status.is_sandbox() {
         lines
@@ -252,16 +262,15 @@ fn course(status: &Status, now: Timestamp, zone: &TimeZone) -> Vec<String> {
 /// The commands that somebody who reads this may want next.
 fn next_steps(status: &Status, place: &Place) -> Vec<String> {
     let counts = &status.counts;
-    let run = if status.is_sandbox() { "run --sandbox" } else { "run" };
     let steps = [
-        (!status.is_at_work && left(counts) > 0, "to go on", run),
-        (counts.of(StateName::Failed) > counts.rejected, "what failed", "list --state failed"),
-        (counts.of(StateName::InDoubt) > 0, "what is in doubt", "list --state in_doubt"),
+        (!status.is_at_work && left(counts) > 0, "to go on", status.run_again.clone()),
+        (counts.of(StateName::Failed) > counts.rejected, "what failed", place.command("list --state failed")),
+        (counts.of(StateName::InDoubt) > 0, "what is in doubt", place.command("list --state in_doubt")),
     ];
     let mut lines: Vec<String> = steps
         .into_iter()
         .filter(|(applies, ..)| *applies)
-        .map(|(_, what, verb)| format!("  {what:<17} {}", place.command(verb)))
+        .map(|(_, what, command)| format!("  {what:<17} {command}"))
         .collect();
     if !lines.is_empty() {
         lines.insert(0, String::new());

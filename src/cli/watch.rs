@@ -24,7 +24,7 @@ const HOW_TO_END: &str = "\nCtrl-C ends the watching; the run goes on.\n";
 /// `tryon status --watch`. It ends with the run; being interrupted is how it ends well, too.
 pub(super) async fn command(args: &StatusArgs, place: &Place) -> Result<ExitCode, Failure> {
     let reader = QueueReader::open(&place.queue)?;
-    let look = || Status::read(&reader, RunLock::is_held(&place.queue));
+    let look = || Status::read(&reader, place, RunLock::is_held(&place.queue));
     if !args.json && FullScreen::is_possible() { in_place(look, place).await } else { by_line(look, args.json).await }
 }
 
@@ -38,7 +38,7 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
         let mut signals = TerminalSignals::listen();
         let mut screen = FullScreen::enter().map_err(Failure::machine)?;
         while status.is_at_work() {
-            let shown = text(&status, place, Timestamp::now(), &zone) + HOW_TO_END;
+            let shown = text(&status, place, crate::wording::columns(), Timestamp::now(), &zone) + HOW_TO_END;
             screen.show(&shown).map_err(Failure::machine)?;
             tokio::select! {
                 by = &mut interrupted => {
@@ -51,7 +51,7 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
             status = look()?;
         }
     }
-    println(text(&status, place, Timestamp::now(), &zone).trim_end())?;
+    println(text(&status, place, crate::wording::columns(), Timestamp::now(), &zone).trim_end())?;
     Ok(ended_by(code))
 }
 

@@ -36,6 +36,9 @@ pub enum ManifestError {
         .missing.join(" and no column "), listed(.found), if .missing.len() == 1 { "it" } else { "them" }
     )]
     MissingColumn { manifest: String, line: u64, missing: Vec<&'static str>, found: Vec<String> },
+    /// Columns that would not be read, so that a garment or a priority would be left out without a word.
+    #[error("{manifest}:{line}: {}", cures(.misspelt))]
+    MisspeltColumns { manifest: String, line: u64, misspelt: Vec<Misspelt> },
     /// A column is there twice.
     #[error("{manifest}:{line}: the header names the column {column} twice ({}); keep one", listed(.written))]
     DuplicateColumn { manifest: String, line: u64, column: &'static str, written: Vec<String> },
@@ -49,6 +52,20 @@ pub enum ManifestError {
         "{manifest}:{line}: the row that begins here is over 1 MiB long; most likely a quote (\") in it is opened and never closed"
     )]
     RowTooLong { manifest: String, line: u64 },
+}
+
+/// A column of a manifest that is called nearly as one that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misspelt {
+    pub written: String,
+    /// The documented name of the column that is meant.
+    pub meant: &'static str,
+}
+
+fn cures(misspelt: &[Misspelt]) -> String {
+    let cure = |Misspelt { written, meant }: &Misspelt| format!("`{written}` to `{meant}`");
+    let cures = misspelt.iter().take(MAX_LISTED).map(cure).collect::<Vec<_>>().join(", ");
+    format!("the header has columns that are not read; rename {cures}, or to something less like it")
 }
 
 /// How many column names a message shows.

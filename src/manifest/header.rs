@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crate::job::clean_text;
 
 use super::ManifestError;
+use super::error::Misspelt;
 use super::records::Record;
 use super::separator::Separator;
 
@@ -65,6 +66,20 @@ impl Column {
     }
 }
 
+/// Names as much alike as this are the same name, misspelt: so many letters are other ones, out of how many.
+const MOST_SLIPS: [(usize, usize); 2] = [(8, 2), (5, 1)];
+
+/// The column that a name means which is no column's, if it is one of `absent`: the letters are the same, or nearly. A
+/// name that is as near to a column that is there is another column beside it.
+fn meant(name: &str, absent: impl Fn(Column) -> bool) -> Option<Column> {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let name = letters(name);
+    let slips = |column: Column| strsim::damerau_levenshtein(&name, &letters(column.name()));
+    let nearest = Column::ALL.into_iter().min_by_key(|column| (slips(*column), absent(*column)))?;
+    let most = MOST_SLIPS.iter().find(|(letters, _)| name.chars().count() >= *letters).map_or(0, |(_, most)| *most);
+    (absent(nearest) && slips(nearest) <= most).then_some(nearest)
+}
+
 /// A manifest's header, understood.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -97,6 +112,17 @@ impl Header {
                     written,
                 });
             }
+        }
+        let misspelt: Vec<Misspelt> = names
+            .iter()
+            .filter(|name| Column::named(name).is_none())
+            .filter_map(|name| {
+                let meant = meant(name, |column| positions[column as usize].is_none())?;
+                Some(Misspelt { written: clean_text(name), meant: meant.name() })
+            })
+            .collect();
+        if !misspelt.is_empty() {
+            return Err(ManifestError::MisspeltColumns { manifest: manifest(), line, misspelt });
         }
         let missing: Vec<&'static str> =
             Column::REQUIRED.into_iter().filter(|c| positions[*c as usize].is_none()).map(Column::name).collect();

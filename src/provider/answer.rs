@@ -158,9 +158,12 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|n| n.is_finite() && *n >= 0.0)
 }
 
-/// What a body that is not JSON says: its text without HTML tags.
+/// What a body that is not JSON says: its title, where it is a page that has one, else its text without HTML tags.
 fn plain_text(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(4_096)]);
+    let title = head.split_once("<title>").and_then(|(_, after)| Some(after.split_once("</title>")?.0));
+    // The title is mostly said again below it.
+    let head = title.filter(|title| !title.trim().is_empty()).unwrap_or(&head);
     let mut plain = String::with_capacity(head.len());
     let mut in_tag = false;
     for c in head.chars() {
@@ -283,6 +286,10 @@ mod tests {
         let said = |body: &str| Body::read(502, body.as_bytes()).facts.message;
         assert_eq!(said(r#"{"error":{"message":"no channel","type":"x","code":"y"}}"#).as_deref(), Some("no channel"));
         assert_eq!(said("<html><h1>502 Bad\tGateway</h1></html>").as_deref(), Some("502 Bad Gateway"));
+        let nginx =
+            "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1>nginx</body></html>";
+        assert_eq!(said(nginx).as_deref(), Some("502 Bad Gateway"));
+        assert_eq!(said("<title> </title>busy").as_deref(), Some("busy"));
         assert_eq!(said(""), None);
         assert_eq!(said(r#"{"error":"busy"}"#).as_deref(), Some("busy"));
     }

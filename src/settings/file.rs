@@ -162,7 +162,11 @@ mod tests {
     fn a_value_that_its_option_does_not_take_is_named_with_its_line_and_key() {
         for (text, expected) in [
             ("\nrate = 0", "2: rate: 0 is no rate: give a number a second, from 0.0001 to 1000000"),
-            ("poll-interval = 1", "1: poll-interval: invalid type: integer `1`, expected a string"),
+            (
+                "poll-interval = 1",
+                "1: poll-interval: invalid type: integer `1`, expected a length of time in quotes, for example \"500ms\", \
+                 \"1s\" or \"30m\"",
+            ),
             ("concurrency = 0", "1: concurrency: `0` is neither `auto` nor a whole number from 1"),
             (
                 "concurrency = 2.5",

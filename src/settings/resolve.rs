@@ -69,11 +69,7 @@ impl Settings {
             None => ModelName::default(),
         };
         let provider = options.provider.unwrap_or(Door::Dmxapi);
-        let usual_url = match provider {
-            Door::Dmxapi => DMXAPI_URL,
-            Door::Kling => KLING_URL,
-        };
-        let base_url = options.base_url.clone().unwrap_or_else(|| usual_url.to_owned());
+        let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
         check_base_url(&base_url).map_err(|why| value("base-url", why))?;
         let span = |span: Option<Span>, default: Duration| span.map_or(default, Span::duration);
         Ok(Self {
@@ -97,6 +93,22 @@ impl Settings {
             skip_invalid: options.skip_invalid.unwrap_or(false),
             fit_images: options.fit_images.unwrap_or(false),
         })
+    }
+}
+
+impl Settings {
+    /// The base URL, where it is not the provider's usual one, nor the sandbox's.
+    #[must_use]
+    pub fn unusual_base_url(&self) -> Option<&str> {
+        let is_usual = self.sandbox || self.base_url == usual_url(self.provider);
+        (!is_usual).then_some(&self.base_url)
+    }
+}
+
+fn usual_url(provider: Door) -> &'static str {
+    match provider {
+        Door::Dmxapi => DMXAPI_URL,
+        Door::Kling => KLING_URL,
     }
 }
 

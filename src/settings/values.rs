@@ -142,7 +142,7 @@ impl Rate {
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::checked(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::checked(Number::deserialize(deserializer)?.0).map_err(D::Error::custom)
     }
 }
 
@@ -187,7 +187,50 @@ impl From<Duration> for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        struct Quoted;
+
+        impl Visitor<'_> for Quoted {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time in quotes, for example \"500ms\", \"1s\" or \"30m\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Quoted)
+    }
+}
+
+/// A number of the settings file, whole or not.
+struct Number(f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unquoted;
+
+        impl Visitor<'_> for Unquoted {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number without quotes")
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Number, E> {
+                Ok(Number(number))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Number, E> {
+                #[expect(clippy::cast_precision_loss, reason = "a rate or a price")]
+                let number = number as f64;
+                Ok(Number(number))
+            }
+        }
+
+        deserializer.deserialize_f64(Unquoted)
     }
 }
 
@@ -222,7 +265,7 @@ impl FromStr for Price {
 
 impl<'de> Deserialize<'de> for Price {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::checked(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::checked(Number::deserialize(deserializer)?.0).map_err(D::Error::custom)
     }
 }
 

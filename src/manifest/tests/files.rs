@@ -51,6 +51,24 @@ fn an_empty_manifest_is_refused() {
 }
 
 #[test]
+fn a_column_that_is_misspelt_is_refused_before_a_garment_is_left_out_without_a_word() {
+    assert_eq!(
+        refused("id,human_image,cloth_image,cloth_typ,cloth_image2,Cloth-Type-2,prority\na,b,c,d,e,f,1\n"),
+        "jobs.csv:1: the header has columns that are not read; rename `cloth_typ` to `cloth_type`, `cloth_image2` to \
+         `cloth_image_2`, `Cloth-Type-2` to `cloth_type_2`, `prority` to `priority`, or to something less like it"
+    );
+    assert_eq!(
+        refused("human_img,cloth\na,b\n"),
+        "jobs.csv:1: the header has columns that are not read; rename `human_img` to `human_image`, or to something \
+         less like it"
+    );
+    // What is as near to a column that is there, or near to none, is a column of somebody else's.
+    let extra = "human_image,cloth_image,cloth_type,cloth_images,cloth_image_3,human,name,mode,type,priority class,sku";
+    let extra = extra.replace(",human,", ",person,");
+    assert_eq!(lines(format!("{extra}\nana.png,shirt.jpg,upper,,,,,,,,\n")), [2]);
+}
+
+#[test]
 fn a_missing_required_column_is_named_with_those_that_were_found() {
     assert_eq!(
         refused("\nhuman,garment,id\na,b,c\n"),

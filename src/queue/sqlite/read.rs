@@ -96,6 +96,14 @@ impl QueueReader {
         Ok(self.meta("default_model")?.map(ModelName::trusted))
     }
 
+    /// The address at which the last run worked, where it is not the provider's usual one.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn address(&self) -> Result<Option<String>> {
+        Ok(self.meta("base_url")?.filter(|url| !url.is_empty()))
+    }
+
     fn meta(&self, key: &str) -> Result<Option<String>> {
         Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }

@@ -92,6 +92,14 @@ impl Queue {
             .await
     }
 
+    /// Remembers at which address the last run worked, for the commands that others are told; `None` is the usual one.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub async fn remember_address(&self, base_url: Option<String>) -> Result<()> {
+        self.writer.write(move |db| set_meta(db, "base_url", base_url.as_deref().unwrap_or_default())).await
+    }
+
     /// Whether a run against this kind of provider is allowed; changes nothing.
     ///
     /// # Errors

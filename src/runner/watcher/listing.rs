@@ -23,7 +23,7 @@ const MOST_PAGES: usize = 4;
 const SMALLEST_PAGE: usize = 20;
 
 /// Walks are no closer together than this share of a typical task's time: half of it is how long a slot lies idle.
-const GAP: f64 = 0.038;
+const GAP: f64 = 0.032;
 
 /// A list that showed none of the tasks so often, one walk after the other, is of no use.
 const MOST_FRUITLESS: u32 = 2;

@@ -63,8 +63,8 @@ fn check_tells_what_there_is_to_pay_for_and_touches_no_queue() {
     added 5, unchanged 0, updated 0, repeated 0, rejected 0
 
       images    5, from 2 people and 2 garments
-      pairs     3 different; 2 jobs repeat a pair of another id, each made and paid for again
-                a, once-more and 1 more are the same
+      pairs     3 different; 2 jobs repeat a pair of another id, each made and paid for again without --dedupe
+                a and 2 more, the last of them once-more, are the same
       tasks     5 to pay for
       time      about 2 min, with 2 in flight and 30 s each
       cost      0.6, at 0.12 a unit and one unit a task
@@ -82,9 +82,9 @@ fn check_reckons_with_each_pair_once_where_that_is_asked_for() {
 
       images    5, from 2 people and 2 garments
       pairs     3 different; 2 jobs repeat a pair of another id, made once
-                a, once-more and 1 more are the same
+                a and 2 more, the last of them once-more, are the same
       tasks     3 to pay for
-      time      about a minute, with 5 in flight (assumed: a run finds out what the account allows) and 30 s each
+      time      half a minute, with 5 in flight (assumed: a run finds out what the account allows) and 30 s each
       cost      6, at 2 a unit and one unit a task
     ");
 }
@@ -155,9 +155,9 @@ fn a_run_says_beforehand_what_is_left_and_what_the_account_holds() {
     let _settings = settings.bind_to_scope();
     insta::assert_snapshot!(beforehand(&first), @"
       to do     5 tasks to submit, at most 2 of them in this run
-      pairs     3 different; 2 jobs repeat a pair of another id, each made and paid for again
-                a, once-more and 1 more are the same
-      time      about a minute, with 5 in flight (assumed: a run finds out what the account allows) and 30 s each
+      pairs     3 different; 2 jobs repeat a pair of another id, each made and paid for again without --dedupe
+                a and 2 more, the last of them once-more, are the same
+      time      a few seconds, with the stand-in's 10 in flight and 2 s each
       account   Virtual Try-On (sandbox): 1,000,000 of 1,000,000 units left, until [next year]
                 (the provider's count may be 12 hours old)
     ");
