@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::exit_code::ExitCode;
 
@@ -56,10 +56,30 @@ fn page(command: &Command) -> Vec<u8> {
     let mut page = Vec::new();
     // Writing to memory does not fail.
     let _ = man.render(&mut page);
-    if let Some(examples) = examples {
-        let _ = examples_section(&examples).to_writer(&mut page);
+    let sections = [Some(exit_status()), examples.as_deref().map(examples_section)];
+    for section in sections.into_iter().flatten() {
+        let _ = section.to_writer(&mut page);
     }
     page
+}
+
+/// What scripts rely on.
+fn exit_status() -> Roff {
+    let codes = [
+        ("0", "every job succeeded, or was cancelled; a command other than run did what it was asked"),
+        ("1", "the run finished, and some jobs failed, are in doubt, or have tasks that outlasted --task-timeout"),
+        ("2", "usage, configuration or manifest error: nothing was spent"),
+        ("3", "stopped by the account, the credentials or the budget: run again to go on"),
+        ("4", "another run holds this queue"),
+        ("5", "the machine failed it (disk full, queue unreadable): what is done is safe"),
+        ("130, 143", "interrupted: run again to go on"),
+    ];
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in codes {
+        roff.control("TP", []).text([bold(code)]).text([roman(meaning)]);
+    }
+    roff
 }
 
 /// The examples keep their lines, which the library would run together; the sentences around them are filled.

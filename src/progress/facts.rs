@@ -125,7 +125,7 @@ pub(super) fn stopping(why: &str, counts: &Counts) -> String {
 fn started(slots: SlotCount, provider: &str, counts: &Counts) -> String {
     let to_do = wording::counted(pace::left(counts), "job");
     let slots = match slots {
-        SlotCount::Auto => "as many slots as there are".to_owned(),
+        SlotCount::Auto => "as many slots as the account has".to_owned(),
         SlotCount::AtMost(slots) => wording::counted(slots as u64, "slot"),
     };
     format!("{to_do} to do of {}, {slots} at {}", wording::thousands(counts.total()), clean_text(provider))

@@ -17,7 +17,7 @@ fn every_command_has_its_page() {
         assert!(text.contains(".SH NAME") && text.contains(".SH EXAMPLES"), "{page}");
     }
     let run = std::fs::read_to_string(desk.path("pages/man1/tryon-run.1")).expect("a page");
-    for words in [r"\-\-callback\-listen", "TRYON_POLL_INTERVAL", ".SH PACE", "tryon 0."] {
+    for words in [r"\-\-callback\-listen", "TRYON_POLL_INTERVAL", ".SH PACE", ".SH \"EXIT STATUS\"", "tryon 0."] {
         assert!(run.contains(words), "the page of `run` lacks {words}");
     }
 }
