@@ -54,6 +54,10 @@ function fileName(path) {
   return bare.slice(Math.max(bare.lastIndexOf('/'), bare.lastIndexOf('\\')) + 1) || path;
 }
 
+/** The reason of rows that were never loaded: the manifest names pictures, but nobody knows where they are. */
+const UNUSABLE = 'unusable';
+const reasonOf = (job) => (job.state === 'failed' && job.human.link === null ? UNUSABLE : job.reason);
+
 /** What the text filter looks at. */
 function textOf(job) {
   if (job.text === undefined) {
@@ -69,7 +73,7 @@ function select(view, isRejected) {
   const chosen = jobs.filter((job) =>
     (view.states.size === 0 || view.states.has(job.state))
     && (!view.rejected || isRejected(job))
-    && (view.reason === null || job.reason === view.reason)
+    && (view.reason === null || reasonOf(job) === view.reason)
     && (words.length === 0 || words.every((word) => textOf(job).includes(word))));
   sort(chosen, view.sort);
   return view.descending ? chosen.reverse() : chosen;

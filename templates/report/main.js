@@ -23,7 +23,9 @@ const counted = (count, noun) => `${count.toLocaleString('en')} ${noun}${count =
 function chooseAnew() {
   const keep = chosen[current];
   chosen = select(view, marks.has);
-  current = Math.max(0, keep === undefined ? 0 : chosen.indexOf(keep));
+  // Where the reader's job is no longer among them, the one that took its place is the reader's.
+  const place = chosen.indexOf(keep);
+  current = Math.max(0, place < 0 ? Math.min(current, chosen.length - 1) : place);
   page = Math.floor(current / PAGE_JOBS);
   showPage();
 }
@@ -64,8 +66,10 @@ function showTools() {
   byId('only-rejected').setAttribute('aria-pressed', String(view.rejected));
   byId('only-reason').hidden = view.reason === null;
   if (view.reason !== null) {
-    const reason = document.querySelector(`[data-reason="${view.reason}"]`)?.closest('li').querySelector('.reason');
-    byId('only-reason').textContent = `${reason?.textContent ?? 'one reason'} ✕`;
+    const reason = document.querySelector(`[data-reason="${view.reason}"]`)?.closest('li')?.querySelector('.reason');
+    const said = reason?.textContent ?? (view.reason === UNUSABLE ? 'rows that could not be used' : 'one reason');
+    byId('only-reason').title = said;
+    byId('only-reason').querySelector('.said').textContent = said;
   }
 }
 
@@ -76,6 +80,15 @@ function showMarks() {
   byId('only-rejected').querySelector('b').textContent = count.toLocaleString('en');
   byId('only-rejected').hidden = count === 0 && !view.rejected;
   byId('rejected-kept').textContent = marks.isKept ? '' : 'not kept: this browser does not remember for this page';
+  keepClear();
+}
+
+/** Whoever scrolls to something sees it: not behind the tools, and not behind the bar of the rejected ones. */
+function keepClear() {
+  const { style } = document.documentElement;
+  const covered = (strip) => `${getComputedStyle(strip).position === 'sticky' ? strip.offsetHeight : 0}px`;
+  style.scrollPaddingTop = covered(byId('tools'));
+  style.scrollPaddingBottom = covered(byId('rejected-bar'));
 }
 
 // ---- moving
@@ -88,12 +101,17 @@ function turnTo(to, focusPlace) {
     showPage();
     remember();
     if (focusPlace === undefined) {
-      byId('tools').scrollIntoView({ block: 'start' });
+      toListTop();
     }
   }
   if (focusPlace !== undefined) {
     focusOn(focusPlace);
   }
+}
+
+/** To the beginning of the list. The tools will not do: where they stick they are in sight already. */
+function toListTop() {
+  scrollTo({ top: byId('tools').parentElement.getBoundingClientRect().top + scrollY });
 }
 
 function focusOn(place) {
@@ -139,6 +157,7 @@ function toggleMark(place) {
   if (job === undefined) {
     return;
   }
+  const hadBar = !byId('rejected-bar').hidden;
   marks.toggle(job);
   const card = cardAt(place);
   if (card !== undefined) {
@@ -148,11 +167,42 @@ function toggleMark(place) {
     showMark(viewer, job);
   }
   showMarks();
+  if (!hadBar) {
+    // The bar may have come up in front of the card.
+    focusedCard()?.scrollIntoView({ block: 'nearest' });
+  }
+  followMarks();
 }
 
 function showMarksEverywhere() {
   [...list.children].forEach((card) => showMark(card, chosen[placeOf(card)]));
+  if (viewer.open) {
+    showMark(viewer, chosen[viewed]);
+  }
   showMarks();
+  followMarks();
+}
+
+/** The list of the rejected ones follows the marks. Behind the viewer it waits, for a slip can be taken back there. */
+function followMarks() {
+  if (!view.rejected || viewer.open) {
+    return;
+  }
+  const hadFocus = focusedCard() !== null;
+  chooseAnew();
+  remember();
+  if (hadFocus) {
+    standOn(current);
+  }
+}
+
+/** Focuses a card, or where none is left, what leads on. */
+function standOn(place) {
+  if (chosen.length === 0) {
+    byId('everything').focus();
+  } else {
+    goTo(place);
+  }
 }
 
 // ---- remembering the view in the address, so that reloading a page that was written anew stays where one was
@@ -173,12 +223,18 @@ function remember() {
   }
 }
 
+/** A reason by its number, or that of the unusable rows. */
+function reasonNamed(word) {
+  const reason = /^\d+$/.test(word) ? Number(word) : null;
+  return word === UNUSABLE ? UNUSABLE : reason;
+}
+
 function recall() {
   const said = new URLSearchParams(location.hash.slice(1));
   view.find = said.get('find') ?? '';
   view.states = new Set((said.get('state') ?? '').split(',').filter((word) => STATES.includes(word)));
   view.rejected = said.has('rejected');
-  view.reason = /^\d+$/.test(said.get('reason') ?? '') ? Number(said.get('reason')) : null;
+  view.reason = reasonNamed(said.get('reason') ?? '');
   view.sort = said.get('sort') in COMPARE ? said.get('sort') : 'order';
   view.descending = said.has('down');
   return Math.max(0, (Number.parseInt(said.get('page'), 10) || 1) - 1);
@@ -254,7 +310,11 @@ byId('direction').addEventListener('click', () => ask({ descending: !view.descen
 byId('only-rejected').addEventListener('click', () => ask({ rejected: !view.rejected }));
 byId('only-reason').addEventListener('click', () => ask({ reason: null }));
 byId('everything').addEventListener('click', () => ask({ find: '', states: new Set(), rejected: false, reason: null }));
-byId('page').addEventListener('change', ({ target }) => turnTo(Number(target.value) - 1));
+byId('page').addEventListener('change', ({ target }) => {
+  turnTo(target.value === '' ? page : Math.floor(Number(target.value)) - 1);
+  // Whatever was typed, the field says which page is shown.
+  target.value = page + 1;
+});
 
 document.addEventListener('click', ({ target }) => {
   const chip = target.closest('.chip[data-state]');
@@ -268,8 +328,8 @@ document.addEventListener('click', ({ target }) => {
     }
     ask({ states });
   } else if (reason !== null) {
-    ask({ find: '', states: new Set(), rejected: false, reason: Number(reason.dataset.reason) });
-    byId('tools').scrollIntoView({ block: 'start' });
+    ask({ find: '', states: new Set(), rejected: false, reason: reasonNamed(reason.dataset.reason) });
+    toListTop();
   } else if (turn !== null) {
     turnTo(page + Number(turn.dataset.turn));
   } else if (copy !== null) {
@@ -303,7 +363,9 @@ viewer.addEventListener('click', ({ target }) => {
 // the card that it was opened from by then, which made that one the current job.
 viewer.addEventListener('close', () => {
   viewer.querySelector('.panes').replaceChildren();
-  goTo(viewed);
+  current = viewed;
+  followMarks();
+  standOn(current);
 });
 
 byId('save-rejected').addEventListener('click', () => saveText(viewer.dataset.file, rejectedCsv()));
@@ -325,6 +387,15 @@ window.addEventListener('storage', ({ key }) => {
   }
 });
 document.addEventListener('keydown', onKey);
+
+const clearing = new ResizeObserver(keepClear);
+clearing.observe(byId('tools'));
+clearing.observe(byId('rejected-bar'));
+
+for (const code of document.querySelectorAll('.command code')) {
+  const words = code.textContent.split(' ').flatMap((word) => [' ', element('span', 'word', word)]);
+  code.replaceChildren(...words.slice(1));
+}
 
 marks.read();
 const wantedPage = recall();

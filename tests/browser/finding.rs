@@ -45,7 +45,7 @@ fn failures_are_grouped_by_reason_each_with_the_command_that_retries_them() {
     assert_eq!(browser.awaited("await navigator.clipboard.readText()"), commands[0].as_str());
     // The command does what stands beside it.
     let said = shop.tryon(&["retry", "--failed", "--reason=1301: content safety"]);
-    assert_eq!(said, "2 put back\n");
+    assert!(said.starts_with("2 put back\n"), "{said}");
     browser.open(&shop.page());
     assert_eq!(browser.texts(".reasons .reason"), ["1200: bad parameters"]);
 }

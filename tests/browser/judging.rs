@@ -23,6 +23,18 @@ fn a_rejected_result_stays_rejected_when_the_page_is_opened_again() {
 }
 
 #[test]
+fn a_mark_taken_away_among_the_rejected_ones_takes_the_job_out_of_the_list() {
+    let Some((browser, _shop)) = open(&mixed()) else { return };
+    browser.press("jx");
+    browser.click(".card:nth-child(3) .reject");
+    browser.click("#only-rejected");
+    browser.press("jx");
+    browser.wait("document.querySelectorAll('.card').length === 1");
+    assert_eq!((ids(&browser), browser.text("#shown")), (vec!["spring/ana-10".to_owned()], "1–1 of 1 job".to_owned()));
+    assert_eq!(browser.value("document.activeElement.closest('.card') !== null"), true, "the next one has the focus");
+}
+
+#[test]
 fn only_a_result_can_be_rejected() {
     let Some((browser, _shop)) = open(&mixed()) else { return };
     browser.press("jjx");

@@ -111,6 +111,11 @@ fn ten_thousand_jobs_are_paged_through_and_only_one_page_stands_in_the_document(
     browser.value("((page) => { page.value = 250; page.dispatchEvent(new Event('change', { bubbles: true })); })(document.getElementById('page'))");
     assert_eq!(ids(&browser).last().map(String::as_str), Some("job-10000"));
     assert_eq!(browser.value("document.querySelectorAll('.card').length"), 40);
+    for (typed, page) in [("3.5", 3), ("999", 250), ("", 250), ("-4", 1)] {
+        browser.value(&format!("((page) => {{ page.value = '{typed}'; page.dispatchEvent(new Event('change', {{ bubbles: true }})); }})(document.getElementById('page'))"));
+        assert_eq!(browser.value("document.getElementById('page').value"), page.to_string(), "`{typed}`");
+        assert_eq!(ids(&browser).first(), Some(&format!("job-{:05}", (page - 1) * 40 + 1)), "`{typed}`");
+    }
     browser.press("/");
     browser.press("pending");
     browser.wait("document.getElementById('shown').textContent === '1–1 of 1 job'");
@@ -130,6 +135,16 @@ fn on_a_telephone_nothing_is_wider_than_the_screen() {
     browser.press("jx");
     browser.wait("!document.getElementById('rejected-bar').hidden");
     fits("with a rejected result");
+    browser.click(".reasons li:first-child .show");
+    fits("with the jobs of one reason");
+    let leaves = "document.getElementById('only-reason').getBoundingClientRect().right <= 360";
+    assert_eq!(browser.value(leaves), true);
+    assert_eq!(
+        browser.value("document.getElementById('only-reason').getAttribute('aria-label')"),
+        "show all reasons again"
+    );
+    browser.click("#only-reason");
+    browser.press("j");
     browser.press(ENTER);
     browser.wait("document.getElementById('viewer').open");
     assert_eq!(browser.value("document.getElementById('viewer').scrollWidth"), 360);

@@ -97,7 +97,7 @@ fn what_is_left_is_told_in_the_words_of_the_runs_end_with_the_commands() {
     1 1301: =content, &#34;risk&#34; control Show tryon retry --failed --reason=&#39;1301: =content, &#34;risk&#34; control&#39; -o results &#38;&#38; tryon run jobs.csv -o results Copy 1 task_failed: there is no human in the video Show tryon retry --failed --reason=&#39;task_failed: there is no human in the video&#39; -o results &#38;&#38; tryon run jobs.csv -o results Copy to see them tryon list --state failed -o results Copy
     to try again tryon retry --failed -o results &#38;&#38; tryon run jobs.csv -o results Copy
     1 manifest row could not be used; the report says why. Correct them and run the manifest again.
-    1 job in doubt: sent, but the answer was lost. Sending again may be charged twice.
+    Show 1 job in doubt: sent, but the answer was lost. Sending again may be charged twice.
     to see them tryon list --state in_doubt -o results Copy
     if it is there tryon adopt ID TASK_ID -o results Copy
     to send again tryon retry --in-doubt -o results &#38;&#38; tryon run jobs.csv -o results Copy
