@@ -241,7 +241,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
 
 /// A signal that comes so soon after another is the same word said twice: `timeout` and some shells send one to the
 /// process and one to its group.
-const ONE_WORD: Duration = Duration::from_millis(500);
+const ONE_WORD: Duration = Duration::from_millis(100);
 
 /// Cancels the token at the first interruption, and ends the process at the second.
 async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {

@@ -64,6 +64,8 @@ fn an_answer_that_does_not_come_holds_an_interruption_for_seconds_and_a_second_s
     let second = hasty.start(&provider, &[]);
     provider.wait_until("two answers held back", |books| books.held == 2);
     let signalled = Instant::now();
+    // Said twice in one breath, as `timeout` does to a process and its group, it is one word.
+    first.signal("TERM");
     first.signal("TERM");
     second.signal("TERM");
     std::thread::sleep(Duration::from_millis(300));
