@@ -160,7 +160,7 @@ async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place)
     if further > 0 {
         refused.push(format!("and {further} more"));
     }
-    Err(Failure::usage(refused.join("\n")))
+    Err(Failure::usage(refused.join("\nerror: ")))
 }
 
 /// What became of a job that was put back.
@@ -252,6 +252,6 @@ fn keep_going(before: Result<ExitCode, Failure>, error: QueueError) -> Result<Re
     }
     Ok(Err(match before {
         Ok(_) => failure,
-        Err(before) => Failure { message: format!("{}\n{}", before.message, failure.message), ..before },
+        Err(before) => Failure { message: format!("{}\nerror: {}", before.message, failure.message), ..before },
     }))
 }

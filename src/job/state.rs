@@ -99,6 +99,15 @@ impl StateName {
         }
     }
 
+    /// The state in a sentence: `is pending`, `has succeeded`.
+    #[must_use]
+    pub fn as_said(self) -> String {
+        match self {
+            Self::Succeeded | Self::Failed => format!("has {}", self.word()),
+            _ => format!("is {}", self.word().replace('_', " ")),
+        }
+    }
+
     /// The state that a word names.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
@@ -195,7 +204,7 @@ impl Transition {
 
 /// A transition that its state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {} cannot be {verb}", .from.word())]
+#[error("a job that {} cannot be {verb}", .from.as_said())]
 pub struct IllegalTransition {
     /// The state the job is in.
     pub from: StateName,

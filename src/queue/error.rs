@@ -42,7 +42,7 @@ pub enum QueueError {
     #[error("task {task} belongs to job `{owner}` already")]
     TaskTaken { task: String, owner: String },
     /// Only a job in doubt can be told its task.
-    #[error("job `{id}` is {}, not in doubt; there is nothing to adopt", .state.word())]
+    #[error("job `{id}` {} and is not in doubt; there is nothing to adopt", .state.as_said())]
     NotInDoubt { id: String, state: crate::job::StateName },
     /// No job has that id.
     #[error("no job `{0}` in this queue; `tryon list` shows the ids")]

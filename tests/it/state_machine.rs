@@ -189,6 +189,10 @@ fn what_a_transition_says_is_found_in_the_state_after_it() {
 fn an_illegal_transition_is_told_in_the_words_that_users_see() {
     let refused = next(&JobState::Cancelled, &Transition::Publish).expect_err("illegal");
     assert_eq!(refused.to_string(), "a job that is cancelled cannot be published");
+    assert_eq!(
+        StateName::ALL.map(StateName::as_said)[2..6],
+        ["is in doubt", "is running", "is downloading", "has succeeded"]
+    );
     for (_, state) in every_state() {
         assert_eq!(StateName::from_word(state.name().word()), Some(state.name()));
     }

@@ -386,7 +386,7 @@ async fn what_the_state_machine_forbids_leaves_every_table_unchanged() {
                     continue;
                 }
                 let wanted =
-                    format!("job `{}`: a job that is {} cannot be {}", state.word(), state.word(), transition.verb());
+                    format!("job `{}`: a job that {} cannot be {}", state.word(), state.as_said(), transition.verb());
                 let note = Note { units: Some(9.0), ..full_note() };
                 let error = bed.queue.record(job.seq, job.attempt, transition, note, at(9)).await.expect_err("illegal");
                 assert!(matches!(&error, QueueError::Illegal { .. }), "{error}");
