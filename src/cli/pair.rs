@@ -69,6 +69,13 @@ pub(super) fn command(args: PairArgs, console: &Console) -> Result<ExitCode, Fai
             counted(untyped, "garment")
         ));
     }
+    let to_fit = pairing.pictures_to_fit();
+    if to_fit > 0 {
+        console.info(&format!(
+            "{} must be converted or shrunk; load the manifest with --fit-images, which does that when they are sent",
+            counted(to_fit, "picture")
+        ));
+    }
     let people =
         if pairing.people() == 1 { "1 person".to_owned() } else { format!("{} people", thousands(pairing.people())) };
     console.info(&format!(

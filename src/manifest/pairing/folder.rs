@@ -46,6 +46,8 @@ pub(super) struct Picture {
     pub(super) below: String,
     /// What it covers, by the folders it is in.
     pub(super) garment: Option<Garment>,
+    /// Whether only `--fit-images` takes it.
+    pub(super) needs_fitting: bool,
 }
 
 /// A number for each picture that stays the same on every machine, as long as the picture stays where it is.
@@ -169,9 +171,9 @@ fn picture(entry: &DirEntry, root: &Path, below: &Path) -> Result<Picture, Strin
         return Err(not_utf8.to_owned());
     };
     let cell = cell_of(path)?;
-    probe(entry.path()).map_err(|problem| clean_text(&problem.to_string()))?;
+    let probe = probe(entry.path()).map_err(|problem| clean_text(&problem.to_string()))?;
     let below = below.split(std::path::MAIN_SEPARATOR).collect::<Vec<_>>().join("/");
-    Ok(Picture { cell, garment: garment_of(&below, root), below })
+    Ok(Picture { cell, garment: garment_of(&below, root), below, needs_fitting: probe.check_fit().is_err() })
 }
 
 /// The text by which a manifest means this path: cells are trimmed, and some look like an address.

@@ -150,6 +150,13 @@ impl Pairing {
         self.cloths.pictures.iter().filter(|picture| picture.garment.is_none()).count() as u64
     }
 
+    /// How many pictures are only taken with `--fit-images`: in other formats, or too large.
+    #[must_use]
+    pub fn pictures_to_fit(&self) -> u64 {
+        let all = self.humans.pictures.iter().chain(&self.cloths.pictures);
+        all.filter(|picture| picture.needs_fitting).count() as u64
+    }
+
     /// Writes the manifest, row by row: the people in the order of their paths, and each with the garments in theirs.
     ///
     /// # Errors

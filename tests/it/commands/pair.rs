@@ -113,3 +113,21 @@ fn a_folder_that_cannot_be_read_is_an_error_and_not_a_smaller_manifest() {
     assert_eq!((said.code, said.out.as_str()), (2, ""), "{}", said.err);
     assert!(said.err.contains("the folder garments/dress cannot be read"), "{}", said.err);
 }
+
+#[test]
+fn pictures_that_only_fit_images_takes_are_counted() {
+    let desk = shop();
+    desk.write("people/tom.bmp", "");
+    let bmp = image::DynamicImage::new_rgb8(400, 400);
+    bmp.save(desk.path("people/tom.bmp")).expect("a picture");
+    let said = pair(&desk, &[]);
+    assert_eq!((said.code, said.out.lines().count()), (0, 7), "{}", said.err);
+    assert!(
+        said.err.contains("1 picture must be converted or shrunk; load the manifest with --fit-images"),
+        "{}",
+        said.err
+    );
+    desk.write("jobs.csv", &said.out);
+    assert_eq!(desk.run(&["check", "jobs.csv"]).code, 2);
+    assert_eq!(desk.run(&["check", "jobs.csv", "--fit-images"]).code, 0);
+}
