@@ -214,8 +214,15 @@ fn capabilities(chromium: &Path, profile: &Path) -> Value {
     } } })
 }
 
+/// It chooses a port for both kinds of addresses, which another one may take in that moment; then it ends at once.
+const MOST_STARTS: u32 = 5;
+
 /// Starts ChromeDriver on a port that it chooses.
 fn start_driver(program: &Path) -> (Child, u16) {
+    (0..MOST_STARTS).find_map(|_| try_start_driver(program)).expect("ChromeDriver says its port")
+}
+
+fn try_start_driver(program: &Path) -> Option<(Child, u16)> {
     let mut driver = Command::new(program)
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -227,9 +234,14 @@ fn start_driver(program: &Path) -> (Child, u16) {
         let (_, port) = line.split_once("started successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
+    let Some(port) = port else {
+        let _ = driver.kill();
+        let _ = driver.wait();
+        return None;
+    };
     // What it says from here on is of no interest, and must not stop it either.
     std::thread::spawn(move || lines.for_each(drop));
-    (driver, port.expect("ChromeDriver says its port"))
+    Some((driver, port))
 }
 
 /// A program on the path.

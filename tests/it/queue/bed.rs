@@ -383,6 +383,10 @@ fn check_stories(tables: &Tables) {
             ("failed", "refused" | "invalid_input") => outcome == Some("refused"),
             ("failed", "task_failed" | "no_image") => outcome == Some("task_failed"),
             ("failed", _) => outcome == Some("download_failed"),
+            // A person has it made anew, whatever there is.
+            ("pending" | "cancelled", _) if job["put_back_at"] != "NULL" => {
+                !matches!(outcome, Some("submitting" | "in_doubt" | "running" | "downloading"))
+            }
             ("pending" | "cancelled", _) => {
                 matches!(outcome, None | Some("turned_away" | "refused" | "task_failed" | "doubt_given_up"))
             }
