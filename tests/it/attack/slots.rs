@@ -59,8 +59,9 @@ fn waiting_for_room_at_the_account_is_told_by_status_and_log() {
     let shop = Workshop::new(2);
     let mut run = shop.start(&provider, &QUICK);
     let why = "all slots of the account are in use";
+    let since = std::time::Instant::now();
     while !shop.call(&provider, &["status"]).said.contains(why) {
-        assert!(run.is_alive(), "{}", run.said());
+        assert!(run.is_alive() && since.elapsed() < Duration::from_secs(30), "{}", run.said());
     }
     provider.change(|script| script.cap = 5);
     let ended = run.end();
