@@ -15,7 +15,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::pixels::Pixels;
-use super::{ForeignFormat, InputFormat, PictureFormat, PictureProblem, Probe, jpeg_end};
+use super::{PictureFormat, PictureProblem, Probe, jpeg_end};
 
 /// The most that one picture may need in memory while it is decoded, its file not counted. 10 MB of PNG can claim
 /// to be a thousand times as large.
@@ -27,13 +27,17 @@ pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProble
     let unreadable = |source| PictureProblem::Unreadable { path: path.display().to_string(), source };
     let file = File::open(path).map_err(unreadable)?;
     match probe.format {
-        InputFormat::Foreign(format) => decode_foreign(file, format),
-        InputFormat::Taken(PictureFormat::Png) => decode_png(file),
-        InputFormat::Taken(PictureFormat::Jpeg) => {
+        PictureFormat::Png => decode_png(file),
+        PictureFormat::Jpeg => {
             let mut jpeg = Vec::new();
             file.take(probe.bytes).read_to_end(&mut jpeg).map_err(unreadable)?;
             decode_jpeg(&jpeg)
         }
+        PictureFormat::WebP => decode_foreign(file, image::ImageFormat::WebP),
+        PictureFormat::Bmp => decode_foreign(file, image::ImageFormat::Bmp),
+        PictureFormat::Tiff => decode_foreign(file, image::ImageFormat::Tiff),
+        PictureFormat::Gif => decode_foreign(file, image::ImageFormat::Gif),
+        PictureFormat::Avif => Err(PictureProblem::OtherPicture(probe.format.a_picture())),
     }
 }
 
@@ -120,14 +124,8 @@ fn decode_jpeg(jpeg: &[u8]) -> Result<Pixels, PictureProblem> {
     whole(Pixels { width, height, channels, samples, orientation, profile })
 }
 
-fn decode_foreign(file: File, format: ForeignFormat) -> Result<Pixels, PictureProblem> {
+fn decode_foreign(file: File, format: image::ImageFormat) -> Result<Pixels, PictureProblem> {
     let broken = |error: image::ImageError| PictureProblem::Undecodable(error.to_string());
-    let format = match format {
-        ForeignFormat::WebP => image::ImageFormat::WebP,
-        ForeignFormat::Bmp => image::ImageFormat::Bmp,
-        ForeignFormat::Tiff => image::ImageFormat::Tiff,
-        ForeignFormat::Gif => image::ImageFormat::Gif,
-    };
     let mut reader = ImageReader::with_format(BufReader::new(file), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
@@ -188,19 +186,19 @@ pub(super) mod tests {
     use crate::picture::pixels::Area;
 
     /// A probe as the header would give it, with a side that passes.
-    fn probe_of(format: InputFormat) -> Probe {
+    fn probe_of(format: PictureFormat) -> Probe {
         Probe { format, width: 300, height: 300, bytes: 10_000_000 }
     }
 
-    fn decoded(bytes: &[u8], format: InputFormat) -> Result<Pixels, PictureProblem> {
+    fn decoded(bytes: &[u8], format: PictureFormat) -> Result<Pixels, PictureProblem> {
         let folder = tempfile::tempdir().expect("tempdir");
         let path = folder.path().join("picture");
         std::fs::write(&path, bytes).expect("write");
         decode(&path, &probe_of(format))
     }
 
-    const PNG: InputFormat = InputFormat::Taken(PictureFormat::Png);
-    const JPEG: InputFormat = InputFormat::Taken(PictureFormat::Jpeg);
+    const PNG: PictureFormat = PictureFormat::Png;
+    const JPEG: PictureFormat = PictureFormat::Jpeg;
 
     fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -222,9 +220,9 @@ pub(super) mod tests {
         for (picture, format, told) in [
             (&clear, ImageFormat::Png, PNG),
             (&deep, ImageFormat::Png, PNG),
-            (&clear, ImageFormat::WebP, InputFormat::Foreign(ForeignFormat::WebP)),
-            (&clear, ImageFormat::Tiff, InputFormat::Foreign(ForeignFormat::Tiff)),
-            (&deep, ImageFormat::Tiff, InputFormat::Foreign(ForeignFormat::Tiff)),
+            (&clear, ImageFormat::WebP, PictureFormat::WebP),
+            (&clear, ImageFormat::Tiff, PictureFormat::Tiff),
+            (&deep, ImageFormat::Tiff, PictureFormat::Tiff),
         ] {
             let pixels = decoded(&encoded(picture, format), told).expect("decoded");
             assert_eq!((pixels.width, pixels.height, pixels.channels), (3, 1, 3));
@@ -236,8 +234,7 @@ pub(super) mod tests {
         }));
         let pixels = decoded(&encoded(&grey, ImageFormat::Png), PNG).expect("decoded");
         assert_eq!((pixels.channels, pixels.samples.as_slice()), (1, &[255, 40][..]));
-        let clear_gif =
-            decoded(&encoded(&clear, ImageFormat::Gif), InputFormat::Foreign(ForeignFormat::Gif)).expect("decoded");
+        let clear_gif = decoded(&encoded(&clear, ImageFormat::Gif), PictureFormat::Gif).expect("decoded");
         assert_eq!(upright(clear_gif).get_pixel(0, 0).0, [255; 3]);
     }
 
@@ -246,8 +243,8 @@ pub(super) mod tests {
         let grey = DynamicImage::ImageLuma16(image::ImageBuffer::from_pixel(2, 2, image::Luma([0x8080])));
         let pixels = decoded(&encoded(&grey, ImageFormat::Png), PNG).expect("decoded");
         assert_eq!((pixels.channels, upright(pixels).get_pixel(1, 1).0), (1, [0x80; 3]));
-        let tiff = InputFormat::Foreign(ForeignFormat::Tiff);
-        let inks: [(&[u8], InputFormat); 3] = [
+        let tiff = PictureFormat::Tiff;
+        let inks: [(&[u8], PictureFormat); 3] = [
             (include_bytes!("../../tests/data/pictures/cmyk.jpg"), JPEG),
             (include_bytes!("../../tests/data/pictures/ycck.jpg"), JPEG),
             (include_bytes!("../../tests/data/pictures/cmyk.tiff"), tiff),
@@ -330,7 +327,7 @@ pub(super) mod tests {
         write(JpegEncoder::new_with_quality(jpeg, 95), &picture, &wide);
         write(PngEncoder::new(png), &picture, &wide);
         write(image::codecs::webp::WebPEncoder::new_lossless(webp), &picture, &wide);
-        for (bytes, format) in files.iter().zip([JPEG, PNG, InputFormat::Foreign(ForeignFormat::WebP)]) {
+        for (bytes, format) in files.iter().zip([JPEG, PNG, PictureFormat::WebP]) {
             let red = upright(decoded(bytes, format).expect("decoded")).get_pixel(8, 8).0;
             assert!(red[0] > 248 && red[1] < 12 && red[2] < 12, "{format:?}: {red:?}");
         }
@@ -381,11 +378,11 @@ pub(super) mod tests {
         assert!(matches!(problem, PictureProblem::TooManyPixels { .. }));
     }
 
-    const FOREIGN: [(ImageFormat, ForeignFormat); 4] = [
-        (ImageFormat::WebP, ForeignFormat::WebP),
-        (ImageFormat::Bmp, ForeignFormat::Bmp),
-        (ImageFormat::Tiff, ForeignFormat::Tiff),
-        (ImageFormat::Gif, ForeignFormat::Gif),
+    const FOREIGN: [(ImageFormat, PictureFormat); 4] = [
+        (ImageFormat::WebP, PictureFormat::WebP),
+        (ImageFormat::Bmp, PictureFormat::Bmp),
+        (ImageFormat::Tiff, PictureFormat::Tiff),
+        (ImageFormat::Gif, PictureFormat::Gif),
     ];
 
     #[test]
@@ -394,7 +391,7 @@ pub(super) mod tests {
             if x < 12 { image::Rgb([250, 10, 10]) } else { image::Rgb([10, 10, 250]) }
         }));
         for (format, told) in FOREIGN {
-            let found = upright(decoded(&encoded(&picture, format), InputFormat::Foreign(told)).expect("decoded"));
+            let found = upright(decoded(&encoded(&picture, format), (told)).expect("decoded"));
             assert_eq!(found.dimensions(), (24, 20));
             for (x, colour) in [(2, [250, 10, 10]), (20, [10, 10, 250])] {
                 let is_near = found.get_pixel(x, 10).0.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 6);
@@ -415,7 +412,7 @@ pub(super) mod tests {
             let (format, told) = match which {
                 0 => (ImageFormat::Png, PNG),
                 1 => (ImageFormat::Jpeg, JPEG),
-                other => (FOREIGN[other - 2].0, InputFormat::Foreign(FOREIGN[other - 2].1)),
+                other => (FOREIGN[other - 2].0, FOREIGN[other - 2].1),
             };
             let mut bytes = encoded(&picture, format);
             for (at, byte) in damage {
@@ -430,13 +427,13 @@ pub(super) mod tests {
 
         #[test]
         fn any_bytes_are_no_accident(which in 0usize..6, bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
-            let magics: [(&[u8], InputFormat); 6] = [
+            let magics: [(&[u8], PictureFormat); 6] = [
                 (b"\x89PNG\r\n\x1a\n", PNG),
                 (b"\xff\xd8\xff", JPEG),
-                (b"RIFF\0\0\0\0WEBPVP8 ", InputFormat::Foreign(ForeignFormat::WebP)),
-                (b"BM\0\0\0\0\0\0\0\0", InputFormat::Foreign(ForeignFormat::Bmp)),
-                (b"II*\0\x08\0\0\0", InputFormat::Foreign(ForeignFormat::Tiff)),
-                (b"GIF89a", InputFormat::Foreign(ForeignFormat::Gif)),
+                (b"RIFF\0\0\0\0WEBPVP8 ", PictureFormat::WebP),
+                (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", PictureFormat::Bmp),
+                (b"II*\0\x08\0\0\0", PictureFormat::Tiff),
+                (b"GIF89a", PictureFormat::Gif),
             ];
             let (magic, told) = magics[which];
             if let Ok(pixels) = decoded(&[magic, &bytes].concat(), told) {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::PictureFormat;
-use super::content::{Content, ForeignFormat, HEAD_BYTES};
+use super::content::{Content, HEAD_BYTES};
 
 /// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -23,32 +23,11 @@ pub const MAX_DECODED_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// The largest picture that is decoded here, in pixels.
 pub const MAX_DECODED_PIXELS: u64 = 100_000_000;
 
-/// In which format a local picture is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum InputFormat {
-    /// One that the provider takes.
-    Taken(PictureFormat),
-    /// One that it does not take.
-    Foreign(ForeignFormat),
-}
-
-impl InputFormat {
-    /// Its name, as people write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Taken(PictureFormat::Jpeg) => "JPEG",
-            Self::Taken(PictureFormat::Png) => "PNG",
-            Self::Foreign(format) => format.name(),
-        }
-    }
-}
-
 /// What the header of a picture says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// By content, whatever the file is called.
-    pub format: InputFormat,
+    pub format: PictureFormat,
     /// In pixels.
     pub width: u32,
     /// In pixels.
@@ -63,8 +42,8 @@ impl Probe {
     /// # Errors
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
     pub fn check_fit(&self) -> Result<(), PictureProblem> {
-        if let InputFormat::Foreign(format) = self.format {
-            return Err(PictureProblem::ForeignFormat(format));
+        if !self.format.is_usual() {
+            return Err(PictureProblem::ForeignFormat(self.format));
         }
         if self.bytes > MAX_INPUT_BYTES {
             return Err(PictureProblem::TooLarge(self.bytes));
@@ -125,7 +104,10 @@ pub enum PictureProblem {
     TooLargeToDecode(u64),
     /// It is a picture in a format that the provider does not take.
     #[error("is {}, not a JPEG or PNG picture; --fit-images converts it", .0.a_picture())]
-    ForeignFormat(ForeignFormat),
+    ForeignFormat(PictureFormat),
+    /// It is a picture in a format that is not decoded here.
+    #[error("is {0}, not a JPEG or PNG picture; export it as a JPEG")]
+    OtherPicture(&'static str),
     /// It is something else.
     #[error("is {0}, not a JPEG or PNG picture")]
     WrongFormat(&'static str),
@@ -203,8 +185,11 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
-        Content::Picture(format) => InputFormat::Taken(format),
-        Content::Foreign(format) => InputFormat::Foreign(format),
+        Content::Picture(PictureFormat::Avif) => {
+            return Err(PictureProblem::OtherPicture(PictureFormat::Avif.a_picture()));
+        }
+        Content::Picture(format) => format,
+        Content::OtherPicture(what) => return Err(PictureProblem::OtherPicture(what)),
         Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
     };
     if bytes > MAX_DECODED_FILE_BYTES {
@@ -365,7 +350,7 @@ mod tests {
             bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
         ) {
             let magics: [&[u8]; 7] = [
-                b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"BM\0\0\0\0\0\0\0\0", b"II*\0\x08\0\0\0",
+                b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", b"II*\0\x08\0\0\0",
                 b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10", b"GIF89a",
             ];
             let folder = tempfile::tempdir().expect("tempdir");

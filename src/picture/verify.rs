@@ -84,13 +84,12 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> 
     let head_len = read_up_to(file, &mut head)?;
     file.seek(SeekFrom::Start(0))?;
     let format = match Content::of(&head[..head_len]) {
-        Content::Picture(format) => format,
-        Content::Foreign(format) => return Err(BrokenPicture::NotAPicture(format.a_picture())),
-        Content::Other(what) => return Err(BrokenPicture::NotAPicture(what)),
+        Content::Picture(format) if format.is_usual() => format,
+        content => return Err(BrokenPicture::NotAPicture(content.name())),
     };
     let (width, height) = match format {
         PictureFormat::Png => decode_png(file)?,
-        PictureFormat::Jpeg => decode_jpeg(file)?,
+        _ => decode_jpeg(file)?,
     };
     Ok(VerifiedPicture { format, width, height })
 }
