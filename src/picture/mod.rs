@@ -10,6 +10,7 @@ mod content;
 mod decode;
 mod encode;
 mod fit;
+mod jpeg;
 mod jpeg_end;
 mod margins;
 mod outfit;
