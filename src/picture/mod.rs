@@ -12,14 +12,18 @@ mod encode;
 mod fit;
 mod jpeg;
 mod jpeg_end;
+mod look;
 mod margins;
 mod outfit;
 mod pixels;
+mod png_rows;
 mod probe;
+mod thumbnail;
 mod verify;
 
 pub use encode::Encoded;
 pub use fit::{SHRUNK_SIDE_PX, fit};
+pub use look::Look;
 pub use outfit::{OutfitProblem, outfit};
 pub use probe::{
     LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,

@@ -1,7 +1,8 @@
-//! Whether a downloaded result is a whole picture: it is decoded to its last line, and then thrown away.
+//! Whether a downloaded result is a whole picture: it is decoded to its last line, looked at on the way, and then
+//! thrown away.
 //!
-//! A PNG is decoded row by row, in a few hundred kilobytes. A JPEG is held in memory with one frame of
-//! grey values, at most 50 MB + 100 MB (a progressive one holds its coefficients too, two bytes for each
+//! A PNG is decoded row by row, in a few hundred kilobytes. A JPEG is held in memory with one frame, of grey
+//! values where it is large, at most 50 MB + 100 MB (a progressive one holds its coefficients too, two bytes for each
 //! sample); callers that verify several results at once should know that.
 //!
 //! One thing is not seen: a JPEG that lacks lines and was given an end marker all the same. To the decoder
@@ -10,6 +11,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
+use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -17,7 +19,9 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::content::{Content, HEAD_BYTES};
 use super::probe::read_up_to;
-use super::{PictureFormat, jpeg_end};
+use super::png_rows::PngSampler;
+use super::thumbnail::{Samples, Thumbnail};
+use super::{Look, PictureFormat, jpeg_end};
 
 /// The largest result that is kept, in bytes (`contract.md`: 50 MB).
 pub const MAX_RESULT_BYTES: u64 = 50_000_000;
@@ -25,8 +29,12 @@ pub const MAX_RESULT_BYTES: u64 = 50_000_000;
 /// The largest result that is decoded, in pixels (`contract.md`: 100 megapixels).
 pub const MAX_RESULT_PIXELS: u64 = 100_000_000;
 
+/// A JPEG of more pixels is decoded without its colours, so that its frame needs no more memory than this in bytes times
+/// three. Results have 2 megapixels.
+const MOST_COLOUR_PIXELS: u64 = 16_000_000;
+
 /// What is known of a whole result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedPicture {
     /// By content.
     pub format: PictureFormat,
@@ -34,6 +42,8 @@ pub struct VerifiedPicture {
     pub width: u32,
     /// In pixels.
     pub height: u32,
+    /// What it looks like.
+    pub look: Look,
 }
 
 /// Why a downloaded file is no result. The wording completes "the result …".
@@ -87,11 +97,11 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> 
         Content::Picture(format) if format.is_usual() => format,
         content => return Err(BrokenPicture::NotAPicture(content.name())),
     };
-    let (width, height) = match format {
+    let (width, height, look) = match format {
         PictureFormat::Png => decode_png(file)?,
         _ => decode_jpeg(file)?,
     };
-    Ok(VerifiedPicture { format, width, height })
+    Ok(VerifiedPicture { format, width, height, look })
 }
 
 /// Refuses a picture whose pixels alone would be a burden, before any is decoded.
@@ -102,7 +112,7 @@ fn check_pixels(width: u32, height: u32) -> Result<(), BrokenPicture> {
     Ok(())
 }
 
-fn decode_png(file: &mut File) -> Result<(u32, u32), BrokenPicture> {
+fn decode_png(file: &mut File) -> Result<(u32, u32, Look), BrokenPicture> {
     let broken = |error: png::DecodingError| match error {
         png::DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => BrokenPicture::NoEnd,
         png::DecodingError::IoError(error) => BrokenPicture::Unreadable(error),
@@ -112,17 +122,24 @@ fn decode_png(file: &mut File) -> Result<(u32, u32), BrokenPicture> {
     // Texts and colour profiles are not looked at, so damage in them is no reason to throw a paid picture away.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
+    // Palettes and single bits become samples, 16 bits become 8.
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
     let header = decoder.read_header_info().map_err(broken)?;
     let (width, height) = (header.width, header.height);
     check_pixels(width, height)?;
     let mut reader = decoder.read_info().map_err(broken)?;
-    while reader.next_row().map_err(broken)?.is_some() {}
+    let mut sampler = PngSampler::new(width, height, &reader);
+    while let Some(row) = reader.next_row().map_err(broken)? {
+        sampler.row(row.data());
+    }
     // The end chunk and its checksum.
     reader.finish().map_err(broken)?;
-    Ok((width, height))
+    let exif = reader.info().exif_metadata.as_deref();
+    let orientation = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    Ok((width, height, Look::new(width, height, sampler.finish(), orientation)))
 }
 
-fn decode_jpeg(file: &mut File) -> Result<(u32, u32), BrokenPicture> {
+fn decode_jpeg(file: &mut File) -> Result<(u32, u32, Look), BrokenPicture> {
     let mut jpeg = Vec::new();
     file.take(MAX_RESULT_BYTES).read_to_end(&mut jpeg)?;
     if !jpeg_end::has_end(&jpeg) {
@@ -141,14 +158,23 @@ fn decode_jpeg(file: &mut File) -> Result<(u32, u32), BrokenPicture> {
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     check_pixels(width, height)?;
-    // Grey holds one byte a pixel instead of three; the other colour models cannot be had in grey.
-    let frame = match decoder.input_colorspace() {
-        Some(ColorSpace::YCbCr | ColorSpace::Luma) => ColorSpace::Luma,
-        _ => ColorSpace::RGB,
-    };
+    let orientation = info.exif_data.as_deref().and_then(Orientation::from_exif_chunk);
+    let (frame, samples) = frame_of(decoder.input_colorspace(), u64::from(width) * u64::from(height));
     decoder.set_options(options.jpeg_set_out_colorspace(frame));
-    decoder.decode().map_err(broken)?;
-    Ok((width, height))
+    let frame = decoder.decode().map_err(broken)?;
+    let thumbnail = Thumbnail::of_frame(width, height, samples, &frame);
+    Ok((width, height, Look::new(width, height, thumbnail, orientation.unwrap_or(Orientation::NoTransforms))))
+}
+
+/// In which form a JPEG is decoded. Grey holds one byte a pixel instead of three; the other colour models cannot be had
+/// in grey.
+fn frame_of(colours: Option<ColorSpace>, pixels: u64) -> (ColorSpace, Samples) {
+    match colours {
+        Some(ColorSpace::Luma) => (ColorSpace::Luma, Samples::Grey),
+        Some(ColorSpace::YCbCr) if pixels > MOST_COLOUR_PIXELS => (ColorSpace::Luma, Samples::LumaOnly),
+        Some(ColorSpace::YCbCr) => (ColorSpace::YCbCr, Samples::YCbCr),
+        _ => (ColorSpace::RGB, Samples::Rgb),
+    }
 }
 
 /// The checksum of PNG chunks, bit by bit, for tests that make their own.
@@ -185,7 +211,7 @@ mod tests {
     fn a_whole_picture_passes_with_its_size_and_true_format() {
         for (encoding, format) in [(ImageFormat::Png, PictureFormat::Png), (ImageFormat::Jpeg, PictureFormat::Jpeg)] {
             let found = verify(&encoded(encoding, 67, 41)).expect("whole");
-            assert_eq!(found, VerifiedPicture { format, width: 67, height: 41 });
+            assert_eq!((found.format, found.width, found.height), (format, 67, 41));
         }
     }
 
