@@ -24,14 +24,6 @@ impl Content {
         }
         other_picture(head).map_or_else(|| Self::Other(other_content(head)), Self::OtherPicture)
     }
-
-    /// What such a file is; completes "is …".
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Picture(format) => format.a_picture(),
-            Self::OtherPicture(name) | Self::Other(name) => name,
-        }
-    }
 }
 
 fn known_format(head: &[u8]) -> Option<PictureFormat> {

@@ -2,11 +2,13 @@
 //! fit. Reads the header, never the pixels.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::PictureFormat;
 use super::content::{Content, HEAD_BYTES};
+use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
+use super::guard::guarded;
 
 /// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -34,9 +36,18 @@ pub struct Probe {
     pub height: u32,
     /// The file's length.
     pub bytes: u64,
+    /// What a model may take wrong about it, if anything.
+    pub peculiarity: Option<Peculiarity>,
+    /// What it is, where its header says that it cannot be decoded here; completes "is …".
+    pub(super) not_decoded: Option<&'static str>,
 }
 
 impl Probe {
+    /// Of a picture about which nothing is peculiar.
+    pub(crate) fn of(format: PictureFormat, (width, height): (u32, u32), bytes: u64) -> Self {
+        Self { format, width, height, bytes, peculiarity: None, not_decoded: None }
+    }
+
     /// Checks that the picture may be sent as it is.
     ///
     /// # Errors
@@ -54,19 +65,19 @@ impl Probe {
     /// Checks that the picture can be decoded here, as far as its header tells.
     ///
     /// # Errors
-    /// It has too many pixels for that.
+    /// It has too many pixels for that, or is of a kind that is not decoded.
     pub fn check_decodable(&self) -> Result<(), PictureProblem> {
         if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
             return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
         }
-        Ok(())
+        self.not_decoded.map_or(Ok(()), |what| Err(PictureProblem::NotDecoded(what)))
     }
 
-    /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG, shrink what has too many bytes or
-    /// absurdly many pixels in a row. What fits is never touched.
+    /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG and what a model may take wrong, shrink
+    /// what has too many bytes or absurdly many pixels in a row. What fits is never touched.
     #[must_use]
     pub fn wants_fitting(&self) -> bool {
-        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX
+        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX || self.peculiarity.is_some()
     }
 }
 
@@ -125,6 +136,20 @@ pub enum PictureProblem {
     /// Its end is missing.
     #[error("is a damaged picture: it is cut off")]
     CutOff,
+    /// Not all of its pixels are there.
+    #[error("is a damaged picture: {0}; open it, look at it, and save it again")]
+    DamagedPixels(&'static str),
+    /// The decoder panics.
+    #[error("is a picture that breaks the decoder; save it again as a JPEG")]
+    BreaksDecoder,
+    /// It is of a kind that is not decoded here.
+    #[error("is {0}, which cannot be converted here; export it as a usual JPEG")]
+    NotDecoded(&'static str),
+    /// A PNG as Apple's tools pack it into programs.
+    #[error(
+        "is a PNG out of an iPhone app (CgBI), which only Apple's programs read; export it again, as a JPEG or PNG"
+    )]
+    ApplePng,
     /// The decoder gave up.
     #[error("is a picture that cannot be decoded: {0}")]
     Undecodable(String),
@@ -195,11 +220,15 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
     if bytes > MAX_DECODED_FILE_BYTES {
         return Err(PictureProblem::TooLargeToDecode(bytes));
     }
-    let (width, height) = size_in_header(file).ok_or(PictureProblem::Damaged)?;
+    let header = guarded(|| file_header::read(&file, format)).unwrap_or(Err(HeaderError::Damaged));
+    let FileHeader { width, height, peculiarity, not_decoded } = header.map_err(|error| match error {
+        HeaderError::Damaged => PictureProblem::Damaged,
+        HeaderError::ApplePng => PictureProblem::ApplePng,
+    })?;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
         return Err(PictureProblem::TooSmall { width, height });
     }
-    Ok(Probe { format, width, height, bytes })
+    Ok(Probe { format, width, height, bytes, peculiarity, not_decoded })
 }
 
 /// Fills `buffer` as far as the file goes.
@@ -214,50 +243,6 @@ pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<
         }
     }
     Ok(filled)
-}
-
-/// Width and height in pixels, or `None` where the header does not tell.
-fn size_in_header(mut file: File) -> Option<(u32, u32)> {
-    file.rewind().ok()?;
-    let size = imagesize::reader_size(FewSeeks { file: BufReader::new(file), seeks_left: MAX_SEGMENTS }).ok()?;
-    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
-}
-
-/// A JPEG's size stands after its metadata segments. Pictures have a few dozen of them, so one with
-/// thousands is made to keep us busy.
-const MAX_SEGMENTS: u32 = 4096;
-
-/// A file in which one can only jump so many times, and in which short jumps stay within the buffer.
-struct FewSeeks {
-    file: BufReader<File>,
-    seeks_left: u32,
-}
-
-impl Read for FewSeeks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
-
-impl BufRead for FewSeeks {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.file.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.file.consume(amount);
-    }
-}
-
-impl Seek for FewSeeks {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.seeks_left = self.seeks_left.checked_sub(1).ok_or_else(|| io::Error::other("too many segments"))?;
-        match position {
-            SeekFrom::Current(offset) => self.file.seek_relative(offset)?,
-            position => return self.file.seek(position),
-        }
-        self.file.stream_position()
-    }
 }
 
 #[cfg(test)]

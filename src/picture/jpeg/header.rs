@@ -149,7 +149,7 @@ impl Metadata {
         match marker {
             0xe0 if payload.len() >= 14 && payload.starts_with(b"JFIF\0") => self.has_jfif = true,
             0xe1 if self.exif.is_none() => {
-                self.exif = payload.strip_prefix(b"Exif\0").and_then(|rest| rest.get(1..)).map(<[u8]>::to_vec)
+                self.exif = payload.strip_prefix(b"Exif\0").and_then(|rest| rest.get(1..)).map(<[u8]>::to_vec);
             }
             0xe2 => {
                 if let Some([number, count, piece @ ..]) = payload.strip_prefix(b"ICC_PROFILE\0") {

@@ -19,7 +19,6 @@ mod scan;
 mod segments;
 
 pub(super) use header::{Colour, Header, Process, read_header};
-pub(super) use planes::Plane;
 pub(super) use scan::{Keep, Scanned, read};
 
 /// Why a JPEG cannot be read to its last block.
@@ -35,4 +34,3 @@ pub(super) enum JpegError {
     #[error("it is {0}, which is not decoded here")]
     Unsupported(&'static str),
 }
-

@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
     fn begin(&mut self, parts: &[Part], band: Option<Band>) -> Result<(), JpegError> {
         for Part { component, .. } in parts {
             let was_scanned = std::mem::replace(&mut self.is_scanned[*component], true);
-            let is_first = band.is_none_or(|band| band.is_first_of_all());
+            let is_first = band.is_none_or(Band::is_first_of_all);
             if is_first && was_scanned || !is_first && !was_scanned {
                 return Err(JpegError::Damaged("its scans contradict each other"));
             }

@@ -89,7 +89,6 @@ fn is_alone(marker: u8) -> bool {
 }
 
 /// A file that cannot be read to the end is treated as one that has none.
-#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn end(_: io::Error) -> JpegError {
     JpegError::NoEnd
 }
