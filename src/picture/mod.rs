@@ -5,6 +5,8 @@
 //! [`crate::manifest`]; where a result goes, of the output folder; how many pictures are worked on at a time, of
 //! [`crate::runner`].
 
+#[cfg(test)]
+mod case_tests;
 mod colours;
 mod content;
 mod decode;
@@ -17,6 +19,7 @@ mod look;
 mod margins;
 mod memory;
 mod outfit;
+mod paper;
 mod pixels;
 mod png_chunks;
 mod png_header;
