@@ -191,6 +191,8 @@ fn what_cannot_be_decoded_is_refused_by_its_header_with_the_cure() {
         probed("made-whole.avif").expect_err("AVIF"),
         "is an AVIF picture, not a JPEG or PNG picture; export it as a JPEG"
     );
+    let problem = probed("garment-jpeg-in-tiff.tif").expect("a picture").check_fit().expect_err("a TIFF").to_string();
+    assert!(!problem.contains("--fit-images"), "no cure is promised that fails: {problem}");
     for (name, what) in [
         ("garment-jpeg-in-tiff.tif", "a TIFF that holds a JPEG"),
         ("made-palette.tif", "a TIFF with a palette"),
