@@ -5,6 +5,7 @@ mod account;
 mod dedupe;
 mod doubt;
 mod downloads;
+mod gateways;
 mod happy;
 mod interruption;
 mod listing;
