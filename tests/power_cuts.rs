@@ -23,6 +23,14 @@ use support::workshop::Workshop;
 /// More would spend the time on reading manifests of jobs that are done.
 const KILLS_A_ROUND: usize = 25;
 
+const SHAPES: [(&str, Shape); 5] = [
+    ("native", Shape::Native),
+    ("native-echo", Shape::NativeEcho),
+    ("flat", Shape::Flat),
+    ("wrapped", Shape::Wrapped),
+    ("wrapped-bare", Shape::WrappedBare),
+];
+
 /// What was asked for.
 struct Options {
     kills: usize,
@@ -39,7 +47,7 @@ impl Options {
             match option.as_str() {
                 "--kills" => options.kills = value.parse().ok()?,
                 "--seed" => options.seed = value.parse().ok()?,
-                "--shape" => options.shape = Shape::named(&value)?,
+                "--shape" => options.shape = SHAPES.iter().find(|(name, _)| *name == value)?.1,
                 _ => return None,
             }
         }

@@ -101,6 +101,8 @@ pub(super) fn router(service: Arc<Service>) -> Router {
     let kling = guarded(try_on().merge(account::routes()).fallback(no_such_path), Door::Kling);
     Router::new()
         .route("/results/{file}", get(result))
+        // Where `login-redirect` leads: a page, for whoever follows.
+        .route("/login", axum::routing::any(async || Canned::INDEX_PAGE))
         // The reseller has no account pages, and says so without a word.
         .route("/kling/account/{*rest}", axum::routing::any(|| async { StatusCode::NOT_FOUND }))
         .nest("/kling", dmxapi)

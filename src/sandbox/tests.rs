@@ -76,7 +76,8 @@ struct Client {
 
 impl Client {
     fn new(base: String) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().expect("a client"), base }
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        Self { http: http.build().expect("a client"), base }
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {

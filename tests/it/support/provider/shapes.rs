@@ -22,12 +22,6 @@ pub(crate) enum Shape {
 impl Shape {
     pub(crate) const ALL: [Self; 5] = [Self::Native, Self::NativeEcho, Self::Flat, Self::Wrapped, Self::WrappedBare];
 
-    /// The shape of this name, as command lines have it.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let names = ["native", "native-echo", "flat", "wrapped", "wrapped-bare"];
-        names.iter().position(|known| *known == name).map(|place| Self::ALL[place])
-    }
-
     /// The answer to a create that made a task; an empty `id` is how an answer without one looks.
     pub(super) fn created(self, id: &str, external_id: Option<&str>) -> Answer {
         let request_id = format!("r-{id}");
