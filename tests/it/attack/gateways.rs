@@ -45,7 +45,7 @@ fn lost_answers_are_held_where_ids_are_unknown(shape: Shape) {
     let shop = Workshop::new(3 * WAYS);
     shop.run(&provider, &DOUBT_AGE).assert_code(1);
     // The late task comes after the run has ended, perhaps, and is in the books all the same.
-    provider.wait_until("all tasks", |books| books.tasks.len() == 3 * WAYS);
+    provider.wait_until("all tasks", |books| books.tasks.len() >= 3 * WAYS);
     shop.assert_nothing_lost_from_sight(&provider);
     let counts = (shop.count("in_doubt"), shop.count("succeeded"));
     assert_eq!(counts, (WAYS, 2 * WAYS), "{shape:?}: {}", shop.standing());
