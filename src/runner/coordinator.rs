@@ -18,6 +18,7 @@ use crate::provider::{Provider, ResultHost, StopReason};
 use crate::queue::{ActiveJob, Counts, Pause, Queue, QueueReader, SlotUse};
 
 use super::blame::Blame;
+use super::capabilities::{Accepted, learn_external_ids};
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::feeder::{FeederEnd, feed};
@@ -65,6 +66,8 @@ pub enum RunEnd {
     Stopped { reason: StopReason, said: String },
     /// The budget is spent, and jobs are left.
     BudgetSpent,
+    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
+    TooManyInDoubt(u64),
     /// The provider was never reached. Why, as far as it is known.
     NeverReached(String),
     /// A person or the system interrupted it.
@@ -101,7 +104,7 @@ pub async fn run(
     let reader = queue.reader()?;
     let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
     let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
-    let gate = Gate::new(Backoff::OUTAGE);
+    let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
     let provider = Arc::new(door.provider);
     let watching =
@@ -109,6 +112,7 @@ pub async fn run(
     let watcher =
         Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching, door.callbacks);
     let (facts, told) = mpsc::unbounded_channel();
+    let (to_learn_from, accepted) = mpsc::channel(1);
     let ctx = Arc::new(Context {
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
@@ -126,6 +130,10 @@ pub async fn run(
         watcher,
         downloads: Semaphore::new(settings.downloads),
         blame: Blame::default(),
+        refusals: Arc::default(),
+        to_learn_from,
+        last_accepted: Mutex::default(),
+        is_learning: AtomicBool::new(false),
         shutdown: interrupted.child_token(),
         facts,
         parked: Mutex::default(),
@@ -144,6 +152,7 @@ pub async fn run(
         pause: None,
         slots_remembered: None,
         has_searched: false,
+        accepted: Some(accepted),
     };
     coordinator.run(interrupted).await
 }
@@ -162,6 +171,8 @@ struct Coordinator<O> {
     slots_remembered: Option<u32>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    /// Tasks by which it can be learnt what the door can do; taken when the run begins.
+    accepted: Option<mpsc::Receiver<Accepted>>,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
@@ -169,6 +180,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
         self.take_up_left_behind()?;
         let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
+        let mut learning = tokio::spawn(learn_external_ids(Arc::clone(&self.ctx), self.accepted.take()));
+        let mut has_learnt = false;
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
@@ -203,6 +216,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     Ok(Err(error)) => break Err(error),
                     Err(error) => break Err(RunError::Bug(error.to_string())),
                 },
+                learnt = &mut learning, if !has_learnt => match learnt {
+                    Ok(Ok(())) => has_learnt = true,
+                    Ok(Err(error)) => break Err(error),
+                    Err(error) => break Err(RunError::Bug(error.to_string())),
+                },
                 _ = tick.tick() => {
                     self.refresh()?;
                     self.emit(Fact::Ticked);
@@ -218,6 +236,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             }
         };
         search.abort();
+        learning.abort();
         let feeder = is_feeding.then_some(feeder);
         self.wind_down(end, feeder, claims).await
     }
@@ -239,6 +258,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         match fed {
             Some(_) => self.take_up_in(&[StateName::Downloading])?,
+            None if self.is_doubt_full()? => {
+                // With proven external ids, doubt that no worker asks about is asked about again.
+                self.take_up()?;
+                let is_settled_no_more = self.workers.is_empty() && !self.ctx.is_learning();
+                let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+                return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
+            }
             None if self.has_searched && self.is_idle()? => self.take_up()?,
             None => return Ok(None),
         }
@@ -257,6 +283,12 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }))
             }
         }
+    }
+
+    /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
+    fn is_doubt_full(&self) -> Result<bool, RunError> {
+        let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.reader.has_claimable()?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
@@ -298,9 +330,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
             let mut slot = may_hold_slot.then(|| self.ctx.slots.occupy());
             if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
-                slot.is_held_already();
+                slot.mark_held();
             }
-            self.spawn(job, Held { slot, pass: None });
+            self.spawn(job, Held { slot, ..Held::default() });
         }
     }
 
@@ -325,7 +357,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.has_work(self.reader.has_claimable()?);
+        self.ctx.slots.set_has_work(self.reader.has_claimable()?);
         let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -441,6 +473,7 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
         Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
         Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
         Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
+        Ok(RunEnd::TooManyInDoubt(jobs)) => Some(format!("{jobs} jobs are in doubt, and asking does not settle them")),
         Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
         Err(error) => Some(error.to_string()),
     }
