@@ -184,7 +184,9 @@ fn run_again() -> String {
 fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
     match &outcome.end {
         RunEnd::Done => ExitCode::of_counts(&outcome.counts),
-        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::TooManyInDoubt(_) | RunEnd::NeverReached(_) => ExitCode::Stopped,
+        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::TooManyInDoubt(_) | RunEnd::NeverReached(_) => {
+            ExitCode::Stopped
+        }
         RunEnd::Interrupted => interruption.unwrap_or(ExitCode::Interrupted),
     }
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::job::clean_text;
 
-use super::shape::{number, text, whole_number};
 use super::client::{Answer, meaning_of};
 use super::meaning::{Asked, Meaning};
+use super::shape::{number, text, whole_number};
 use super::{Provider, Trouble};
 
 /// How far back packages are asked for; they are sold for a year at most.

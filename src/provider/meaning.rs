@@ -401,7 +401,15 @@ mod tests {
             (&["parallel task over resource pack limit", "Resource pack is full"], TaskFault::NoRoom),
             (&["task not found"], TaskFault::TooYoung),
             (
-                &["internal error", "timeout", "", "Service busy", "GPU lost", "generation failed", "illegal operation"],
+                &[
+                    "internal error",
+                    "timeout",
+                    "",
+                    "Service busy",
+                    "GPU lost",
+                    "generation failed",
+                    "illegal operation",
+                ],
                 TaskFault::MayPass,
             ),
         ];

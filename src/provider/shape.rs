@@ -122,8 +122,7 @@ fn read_task(data: &Value) -> Option<TaskReport> {
     let task_id = [&data["task_id"], &data["id"]].into_iter().find_map(|id| text(id).filter(|id| is_usable_id(id)))?;
     let status = read_status(data);
     let own = |fields: &[&Value]| fields.iter().find_map(|field| text(field).filter(|text| !text.is_empty()));
-    let external_id =
-        own(&[&data["task_info"]["external_task_id"], &data["external_task_id"], &data["external_id"]]);
+    let external_id = own(&[&data["task_info"]["external_task_id"], &data["external_task_id"], &data["external_id"]]);
     let message = own(&[&data["task_status_msg"], &data["fail_reason"], &data["message"]])
         .map(|text| clean_text(&text))
         .filter(|text| !text.is_empty());
@@ -171,7 +170,8 @@ fn read_images(data: &Value, status: TaskStatus) -> Vec<ResultImage> {
         // A gateway's own field; new-api once put the URL into the reason of a failure that was none.
         let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         let urls = [&data["result_url"], &data["url"], &data["fail_reason"]];
-        images.extend(urls.into_iter().find_map(|url| text(url).filter(is_url)).map(|url| ResultImage { index: 0, url }));
+        images
+            .extend(urls.into_iter().find_map(|url| text(url).filter(is_url)).map(|url| ResultImage { index: 0, url }));
     }
     images
 }

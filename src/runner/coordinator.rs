@@ -1,13 +1,14 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -178,49 +179,55 @@ struct Coordinator<O> {
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
-        self.take_up_left_behind()?;
-        let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
-        let mut learning = tokio::spawn(learn_external_ids(Arc::clone(&self.ctx), self.accepted.take()));
-        let mut has_learnt = false;
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
-        let mut fed: Option<FeederEnd> = None;
         let mut is_feeding = true;
+        // Whatever ends the work, errors included, is wound down: requests may be on their way, and jobs claimed.
+        let end = self.work(&interrupted, feeder.as_mut(), &mut is_feeding, &mut claims).await;
+        let feeder = is_feeding.then_some(feeder);
+        self.wind_down(end, feeder, claims).await
+    }
+
+    /// Works until the run is over. `is_feeding` turns false when the feeder has ended.
+    async fn work(
+        &mut self,
+        interrupted: &CancellationToken,
+        mut feeder: Pin<&mut (impl Future<Output = Result<FeederEnd, RunError>> + Send)>,
+        is_feeding: &mut bool,
+        claims: &mut mpsc::Receiver<(ActiveJob, Held)>,
+    ) -> Result<RunEnd, RunError> {
+        self.take_up_left_behind()?;
+        let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.ctx))));
+        let learning = learn_external_ids(Arc::clone(&self.ctx), self.accepted.take());
+        let mut learning = AbortOnDrop(tokio::spawn(learning));
+        let mut has_learnt = false;
+        let mut fed: Option<FeederEnd> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat_at = Instant::now();
-        let end = loop {
+        loop {
             tokio::select! {
                 biased;
-                () = interrupted.cancelled() => break Ok(RunEnd::Interrupted),
+                () = interrupted.cancelled() => return Ok(RunEnd::Interrupted),
                 Some(fact) = self.told.recv() => {
                     self.emit(fact);
                     continue;
                 }
-                Some(ended) = self.workers.join_next_with_id() => {
-                    if let Err(error) = self.worker_ended(ended) {
-                        break Err(error);
-                    }
-                }
+                Some(ended) = self.workers.join_next_with_id() => self.worker_ended(ended)?,
                 Some((job, held)) = claims.recv() => self.spawn(job, held),
-                end = &mut feeder, if is_feeding => {
-                    is_feeding = false;
-                    match end {
-                        Ok(end) => fed = Some(end),
-                        Err(error) => break Err(error),
-                    }
+                end = &mut feeder, if *is_feeding => {
+                    *is_feeding = false;
+                    fed = Some(end?);
                 }
-                searched = &mut search, if !self.has_searched => match searched {
-                    Ok(Ok(())) => self.has_searched = true,
-                    Ok(Err(error)) => break Err(error),
-                    Err(error) => break Err(RunError::Bug(error.to_string())),
-                },
-                learnt = &mut learning, if !has_learnt => match learnt {
-                    Ok(Ok(())) => has_learnt = true,
-                    Ok(Err(error)) => break Err(error),
-                    Err(error) => break Err(RunError::Bug(error.to_string())),
-                },
+                searched = &mut search.0, if !self.has_searched => {
+                    searched.map_err(|error| RunError::Bug(error.to_string()))??;
+                    self.has_searched = true;
+                }
+                learnt = &mut learning.0, if !has_learnt => {
+                    learnt.map_err(|error| RunError::Bug(error.to_string()))??;
+                    has_learnt = true;
+                }
                 _ = tick.tick() => {
                     self.refresh()?;
                     self.emit(Fact::Ticked);
@@ -232,13 +239,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 }
             }
             if let Some(end) = self.end(fed.as_ref())? {
-                break Ok(end);
+                return Ok(end);
             }
-        };
-        search.abort();
-        learning.abort();
-        let feeder = is_feeding.then_some(feeder);
-        self.wind_down(end, feeder, claims).await
+        }
     }
 
     /// Whether the run is over, and how.
@@ -457,6 +460,15 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             took: self.started.elapsed(),
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
+    }
+}
+
+/// A task that ends with what waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

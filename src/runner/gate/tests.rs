@@ -28,8 +28,7 @@ async fn an_outage_lets_one_probe_through_at_a_time() {
     assert!(passes(&gate, Lane::Create).await.is_none(), "it backs off");
     tokio::time::advance(Duration::from_secs(2)).await;
     passes(&gate, Lane::Create).await.expect("a probe").worked();
-    let _several =
-        [passes(&gate, Lane::Create).await.expect("open"), passes(&gate, Lane::Create).await.expect("open")];
+    let _several = [passes(&gate, Lane::Create).await.expect("open"), passes(&gate, Lane::Create).await.expect("open")];
 }
 
 #[tokio::test(start_paused = true)]
