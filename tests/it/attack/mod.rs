@@ -10,6 +10,7 @@ mod happy;
 mod interruption;
 mod listing;
 mod pictures;
+mod queue_fault;
 mod slots;
 mod tasks;
 mod weather;

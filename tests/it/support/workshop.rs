@@ -87,7 +87,8 @@ impl Workshop {
             ("TRYON_RATE", "500"),
             ("TRYON_POLL_RATE", "500"),
             ("TRYON_POLL_INTERVAL", "50ms"),
-            ("TRYON_DOUBT_AGE", "3s"),
+            // A day at this provider is short.
+            ("TRYON_DOUBT_AGE", "1s"),
         ];
         for (name, value) in defaults {
             command.env(name, value);
