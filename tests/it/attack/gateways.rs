@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::provider::{Answer, CreateSeen, ExternalIds, Loss, OnCreate, OnQuery, Provider, Script, Shape};
+use crate::support::provider::{
+    Answer, CreateSeen, ExternalIds, Fate, Loss, OnCreate, OnQuery, Provider, Script, Shape,
+};
 use crate::support::workshop::Workshop;
 
 /// The ways in which an answer is lost here: those of the list, and the task that is made only after a 504.
@@ -94,6 +96,26 @@ fn a_fresh_task_that_reads_as_unknown_in_any_shape_is_asked_for_again() {
 }
 
 #[test]
+fn a_failed_tasks_reason_is_read_in_any_shape() {
+    for shape in Shape::ALL {
+        let provider = Provider::start(Script {
+            shape,
+            fate: Box::new(|job, nth| match (job, nth) {
+                ("job-001", _) => Fate::Fail("Image pixel is invalid"),
+                ("job-002", 1) => Fate::Fail("parallel task over resource pack limit"),
+                _ => Fate::Succeed,
+            }),
+            ..Script::default()
+        });
+        let shop = Workshop::new(3);
+        shop.run(&provider, &["--max-attempts", "1"]).assert_code(1);
+        let states = ["job-001", "job-002", "job-003"].map(|job| shop.row(job).state);
+        assert_eq!(states, ["failed", "succeeded", "succeeded"], "{shape:?}: {}", provider.books().story());
+        assert_eq!(provider.books().tasks.len(), 4, "{shape:?}: for want of room a job is tried again at once");
+    }
+}
+
+#[test]
 fn a_request_that_never_arrived_is_sent_again_in_any_shape() {
     for shape in Shape::ALL {
         let provider = Provider::start(Script {
@@ -150,6 +172,7 @@ fn a_cap_that_a_gateway_rewords_into_text_costs_no_attempt() {
 fn an_answer_about_the_account_in_a_gateways_words_stops_the_run_and_touches_no_job() {
     let refusals = [
         Answer::insufficient_quota(),
+        Answer::key_quota(),
         Answer::nested(1102, "Account balance not enough"),
         Answer::relay(400, "task_failed", "Account balance not enough"),
         Answer::no_price(),
@@ -192,7 +215,6 @@ fn one_odd_answer_in_mid_run_ends_no_night() {
     let odd = [
         Answer::redirect("/login".to_owned()),
         Answer::firewall(),
-        Answer::key_quota(),
         Answer::bad_key(),
         Answer::gateway(401, "无效的令牌"),
         Answer::index_page(),
