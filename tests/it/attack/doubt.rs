@@ -114,7 +114,7 @@ fn afternoon() -> &'static Afternoon {
         });
         let shop = Workshop::new(9);
         // Slow enough that creates arrive in the order of their jobs.
-        shop.run(&provider, &["--rate", "15"]).assert_code(0);
+        shop.run(&provider, &["--rate", "15", "--doubt-age", "4s"]).assert_code(0);
         shop.assert_all_done(&provider);
         Afternoon { books: provider.books(), rows: shop.rows() }
     });
