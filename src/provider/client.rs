@@ -110,6 +110,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// An answer of this meaning.
+    #[must_use]
+    pub fn of(meaning: Meaning, facts: AnswerFacts) -> Self {
+        Self { meaning, facts, retry_after: None, provider_time: None, was_reached: true }
+    }
+
     /// What happened, in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
