@@ -189,7 +189,9 @@ pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: 
     let counts = &status.counts;
     let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
     let spent = wording::cost(counts.units, counts.paid, counts.untold);
-    let width = thousands(counts.total()).len().max(if spent.contains(' ') { 0 } else { spent.len() });
+    let (number, untold) = spent.split_once("; ").map_or((&*spent, ""), |(number, _)| (number, &spent[number.len()..]));
+    let number_width = if number.contains(' ') { 0 } else { number.len() };
+    let width = thousands(counts.total()).len().max(number_width);
     for state in StateName::ALL {
         let count = counts.of(state);
         if count > 0 {
@@ -197,7 +199,7 @@ pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: 
             lines.push(format!("  {:<12} {:>width$}{note}", state.word().replace('_', " "), thousands(count)));
         }
     }
-    lines.push(format!("  {:<12} {spent:>width$}", "units"));
+    lines.push(format!("  {:<12} {number:>width$}{untold}", "units"));
     lines.push(String::new());
     lines.extend(course(status, now, zone).iter().map(|line| wording::filled(line, columns, 0)));
     lines.extend(next_steps(status, place));

@@ -74,7 +74,7 @@ impl Provider {
     }
 }
 
-fn packages(answer: &Answer) -> Option<Vec<ResourcePackage>> {
+pub(super) fn packages(answer: &Answer) -> Option<Vec<ResourcePackage>> {
     let data = &answer.body.data;
     match data["resource_pack_subscribe_infos"].as_array() {
         Some(list) => Some(list.iter().take(MOST_PACKAGES).filter_map(package).collect()),

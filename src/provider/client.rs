@@ -110,6 +110,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// An answer of this meaning.
+    #[must_use]
+    pub fn of(meaning: Meaning, facts: AnswerFacts) -> Self {
+        Self { meaning, facts, retry_after: None, provider_time: None, was_reached: true }
+    }
+
     /// What happened, in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -328,7 +334,7 @@ fn is_failure(facts: &AnswerFacts) -> bool {
     facts.is_of_the_api() && facts.code != Some(0)
 }
 
-fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
+pub(super) fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
     match (meaning_of(Asked::Create, answer), answer.body.task()) {
         (Meaning::Ok, Some(task)) => CreateFate::Accepted {
             echoed: task.external_id.as_ref() == Some(external_id),
@@ -343,6 +349,11 @@ fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
 }
 
 impl Answer {
+    #[cfg(test)]
+    pub(super) fn of(body: Body) -> Self {
+        Self { body, retry_after: None, provider_time: None }
+    }
+
     pub(super) fn trouble(&self, meaning: Meaning) -> Trouble {
         Trouble {
             meaning,

@@ -5,6 +5,8 @@
 
 mod account;
 mod answer;
+#[cfg(test)]
+mod answers_tests;
 mod auth;
 mod body;
 mod client;

@@ -97,7 +97,7 @@ pub struct Counts {
     pub units: f64,
     /// Paid from a balance so far, in the account's currency, as far as the provider has said.
     pub paid: f64,
-    /// Tasks that have ended and of which the provider has not said what they cost.
+    /// Tasks that made an image and of which the provider has not said what they cost.
     pub untold: u64,
 }
 
