@@ -1,3 +1,5 @@
+//! Tests of the gate, in paused time.
+
 use crate::provider::{AnswerFacts, Meaning, Trouble};
 
 use super::*;
