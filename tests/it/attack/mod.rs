@@ -9,6 +9,7 @@ mod gateways;
 mod happy;
 mod interruption;
 mod listing;
+mod odd_answers;
 mod pictures;
 mod queue_fault;
 mod slots;
