@@ -32,6 +32,8 @@ impl Settings {
             price,
             dedupe,
             in_doubt,
+            max_in_doubt,
+            doubt_age,
             skip_invalid,
             fit_images,
         } = self;
@@ -55,6 +57,8 @@ impl Settings {
             ("price", price.map_or(Value::Null, number)),
             ("dedupe", json!(dedupe)),
             ("in-doubt", word(in_doubt)),
+            ("max-in-doubt", json!(max_in_doubt)),
+            ("doubt-age", span(*doubt_age)),
             ("skip-invalid", json!(skip_invalid)),
             ("fit-images", json!(fit_images)),
         ]
