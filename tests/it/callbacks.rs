@@ -250,3 +250,20 @@ fn a_hint_is_confirmed_at_once_whatever_the_poll_interval() {
     // Five rounds of 300 ms tasks: with one question held back by the interval it would be 25 s.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_hint_whose_confirmation_is_not_answered_is_confirmed_by_the_next_question() {
+    let in_vain = [OnQuery::Answer(Answer::html(502, "502 Bad Gateway")), OnQuery::Unknown, OnQuery::FailedNotFound];
+    for first in in_vain {
+        let what = format!("{first:?}");
+        let on_query = move |seen: &QuerySeen| if seen.nth_of_task == 1 { first.clone() } else { OnQuery::Truth };
+        let provider = Provider::start(Script { on_query: Box::new(on_query), ..Script::default() });
+        let (shop, address) = (Workshop::new(1), free_address());
+        let going = start(&shop, &provider, address, &["--poll-interval", "25s"], &[]);
+        provider.wait_until("a task", |books| books.tasks.len() == 1);
+        assert_eq!(post(&urls(&provider)[0], "", &end_of("task-1")), 200);
+        let ended = going.end();
+        ended.assert_code(0);
+        assert!(ended.took < Duration::from_secs(15), "{what}: {:?}", ended.took);
+    }
+}

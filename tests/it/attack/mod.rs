@@ -8,6 +8,7 @@ mod downloads;
 mod gateways;
 mod happy;
 mod interruption;
+mod left_in_doubt;
 mod listing;
 mod odd_answers;
 mod pictures;
