@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::exit_code::ExitCode;
-use crate::job::ModelName;
-use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
+use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::output::{FolderChecks, OutputTree};
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
-use crate::settings::{Options, Settings};
+use crate::settings::{Options, Settings, TextEncoding};
 use crate::wording::thousands;
 
 use super::{Console, Failure, Place};
@@ -54,11 +53,13 @@ pub(super) async fn load(
     console: Console,
 ) -> Result<Enqueued, Failure> {
     let manifests = manifests.to_vec();
-    let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
+    let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
+    let shares_network = settings.provider_shares_network();
+    let reading = reading(settings);
     let filled = queue
         .load(move |loader| {
-            let mut pictures = PictureChecks::new().fitting(fit_images);
-            let filled = fill(loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
+            let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
+            let filled = fill(loader, &manifests, &reading, &mut pictures, tree.as_ref(), &console)?;
             let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
             if keep && pictures.to_fit() > 0 {
                 loader.fit_images()?;
@@ -78,17 +79,23 @@ pub(super) async fn load(
     Ok(tally)
 }
 
+/// How manifests are read by these settings.
+pub(super) fn reading(settings: &Settings) -> Reading {
+    let encoding = settings.encoding.map(TextEncoding::encoding);
+    Reading { default_model: settings.model.clone(), encoding }
+}
+
 fn fill(
     loader: &mut Loader<'_>,
     manifests: &[PathBuf],
-    model: &ModelName,
+    reading: &Reading,
     pictures: &mut PictureChecks,
     tree: Option<&OutputTree>,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
     let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
     for path in manifests {
-        let reader = match ManifestReader::open(path, model, pictures) {
+        let reader = match ManifestReader::open(path, reading, pictures) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };

@@ -11,8 +11,7 @@ use glob::{MatchOptions, Pattern};
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::job::{Garment, clean_text};
-use crate::manifest::picture_cell::Meant;
+use crate::job::{Garment, Meant, clean_text};
 use crate::picture::probe;
 
 use super::{PairingError, Side};

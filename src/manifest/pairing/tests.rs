@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::manifest::{ManifestReader, ManifestRow, PictureChecks, Row};
+use crate::manifest::{ManifestReader, ManifestRow, PictureChecks, Reading, Row};
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn written(pairing: &Pairing) -> String {
 fn loaded(text: &str) -> Vec<ManifestRow> {
     let mut pictures = PictureChecks::new();
     let rows =
-        ManifestReader::from_reader("pairs.csv", Path::new(""), text.as_bytes(), &ModelName::default(), &mut pictures);
+        ManifestReader::from_reader("pairs.csv", Path::new(""), text.as_bytes(), &Reading::default(), &mut pictures);
     let mut keys = std::collections::HashSet::new();
     let good = |row| match row {
         Ok(Row::Good(row)) => row,

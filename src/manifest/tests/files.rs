@@ -116,7 +116,7 @@ fn a_quote_that_swallows_the_file_is_refused_after_the_rows_before_it() {
     ] {
         let bytes = text.as_bytes();
         let mut rows =
-            ManifestReader::from_reader("jobs.csv", folder.path(), bytes, &ModelName::default(), &mut pictures)
+            ManifestReader::from_reader("jobs.csv", folder.path(), bytes, &Reading::default(), &mut pictures)
                 .expect("header");
         assert!(matches!(rows.next(), Some(Ok(Row::Good(_)))));
         let error = rows.next().expect("an error").expect_err("an error").to_string();
@@ -130,7 +130,7 @@ fn a_manifest_that_is_no_file_is_refused() {
     let folder = folder();
     let mut pictures = PictureChecks::new();
     let mut open = |path: &Path| {
-        ManifestReader::open(path, &ModelName::default(), &mut pictures).err().expect("refused").to_string()
+        ManifestReader::open(path, &Reading::default(), &mut pictures).err().expect("refused").to_string()
     };
     let absent = folder.path().join("absent.csv");
     let shown = absent.display();
@@ -157,7 +157,7 @@ fn paths_in_a_manifest_are_relative_to_its_folder() {
     let manifest = folder.path().join("lists/jobs.csv");
     std::fs::write(&manifest, "human,cloth\n../ana.png,../shirt.jpg\n").expect("write");
     let mut pictures = PictureChecks::new();
-    let rows = ManifestReader::open(&manifest, &ModelName::default(), &mut pictures).expect("open");
+    let rows = ManifestReader::open(&manifest, &Reading::default(), &mut pictures).expect("open");
     let rows: Result<Vec<Row>, ManifestError> = rows.collect();
     assert!(matches!(rows.expect("rows").as_slice(), [Row::Good(_)]));
 }
@@ -168,7 +168,7 @@ fn a_picture_that_many_rows_name_is_opened_once() {
     let text = ["human,cloth\n".to_owned(), "ana.png,shirt.jpg\n".repeat(1000)].concat();
     let mut pictures = PictureChecks::new();
     let rows =
-        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &ModelName::default(), &mut pictures)
+        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &Reading::default(), &mut pictures)
             .expect("header");
     assert_eq!(rows.filter(|row| matches!(row, Ok(Row::Good(_)))).count(), 1000);
     assert_eq!(pictures.probed(), 2);

@@ -311,7 +311,7 @@ fn with_fit_images_pictures_that_almost_fit_are_taken_and_counted_once() {
     );
     let mut pictures = PictureChecks::new().fitting(true);
     let rows =
-        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &ModelName::default(), &mut pictures);
+        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &Reading::default(), &mut pictures);
     let rows: Vec<Row> = rows.expect("header").map(|row| row.expect("a row")).collect();
     let taken = rows.iter().filter(|row| matches!(row, Row::Good(_))).count();
     assert_eq!((taken, pictures.to_fit()), (6, 5), "too small is still an error");
