@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::exit_code::ExitCode;
-use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Reading, Row};
+use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::output::{FolderChecks, OutputTree};
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings, TextEncoding};
@@ -79,6 +79,25 @@ pub(super) async fn load(
     Ok(tally)
 }
 
+/// Which columns of a manifest count, and which do not.
+fn columns_of(manifest: &str, columns: &ColumnNames) -> String {
+    let left_alone = match listed(&columns.left_alone) {
+        none if none.is_empty() => "no column is left alone".to_owned(),
+        some => format!("left alone: {some}"),
+    };
+    format!("{manifest}: columns read: {}; {left_alone}", listed(&columns.read))
+}
+
+/// Names in a row, with a bound to what a message takes.
+fn listed(names: &[String]) -> String {
+    const MOST_NAMED: usize = 20;
+    let mut text = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST_NAMED {
+        text.push_str(&format!(" and {} more", names.len() - MOST_NAMED));
+    }
+    text
+}
+
 /// How manifests are read by these settings.
 pub(super) fn reading(settings: &Settings) -> Reading {
     let encoding = settings.encoding.map(TextEncoding::encoding);
@@ -101,6 +120,10 @@ fn fill(
         };
         let name = reader.name().to_owned();
         loader.begin_manifest(&name)?;
+        // Only a check has no output folder.
+        if tree.is_none() {
+            console.info(&columns_of(&name, &reader.columns()));
+        }
         for row in reader {
             let row = match row {
                 Ok(row) => row,
