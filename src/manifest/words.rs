@@ -1,5 +1,9 @@
 //! Letters and words: which could have been written by somebody, and which are an accident of encodings.
 
+use encoding_rs::GBK;
+
+use super::decoded::decoded;
+
 /// A run of bytes that are not ASCII, within a text.
 pub(super) struct Run<'a> {
     pub(super) bytes: &'a [u8],
@@ -71,14 +75,15 @@ fn script(c: char) -> Script {
         0x253 | 0x254 | 0x256 | 0x257 | 0x259 | 0x25b | 0x260 | 0x263 | 0x268 | 0x269 | 0x272 | 0x28a | 0x28b
         | 0x292 => Script::Latin,
         0x180..=0x2af => Script::None,
-        0x2b0..=0x2ff | 0x300..=0x345 => Script::Any,
-        0x346..=0x36f => Script::None,
+        // Apostrophes, rings and tones of languages of today; the other signs of phonetics stand in no name.
+        0x2b9..=0x2bc | 0x2be | 0x2bf | 0x2c6..=0x2cc | 0x2d8..=0x2dd | 0x300..=0x345 => Script::Any,
+        0x2b0..=0x2ff | 0x346..=0x36f => Script::None,
         0x386..=0x3ce => Script::Greek,
         0x370..=0x3ff => Script::None,
-        0x400..=0x45f | 0x490..=0x52f => Script::Cyrillic,
-        0x460..=0x48f => Script::None,
+        0x400..=0x45f | 0x490..=0x4ff => Script::Cyrillic,
+        0x460..=0x52f => Script::None,
         0x531..=0x556 | 0x55a..=0x587 | 0x589 | 0x58a => Script::Armenian,
-        0x591..=0x5c7 | 0x5d0..=0x5ea | 0x5f0..=0x5f4 => Script::Hebrew,
+        0x5b0..=0x5c7 | 0x5d0..=0x5ea | 0x5f0..=0x5f4 => Script::Hebrew,
         0x530..=0x5ff => Script::None,
         _ => Script::Other,
     }
@@ -101,19 +106,27 @@ pub(super) fn reads_oddly(text: &str, stands_alone: bool) -> bool {
     if begins_with_accent && stands_alone {
         return true;
     }
-    stands_alone && first == Some(Script::Latin) && is_no_word(text)
+    stands_alone && is_of_the_trade_in_gbk(text)
 }
 
-/// Whether Latin letters by themselves make no word: a small letter before a capital, or a single letter that is the
-/// first half of no word and the sign for a garment or a person in GBK.
-fn is_no_word(text: &str) -> bool {
+/// Characters of GBK that words of the trade are made of, as far as their bytes are letters in UTF-8.
+const OF_THE_TRADE: &str = "录露路帽毛猫玫每眉模膜莫末母目木幕女牛暖努诺浓扭欧偶品皮片飘漂平苹瓶拼浅千前签铅潜裙全群圈染色莎纱衫杉珊山\
+                            伞桑森沙省时式石十师士丝双爽水霜帅私司太台檀毯童图头统筒桶桐同铜停挺庭途透通围维微唯未味尾韦夕席溪膝希惜喜\
+                            系细霞小鞋校孝雪靴选学旬野夜叶业页印英影樱泳萤映莹原圆园元缘源院越预裕展站占织枝直支值知植职纸指脂装专妆状\
+                            庄住注转砖";
+
+/// Letters that are a word of the trade in GBK, and none by themselves.
+const NO_WORDS: &str = "ŮţģĿƷЬȫ";
+
+/// Whether a text that stands alone is a word of the trade in GBK. Two or more such letters and no other are no word of
+/// the languages that have these letters.
+fn is_of_the_trade_in_gbk(text: &str) -> bool {
     let mut letters = text.chars();
-    let (first, second) = (letters.next(), letters.next());
-    match (first, second) {
-        (Some('Ů'), None) => true,
-        (Some(first), Some(second)) => first.is_lowercase() && second.is_uppercase(),
-        _ => false,
+    if let (Some(only), None) = (letters.next(), letters.next()) {
+        return NO_WORDS.contains(only);
     }
+    let in_gbk = decoded(text.as_bytes(), GBK);
+    in_gbk.is_some_and(|word| word.chars().all(|c| OF_THE_TRADE.contains(c)))
 }
 
 /// Whether a character is one that texts of East Asia are made of.

@@ -1,6 +1,7 @@
 //! What users are promised of manifests, a test a promise.
 
 mod any_bytes;
+mod encodings;
 mod files;
 mod rows;
 mod spreadsheets;
