@@ -184,7 +184,7 @@ pub(super) struct ManifestOptions {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,
 
-    /// Encoding of the manifests, e.g. gb18030, big5, windows-1252 [default: utf-8]
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
     encoding: Option<TextEncoding>,
 

@@ -28,7 +28,7 @@ pub(super) struct Retry {
     #[arg(long, value_name = "FILE", group = "which")]
     from: Option<PathBuf>,
 
-    /// Encoding of FILE, e.g. gb18030, big5, windows-1252 [default: utf-8]
+    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
     encoding: Option<TextEncoding>,
 

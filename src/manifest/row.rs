@@ -137,6 +137,13 @@ fn wrong_length(record: Record<'_>, header: &Header) -> String {
         return sign;
     }
     let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
+    if record.lines > 1 {
+        let lines = record.lines;
+        return format!(
+            "has {}, and it is {lines} lines long: most likely a quote (\") in it is opened and not closed",
+            cells(found)
+        );
+    }
     let (fewest, most, separator) = (header.cells.start(), header.cells.end(), header.separator.name());
     if found < *fewest {
         format!("has {}, the header has {fewest}; add the missing {separator}s", cells(found))

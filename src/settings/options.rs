@@ -93,7 +93,7 @@ pub struct Options {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub skip_invalid: Option<bool>,
 
-    /// Encoding of the manifests, e.g. gb18030, big5, windows-1252 [default: utf-8]
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING", help_heading = "Manifest")]
     pub encoding: Option<TextEncoding>,
 

@@ -3,6 +3,7 @@
 mod any_bytes;
 mod encodings;
 mod files;
+mod handed_in;
 mod rows;
 mod spreadsheets;
 
