@@ -40,6 +40,12 @@ pub enum ManifestError {
          --encoding utf-8"
     )]
     PassesAsUtf8 { manifest: String, line: u64, encoding: &'static str, label: String, meant: String, read: String },
+    /// It was decoded wrongly and saved again.
+    #[error(
+        "{manifest}:{line}: `{read}` is `{meant}` in UTF-8 that was opened in a wrong encoding and saved again; make the \
+         file again from its source as CSV UTF-8; if it is right as it is, read it with --encoding utf-8"
+    )]
+    EncodedTwice { manifest: String, line: u64, meant: String, read: String },
     /// Another encoding was named than it is in.
     #[error(
         "{manifest}: is in UTF-8, not in {label}; leave out --encoding {label} (TRYON_ENCODING, `encoding` in tryon.toml)"

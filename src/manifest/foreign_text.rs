@@ -5,7 +5,7 @@
 //! nobody wrote, and be paid again once it is saved rightly, so it is refused as well.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
+use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, WINDOWS_1252};
 
 use super::ManifestError;
 use super::decoded::decoded;
@@ -90,8 +90,11 @@ impl Texts {
             return None;
         }
         let cells: Vec<&[u8]> = self.cells.iter().map(|cell| &*cell.bytes).collect();
-        let encoding = better_read_as(&cells)?;
-        let shown = self.cells.iter().find(|cell| cell.is_read && std::str::from_utf8(&cell.bytes).is_ok())?;
+        let mut read = self.cells.iter().filter(|cell| cell.is_read && std::str::from_utf8(&cell.bytes).is_ok());
+        let shown = read.next()?;
+        let Some(encoding) = better_read_as(&cells) else {
+            return is_encoded_twice(&cells).then(|| twice_encoded(manifest, shown));
+        };
         Some(ManifestError::PassesAsUtf8 {
             manifest: manifest.to_owned(),
             line: shown.line,
@@ -144,6 +147,38 @@ pub(super) fn better_read_as(texts: &[&[u8]]) -> Option<&'static Encoding> {
     }
     let candidates = [likeliest(texts), GBK, BIG5, EUC_KR, SHIFT_JIS, EUC_JP];
     candidates.into_iter().find(|encoding| makes_sense(encoding))
+}
+
+/// Whether every text is UTF-8 that was read as windows-1252 and saved in UTF-8 once more: `GrÃ¼n` for `Grün`.
+pub(super) fn is_encoded_twice(texts: &[&[u8]]) -> bool {
+    let mut runs = texts.iter().flat_map(|text| runs(text)).peekable();
+    runs.peek().is_some() && runs.all(|run| once_decoded(run.bytes).is_some())
+}
+
+/// A text that was encoded once too often, decoded.
+fn once_decoded(bytes: &[u8]) -> Option<String> {
+    let (bytes, _, had_errors) = WINDOWS_1252.encode(std::str::from_utf8(bytes).ok()?);
+    let text = String::from_utf8(bytes.into_owned()).ok().filter(|_| !had_errors)?;
+    let is_usual = |c: char| matches!(u32::from(c), 0xc0..=0x17f | 0x386..=0x3ce | 0x400..=0x45f | 0x5d0..=0x6ff | 0x2018..=0x201e);
+    text.chars().all(|c| c.is_ascii() || is_usual(c) || is_letter_of_east_asia(c)).then_some(text)
+}
+
+fn twice_encoded(manifest: &str, cell: &Cell) -> ManifestError {
+    let read = String::from_utf8_lossy(&cell.bytes);
+    // What of the cell is ASCII is the same in both.
+    let meant: String = runs_and_between(&read).collect();
+    let (read, meant) = (crate::job::clean_text(&read), crate::job::clean_text(&meant));
+    ManifestError::EncodedTwice { manifest: manifest.to_owned(), line: cell.line, meant, read }
+}
+
+/// A text with each run that is not ASCII decoded once more.
+fn runs_and_between(text: &str) -> impl Iterator<Item = String> + '_ {
+    let pieces = text.split_inclusive(|c: char| c.is_ascii());
+    pieces.map(|piece| {
+        let ascii = piece.chars().next_back().filter(char::is_ascii).map_or(piece.len(), |_| piece.len() - 1);
+        let (run, end) = piece.split_at(ascii);
+        once_decoded(run.as_bytes()).unwrap_or_else(|| run.to_owned()) + end
+    })
 }
 
 /// What a text that is no UTF-8 most likely is.

@@ -56,7 +56,7 @@ pub(super) fn not_a_path(cell: &str) -> Option<String> {
     if is_two_names(cell) {
         return Some(format!("`{shown}` is two names; a cell names one picture, so give each a row of its own"));
     }
-    if cell.strip_prefix("//").is_some_and(|rest| has_host(rest)) {
+    if cell.strip_prefix("//").is_some_and(has_host) {
         return Some(format!("`{shown}` begins with //: write https: in front of it"));
     }
     if lower.starts_with("www.") {

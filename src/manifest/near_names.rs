@@ -228,6 +228,9 @@ pub(super) fn behind_damaged_mark(name: &str) -> Option<(&'static str, String)> 
             return Some((encoding, rest.to_owned()));
         }
     }
+    if name.is_ascii() {
+        return None;
+    }
     let mut text = name.to_owned();
     // Twice damaged is common enough.
     for _ in 0..2 {

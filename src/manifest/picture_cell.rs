@@ -15,7 +15,7 @@ pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageR
             if !pictures.shares_network() && is_on_this_network(&url) {
                 return Err(format!(
                     "`{}` is on this machine or its network, where the provider cannot fetch it; name the file itself, or \
-                     a public address",
+                     a public address (the stand-in can fetch it: --sandbox)",
                     clean_text(text)
                 ));
             }

@@ -123,6 +123,20 @@ fn text_that_is_utf_8_by_accident_is_noticed() {
     }
 }
 
+#[test]
+fn text_that_was_encoded_twice_is_noticed() {
+    let folder = folder();
+    for id in ["grün/größe", "été", "košile", "女装/001", "платье", "L’été", "φόρεμα"] {
+        let (once, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(id.as_bytes());
+        let text = manifest(&["plain", &once], UTF_8);
+        let error = read_in(None, folder.path(), &text).expect_err(id).to_string();
+        assert!(error.starts_with("jobs.csv:3: `") && error.contains(&format!("is `{id}` in UTF-8")), "{error}");
+        assert!(read_in(Some(UTF_8), folder.path(), &text).is_ok(), "the user knows better");
+        let text = manifest(&[&once, "größe"], UTF_8);
+        assert!(read_in(None, folder.path(), &text).is_ok(), "where other text is right, this may be as well");
+    }
+}
+
 /// Pairs of these make words of the trade.
 const HANZI: &str = "女男童装裙鞋帽裤衣服上下长短袖衬衫连外套大小新款红黑白蓝绿黄灰紫粉色春夏秋冬季棉麻丝绸毛线针织牛仔羽绒风西领带包袜\
                      围巾手套内泳运动休闲时尚经典商务正式婚礼晚会图片模特正面侧背全身半店铺货号品牌系列目录";
@@ -169,6 +183,7 @@ fn names_that_are_utf_8_are_never_suspected() {
         let cells = [name.as_bytes()];
         let found = super::super::foreign_text::better_read_as(&cells);
         assert_eq!(found.map(Encoding::name), None, "{name} would be refused");
+        assert!(!super::super::foreign_text::is_encoded_twice(&cells), "{name} would be refused");
     }
     let all: Vec<&[u8]> = NAMES.split('|').map(str::as_bytes).collect();
     assert_eq!(super::super::foreign_text::better_read_as(&all), None);
