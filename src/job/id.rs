@@ -79,7 +79,7 @@ impl JobId {
         if let Some(character) = invisible_character(text) {
             return Err(InvalidJobId::Invisible { text: owned(), character });
         }
-        if text.contains('\u{fffd}') {
+        if !text.is_ascii() && text.contains('\u{fffd}') {
             return Err(InvalidJobId::Lost(owned()));
         }
         // A backslash separates on Windows, so for safety it separates everywhere.

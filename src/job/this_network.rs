@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// Ends of names that no public name server knows (RFC 6761, RFC 6762, RFC 8375, and what routers and firms use).
-const LOCAL_ENDS: [&str; 10] =
-    ["localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "home.arpa"];
+const LOCAL_ENDS: [&str; 9] =
+    ["localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private"];
 
 /// Whether the host of a web address is this machine or on its own network, so that nobody outside can fetch from it.
 #[must_use]
@@ -20,9 +20,14 @@ pub fn is_on_this_network(url: &Url) -> bool {
 }
 
 fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let ends_with = |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !name.contains('.') || LOCAL_ENDS.iter().any(|end| ends_with(end))
+    // The parser has put it into small letters.
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match name.rsplit_once('.') {
+        None => true,
+        Some((rest, end)) => {
+            LOCAL_ENDS.contains(&end) || (end == "arpa" && (rest == "home" || rest.ends_with(".home")))
+        }
+    }
 }
 
 fn is_local_v4(address: Ipv4Addr) -> bool {

@@ -38,7 +38,7 @@ fn web_address(text: &str) -> Result<Url, String> {
     if let Some(character) = invisible_character(text) {
         return Err(format!("`{}` has the invisible character {character}; delete it", shown()));
     }
-    if text.contains('\u{fffd}') {
+    if !text.is_ascii() && text.contains('\u{fffd}') {
         return Err(format!("`{}` has the character U+FFFD, which stands for one that was lost", shown()));
     }
     if holds_two(text) {
@@ -54,7 +54,8 @@ fn web_address(text: &str) -> Result<Url, String> {
     if after_scheme.starts_with(['/', '\\', '?', '#']) || after_scheme.is_empty() {
         return Err(format!("`{}` is a URL without a host", shown()));
     }
-    if after_scheme.split(['?', '#']).next().is_some_and(|path| path.contains('\\')) {
+    let has_backslash = text.as_bytes().contains(&b'\\');
+    if has_backslash && after_scheme.split(['?', '#']).next().is_some_and(|path| path.contains('\\')) {
         return Err(format!("`{}` has a backslash in it; a URL is written with /", shown()));
     }
     match Url::parse(text) {
@@ -67,6 +68,9 @@ fn web_address(text: &str) -> Result<Url, String> {
 /// Whether another address follows behind a sign that separates. An address within an address, as image services take
 /// it, stands behind a slash or an equals sign.
 fn holds_two(text: &str) -> bool {
+    if text.bytes().filter(|byte| *byte == b':').count() < 2 {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
     let begins = lower.match_indices("http://").chain(lower.match_indices("https://"));
     let mut behind = begins.filter_map(|(at, _)| lower[..at].chars().next_back());
@@ -77,6 +81,9 @@ fn holds_two(text: &str) -> bool {
 fn html_escape(text: &str) -> Option<(&'static str, &'static str)> {
     const ESCAPES: [(&str, &str); 5] =
         [("&amp;", "&"), ("&#38;", "&"), ("&#038;", "&"), ("&#x26;", "&"), ("&quot;", "the address without quotes")];
+    if !text.as_bytes().contains(&b'&') {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     ESCAPES.into_iter().find(|(escaped, _)| lower.contains(escaped))
 }

@@ -104,7 +104,9 @@ impl<'a, R: Read> ManifestReader<'a, R> {
     fn fault_of_file(&mut self) -> Option<ManifestError> {
         let (manifest, header) = (&self.rules.manifest, &self.rules.header);
         let record = self.records.current();
-        if let Some(rows) = shape(header).and_then(|shape| swallowed_rows(record, shape)) {
+        if record.lines > 1
+            && let Some(rows) = shape(header).and_then(|shape| swallowed_rows(record, shape))
+        {
             return Some(rows_in_quote(manifest, record.line, rows));
         }
         if record.is_ascii() {
