@@ -44,13 +44,13 @@ fn as_it_looks(c: char) -> char {
         ("ԁ", 'd'),
         ("еЕεΕ", 'e'),
         ("ɡԍ", 'g'),
-        ("һНΗН", 'h'),
+        ("һНΗ", 'h'),
         ("іІιΙıӀ", 'i'),
         ("јЈ", 'j'),
         ("кКκΚ", 'k'),
         ("ӏ", 'l'),
         ("мМΜ", 'm'),
-        ("пηпΝ", 'n'),
+        ("пηΝ", 'n'),
         ("оОοΟ", 'o'),
         ("рРρΡ", 'p'),
         ("ԛ", 'q'),
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_that_was_taken_for_text_is_seen_whatever_it_was_taken_for() {
-        for (encoding, _, _) in [
+        for encoding in [
             encoding_rs::WINDOWS_1252,
             encoding_rs::GBK,
             encoding_rs::WINDOWS_1251,
@@ -327,9 +327,7 @@ mod tests {
             encoding_rs::WINDOWS_1253,
             encoding_rs::MACINTOSH,
             encoding_rs::WINDOWS_874,
-        ]
-        .map(|encoding| (encoding, 0, 0))
-        {
+        ] {
             for name in ["id", "human_image", "cloth"] {
                 let file = format!("\u{feff}{name},x");
                 let (damaged, _) = encoding.decode_without_bom_handling(file.as_bytes());
