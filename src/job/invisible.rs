@@ -8,20 +8,21 @@ pub fn invisible_character(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
     }
-    let mut before = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if is_invisible(c) && !is_part_of_what_is_seen(c, before, chars.peek().copied()) {
-            return Some(format!("U+{:04X}", u32::from(c)));
-        }
-        before = Some(c);
-    }
-    None
+    let mut found = text.char_indices().filter(|(_, c)| is_invisible(*c));
+    let (_, c) = found.find(|(at, c)| {
+        let (before, after) = (text[..*at].chars().next_back(), text[at + c.len_utf8()..].chars().next());
+        !is_part_of_what_is_seen(*c, before, after)
+    })?;
+    Some(format!("U+{:04X}", u32::from(c)))
 }
 
 /// Whether a character has no glyph of its own, white space aside.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
+    // Most texts that are not ASCII are in these, which have none.
+    if matches!(u32::from(c), 0x20..=0x7e | 0x3400..=0xd7a3) {
+        return false;
+    }
     matches!(
         u32::from(c),
         0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
