@@ -1,6 +1,6 @@
 //! What is said on standard error: plain lines for people, or one JSON object a line.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use tracing::level_filters::LevelFilter;
 
@@ -66,6 +66,11 @@ impl Console {
     /// Whether somebody is there to be told what is going to happen: on a terminal, or with `-v`.
     pub(super) fn tells_beforehand(&self) -> bool {
         !self.quiet && (self.verbose > 0 || (self.format == LogFormat::Text && self.screen.is_terminal()))
+    }
+
+    /// Whether somebody is there to be asked: both what is asked and the answer go by a terminal.
+    pub(super) fn can_ask(&self) -> bool {
+        !self.quiet && self.format == LogFormat::Text && self.screen.is_terminal() && std::io::stdin().is_terminal()
     }
 
     /// Whether only errors are wanted.

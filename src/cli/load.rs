@@ -1,16 +1,17 @@
-//! `tryon load`, and the loading that `run` begins with.
+//! `tryon load`, and the loading that `run` begins with: read everything, ask what has to be asked, then write.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
 use crate::output::{FolderChecks, OutputTree};
-use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
+use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
 use crate::settings::{Options, Settings};
 use crate::wording::thousands;
 
+use super::repeats::agree_to_repeats;
 use super::{Console, Failure, Place};
 
 /// `tryon load MANIFEST…`.
@@ -21,11 +22,41 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let tree = OutputTree::create(&place.out)?;
-    let queue = Queue::open(&place.queue)?;
-    let tally = load(&queue, manifests, &settings, Some(tree), console.clone()).await?;
+    let queue = if place.queue.exists() { Some(Queue::open(&place.queue)?) } else { None };
+    let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
+    agree_to_repeats(&mut loader, &settings, options, console)?;
+    let (_tree, queue) = make_ready(place, queue)?;
+    let tally = keep(&queue, loader, &settings, console).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
+}
+
+/// Reads manifests for the queue of a place, or for the one that it will have.
+///
+/// # Errors
+/// As [`read`], and those of the queue.
+pub(super) async fn read_for(
+    queue: Option<&Queue>,
+    place: &Place,
+    manifests: &[PathBuf],
+    settings: &Settings,
+    console: &Console,
+) -> Result<Loader, Failure> {
+    let loader = match queue {
+        Some(queue) => queue.begin_load().await?,
+        None => Loader::for_new_queue()?,
+    };
+    read(loader, manifests, settings, Some(&place.out), console).await
+}
+
+/// The output folder and the queue of a place; both are made where there are none.
+pub(super) fn make_ready(place: &Place, queue: Option<Queue>) -> Result<(OutputTree, Queue), Failure> {
+    let tree = OutputTree::create(&place.out)?;
+    let queue = match queue {
+        Some(queue) => queue,
+        None => Queue::open(&place.queue)?,
+    };
+    Ok((tree, queue))
 }
 
 /// The one line that says what a load did.
@@ -41,45 +72,66 @@ fn to_be_fitted(pictures: u64) -> String {
     format!("{} {what} {verb} made to fit when sent (--fit-images); the files stay as they are", thousands(pictures))
 }
 
-/// Loads manifests in one transaction. All problems are told, on standard error; if there are any, and they are not
-/// to be skipped, nothing is loaded.
+/// Reads manifests into a load. All problems are told, on standard error. Nothing is written to the queue, and nothing
+/// that reads or writes it waits meanwhile.
 ///
 /// # Errors
-/// A manifest that cannot be read, or rows that cannot be taken: exit code 2.
-pub(super) async fn load(
-    queue: &Queue,
+/// A manifest that cannot be read, or rows that cannot be taken and are not to be skipped: exit code 2.
+pub(super) async fn read(
+    mut loader: Loader,
     manifests: &[PathBuf],
     settings: &Settings,
-    tree: Option<OutputTree>,
-    console: Console,
-) -> Result<Enqueued, Failure> {
+    out: Option<&Path>,
+    console: &Console,
+) -> Result<Loader, Failure> {
     let manifests = manifests.to_vec();
     let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
-    let filled = queue
-        .load(move |loader| {
-            let mut pictures = PictureChecks::new().fitting(fit_images);
-            let filled = fill(loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
-            let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
-            if keep && pictures.to_fit() > 0 {
-                loader.fit_images()?;
-                console.info(&to_be_fitted(pictures.to_fit()));
-            }
-            Ok((filled, keep))
-        })
-        .await?;
-    let tally = filled.map_err(Failure::usage)?;
-    if tally.rejected > 0 && !skip_invalid {
-        let rows = if tally.rejected == 1 { "1 row is".to_owned() } else { format!("{} rows are", tally.rejected) };
-        return Err(Failure::usage(format!(
-            "{rows} not right, so nothing was loaded and nothing was spent; \
-             mend them, or load the others with --skip-invalid"
-        )));
+    let tree = out.filter(|out| out.is_dir()).map(OutputTree::create).transpose()?;
+    let console = console.clone();
+    let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
+        let mut pictures = PictureChecks::new().fitting(fit_images);
+        let filled = fill(&mut loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
+        if pictures.to_fit() > 0 && filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
+            loader.fit_images();
+            console.info(&to_be_fitted(pictures.to_fit()));
+        }
+        Ok(filled.map(|_| loader))
+    });
+    let loader = reading.await.map_err(Failure::machine)??.map_err(Failure::usage)?;
+    let rejected = loader.tally().rejected;
+    if rejected > 0 && !skip_invalid { Err(nothing_was_loaded(rejected)) } else { Ok(loader) }
+}
+
+fn nothing_was_loaded(rejected: u64) -> Failure {
+    let rows = if rejected == 1 { "1 row is".to_owned() } else { format!("{rejected} rows are") };
+    Failure::usage(format!(
+        "{rows} not right, so nothing was loaded and nothing was spent; \
+         mend them, or load the others with --skip-invalid"
+    ))
+}
+
+/// Writes what was read to the queue.
+///
+/// # Errors
+/// Those of the queue; and rows that a run has submitted with other inputs since they were read.
+pub(super) async fn keep(
+    queue: &Queue,
+    loader: Loader,
+    settings: &Settings,
+    console: &Console,
+) -> Result<Enqueued, Failure> {
+    let mut tally = loader.tally();
+    let kept = queue.keep(loader, !settings.skip_invalid).await?;
+    for TooLate { manifest, row, was_new } in &kept.too_late {
+        console.problem(&line_of(manifest, row));
+        tally.rejected += 1;
+        *(if *was_new { &mut tally.added } else { &mut tally.updated }) -= 1;
     }
-    Ok(tally)
+    if kept.is_kept { Ok(tally) } else { Err(nothing_was_loaded(tally.rejected)) }
 }
 
 fn fill(
-    loader: &mut Loader<'_>,
+    loader: &mut Loader,
     manifests: &[PathBuf],
     model: &ModelName,
     pictures: &mut PictureChecks,
@@ -93,7 +145,8 @@ fn fill(
             Err(error) => return Ok(Err(error)),
         };
         let name = reader.name().to_owned();
-        loader.begin_manifest(&name)?;
+        let identity = identity_of(path, &name);
+        loader.begin_manifest_known_as(&name, &identity, |other| is_same_file(other, &identity))?;
         for row in reader {
             let row = match row {
                 Ok(row) => row,
@@ -138,6 +191,19 @@ fn fill(
         }
     }
     Ok(Ok(loader.tally()))
+}
+
+/// What a manifest is known by in the queue, however it is spelt: a file by its path. Whatever else it is has only its
+/// name.
+fn identity_of(path: &Path, name: &str) -> String {
+    let is_file = path != Path::new("-") && path.is_file();
+    let real = is_file.then(|| path.canonicalize().ok()).flatten();
+    real.map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// Whether a manifest that an earlier version knew by its spelling is this one.
+fn is_same_file(spelt: &str, identity: &str) -> bool {
+    Path::new(spelt).canonicalize().is_ok_and(|path| path.to_string_lossy() == identity)
 }
 
 fn line_of(manifest: &str, row: &RejectedRow) -> String {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub price: Option<f64>,
     /// Identical pairs are made once.
     pub dedupe: bool,
+    /// Pairs that the queue has under other ids are made and paid for again.
+    pub allow_repeats: bool,
     pub in_doubt: InDoubt,
     pub skip_invalid: bool,
     /// Pictures that almost fit are made to fit.
@@ -89,6 +91,7 @@ impl Settings {
             budget: options.budget,
             price: options.price.map(Price::of_one_unit),
             dedupe: options.dedupe.unwrap_or(false),
+            allow_repeats: options.allow_repeats.unwrap_or(false),
             in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
             skip_invalid: options.skip_invalid.unwrap_or(false),
             fit_images: options.fit_images.unwrap_or(false),

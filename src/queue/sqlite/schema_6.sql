@@ -9,3 +9,8 @@ UPDATE attempts SET sent_at = claimed_at;
 ALTER TABLE attempts ADD COLUMN paid REAL;
 -- The absence of our id in a create's answer was once taken for proof that a door does not know such ids.
 UPDATE doors SET external_ids = NULL WHERE external_ids = 0;
+
+-- Pairs are looked for before they are paid for again, also among jobs that nobody began: a load that asks for what an
+-- earlier one has put into the queue says so.
+DROP INDEX jobs_by_pair;
+CREATE INDEX jobs_by_pair ON jobs (human, cloth, state);

@@ -173,7 +173,7 @@ async fn a_queue_that_is_closed_is_one_file() {
     let queue = Queue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     drop(queue);
-    assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db"]);
+    assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db", "queue.db-load-lock"]);
     assert!(QueueReader::open(&path).expect("a reader").job("a").is_ok());
 }
 
@@ -186,7 +186,7 @@ async fn only_its_owner_can_read_a_queue() {
     let queue = Queue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
-    assert_eq!(names.len(), 3, "the queue, its log and its log's index: {names:?}");
+    assert_eq!(names.len(), 4, "the queue, its log, its log's index and the lock of a load: {names:?}");
     for name in names {
         let mode = fs::metadata(&name).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", name.display());
