@@ -7,6 +7,8 @@ use tracing::level_filters::LevelFilter;
 use crate::progress::{Progress, Screen, Verbosity};
 use crate::settings::LogFormat;
 
+use super::json_log;
+
 /// How to speak.
 #[derive(Debug, Clone)]
 pub struct Console {
@@ -26,6 +28,7 @@ impl Console {
     /// Lets what the program's parts note through, as far as `-v` asks for it: warnings always, what is good to know
     /// with `-v`, what a run thinks with `-vv`, the libraries' own words with `-vvv`.
     pub(super) fn start_logging(&self) {
+        self.tell_panics();
         let own = match self.verbose {
             _ if self.quiet => LevelFilter::ERROR,
             0 => LevelFilter::WARN,
@@ -45,9 +48,19 @@ impl Console {
             }
             LogFormat::Json => tracing::subscriber::set_global_default(tracing_subscriber::layer::SubscriberExt::with(
                 registry,
-                logs.json().with_ansi(false),
+                logs.with_ansi(false).event_format(json_log::JsonEvents),
             )),
         };
+    }
+
+    /// With JSON lines, a defect of the program is told in one as well.
+    fn tell_panics(&self) {
+        if self.format == LogFormat::Json {
+            std::panic::set_hook(Box::new(|panic| {
+                let line = json_log::said("ERROR", "panicked", &panic.to_string());
+                let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            }));
+        }
     }
 
     /// Shows a run.
@@ -98,11 +111,7 @@ impl Console {
     fn say(&self, level: &str, prefix: &str, message: &str) {
         let line = match self.format {
             LogFormat::Text => format!("{prefix}{message}\n"),
-            LogFormat::Json => {
-                let at = format!("{:.3}", jiff::Timestamp::now());
-                let level = level.to_uppercase();
-                format!("{}\n", serde_json::json!({ "at": at, "level": level, "event": "said", "message": message }))
-            }
+            LogFormat::Json => json_log::said(&level.to_uppercase(), "said", message),
         };
         // Standard error may be closed; there is nowhere left to say so.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());

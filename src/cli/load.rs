@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
-use crate::output::{FolderChecks, OutputTree};
+use crate::output::{FolderChecks, NameChecks, OutputTree};
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
 use crate::settings::{Options, Settings};
 use crate::wording::thousands;
@@ -87,10 +87,10 @@ pub(super) async fn read(
     let manifests = manifests.to_vec();
     let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
     let tree = out.filter(|out| out.is_dir()).map(OutputTree::create).transpose()?;
-    let console = console.clone();
+    let (out, console) = (out.map(Path::to_owned), console.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
         let mut pictures = PictureChecks::new().fitting(fit_images);
-        let filled = fill(&mut loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
+        let filled = fill(&mut loader, &manifests, &model, &mut pictures, tree.as_ref(), out.as_deref(), &console)?;
         if pictures.to_fit() > 0 && filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
             loader.fit_images();
             console.info(&to_be_fitted(pictures.to_fit()));
@@ -136,9 +136,11 @@ fn fill(
     model: &ModelName,
     pictures: &mut PictureChecks,
     tree: Option<&OutputTree>,
+    out: Option<&Path>,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
     let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
+    let mut names = out.map(NameChecks::new);
     for path in manifests {
         let reader = match ManifestReader::open(path, model, pictures) {
             Ok(reader) => reader,
@@ -154,14 +156,16 @@ fn fill(
             };
             match row {
                 Row::Good(row) => {
-                    if let Some(Err(error)) = folders.as_mut().map(|folders| folders.check(&row.spec.id)) {
+                    let in_folders = folders.as_mut().and_then(|folders| folders.check(&row.spec.id).err());
+                    let in_names = || names.as_mut().and_then(|names| names.check(&row.spec.id).err());
+                    if let Some(reason) = in_folders.map(|error| error.to_string()).or_else(in_names) {
                         let rejected = RejectedRow {
                             line: row.line,
                             id: row.spec.id.to_string(),
                             human: row.spec.human.written,
                             cloth: row.spec.cloth.written,
                             column: "id".to_owned(),
-                            reason: error.to_string(),
+                            reason,
                         };
                         console.problem(&line_of(&name, &rejected));
                         loader.reject(&rejected)?;

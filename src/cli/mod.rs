@@ -13,6 +13,7 @@ mod failure;
 mod full_screen;
 mod id_list;
 mod job_json;
+mod json_log;
 mod list;
 mod load;
 mod man;

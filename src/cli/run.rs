@@ -21,7 +21,7 @@ use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
 use super::load::{keep, make_ready, println, read_for, sentence};
-use super::place::quoted;
+use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
 use super::{Console, Failure, Place, callbacks, estimate};
 
@@ -209,11 +209,8 @@ fn stopped_because(end: &RunEnd) -> Option<String> {
 
 /// The command that goes on: the one that was typed. A manifest from standard input is in the queue by now.
 fn run_again() -> String {
-    let typed = std::env::args().skip(1).filter(|word| word != "-");
-    std::iter::once("tryon".to_owned())
-        .chain(typed.map(|word| quoted(&word).into_owned()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let typed = std::env::args_os().skip(1).filter(|word| word != "-");
+    std::iter::once("tryon".to_owned()).chain(typed.map(|word| quoted_os(&word))).collect::<Vec<_>>().join(" ")
 }
 
 /// The exit code of a run that the machine did not fail.

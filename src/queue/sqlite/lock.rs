@@ -12,6 +12,9 @@ use super::{QueueError, Result};
 const LOAD_PATIENCE: Duration = Duration::from_secs(120);
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
+/// How often a run tries again to begin while others look whether one is going on. Each look is over at once.
+const MOST_GLANCES: u32 = 2_000;
+
 /// Behind the queue's name in that of its lock for runs, and for loads.
 const RUN: &str = "-lock";
 const LOAD: &str = "-load-lock";
@@ -29,17 +32,25 @@ impl RunLock {
     /// [`QueueError::Held`] with the holder's process id when another run has it.
     pub fn take(queue: &Path) -> Result<Self> {
         let mut file = open(queue, RUN)?;
-        match file.try_lock() {
-            Ok(()) => {
-                // The number is only for the message of a second run; a failure to write it harms nothing.
-                let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-                Ok(Self { _file: file })
+        for _ in 0..MOST_GLANCES {
+            match file.try_lock() {
+                Ok(()) => {
+                    // The number is only for the message of a second run; a failure to write it harms nothing.
+                    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+                    return Ok(Self { _file: file });
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(unreadable(queue, &error)),
             }
-            Err(TryLockError::WouldBlock) => {
-                Err(QueueError::Held { path: queue.to_owned(), holder: holder(&mut file) })
+            // Whoever only looks whether a run is going on shares the lock for a moment; a run does not share it.
+            match file.try_lock_shared() {
+                Ok(()) => file.unlock().map_err(|error| unreadable(queue, &error))?,
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) => return Err(unreadable(queue, &error)),
             }
-            Err(TryLockError::Error(error)) => Err(unreadable(queue, &error)),
+            std::thread::sleep(Duration::from_millis(1));
         }
+        Err(QueueError::Held { path: queue.to_owned(), holder: holder(&mut file) })
     }
 
     /// Whether some process holds the lock now.

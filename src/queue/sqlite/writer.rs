@@ -120,6 +120,9 @@ impl QueueError {
     fn repeat(&self) -> Self {
         match self {
             Self::DiskFull(why) => Self::DiskFull(why.clone()),
+            Self::Database(why) => Self::Database(why.clone()),
+            Self::Damaged(why) => Self::Damaged(why.clone()),
+            Self::Closed => Self::Closed,
             other => Self::Database(other.to_string()),
         }
     }
