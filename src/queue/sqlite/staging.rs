@@ -211,7 +211,10 @@ impl Staging {
         };
         let db = Connection::open_in_memory()?;
         drop(std::mem::replace(&mut self.db, db));
-        if self.path != path {
+        if self.path == path {
+            // This value ends here, and its file does not.
+            self.is_to_stay = true;
+        } else {
             let _ = std::fs::remove_file(path);
             super::open::create_private(path).map_err(unwritable)?;
             std::fs::copy(&self.path, path).map_err(unwritable)?;
