@@ -62,10 +62,11 @@ fn lines(loader: &Loader, place: &Place, settings: &Settings) -> Result<(u64, Li
     lines.extend(repeats.map(|text| ("pairs", text)));
     let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
     if again.jobs > 0 {
-        lines.push(("again", repeats::sentence(&again, settings, settings.dedupe)));
+        let indent = format!("\n{:<12}", "");
+        lines.push(("again", repeats::sentence(&again, settings, settings.dedupe).replace("\n  ", &indent)));
     }
     let tasks = match settings.dedupe {
-        // A pair that several new jobs ask for and the queue has is counted more than once here: the estimate is low.
+        // Low where several new jobs ask for one pair of the queue: it is taken off for each of them.
         true => work.distinct_pairs.saturating_sub(again.jobs),
         false => work.jobs,
     };

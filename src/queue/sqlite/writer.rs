@@ -215,3 +215,20 @@ fn in_savepoint(db: &Connection, verb: Verb, answers: &mut Vec<Answer>) -> Resul
     db.prepare_cached("RELEASE verb")?.execute([])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_told_to_each_of_a_group_is_told_as_it_was() {
+        for error in [
+            QueueError::Database("no such table: jobs".to_owned()),
+            QueueError::Damaged("7 is no time".to_owned()),
+            QueueError::DiskFull("disk is full".to_owned()),
+            QueueError::Closed,
+        ] {
+            assert_eq!(error.repeat().to_string(), error.to_string());
+        }
+    }
+}

@@ -11,5 +11,6 @@ mod listing;
 mod pictures;
 mod queue_fault;
 mod slots;
+mod slow_load;
 mod tasks;
 mod weather;

@@ -73,7 +73,16 @@ fn check_says_what_a_manifest_would_change_in_the_queue_and_changes_nothing_ther
     assert!(refused.err.contains("mixed.csv:5: id: `w/2` stands in the queue with other inputs"), "{}", refused.err);
     let said = desk.run(&["check", "mixed.csv", "--skip-invalid"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    insta::assert_snapshot!(said.out, @"");
+    insta::assert_snapshot!(said.out, @"
+    added 2, unchanged 1, updated 0, repeated 0, rejected 1
+
+      queue     compared with tryon-out/queue.db; nothing was changed there
+      images    2, from 2 people and 2 garments
+      again     1 new job asks for a pair that the queue has under another id and is made and paid for again: 1 unit
+                s/1 is the same as w/1 (succeeded)
+      tasks     2 to pay for
+      time      half a minute, with 5 in flight (assumed: a run finds out what the account allows) and 30 s each
+    ");
     assert_eq!(contents(&desk), before);
 }
 

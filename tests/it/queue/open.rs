@@ -253,3 +253,26 @@ fn a_lock_beside_a_folder_that_is_missing_is_an_error() {
     assert!(matches!(RunLock::take(&path), Err(QueueError::Unreadable { .. })));
     assert!(!RunLock::is_held(&path));
 }
+
+#[test]
+fn a_run_begins_though_others_look_whether_one_is_going_on() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    drop(RunLock::take(&path).expect("the lock's file is made"));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::black_box(RunLock::is_held(&path));
+                }
+            });
+        }
+        let begun = (0..200).filter(|_| RunLock::take(&path).is_ok()).count();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(begun, 200);
+    });
+    let _held = RunLock::take(&path).expect("a run");
+    assert!(RunLock::is_held(&path) && matches!(RunLock::take(&path), Err(QueueError::Held { .. })));
+}
