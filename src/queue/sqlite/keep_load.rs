@@ -28,7 +28,7 @@ use super::{Loader, Queue, QueueError, Result};
 
 /// Rows in a batch while a run is going on, and else. A load of no more rows than the first is written at once.
 const BATCH_BESIDE_A_RUN: i64 = 500;
-const BATCH: i64 = 5_000;
+const BATCH: i64 = 20_000;
 
 /// A run's writer waits for the lock by trying again and again. After each batch it is left free for as long as the batch
 /// took, within these bounds.
