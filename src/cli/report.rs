@@ -35,7 +35,7 @@ pub(super) struct ReportArgs {
 pub(super) enum Format {
     /// A table for scripts and spreadsheets, the one that `run` writes
     Csv,
-    /// The table for Excel, WPS and LibreOffice: opens rightly in every language, and long numbers and leading zeros in
+    /// The table for Excel, WPS and Calc: opens rightly in every language, and long numbers and leading zeros in
     /// ids stay as they are
     Spreadsheet,
     /// An array of objects, for scripts

@@ -79,7 +79,7 @@ fn defused(text: &str) -> Cow<'_, str> {
 }
 
 /// A cell that a spreadsheet would take for a number, a date or a formula, written as a formula that yields this text:
-/// the one form that Excel, WPS and LibreOffice all leave alone. `00123` stays what it is, and 18 digits do not become
+/// the one form that Excel, WPS and Calc all leave alone. `00123` stays what it is, and 18 digits do not become
 /// 1.2E+17.
 fn kept_as_text(text: &str) -> Cow<'_, str> {
     let is_text_anyway = text.chars().next().is_none_or(|first| first.is_alphabetic() && !is_a_date(text));
@@ -95,7 +95,7 @@ fn is_a_date(text: &str) -> bool {
     let begins_with = |month: &&str| text.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(month));
     text.len() <= 20
         && text.ends_with(|last: char| last.is_ascii_digit())
-        && MONTHS.iter().any(|month| begins_with(&month))
+        && MONTHS.iter().any(begins_with)
 }
 
 #[cfg(test)]

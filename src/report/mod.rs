@@ -26,7 +26,7 @@ pub use self::reasons::{FailureReason, FailureReasons};
 pub enum ReportFormat {
     /// A table for a spreadsheet; what a spreadsheet would take for a formula is defused.
     Csv,
-    /// The same table for people who open it in Excel, WPS or LibreOffice: marked as UTF-8, and ids and other texts of
+    /// The same table for people who open it in Excel, WPS or Calc: marked as UTF-8, and ids and other texts of
     /// digits kept as they are. Not for scripts.
     Spreadsheet,
     /// An array of objects with the table's columns as keys, and `sent_as`; what is absent is `null`.

@@ -19,6 +19,7 @@ use crate::provider::{Provider, ResultHost, StopReason};
 use crate::queue::{ActiveJob, Counts, Pause, Queue, QueueReader, SlotUse};
 
 use super::blame::Blame;
+use super::capabilities::{Accepted, learn_external_ids};
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::feeder::{FeederEnd, feed};
@@ -66,6 +67,8 @@ pub enum RunEnd {
     Stopped { reason: StopReason, said: String },
     /// The budget is spent, and jobs are left.
     BudgetSpent,
+    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
+    TooManyInDoubt(u64),
     /// The provider was never reached. Why, as far as it is known.
     NeverReached(String),
     /// A person or the system interrupted it.
@@ -102,7 +105,7 @@ pub async fn run(
     let reader = queue.reader()?;
     let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
     let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
-    let gate = Gate::new(Backoff::OUTAGE);
+    let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
     let provider = Arc::new(door.provider);
     let watching =
@@ -110,6 +113,7 @@ pub async fn run(
     let watcher =
         Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching, door.callbacks);
     let (facts, told) = mpsc::unbounded_channel();
+    let (to_learn_from, accepted) = mpsc::channel(1);
     let ctx = Arc::new(Context {
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
@@ -127,6 +131,10 @@ pub async fn run(
         watcher,
         downloads: Semaphore::new(settings.downloads),
         blame: Blame::default(),
+        refusals: Arc::default(),
+        to_learn_from,
+        last_accepted: Mutex::default(),
+        is_learning: AtomicBool::new(false),
         shutdown: interrupted.child_token(),
         facts,
         parked: Mutex::default(),
@@ -145,6 +153,7 @@ pub async fn run(
         pause: None,
         slots_remembered: None,
         has_searched: false,
+        accepted: Some(accepted),
     };
     coordinator.run(interrupted).await
 }
@@ -163,6 +172,8 @@ struct Coordinator<O> {
     slots_remembered: Option<u32>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    /// Tasks by which it can be learnt what the door can do; taken when the run begins.
+    accepted: Option<mpsc::Receiver<Accepted>>,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
@@ -188,6 +199,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     ) -> Result<RunEnd, RunError> {
         self.take_up_left_behind()?;
         let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.ctx))));
+        let learning = learn_external_ids(Arc::clone(&self.ctx), self.accepted.take());
+        let mut learning = AbortOnDrop(tokio::spawn(learning));
+        let mut has_learnt = false;
         let mut fed: Option<FeederEnd> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -209,6 +223,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 searched = &mut search.0, if !self.has_searched => {
                     searched.map_err(|error| RunError::Bug(error.to_string()))??;
                     self.has_searched = true;
+                }
+                learnt = &mut learning.0, if !has_learnt => {
+                    learnt.map_err(|error| RunError::Bug(error.to_string()))??;
+                    has_learnt = true;
                 }
                 _ = tick.tick() => {
                     self.refresh()?;
@@ -243,6 +261,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         match fed {
             Some(_) => self.take_up_in(&[StateName::Downloading])?,
+            None if self.is_doubt_full()? => {
+                // With proven external ids, doubt that no worker asks about is asked about again.
+                self.take_up()?;
+                let is_settled_no_more = self.workers.is_empty() && !self.ctx.is_learning();
+                let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+                return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
+            }
             None if self.has_searched && self.is_idle()? => self.take_up()?,
             None => return Ok(None),
         }
@@ -261,6 +286,12 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }))
             }
         }
+    }
+
+    /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
+    fn is_doubt_full(&self) -> Result<bool, RunError> {
+        let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.reader.has_claimable()?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
@@ -302,9 +333,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
             let mut slot = may_hold_slot.then(|| self.ctx.slots.occupy());
             if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
-                slot.is_held_already();
+                slot.mark_held();
             }
-            self.spawn(job, Held { slot, pass: None });
+            self.spawn(job, Held { slot, ..Held::default() });
         }
     }
 
@@ -329,7 +360,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.has_work(self.reader.has_claimable()?);
+        self.ctx.slots.set_has_work(self.reader.has_claimable()?);
         let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -454,6 +485,7 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
         Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
         Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
         Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
+        Ok(RunEnd::TooManyInDoubt(jobs)) => Some(format!("{jobs} jobs are in doubt, and asking does not settle them")),
         Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
         Err(error) => Some(error.to_string()),
     }

@@ -33,6 +33,8 @@ impl Settings {
             dedupe,
             allow_repeats,
             in_doubt,
+            max_in_doubt,
+            doubt_age,
             skip_invalid,
             fit_images,
         } = self;
@@ -57,6 +59,8 @@ impl Settings {
             ("dedupe", json!(dedupe)),
             ("allow-repeats", json!(allow_repeats)),
             ("in-doubt", word(in_doubt)),
+            ("max-in-doubt", json!(max_in_doubt)),
+            ("doubt-age", span(*doubt_age)),
             ("skip-invalid", json!(skip_invalid)),
             ("fit-images", json!(fit_images)),
         ]

@@ -152,7 +152,7 @@ impl Queue {
                     "a load was cut off, and its rows in {} are gone; load the manifest again",
                     path.display()
                 );
-                self.writer.write(|db| forget_progress(db)).await
+                self.writer.write(forget_progress).await
             }
         }
     }

@@ -145,14 +145,14 @@ async fn a_refusal_within_the_limit_is_followed_by_a_wait() {
 #[tokio::test(start_paused = true)]
 async fn occupancy_is_the_share_of_slot_time_in_which_tasks_were_at_work_while_jobs_waited() {
     let slots = Slots::new(SlotCount::AtMost(2), None);
-    slots.has_work(true);
+    slots.set_has_work(true);
     let mut slot = slots.acquire().await;
     tokio::time::advance(Duration::from_secs(5)).await;
     slot.accepted();
     tokio::time::advance(Duration::from_secs(10)).await;
     slot.freed(Duration::from_secs(2));
     tokio::time::advance(Duration::from_secs(5)).await;
-    slots.has_work(false);
+    slots.set_has_work(false);
     tokio::time::advance(Duration::from_secs(500)).await;
     assert_eq!(slots.occupancy(), (Duration::from_secs(8), Duration::from_secs(40)));
 }
