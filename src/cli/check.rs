@@ -35,7 +35,7 @@ pub(super) async fn command(
         }
     };
     let mut settings = settings;
-    let loader = read(Loader::looking_at(&place.queue)?, manifests, &settings, None, console).await?;
+    let loader = read(Loader::looking_at(&place.queue)?, manifests, &settings, Some(&place.out), console).await?;
     println(&sentence(&loader.tally()))?;
     settings.dedupe |= options.dedupe.is_none() && loader.queue_dedupes()?;
     let (tasks, mut lines) = lines(&loader, place, &settings)?;

@@ -86,7 +86,8 @@ pub(super) async fn read(
 ) -> Result<Loader, Failure> {
     let manifests = manifests.to_vec();
     let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
-    let tree = out.filter(|out| out.is_dir()).map(OutputTree::create).transpose()?;
+    // A folder that cannot be written to is an error once something is to be written.
+    let tree = out.filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
     let (out, console) = (out.map(Path::to_owned), console.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
         let mut pictures = PictureChecks::new().fitting(fit_images);

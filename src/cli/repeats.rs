@@ -11,7 +11,7 @@ use crate::wording::{counted, thousands, units};
 use super::estimate::REPEATS_NAMED;
 use super::{Console, Failure};
 
-/// What is to become of new jobs whose pairs are in the queue.
+/// What a person wants to become of new jobs whose pairs are in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     /// They get the images of the earlier jobs.
@@ -36,30 +36,26 @@ pub(super) fn agree_to_repeats(
         return Ok(());
     }
     let dedupes = settings.dedupe || (options.dedupe.is_none() && loader.queue_dedupes()?);
-    let answer = match (dedupes, settings.allow_repeats) {
-        (true, _) => Answer::Dedupe,
-        (false, true) => Answer::PayAgain,
-        (false, false) if console.can_ask() => ask(&again, settings)?,
-        (false, false) => {
+    if !dedupes && !settings.allow_repeats {
+        if !console.can_ask() {
             return Err(Failure::usage(format!(
                 "{}\nadd --dedupe to give each the image of the earlier job, or --allow-repeats to pay again; nothing was \
                  loaded and nothing was spent",
                 sentence(&again, settings, false)
             )));
         }
-    };
-    match answer {
-        Answer::Dedupe => {
-            loader.dedupe();
-            console.info(&sentence(&again, settings, true));
-            Ok(())
+        match ask(&again, settings)? {
+            Answer::Dedupe => loader.dedupe(),
+            Answer::PayAgain => {}
+            Answer::Stop => return Err(Failure::usage("stopped; nothing was loaded and nothing was spent")),
         }
-        Answer::PayAgain => {
-            console.info(&sentence(&again, settings, false));
-            Ok(())
-        }
-        Answer::Stop => Err(Failure::usage("stopped; nothing was loaded and nothing was spent")),
+        return Ok(());
     }
+    if dedupes {
+        loader.dedupe();
+    }
+    console.info(&sentence(&again, settings, dedupes));
+    Ok(())
 }
 
 /// The sentence, with the first pairs below it.

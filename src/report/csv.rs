@@ -93,9 +93,7 @@ fn kept_as_text(text: &str) -> Cow<'_, str> {
 fn is_a_date(text: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let begins_with = |month: &&str| text.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(month));
-    text.len() <= 20
-        && text.ends_with(|last: char| last.is_ascii_digit())
-        && MONTHS.iter().any(begins_with)
+    text.len() <= 20 && text.ends_with(|last: char| last.is_ascii_digit()) && MONTHS.iter().any(begins_with)
 }
 
 #[cfg(test)]

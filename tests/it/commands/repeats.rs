@@ -155,3 +155,19 @@ fn rows_that_an_earlier_version_rejected_are_cleared_by_the_mended_manifest() {
     let status = desk.run(&["status", "--json"]);
     assert!(status.out.contains("\"failed\":0"), "{}", status.out);
 }
+
+#[cfg(unix)]
+#[test]
+fn an_id_that_cannot_be_written_is_found_before_anything_is_paid_for() {
+    let desk = Desk::new();
+    desk.picture("h.png");
+    let deep = vec!["abcdefghij"; 420].join("/");
+    desk.write("jobs.csv", &format!("id,human,cloth\nSKU-38?,h.png,h.png\n{deep},h.png,./h.png\n"));
+    for command in ["check", "load"] {
+        let said = desk.run(&[command, "jobs.csv"]);
+        assert_eq!(said.code, 2, "{command}");
+        assert!(said.err.contains("jobs.csv:3: id: ") && said.err.contains("too long here"), "{}", said.err);
+        assert!(!said.err.contains("jobs.csv:2:"), "this file system takes a question mark: {}", said.err);
+    }
+    assert_eq!(std::fs::read_dir(desk.path("")).expect("a folder").count(), 2, "nothing was made and left");
+}
