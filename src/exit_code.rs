@@ -58,7 +58,7 @@ impl ExitCode {
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,
-            QueueError::Held { .. } => Self::Held,
+            QueueError::Held { .. } | QueueError::LoadGoingOn { .. } | QueueError::MadeMeanwhile(_) => Self::Held,
             QueueError::Foreign { .. }
             | QueueError::Newer { .. }
             | QueueError::Unreadable { .. }

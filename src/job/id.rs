@@ -51,10 +51,12 @@ const MAX_PART_BYTES: usize = 255;
 const LONGEST_EXTENSION_BYTES: usize = 4;
 
 /// Names in the output folder that belong to the program (compared without case).
-const OWN_NAMES: [&str; 9] = [
+const OWN_NAMES: [&str; 11] = [
     "queue.db",
     "queue.db-wal",
     "queue.db-shm",
+    "queue.db-load",
+    "queue.db-load-lock",
     "queue.db-lock",
     "queue.db-journal",
     "queue.db-pictures",

@@ -175,6 +175,26 @@ pub struct RepeatedPair {
     pub jobs: u64,
 }
 
+/// Pairs of a load that the queue has under other ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairsAgain {
+    /// Rows of the load that ask for such a pair.
+    pub jobs: u64,
+    /// The first of them; a few.
+    pub named: Vec<PairAgain>,
+}
+
+/// A row that asks for a pair which the queue has under another id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairAgain {
+    /// The row's id.
+    pub id: JobId,
+    /// The job that has the pair.
+    pub earlier: JobId,
+    /// Where that job stands.
+    pub state: StateName,
+}
+
 /// One job as `list` and `show` print it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {

@@ -28,3 +28,8 @@ BEGIN
                      AND new.paid IS NULL THEN 1 ELSE -1 END
      WHERE name = 'untold';
 END;
+
+-- Pairs are looked for before they are paid for again, also among jobs that nobody began: a load that asks for what an
+-- earlier one has put into the queue says so.
+DROP INDEX jobs_by_pair;
+CREATE INDEX jobs_by_pair ON jobs (human, cloth, state);

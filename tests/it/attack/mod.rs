@@ -14,5 +14,6 @@ mod odd_answers;
 mod pictures;
 mod queue_fault;
 mod slots;
+mod slow_load;
 mod tasks;
 mod weather;
