@@ -39,6 +39,10 @@ pub(super) struct Retry {
     #[arg(long, group = "which")]
     in_doubt: bool,
 
+    /// With --again: every job whose result is flagged (blank, the person unchanged, …)
+    #[arg(long, group = "which", requires = "again")]
+    flagged: bool,
+
     /// Make jobs anew that have succeeded, or whose image could not be fetched: each is submitted and PAID FOR ONCE
     /// MORE, and its new image takes the place of the old one. Without this they are left as they are
     #[arg(long, conflicts_with_all = ["failed", "in_doubt"])]
@@ -88,6 +92,15 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
             println(&format!(
                 "{rejected} manifest rows were never loaded because they are not right; mend them and load the manifest again"
             ))?;
+        }
+        return Ok(ExitCode::Ok);
+    }
+    if what.flagged {
+        let count = queue.make_flagged_anew(now).await?;
+        println(&format!("{count} put back"))?;
+        if count > 0 {
+            println(&format!("  {count} made anew and paid for again"))?;
+            say_how_to_go_on(place)?;
         }
         return Ok(ExitCode::Ok);
     }

@@ -123,7 +123,7 @@ fn status_sees_that_a_run_is_at_work_by_its_lock() {
 }
 
 fn list_text(stocked: &Stocked, state: &[StateName], json: bool) -> String {
-    let args = ListArgs { state: state.to_vec(), json };
+    let args = ListArgs { state: state.to_vec(), json, ..ListArgs::default() };
     printed(|out| list_at(&args, &stocked.reader, out, after(125), &zone()))
 }
 
@@ -293,7 +293,7 @@ fn a_reader_that_has_had_enough_is_no_error() {
     let reader = &stocked.reader;
     for json in [false, true] {
         for bytes in [0, 10] {
-            list(&ListArgs { state: vec![], json }, reader, &mut Head(bytes)).expect("list ends quietly");
+            list(&ListArgs { json, ..ListArgs::default() }, reader, &mut Head(bytes)).expect("list ends quietly");
             status::status(&StatusArgs { json, watch: false }, reader, &place(), &mut Head(bytes)).expect("status too");
             let format = if json { Format::Json } else { Format::Csv };
             report(&ReportArgs { format, output: None }, reader, &place(), &mut Head(bytes)).expect("report too");

@@ -39,6 +39,24 @@ impl Likeness {
         Self { places: places(middle), cells }
     }
 
+    /// One that was kept; `None` where these are no [`Self::cells`]. Its place may be another one by rounding, and is
+    /// found all the same.
+    #[must_use]
+    pub fn from_cells(cells: Vec<u8>) -> Option<Self> {
+        if cells.len() != Self::BYTES {
+            return None;
+        }
+        let (luma, chroma) = cells.split_at(LUMA_CELLS);
+        let (blue, red) = chroma.split_at(CHROMA_CELLS);
+        let levels = |cells: &[u8]| cells.iter().copied().map(f32::from).collect::<Vec<_>>();
+        let middle = [
+            middle(&levels(luma), LUMA_SIDE),
+            middle(&levels(blue), CHROMA_SIDE),
+            middle(&levels(red), CHROMA_SIDE),
+        ];
+        Some(Self { places: places(middle), cells })
+    }
+
     /// The place under which it is kept.
     #[must_use]
     pub fn place(&self) -> i64 {
@@ -57,19 +75,19 @@ impl Likeness {
         &self.cells
     }
 
-    /// The largest difference of a cell to those of another picture; `u8::MAX` where they cannot be compared.
+    /// The largest difference between two pictures' cells; `u8::MAX` where they cannot be compared.
     #[must_use]
-    pub fn distance(&self, cells: &[u8]) -> u8 {
-        if cells.len() != self.cells.len() {
+    pub fn distance(cells: &[u8], others: &[u8]) -> u8 {
+        if cells.len() != others.len() {
             return u8::MAX;
         }
-        self.cells.iter().zip(cells).map(|(own, other)| own.abs_diff(*other)).max().unwrap_or(u8::MAX)
+        cells.iter().zip(others).map(|(own, other)| own.abs_diff(*other)).max().unwrap_or(u8::MAX)
     }
 
-    /// Whether the other cells are those of the same picture.
+    /// Whether these are the cells of the same picture.
     #[must_use]
-    pub fn is_same_as(&self, cells: &[u8]) -> bool {
-        self.distance(cells) <= MOST_DIFFERENCE
+    pub fn are_same(cells: &[u8], others: &[u8]) -> bool {
+        Self::distance(cells, others) <= MOST_DIFFERENCE
     }
 }
 
@@ -133,7 +151,7 @@ mod tests {
         for shift in [-0.9, -0.5, 0.0, 0.5, 0.9] {
             let other = Likeness::of(64, &grid(|x, y| pattern(x, y).map(|channel| channel + shift)));
             assert!(own.places().contains(&other.place()), "{shift}");
-            assert!(own.is_same_as(other.cells()), "{shift}");
+            assert!(Likeness::are_same(own.cells(), other.cells()), "{shift}");
         }
     }
 
@@ -146,7 +164,7 @@ mod tests {
                 cell[channel] += if (24..32).contains(&x) && (40..48).contains(&y) { 5.0 } else { 0.0 };
                 cell
             });
-            assert!(!own.is_same_as(Likeness::of(64, &spotted).cells()), "channel {channel}");
+            assert!(!Likeness::are_same(own.cells(), Likeness::of(64, &spotted).cells()), "channel {channel}");
         }
     }
 
@@ -154,6 +172,9 @@ mod tests {
     fn what_was_kept_in_another_form_is_never_the_same() {
         let own = Likeness::of(64, &grid(pattern));
         assert_eq!(own.cells().len(), Likeness::BYTES);
-        assert!(!own.is_same_as(&own.cells()[1..]) && !own.is_same_as(&[]));
+        assert!(!Likeness::are_same(own.cells(), &own.cells()[1..]) && !Likeness::are_same(own.cells(), &[]));
+        assert!(Likeness::from_cells(own.cells()[1..].to_vec()).is_none());
+        let kept = Likeness::from_cells(own.cells().to_vec()).expect("its own cells");
+        assert!(kept.places().contains(&own.place()) && kept.cells() == own.cells());
     }
 }

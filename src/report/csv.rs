@@ -39,6 +39,7 @@ impl<W: Write> CsvSheet<W> {
             maybe(row.submitted_at.as_deref()),
             maybe(row.finished_at.as_deref()),
             row.seconds.map_or_else(|| "".into(), |seconds| format!("{seconds:.3}").into()),
+            row.flags.join(";").into(),
         ];
         self.to.write_record(cells.iter().map(|cell| cell.as_bytes()))?;
         Ok(())

@@ -18,6 +18,7 @@ use super::blame::Blame;
 use super::event::Fact;
 use super::gate::Gate;
 use super::pace::Pace;
+use super::people::People;
 use super::request_pictures::RequestPictures;
 use super::slots::Slots;
 use super::watcher::Watcher;
@@ -50,6 +51,7 @@ pub(super) struct Context {
     pub(super) door: String,
     pub(super) results: ResultHost,
     pub(super) pictures: RequestPictures,
+    pub(super) people: Arc<People>,
     pub(super) tree: OutputTree,
     pub(super) gate: Arc<Gate>,
     pub(super) slots: Arc<Slots>,

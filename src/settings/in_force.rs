@@ -34,6 +34,8 @@ impl Settings {
             in_doubt,
             skip_invalid,
             fit_images,
+            min_result_px,
+            strict,
         } = self;
         let (callback_url, callback_listen) = callback.as_ref().map(|Callback { url, listen }| (url, listen)).unzip();
         vec![
@@ -57,6 +59,8 @@ impl Settings {
             ("in-doubt", word(in_doubt)),
             ("skip-invalid", json!(skip_invalid)),
             ("fit-images", json!(fit_images)),
+            ("min-result-px", json!(min_result_px)),
+            ("strict", json!(strict)),
         ]
     }
 }

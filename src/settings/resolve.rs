@@ -46,6 +46,10 @@ pub struct Settings {
     pub skip_invalid: bool,
     /// Pictures that almost fit are made to fit.
     pub fit_images: bool,
+    /// A result with a shorter side is flagged; in pixels.
+    pub min_result_px: u32,
+    /// Flagged results count as failures for the exit code.
+    pub strict: bool,
 }
 
 /// How the provider can tell that a task has ended.
@@ -92,6 +96,8 @@ impl Settings {
             in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
             skip_invalid: options.skip_invalid.unwrap_or(false),
             fit_images: options.fit_images.unwrap_or(false),
+            min_result_px: options.min_result_px.unwrap_or(300),
+            strict: options.strict.unwrap_or(false),
         })
     }
 }
@@ -178,6 +184,7 @@ mod tests {
         assert_eq!((settings.budget, settings.in_doubt), (None, InDoubt::Hold));
         assert_eq!((settings.callback, settings.price), (None, None));
         assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
+        assert_eq!((settings.min_result_px, settings.strict), (300, false));
     }
 
     #[test]

@@ -153,7 +153,8 @@ impl Shop {
                 let path = format!("{}.png", row.id);
                 draw(&self.results().join(&path), &row.id);
                 let sha256 = format!("{number:08x}{seq:056x}");
-                let image = PublishedImage { image: 0, path, width: 60, height: 80, bytes: 1_234, sha256 };
+                let image =
+                    PublishedImage { path, width: 60, height: 80, bytes: 1_234, sha256, ..PublishedImage::default() };
                 queue.publish(job.seq, job.attempt, vec![image], at(seq * 3 + 31)).await.expect("published");
             }
         }

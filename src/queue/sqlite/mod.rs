@@ -7,6 +7,7 @@ mod claim;
 mod inputs;
 mod load;
 mod lock;
+mod looks;
 mod open;
 mod pages;
 mod places;

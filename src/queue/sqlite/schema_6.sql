@@ -9,3 +9,27 @@ UPDATE attempts SET sent_at = claimed_at;
 ALTER TABLE attempts ADD COLUMN paid REAL;
 -- The absence of our id in a create's answer was once taken for proof that a door does not know such ids.
 UPDATE doors SET external_ids = NULL WHERE external_ids = 0;
+
+-- What was noticed about results (a bit for each flag, `job/flag.rs`): of an image by itself, and of a job with what its
+-- images share with those of others. Results of earlier versions are not flagged.
+ALTER TABLE images ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN flags INTEGER NOT NULL DEFAULT 0 CHECK (flags = 0 OR state = 'succeeded');
+CREATE INDEX jobs_flagged ON jobs (seq, flags) WHERE flags <> 0;
+INSERT INTO tallies (name, value) VALUES ('flagged', 0);
+CREATE TRIGGER tally_job_flagged AFTER UPDATE OF flags ON jobs WHEN (old.flags <> 0) <> (new.flags <> 0) BEGIN
+    UPDATE tallies SET value = value + (new.flags <> 0) - (old.flags <> 0) WHERE name = 'flagged';
+END;
+CREATE TRIGGER tally_flagged_job_removed AFTER DELETE ON jobs WHEN old.flags <> 0 BEGIN
+    UPDATE tallies SET value = value - 1 WHERE name = 'flagged';
+END;
+
+-- What each image looks like (`job/likeness.rs`), so that the same picture is found again under another job. Apart from
+-- `images`, which the report reads row by row.
+CREATE TABLE looks (
+    job   INTEGER NOT NULL REFERENCES jobs (seq) ON DELETE CASCADE,
+    image INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    cells BLOB    NOT NULL,
+    PRIMARY KEY (job, image)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX looks_by_place ON looks (place);

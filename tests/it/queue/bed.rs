@@ -112,6 +112,7 @@ pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
         height: 1024,
         bytes: 123_456,
         sha256: "ab".repeat(32),
+        ..PublishedImage::default()
     }
 }
 
