@@ -7,7 +7,6 @@
 #![expect(clippy::print_stdout, reason = "this is a program, and these are its results")]
 
 #[path = "../tests/it/support/composites.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use the rest")]
 mod composites;
 
 use std::io::{Seek, SeekFrom, Write};

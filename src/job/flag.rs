@@ -21,8 +21,7 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in the order in which they are listed.
-    pub const ALL: [Self; 6] =
-        [Self::Unchanged, Self::Blank, Self::Small, Self::Aspect, Self::Twin, Self::Format];
+    pub const ALL: [Self; 6] = [Self::Unchanged, Self::Blank, Self::Small, Self::Aspect, Self::Twin, Self::Format];
 
     /// The word that users see.
     #[must_use]

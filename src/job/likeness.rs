@@ -49,11 +49,8 @@ impl Likeness {
         let (luma, chroma) = cells.split_at(LUMA_CELLS);
         let (blue, red) = chroma.split_at(CHROMA_CELLS);
         let levels = |cells: &[u8]| cells.iter().copied().map(f32::from).collect::<Vec<_>>();
-        let middle = [
-            middle(&levels(luma), LUMA_SIDE),
-            middle(&levels(blue), CHROMA_SIDE),
-            middle(&levels(red), CHROMA_SIDE),
-        ];
+        let middle =
+            [middle(&levels(luma), LUMA_SIDE), middle(&levels(blue), CHROMA_SIDE), middle(&levels(red), CHROMA_SIDE)];
         Some(Self { places: places(middle), cells })
     }
 

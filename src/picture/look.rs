@@ -15,10 +15,10 @@ use super::{PictureFormat, PictureProblem, VerifiedPicture, probe};
 use crate::job::{Flag, Flags, Likeness};
 
 /// A copy of the person's picture may differ by this much in each cell (of 255), whatever encodes it again…
-const COPY_BASE: f32 = 2.5;
+const COPY_BASE: f32 = 3.0;
 
 /// …and by this share of the contrast around the cell, which resizing sharpens or softens.
-const COPY_SHARE_OF_CONTRAST: f32 = 0.12;
+const COPY_SHARE_OF_CONTRAST: f32 = 0.3;
 
 /// A blank picture's cells lie within so many steps (of 255) of one another, in brightness and in both colours…
 const BLANK_RANGE: f32 = 6.0;

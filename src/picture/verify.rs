@@ -18,8 +18,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::content::{Content, HEAD_BYTES};
-use super::probe::read_up_to;
 use super::png_rows::PngSampler;
+use super::probe::read_up_to;
 use super::thumbnail::{Samples, Thumbnail};
 use super::{Look, PictureFormat, jpeg_end};
 

@@ -253,7 +253,20 @@ mod tests {
         let reasons = FailureReasons::default();
         let flags = [(Flag::Unchanged, 1), (Flag::Blank, 1_002)];
         let run = RunSummary { flags: &flags, ..run(&counts, &reasons) };
-        assert_snapshot!(summary(&run), @"");
+        assert_snapshot!(summary(&run), @"
+            Finished in 4 h 54 min
+
+              images    2,000 of 2,000, 5,895 in this run
+              flagged   1,003 of these images
+              units     9,997
+              slots     97 % busy
+              report    results/report.csv
+              page      results/index.html
+
+            1,003 results flagged: 1 unchanged, 1,002 blank. Look at them first: what is made again is paid for again.
+              to see them      tryon list --flagged -o results
+              to make again    tryon retry --again --flagged -o results && tryon run -o results
+            ");
     }
 
     #[test]

@@ -13,7 +13,6 @@ mod sqlite;
 pub use error::QueueError;
 pub use record::{
     ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, Pause, ProviderKind, Published,
-    PublishedImage, RepeatedPair, ReportRow, RunId, RunRecord, Selection, SlotUse,
-    Workload,
+    PublishedImage, RepeatedPair, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
 pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};

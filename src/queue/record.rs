@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, Likeness, ModelName, StateName, TaskId};
+use crate::job::{
+    ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, Likeness, ModelName, StateName, TaskId,
+};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]

@@ -58,10 +58,14 @@ pub fn about_failed(counts: &Counts, commands: Commands<'_>) -> Option<Advice> {
 pub fn about_flagged(counts: &Counts, flags: &[(Flag, u64)], commands: Commands<'_>) -> Option<Advice> {
     let of_each: Vec<_> = flags.iter().map(|(flag, count)| format!("{} {}", thousands(*count), flag.word())).collect();
     (counts.flagged > 0).then(|| Advice {
-        head: format!("{} flagged: {}", counted(counts.flagged, "result"), of_each.join(", ")),
+        head: format!(
+            "{} flagged: {}. Look at them first: what is made again is paid for again.",
+            counted(counts.flagged, "result"),
+            of_each.join(", ")
+        ),
         how: vec![
             ("to see them", commands.tryon("list --flagged")),
-            ("to pay for again", commands.then_run("retry --again --flagged")),
+            ("to make again", commands.then_run("retry --again --flagged")),
         ],
     })
 }

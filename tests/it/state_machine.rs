@@ -94,7 +94,7 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 23] = [
+const LEGAL: [(&str, &str, StateName); 24] = [
     ("pending", "Claim", StateName::Submitting),
     ("pending", "Share", StateName::Downloading),
     ("pending", "ShareFailure", StateName::Failed),
@@ -117,6 +117,7 @@ const LEGAL: [(&str, &str, StateName); 23] = [
     ("failed", "Retry", StateName::Pending),
     ("failed download", "Retry", StateName::Downloading),
     ("failed download", "MakeAnew", StateName::Pending),
+    ("failed download", "Cancel", StateName::Cancelled),
     ("cancelled", "Retry", StateName::Pending),
 ];
 

@@ -24,7 +24,8 @@ pub(super) const COMPARED: &str = "SELECT l.job, l.cells
       LIMIT ?10";
 
 /// How often each combination of flags occurs.
-pub(super) const COUNTED: &str = "SELECT flags, count(*) FROM jobs INDEXED BY jobs_flagged WHERE flags <> 0 GROUP BY flags";
+pub(super) const COUNTED: &str =
+    "SELECT flags, count(*) FROM jobs INDEXED BY jobs_flagged WHERE flags <> 0 GROUP BY flags";
 
 /// A page of the jobs that are flagged.
 pub(super) const FLAGGED_PAGE: &str = "SELECT seq FROM jobs WHERE flags <> 0 AND seq > ?1 ORDER BY seq LIMIT 1000";

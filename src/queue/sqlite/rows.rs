@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::job::{
-    ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState, ModelName,
-    SecondGarment, StateName, TaskId,
+    ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState,
+    ModelName, SecondGarment, StateName, TaskId,
 };
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 

@@ -232,8 +232,8 @@ mod tests {
         counts.set(StateName::Succeeded, 7);
         counts.set(StateName::Failed, 2);
         counts.set(StateName::InDoubt, 1);
-        let mut quota = Quota::of(&counts, 5);
         counts.flagged = 1;
+        let mut quota = Quota::of(&counts, 5);
         let states = [StateName::Succeeded; 5].into_iter().chain([StateName::Failed, StateName::InDoubt]);
         let admitted: Vec<_> =
             states.chain([StateName::Failed, StateName::Succeeded]).map(|s| quota.admits(s, false)).collect();

@@ -294,11 +294,8 @@ fn failed(totals: &Totals, advice: Advice, commands: Commands<'_>) -> Failed {
 }
 
 fn flagged(totals: &Totals, advice: Advice) -> Flagged {
-    let of_each = |(flag, count): (Flag, u64)| FlagCount {
-        word: flag.word(),
-        meaning: flag.meaning(),
-        count: thousands(count),
-    };
+    let of_each =
+        |(flag, count): (Flag, u64)| FlagCount { word: flag.word(), meaning: flag.meaning(), count: thousands(count) };
     let flags = totals.flags().into_iter().map(of_each).collect();
     Flagged { advice, count: thousands(totals.counts.flagged), flags }
 }

@@ -35,7 +35,8 @@ impl Dice {
 /// The example's pictures of a folder, in the order of their names.
 pub(crate) fn pictures_of(folder: &str) -> Vec<RgbImage> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder);
-    let mut paths: Vec<_> = std::fs::read_dir(&folder).expect("the example").map(|entry| entry.expect("a file").path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(&folder).expect("the example").map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
     paths.iter().map(|path| image::open(path).expect("a picture").into_rgb8()).collect()
 }
