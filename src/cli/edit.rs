@@ -248,8 +248,13 @@ pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Fai
         return Ok(ExitCode::Ok);
     }
     let mut outcome = Ok(ExitCode::Ok);
+    let reader = queue.reader()?;
     for id in &what.ids {
+        let has_failed = reader.job(id).is_ok_and(|job| job.state.name() == StateName::Failed);
         match queue.cancel(id.clone(), now).await {
+            Ok(_) if has_failed => println(&format!(
+                "{id}: cancelled; its image is given up, and a retry would have another one made and paid for"
+            ))?,
             Ok(_) => println(&format!("{id}: cancelled"))?,
             Err(error) => outcome = keep_going(outcome, error)?,
         }

@@ -51,7 +51,7 @@ pub(super) fn show_at(
         serde_json::to_string(&story)? + "\n"
     } else {
         let teller = Teller { now, zone };
-        let twins = if job.flags.has(Flag::Twin) { reader.twins_of(job.seq, MOST_TWINS)? } else { Vec::new() };
+        let twins = if job.flags.has(Flag::Twin) { reader.twins_of(job.seq)? } else { Vec::new() };
         let mut text = teller.job(&job, &model(&job, &attempts, reader)?, &twins);
         attempts.iter().for_each(|attempt| teller.attempt(attempt, &mut text));
         Teller::next_steps(&job, place, &mut text);
@@ -93,7 +93,7 @@ impl Teller<'_> {
         }
         maybe_row(&mut text, "output", job.output.as_deref());
         for flag in job.flags.iter() {
-            let others = twins.iter().map(JobId::as_str).collect::<Vec<_>>().join(", ");
+            let others = twins.iter().take(MOST_TWINS).map(JobId::as_str).collect::<Vec<_>>().join(", ");
             let which = if flag == Flag::Twin && !twins.is_empty() { format!(": {others}") } else { String::new() };
             row(&mut text, "flagged", &format!("{}: {}{which}", flag.word(), flag.meaning()));
         }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{
-    ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, Likeness, ModelName, StateName, TaskId,
-};
+use crate::job::{ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]
@@ -73,8 +71,8 @@ pub struct PublishedImage {
     pub sha256: String,
     /// What was noticed about it by itself; whether it has a twin, the queue knows.
     pub flags: Flags,
-    /// What tells it from all other results; `None` where nothing does.
-    pub likeness: Option<Likeness>,
+    /// The same for images of the same pixels; `None` where nothing in them tells them from others.
+    pub fingerprint: Option<i64>,
 }
 
 /// A finished job, and where its images stand.

@@ -95,9 +95,9 @@ impl Landing {
         let flags = judge.flags(&picture);
         // What its other flags say already makes it no twin: a hundred blank results are the same picture, of course.
         let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
-        let likeness = picture.look.likeness().filter(|_| is_telling);
+        let fingerprint = picture.look.fingerprint().filter(|_| is_telling);
         let VerifiedPicture { width, height, .. } = picture;
-        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256, flags, likeness })
+        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256, flags, fingerprint })
     }
 }
 

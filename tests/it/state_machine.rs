@@ -253,6 +253,8 @@ impl Witness {
                 prop_assert!(!image_waits, "a paid image was left at the provider");
                 self.alive.clear();
             }
+            // A person gives up a picture that cannot be had; its task has ended.
+            Transition::Cancel if matches!(before, JobState::Failed { .. }) => self.alive.clear(),
             Transition::Accept { task_id } => self.accepted_as = Some(task_id.clone()),
             Transition::LoseAnswer
             | Transition::Publish

@@ -1,66 +1,60 @@
 //! What was noticed about results: their flags, and which of them are the same picture.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params};
 
-use crate::job::{Flag, Flags, JobId, JobSeq, Likeness, Transition};
+use crate::job::{Flag, Flags, JobId, JobSeq, Transition};
 use crate::queue::{Note, PublishedImage};
 
 use super::verbs::{apply, one_row};
 use super::writer::Keep;
 use super::{Queue, QueueError, QueueReader, Result};
 
-/// At most so many pictures are compared with one. More lie so close together only where one picture came a great many
-/// times, and then any of them will do.
-const MOST_COMPARED: usize = 256;
+/// So many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
+const MOST_TWINS: usize = 16;
 
-/// Pictures that may be the same as one of job `?1`: at one of the places `?2` to `?9`, and of another pair.
-pub(super) const COMPARED: &str = "SELECT l.job, l.cells
-       FROM looks l
-       JOIN jobs j ON j.seq = l.job
+/// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
+pub(super) const TWINS_BY_PICTURE: &str = "SELECT DISTINCT i.job
+       FROM images i
+       JOIN jobs j ON j.seq = i.job
        JOIN jobs own ON own.seq = ?1
-      WHERE l.place IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) AND l.job <> ?1
+      WHERE i.fingerprint = ?2 AND i.job <> ?1
         AND NOT (j.human = own.human AND j.cloth = own.cloth AND j.cloth_2 IS own.cloth_2)
-      LIMIT ?10";
+      LIMIT ?3";
 
 /// How often each combination of flags occurs.
 pub(super) const COUNTED: &str =
     "SELECT flags, count(*) FROM jobs INDEXED BY jobs_flagged WHERE flags <> 0 GROUP BY flags";
 
-/// A page of the jobs that are flagged.
-pub(super) const FLAGGED_PAGE: &str = "SELECT seq FROM jobs WHERE flags <> 0 AND seq > ?1 ORDER BY seq LIMIT 1000";
+/// The first of the jobs that are flagged.
+pub(super) const FLAGGED_PAGE: &str = "SELECT seq FROM jobs WHERE flags <> 0 ORDER BY seq LIMIT 1000";
 
 /// The flags that a column holds.
-pub(super) fn read_flags(bits: Option<u8>) -> Result<Flags> {
-    let bits = bits.unwrap_or_default();
+pub(super) fn read_flags(bits: u8) -> Result<Flags> {
     Flags::from_bits(bits).ok_or_else(|| QueueError::Damaged(format!("{bits} are no flags")))
 }
 
-/// Flags a job by the images that were just published for it, in place of those that it had. Others that are the same
-/// picture are flagged too; those that were the same as what it had, and as nothing else, are not flagged any more.
-pub(super) fn flag_published(db: &Connection, seq: JobSeq, images: &[PublishedImage]) -> Result<()> {
-    let replaced = looks_of(db, seq)?;
-    if !replaced.is_empty() {
-        db.prepare_cached("DELETE FROM looks WHERE job = ?1")?.execute([seq.0])?;
-    }
+/// The fingerprints of a job's images.
+pub(super) fn fingerprints(db: &Connection, seq: JobSeq) -> Result<Vec<i64>> {
+    let query = "SELECT fingerprint FROM images WHERE job = ?1 AND fingerprint IS NOT NULL";
+    let mut statement = db.prepare_cached(query)?;
+    let found = statement.query_map([seq.0], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Flags a job by the images that were just published for it, which replace those of fingerprints `replaced`. Others that
+/// are the same picture are flagged too; those that shared only a replaced one are not flagged any more.
+pub(super) fn flag_published(db: &Connection, seq: JobSeq, images: &[PublishedImage], replaced: &[i64]) -> Result<()> {
     let mut flags = images.iter().fold(Flags::NONE, |all, image| all.or(image.flags));
-    for image in images {
-        let Some(likeness) = &image.likeness else { continue };
-        let twins = same_pictures(db, seq, &likeness.places(), likeness.cells())?;
-        flags = flags.with_if(!twins.is_empty(), Flag::Twin);
-        for twin in twins {
+    for fingerprint in images.iter().filter_map(|image| image.fingerprint) {
+        for twin in twins_by_picture(db, seq, fingerprint)? {
+            flags = flags.with(Flag::Twin);
             set_twin(db, twin, true)?;
         }
-        db.prepare_cached("INSERT INTO looks (job, image, place, cells) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-            seq.0,
-            image.image,
-            likeness.place(),
-            likeness.cells()
-        ])?;
     }
-    for look in replaced {
-        for twin in same_pictures(db, seq, &look.places(), look.cells())? {
-            set_twin(db, twin, has_twin(db, twin)?)?;
+    for fingerprint in replaced {
+        for former in twins_by_picture(db, seq, *fingerprint)? {
+            set_twin(db, former, !twins(db, former)?.is_empty())?;
         }
     }
     let changed = db
@@ -69,47 +63,27 @@ pub(super) fn flag_published(db: &Connection, seq: JobSeq, images: &[PublishedIm
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt: 0 })
 }
 
-/// What a job's images look like.
-fn looks_of(db: &Connection, seq: JobSeq) -> Result<Vec<Likeness>> {
-    let mut statement = db.prepare_cached("SELECT cells FROM looks WHERE job = ?1 ORDER BY image")?;
-    let mut rows = statement.query([seq.0])?;
-    let mut looks = Vec::new();
-    while let Some(row) = rows.next()? {
-        let likeness = Likeness::from_cells(row.get(0)?);
-        looks.push(likeness.ok_or_else(|| QueueError::Damaged(format!("job {} has a look that is none", seq.0)))?);
-    }
-    Ok(looks)
-}
-
-/// The jobs of other pairs with the same picture.
-fn same_pictures(db: &Connection, seq: JobSeq, places: &[i64; 8], cells: &[u8]) -> Result<Vec<JobSeq>> {
-    let numbers = std::iter::once(seq.0).chain(*places).chain([MOST_COMPARED as i64]);
-    let mut statement = db.prepare_cached(COMPARED)?;
-    let mut rows = statement.query(params_from_iter(numbers))?;
+/// Jobs of other pairs with the same picture as one of a job's images.
+fn twins(db: &Connection, seq: JobSeq) -> Result<Vec<JobSeq>> {
     let mut twins = Vec::new();
-    while let Some(row) = rows.next()? {
-        let other = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        if Likeness::are_same(cells, other) {
-            twins.push(JobSeq(row.get(0)?));
-        }
+    for fingerprint in fingerprints(db, seq)? {
+        twins.extend(twins_by_picture(db, seq, fingerprint)?);
     }
     Ok(twins)
 }
 
-fn has_twin(db: &Connection, seq: JobSeq) -> Result<bool> {
-    for look in looks_of(db, seq)? {
-        if !same_pictures(db, seq, &look.places(), look.cells())?.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn twins_by_picture(db: &Connection, seq: JobSeq, fingerprint: i64) -> Result<Vec<JobSeq>> {
+    let mut statement = db.prepare_cached(TWINS_BY_PICTURE)?;
+    let twins = statement.query_map(params![seq.0, fingerprint, MOST_TWINS], |row| row.get(0).map(JobSeq))?;
+    Ok(twins.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Flags a job as a twin, or takes that back. One that is being made again has no flags: its image is about to go.
 fn set_twin(db: &Connection, seq: JobSeq, is_twin: bool) -> Result<()> {
     let bit = Flags::NONE.with(Flag::Twin).bits();
     db.prepare_cached(
-        "UPDATE jobs SET flags = CASE WHEN ?3 THEN flags | ?2 ELSE flags & ~?2 END WHERE seq = ?1 AND state = 'succeeded'",
+        "UPDATE jobs SET flags = CASE WHEN ?3 THEN flags | ?2 ELSE flags & ~?2 END
+          WHERE seq = ?1 AND state = 'succeeded'",
     )?
     .execute(params![seq.0, bit, is_twin])?;
     Ok(())
@@ -125,13 +99,12 @@ impl Queue {
     }
 }
 
-/// Page by page, so that memory stays flat.
+/// Page by page, so that memory stays flat. Those that were moved are flagged no more, so each page is the first one.
 fn make_flagged_anew(db: &Connection, now: Timestamp) -> Result<(u64, Keep)> {
     let mut moved = 0;
     loop {
-        // Those that were moved are flagged no more, so each page is the first one.
         let mut statement = db.prepare_cached(FLAGGED_PAGE)?;
-        let seqs: Vec<i64> = statement.query_map([0], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let seqs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         if seqs.is_empty() {
             return Ok((moved, Keep::Yes));
         }
@@ -159,23 +132,15 @@ impl QueueReader {
         Ok(counts.into_iter().filter(|(_, count)| *count > 0).collect())
     }
 
-    /// The jobs of other pairs whose results are the same picture as this job's, a few of them.
+    /// Jobs of other pairs whose results are the same picture as this job's; a few, where there are many.
     ///
     /// # Errors
     /// Those of the queue.
-    pub fn twins_of(&self, seq: JobSeq, most: usize) -> Result<Vec<JobId>> {
+    pub fn twins_of(&self, seq: JobSeq) -> Result<Vec<JobId>> {
+        let mut statement = self.db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?;
         let mut ids = Vec::new();
-        for look in looks_of(&self.db, seq)? {
-            for twin in same_pictures(&self.db, seq, &look.places(), look.cells())? {
-                let id = self
-                    .db
-                    .prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?
-                    .query_row([twin.0], |row| row.get(0))?;
-                let id = JobId::trusted(id);
-                if ids.len() < most && !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
+        for twin in twins(&self.db, seq)? {
+            ids.push(JobId::trusted(statement.query_row([twin.0], |row| row.get(0))?));
         }
         Ok(ids)
     }

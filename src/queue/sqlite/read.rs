@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{JobId, JobSeq, JobSpec, Likeness, ModelName, StateName, TaskId, id_key};
+use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
     ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, ReportRow, RunRecord,
     Selection,
@@ -254,9 +254,8 @@ impl QueueReader {
     /// Those of the queue.
     pub fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT i.image, i.path, i.width, i.height, i.bytes, i.sha256, i.flags, l.cells
-               FROM images i LEFT JOIN looks l ON l.job = i.job AND l.image = i.image
-              WHERE i.job = ?1 ORDER BY i.image",
+            "SELECT image, path, width, height, bytes, sha256, flags, fingerprint
+               FROM images WHERE job = ?1 ORDER BY image",
         )?;
         let mut rows = statement.query([seq.0])?;
         let mut images = Vec::new();
@@ -269,7 +268,7 @@ impl QueueReader {
                 bytes: row.get(4)?,
                 sha256: row.get(5)?,
                 flags: read_flags(row.get(6)?)?,
-                likeness: row.get::<_, Option<Vec<u8>>>(7)?.and_then(Likeness::from_cells),
+                fingerprint: row.get(7)?,
             });
         }
         Ok(images)

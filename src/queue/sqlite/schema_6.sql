@@ -23,13 +23,7 @@ CREATE TRIGGER tally_flagged_job_removed AFTER DELETE ON jobs WHEN old.flags <> 
     UPDATE tallies SET value = value - 1 WHERE name = 'flagged';
 END;
 
--- What each image looks like (`job/likeness.rs`), so that the same picture is found again under another job. Apart from
--- `images`, which the report reads row by row.
-CREATE TABLE looks (
-    job   INTEGER NOT NULL REFERENCES jobs (seq) ON DELETE CASCADE,
-    image INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    cells BLOB    NOT NULL,
-    PRIMARY KEY (job, image)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX looks_by_place ON looks (place);
+-- Images of the same pixels have the same fingerprint, however their files are encoded. NULL where a picture has nothing
+-- that could tell it from others.
+ALTER TABLE images ADD COLUMN fingerprint INTEGER;
+CREATE INDEX images_by_fingerprint ON images (fingerprint) WHERE fingerprint IS NOT NULL;

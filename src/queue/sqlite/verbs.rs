@@ -305,11 +305,13 @@ impl Queue {
                     let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };
                     return Err(QueueError::Illegal { id, source });
                 }
+                let replaced = looks::fingerprints(db, seq)?;
                 db.prepare_cached("DELETE FROM images WHERE job = ?1")?.execute([seq.0])?;
                 for image in &images {
                     db.prepare_cached(
-                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256, flags)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256, flags,
+                                             fingerprint)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         seq.0,
@@ -320,10 +322,11 @@ impl Queue {
                         image.height,
                         image.bytes,
                         image.sha256,
-                        image.flags.bits()
+                        image.flags.bits(),
+                        image.fingerprint
                     ])?;
                 }
-                looks::flag_published(db, seq, &images)?;
+                looks::flag_published(db, seq, &images, &replaced)?;
                 Ok(state)
             })
             .await
