@@ -86,6 +86,25 @@ pub fn units(units: f64) -> String {
     format!("{}{point}{fraction}", whole.parse().map_or_else(|_| whole.to_owned(), thousands))
 }
 
+/// What a queue's tasks have cost: units of packs, money from a balance, and of how many tasks the provider did not say.
+/// Nothing is said to be 0 that nobody has told.
+#[must_use]
+pub fn cost(units_told: f64, paid: f64, untold: u64) -> String {
+    let mut told = Vec::new();
+    if units_told > 0.0 || (paid == 0.0 && untold == 0) {
+        told.push(units(units_told));
+    }
+    if paid > 0.0 {
+        told.push(format!("{} paid from the balance", units(paid)));
+    }
+    match (told.is_empty(), untold) {
+        (true, _) => told.push(format!("unknown: the provider does not say what {} cost", counted(untold, "task"))),
+        (false, 0) => {}
+        (false, _) => told.push(format!("of {} it is not known", counted(untold, "task"))),
+    }
+    told.join("; ")
+}
+
 /// A moment near `now` as a clock shows it: `02:14`, to the second where it is less than ten minutes off, with
 /// its day where it is another one.
 #[must_use]

@@ -1,6 +1,11 @@
 //! The long form of the proof that no kill makes a job be paid for twice:
 //! `cargo test --test power_cuts -- --kills 500 --seed 7`.
 //!
+//! - `--kills N`: how often it is killed, in rounds of 25 with a provider and jobs of their own (default 500)
+//! - `--seed N`: decides every draw (default 7)
+//! - `--shape native|native-echo|flat|wrapped|wrapped-bare`: how the provider answers, as the service itself (the
+//!   default) or as a gateway that resells it
+//!
 //! The real program runs against a provider that has a bad day and keeps its own books, is killed (SIGKILL) at random
 //! moments, and started again. At the end the books are held against the queue and the pictures.
 
@@ -12,31 +17,54 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use support::power_cuts::{bad_day, kill_at_random};
-use support::provider::{Dice, Provider};
+use support::provider::{Dice, Provider, Shape};
 use support::workshop::Workshop;
 
 /// More would spend the time on reading manifests of jobs that are done.
 const KILLS_A_ROUND: usize = 25;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program, and these are its results")]
-fn main() -> ExitCode {
-    let (mut kills, mut seed) = (500, 7);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(option) = arguments.next() {
-        let value = arguments.next().and_then(|text| text.parse::<u64>().ok());
-        match (option.as_str(), value) {
-            ("--kills", Some(number)) => kills = usize::try_from(number).unwrap_or(usize::MAX),
-            ("--seed", Some(number)) => seed = number,
-            _ => {
-                eprintln!("usage: cargo test --test power_cuts -- [--kills N] [--seed N]");
-                return ExitCode::from(2);
+const SHAPES: [(&str, Shape); 5] = [
+    ("native", Shape::Native),
+    ("native-echo", Shape::NativeEcho),
+    ("flat", Shape::Flat),
+    ("wrapped", Shape::Wrapped),
+    ("wrapped-bare", Shape::WrappedBare),
+];
+
+/// What was asked for.
+struct Options {
+    kills: usize,
+    seed: u64,
+    shape: Shape,
+}
+
+impl Options {
+    /// `None` where an option is none, or has no value.
+    fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut options = Self { kills: 500, seed: 7, shape: Shape::Native };
+        while let Some(option) = arguments.next() {
+            let value = arguments.next()?;
+            match option.as_str() {
+                "--kills" => options.kills = value.parse().ok()?,
+                "--seed" => options.seed = value.parse().ok()?,
+                "--shape" => options.shape = SHAPES.iter().find(|(name, _)| *name == value)?.1,
+                _ => return None,
             }
         }
+        Some(options)
     }
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program, and these are its results")]
+fn main() -> ExitCode {
+    let Some(Options { kills, seed, shape }) = Options::read(std::env::args().skip(1)) else {
+        eprintln!("usage: cargo test --test power_cuts -- [--kills N] [--seed N] [--shape NAME]");
+        return ExitCode::from(2);
+    };
     let began = Instant::now();
     let (mut jobs, mut at_work, mut creates, mut tasks) = (0, 0, 0, 0);
     for (round, kills) in (0_u64..).zip(rounds(kills)) {
-        let provider = Provider::start(bad_day(seed + 10 * round));
+        let provider = Provider::start(bad_day(seed + 10 * round, shape));
         let shop = Workshop::new(kills * 6);
         at_work += kill_at_random(&shop, &provider, &mut Dice::new(seed + 10 * round + 2), kills);
         shop.run(&provider, &[]).assert_code(0);
@@ -47,7 +75,9 @@ fn main() -> ExitCode {
         tasks += books.tasks.len();
         println!("round {}: {kills} kills, {} jobs, {} tasks charged", round + 1, shop.jobs.len(), books.tasks.len());
     }
-    println!("{kills} kills, {at_work} of them at work; {jobs} jobs, {creates} creates arrived, {tasks} tasks charged");
+    println!(
+        "shape {shape:?}: {kills} kills, {at_work} of them at work; {jobs} jobs, {creates} creates arrived, {tasks} tasks charged"
+    );
     println!("double submissions: 0, lost tasks: 0, broken files: 0 (asserted); {:.0?} in all", began.elapsed());
     ExitCode::SUCCESS
 }

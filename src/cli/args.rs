@@ -152,7 +152,7 @@ pub(super) enum Command {
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself
-    #[command(after_help = examples::SANDBOX)]
+    #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),
     /// Print every option in force, and where its value comes from
     ///

@@ -94,7 +94,8 @@ A job whose image could not be fetched is given up so; a retry would have it mad
 pub(super) const SANDBOX: &str = "\
 Examples:
   tryon sandbox                            it says how to run against it
-  tryon sandbox --mean 2s --lost-answers 0.1 --create-errors 0.1";
+  tryon sandbox --mean 2s --lost-answers 0.1 --create-errors 0.1
+  tryon sandbox --gateway wrapped --fault 504-late=0.1 --fault no-channel=0.05";
 
 pub(super) const CONFIG: &str = "\
 Examples:

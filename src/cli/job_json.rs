@@ -103,6 +103,10 @@ pub(super) struct AttemptJson<'a> {
     code: Option<&'a str>,
     message: Option<&'a str>,
     units: Option<f64>,
+    /// Paid from a balance, in the account's currency.
+    paid: Option<f64>,
+    /// The beginning of a create's answer that could not be understood.
+    answer: Option<&'a str>,
     /// What was made of its pictures before they were sent; `null` where every file went as it is.
     sent_as: Option<&'a str>,
     submitted_at: String,
@@ -127,6 +131,8 @@ impl<'a> AttemptJson<'a> {
             code: note.code.as_deref(),
             message: note.message.as_deref(),
             units: note.units,
+            paid: note.paid,
+            answer: note.answer.as_deref(),
             sent_as: attempt.sent_as.as_deref(),
             submitted_at: utc(attempt.claimed_at),
             accepted_at: attempt.accepted_at.map(utc),

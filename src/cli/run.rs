@@ -17,7 +17,7 @@ use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
 use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
-use crate::runner::{self, Door, InDoubtPolicy, Outcome, RunEnd, RunSettings, SlotCount};
+use crate::runner::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
@@ -164,6 +164,9 @@ fn stopped_because(end: &RunEnd) -> Option<String> {
         RunEnd::Done => None,
         RunEnd::Interrupted => Some("interrupted".to_owned()),
         RunEnd::BudgetSpent => Some("the budget is spent".to_owned()),
+        RunEnd::TooManyInDoubt(jobs) => Some(format!(
+            "{jobs} jobs are in doubt (--max-in-doubt): the provider loses answers, and asking it does not settle them"
+        )),
         RunEnd::NeverReached(why) => Some(format!("the provider was never reached: {why}")),
         RunEnd::Stopped { reason, said } => Some(format!("{said}. {}", reason.advice())),
     }
@@ -182,7 +185,9 @@ fn run_again() -> String {
 fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool) -> ExitCode {
     match &outcome.end {
         RunEnd::Done => ExitCode::of_counts(&outcome.counts, is_strict),
-        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::NeverReached(_) => ExitCode::Stopped,
+        RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::TooManyInDoubt(_) | RunEnd::NeverReached(_) => {
+            ExitCode::Stopped
+        }
         RunEnd::Interrupted => interruption.unwrap_or(ExitCode::Interrupted),
     }
 }
@@ -238,6 +243,10 @@ fn run_settings(settings: &Settings) -> RunSettings {
         min_result_px: settings.min_result_px,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
+        doubt_age: settings.doubt_age,
+        request_timeout: settings.request_timeout,
+        max_in_doubt: settings.max_in_doubt.get().into(),
+        patience: Patience::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 
 use crate::exit_code::ExitCode;
-use crate::sandbox::{Latency, Sandbox, SandboxConfig};
+use crate::sandbox::{Fault, FaultShare, Gateway, Latency, PaidFrom, Sandbox, SandboxConfig};
 use crate::settings::{Span, webhook_secret};
 
 use super::load::println;
@@ -57,12 +57,30 @@ pub(super) struct SandboxOptions {
     #[arg(long, value_name = "X", default_value_t = 0.0, help_heading = "Faults")]
     lost_answers: f64,
 
+    /// A fault by its name, always or for a share of what it befalls, such as `504-late=0.1`; may be repeated.
+    ///
+    /// The names are listed at the end of `--help`.
+    #[arg(long = "fault", value_name = "NAME[=SHARE]", help_heading = "Faults")]
+    faults: Vec<FaultShare>,
+
+    /// How long after its answer the task of a `504-late` is made
+    #[arg(long, value_name = "DUR", default_value = "12s", help_heading = "Faults")]
+    late_by: Span,
+
+    /// Who answers: the service itself, or a gateway that resells it
+    #[arg(long, value_enum, value_name = "SHAPE", default_value = "native", help_heading = "Provider")]
+    gateway: Gateway,
+
+    /// What the account pays from
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "package", help_heading = "Provider")]
+    paid_from: PaidFrom,
+
     /// Ignore external task ids, as a reseller may
-    #[arg(long, help_heading = "Faults")]
+    #[arg(long, help_heading = "Provider")]
     no_external_ids: bool,
 
     /// Have no list query, as a reseller may
-    #[arg(long, help_heading = "Faults")]
+    #[arg(long, help_heading = "Provider")]
     no_list: bool,
 
     /// Longer side of a result, in pixels
@@ -72,6 +90,20 @@ pub(super) struct SandboxOptions {
     /// Where tasks are remembered [default: nowhere, forgotten at the end]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+}
+
+/// The end of `--help`: the examples, and the names of all faults under what they befall.
+pub(super) fn long_help() -> String {
+    let mut text = format!("{}\n\nNames for --fault:", super::examples::SANDBOX);
+    let mut heading = "";
+    for fault in Fault::all() {
+        if fault.befalls() != heading {
+            heading = fault.befalls();
+            text.push_str(&format!("\n\n  {heading}:"));
+        }
+        text.push_str(&format!("\n    {:<16} {}", fault.name(), fault.about()));
+    }
+    text
 }
 
 /// Serves until it is interrupted.
@@ -91,6 +123,10 @@ pub(super) async fn command(options: &SandboxOptions, console: &Console) -> Resu
         task_failures: options.task_failures,
         create_errors: options.create_errors,
         lost_answers: options.lost_answers,
+        faults: options.faults.clone(),
+        late_by: options.late_by.duration(),
+        gateway: options.gateway,
+        paid_from: options.paid_from,
         external_ids: !options.no_external_ids,
         list_endpoint: !options.no_list,
         result_long_side_px: options.result_px,

@@ -138,6 +138,8 @@ impl Teller<'_> {
         maybe_row(text, "code", note.code.as_deref());
         maybe_row(text, "message", note.message.as_deref());
         maybe_row(text, "units", note.units.map(units).as_deref());
+        maybe_row(text, "paid", note.paid.map(|paid| format!("{} from the balance", units(paid))).as_deref());
+        maybe_row(text, "answer", note.answer.as_deref());
         for sent_as in attempt.sent_as.iter().flat_map(|sent_as| sent_as.split("; ")) {
             row(text, "sent as", sent_as);
         }

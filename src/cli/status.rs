@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::job::{StateName, clean_text};
 use crate::progress::pace::{left, time_left};
 use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
-use crate::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands, units};
+use crate::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands};
 
 use super::job_json::utc;
 use super::pipe::fine_if_reader_left;
@@ -132,8 +132,11 @@ struct StatusJson<'a> {
     succeeded: u64,
     failed: u64,
     cancelled: u64,
-    units: f64,
+    /// `null` where the provider does not say.
+    units: Option<f64>,
     sandbox: bool,
+    /// Paid from a balance, in the account's currency.
+    paid: f64,
     /// Of the jobs that have succeeded, those whose result should be looked at.
     flagged: u64,
     /// Manifest rows that were passed over; they are part of `failed` and `total`.
@@ -165,7 +168,8 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
         succeeded: counts.of(StateName::Succeeded),
         failed: counts.of(StateName::Failed),
         cancelled: counts.of(StateName::Cancelled),
-        units: counts.units,
+        units: counts.units_told(),
+        paid: counts.paid,
         sandbox: status.is_sandbox(),
         flagged: counts.flagged,
         rejected: counts.rejected,
@@ -187,7 +191,10 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
 pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: Timestamp, zone: &TimeZone) -> String {
     let counts = &status.counts;
     let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
-    let width = thousands(counts.total()).len().max(units(counts.units).len());
+    let spent = wording::cost(counts.units, counts.paid, counts.untold);
+    let (number, untold) = spent.split_once("; ").map_or((&*spent, ""), |(number, _)| (number, &spent[number.len()..]));
+    let number_width = if number.contains(' ') { 0 } else { number.len() };
+    let width = thousands(counts.total()).len().max(number_width);
     for state in StateName::ALL {
         let count = counts.of(state);
         if count > 0 {
@@ -195,7 +202,7 @@ pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: 
             lines.push(format!("  {:<12} {:>width$}{note}", state.word().replace('_', " "), thousands(count)));
         }
     }
-    lines.push(format!("  {:<12} {:>width$}", "units", units(counts.units)));
+    lines.push(format!("  {:<12} {number:>width$}{untold}", "units"));
     lines.push(String::new());
     lines.extend(course(status, now, zone).iter().map(|line| wording::filled(line, columns, 0)));
     lines.extend(next_steps(status, place));

@@ -149,6 +149,9 @@ pub enum Transition {
     TurnAway { retry_at: Timestamp },
     /// The provider refuses this job for good, or the job's own input is at fault. Nothing was created.
     Refuse { failure: Failure },
+    /// The provider refuses one job after the other alike, so this refusal was not about the job: it waits again, and the
+    /// attempt is not counted. Nothing was created.
+    WithdrawRefusal,
     /// The answer never came, or could not be read. Also what a restart makes of an interrupted submission.
     LoseAnswer,
     /// The provider certainly does not know the external id: submit again under the same one. No new attempt.
@@ -159,6 +162,8 @@ pub enum Transition {
     TaskSucceed,
     /// The task failed for a reason that may pass.
     TaskFailForNow { retry_at: Timestamp },
+    /// The task failed because the account had no room for it: it waits, and the attempt is not counted.
+    TaskFindsNoRoom { retry_at: Timestamp },
     /// The task failed for good.
     TaskFail { failure: Failure },
     /// The images are on disk under their final names.
@@ -187,11 +192,12 @@ impl Transition {
             Self::Release { .. } => "released",
             Self::TurnAway { .. } => "turned away",
             Self::Refuse { .. } => "refused",
+            Self::WithdrawRefusal => "put back after a refusal",
             Self::LoseAnswer => "put in doubt",
             Self::SubmitAgain => "submitted again",
             Self::GiveUpDoubt => "freed from doubt",
             Self::TaskSucceed => "generated",
-            Self::TaskFailForNow { .. } | Self::TaskFail { .. } => "failed by its task",
+            Self::TaskFailForNow { .. } | Self::TaskFindsNoRoom { .. } | Self::TaskFail { .. } => "failed by its task",
             Self::Publish => "published",
             Self::DownloadFail { .. } => "failed in download",
             Self::Retry => "retried",
@@ -220,7 +226,9 @@ pub struct IllegalTransition {
 pub fn attempt_after(attempt: u32, transition: &Transition) -> u32 {
     match transition {
         Transition::Claim { .. } | Transition::Share { .. } | Transition::ShareFailure { .. } => attempt + 1,
-        Transition::Release { .. } => attempt.saturating_sub(1),
+        Transition::Release { .. } | Transition::WithdrawRefusal | Transition::TaskFindsNoRoom { .. } => {
+            attempt.saturating_sub(1)
+        }
         _ => attempt,
     }
 }
@@ -251,7 +259,9 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
         (S::InDoubt { .. }, T::GiveUpDoubt) => S::Pending { retry_at: None },
 
         (S::Running { task_id }, T::TaskSucceed) => S::Downloading { task_id: task_id.clone() },
-        (S::Running { .. }, T::TaskFailForNow { retry_at }) => S::Pending { retry_at: Some(*retry_at) },
+        (S::Running { .. }, T::TaskFailForNow { retry_at } | T::TaskFindsNoRoom { retry_at }) => {
+            S::Pending { retry_at: Some(*retry_at) }
+        }
         (S::Running { task_id }, T::TaskFail { failure }) => {
             S::Failed { failure: failure.clone(), task_id: Some(task_id.clone()) }
         }
@@ -261,6 +271,9 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
             S::Failed { failure: failure.clone(), task_id: Some(task_id.clone()) }
         }
 
+        (S::Failed { failure, task_id: None }, T::WithdrawRefusal) if failure.kind == FailureKind::Refused => {
+            S::Pending { retry_at: None }
+        }
         (S::Failed { failure, task_id: Some(task_id) }, T::Retry) if failure.kind == FailureKind::Download => {
             S::Downloading { task_id: task_id.clone() }
         }

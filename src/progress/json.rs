@@ -105,7 +105,7 @@ impl JsonLines {
         let counts = &standing.counts;
         let mut details = json!({
             "total": counts.total(),
-            "units": counts.units,
+            "units": counts.units_told(),
             "flagged": counts.flagged,
             "rate_per_minute": standing.images_per_minute().map(|rate| (rate * 10.0).round() / 10.0),
             "eta_seconds": standing.time_left().map(|left| left.as_secs()),

@@ -8,7 +8,7 @@ use crate::job::{Flag, StateName};
 use crate::queue::Counts;
 use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
 use crate::report::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
-use crate::wording::{percent, span, thousands, units};
+use crate::wording::{cost, percent, span, thousands};
 
 /// So many reasons are shown.
 const MOST_SHOWN: usize = 5;
@@ -106,7 +106,7 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
     if counts.left() > 0 {
         row("to do", &thousands(counts.left()));
     }
-    row("units", &units(counts.units));
+    row("units", &cost(counts.units, counts.paid, counts.untold));
     if let Some(share) = run.slots_busy {
         row("slots", &format!("{} busy", percent(share)));
     }

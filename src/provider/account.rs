@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::job::clean_text;
 
-use super::answer::{number, text, whole_number};
 use super::client::{Answer, meaning_of};
-use super::meaning::Meaning;
+use super::meaning::{Asked, Meaning};
+use super::shape::{number, text, whole_number};
 use super::{Provider, Trouble};
 
 /// How far back packages are asked for; they are sold for a year at most.
@@ -65,7 +65,7 @@ impl Provider {
         let start = now.checked_sub(LOOK_BACK).unwrap_or(UNIX_EPOCH);
         let path = format!("account/costs?start_time={}&end_time={}", ms(start), ms(now));
         let answer = self.get(&path).await?;
-        match (meaning_of(&answer), packages(&answer)) {
+        match (meaning_of(Asked::Other, &answer), packages(&answer)) {
             (Meaning::Ok, Some(packages)) => Ok(packages),
             // It is well, and it says nothing of packages: this door has no such page.
             (Meaning::Ok, None) => Err(answer.trouble(Meaning::JobRefused)),
@@ -74,9 +74,13 @@ impl Provider {
     }
 }
 
-fn packages(answer: &Answer) -> Option<Vec<ResourcePackage>> {
-    let list = answer.body.data["resource_pack_subscribe_infos"].as_array()?;
-    Some(list.iter().take(MOST_PACKAGES).filter_map(package).collect())
+pub(super) fn packages(answer: &Answer) -> Option<Vec<ResourcePackage>> {
+    let data = &answer.body.data;
+    match data["resource_pack_subscribe_infos"].as_array() {
+        Some(list) => Some(list.iter().take(MOST_PACKAGES).filter_map(package).collect()),
+        // An account that never bought a package is told without a list, as a success within the success.
+        None => (whole_number(&data["code"]) == Some(0)).then(Vec::new),
+    }
 }
 
 fn package(entry: &Value) -> Option<ResourcePackage> {

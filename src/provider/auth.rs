@@ -1,5 +1,6 @@
 //! How requests are signed. No key is ever logged, stored or shown.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,6 +19,9 @@ const TOKEN_HEAD_START: Duration = Duration::from_secs(5);
 /// A token older than this is replaced before it can expire on the way.
 const TOKEN_USE: Duration = Duration::from_secs(1_500);
 
+/// So many tokens that were replaced are still looked for in answers: one to a slow request may repeat an old one.
+const RETIRED_TOKENS: usize = 4;
+
 /// What is shorter than this is not looked for in answers.
 const SHORTEST_KEY: usize = 8;
 
@@ -35,6 +39,8 @@ enum Kind {
 #[derive(Default)]
 struct Token {
     current: Option<(HeaderValue, SystemTime)>,
+    /// Tokens that were in use before, the latest last; at most [`RETIRED_TOKENS`].
+    retired: VecDeque<HeaderValue>,
     /// Seconds by which the provider's clock is ahead of ours.
     skew_seconds: i64,
 }
@@ -82,6 +88,7 @@ impl Auth {
                     return Ok(header.clone());
                 }
                 let header = sign(access_key, secret_key, now, token.skew_seconds)?;
+                token.retire();
                 token.current = Some((header.clone(), now));
                 Ok(header)
             }
@@ -89,40 +96,68 @@ impl Auth {
     }
 
     /// An answer without what was sent to prove who asks: some gateways repeat it in their errors, and what they say is
-    /// stored, logged and shown.
-    pub(super) fn censored(&self, answer: Vec<u8>, now: SystemTime) -> Vec<u8> {
-        let Ok(header) = self.header(now) else { return answer };
-        let secret = header.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default();
-        // A word of a few letters is no key, and may stand anywhere.
-        let is_at = |place: usize| answer[place..].starts_with(secret);
-        if secret.len() < SHORTEST_KEY || !(0..answer.len()).any(is_at) {
-            return answer;
-        }
-        let mut censored = Vec::with_capacity(answer.len());
-        let mut place = 0;
-        while place < answer.len() {
-            if is_at(place) {
-                censored.extend_from_slice(b"[key]");
-                place += secret.len();
-            } else {
-                censored.push(answer[place]);
-                place += 1;
+    /// stored, logged and shown. An answer may repeat a token that was replaced while it was on its way.
+    pub(super) fn censored(&self, answer: Vec<u8>) -> Vec<u8> {
+        self.secrets_in_use().iter().fold(answer, |answer, secret| without(answer, secret.as_bytes()))
+    }
+
+    /// Everything that answers may repeat.
+    fn secrets_in_use(&self) -> Vec<HeaderValue> {
+        match &self.0 {
+            Kind::ApiKey(key) => bearer(key.expose_secret()).into_iter().collect(),
+            Kind::Signed { token, .. } => {
+                let token = locked(token);
+                let current = token.current.iter().map(|(header, _)| header);
+                current.chain(&token.retired).cloned().collect()
             }
         }
-        censored
     }
 
     /// The provider has refused the token's times. Returns whether another try makes sense: the next header is then
     /// signed anew, by the provider's clock if its answer carried one.
-    pub(super) fn renew(&self, provider_time: Option<SystemTime>, now: SystemTime) -> bool {
+    pub(super) fn invalidate(&self, provider_time: Option<SystemTime>, now: SystemTime) -> bool {
         let Kind::Signed { token, .. } = &self.0 else { return false };
         let mut token = locked(token);
-        token.current = None;
+        token.retire();
         if let Some(provider_time) = provider_time {
             token.skew_seconds = unix_seconds(provider_time) - unix_seconds(now);
         }
         true
     }
+}
+
+impl Token {
+    /// Takes the present token out of use.
+    fn retire(&mut self) {
+        if let Some((header, _)) = self.current.take() {
+            if self.retired.len() >= RETIRED_TOKENS {
+                self.retired.pop_front();
+            }
+            self.retired.push_back(header);
+        }
+    }
+}
+
+/// An answer without a header's secret, wherever it is repeated.
+fn without(answer: Vec<u8>, header: &[u8]) -> Vec<u8> {
+    let secret = header.strip_prefix(b"Bearer ").unwrap_or_default();
+    // A word of a few letters is no key, and may stand anywhere.
+    let is_at = |place: usize| answer[place..].starts_with(secret);
+    if secret.len() < SHORTEST_KEY || !(0..answer.len()).any(is_at) {
+        return answer;
+    }
+    let mut censored = Vec::with_capacity(answer.len());
+    let mut place = 0;
+    while place < answer.len() {
+        if is_at(place) {
+            censored.extend_from_slice(b"[key]");
+            place += secret.len();
+        } else {
+            censored.push(answer[place]);
+            place += 1;
+        }
+    }
+    censored
 }
 
 fn locked(token: &Mutex<Token>) -> MutexGuard<'_, Token> {
@@ -217,9 +252,9 @@ mod tests {
     fn a_refused_token_is_signed_anew_by_the_providers_clock() {
         let auth = auth();
         auth.header(at(1_000_000)).expect("a token");
-        assert!(auth.renew(Some(at(999_400)), at(1_000_000)));
+        assert!(auth.invalidate(Some(at(999_400)), at(1_000_000)));
         assert_eq!(claims(&auth.header(at(1_000_001)).expect("a token")).nbf, 999_396);
-        assert!(!Auth::api_key(SecretString::from("k")).renew(None, at(0)), "a plain key cannot be renewed");
+        assert!(!Auth::api_key(SecretString::from("k")).invalidate(None, at(0)), "a plain key cannot be renewed");
     }
 
     #[test]
@@ -233,13 +268,17 @@ mod tests {
     fn a_key_that_an_answer_repeats_is_taken_out_of_it() {
         let censored = |key: &str, answer: &str| {
             let auth = Auth::api_key(SecretString::from(key));
-            String::from_utf8(auth.censored(answer.as_bytes().to_vec(), at(0))).expect("text")
+            String::from_utf8(auth.censored(answer.as_bytes().to_vec())).expect("text")
         };
         assert_eq!(censored("sk-12345678", "Bearer sk-12345678, sk-12345678."), "Bearer [key], [key].");
         assert_eq!(censored("sk-12345678", "sk-1234567"), "sk-1234567");
         assert_eq!(censored("task", "a task"), "a task", "a word is no key");
-        let token = auth().header(at(9)).expect("a header").to_str().expect("text").to_owned();
-        let answer = auth().censored(format!("you sent {token}").into_bytes(), at(9));
-        assert_eq!(answer, b"you sent Bearer [key]");
+        let auth = auth();
+        let token = auth.header(at(9)).expect("a header").to_str().expect("text").to_owned();
+        let answer = format!("you sent {token}").into_bytes();
+        assert_eq!(auth.censored(answer.clone()), b"you sent Bearer [key]");
+        auth.invalidate(None, at(9));
+        auth.header(at(10)).expect("a header");
+        assert_eq!(auth.censored(answer), b"you sent Bearer [key]", "one of before the renewal");
     }
 }

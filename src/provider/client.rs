@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::job::{ExternalTaskId, ModelName, TaskId};
 
-use super::answer::Body;
 use super::auth::UnusableKey;
 use super::body::{Picture, RequestBody};
-use super::meaning::{Meaning, StopReason, Trust, is_unknown_task, meaning};
+use super::meaning::{Asked, Meaning, StopReason, Trust, meaning};
+use super::shape::Body;
 use super::{AnswerFacts, Auth, TaskReport};
 
 /// The path of the try-on endpoint below the base URL.
@@ -61,7 +61,8 @@ pub struct Submission<'a> {
 /// Every fate a create can have.
 #[derive(Debug)]
 pub enum CreateFate {
-    /// The task exists. `echoed` says whether the door gave our external id back.
+    /// The task exists. `echoed`: the answer carries our external id. Where it does not, that says nothing: Kling's own
+    /// create leaves it out.
     Accepted { task_id: TaskId, echoed: bool, facts: AnswerFacts },
     /// An answer that says that nothing was created.
     Refused(Trouble),
@@ -109,6 +110,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// An answer of this meaning.
+    #[must_use]
+    pub fn of(meaning: Meaning, facts: AnswerFacts) -> Self {
+        Self { meaning, facts, retry_after: None, provider_time: None, was_reached: true }
+    }
+
     /// What happened, in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -209,7 +216,7 @@ impl Provider {
 
     /// Whether a refusal was about a token's times, and another token may be better.
     pub(super) fn can_renew(&self, trouble: &Trouble) -> bool {
-        trouble.meaning == Meaning::RenewToken && self.auth.renew(trouble.provider_time, SystemTime::now())
+        trouble.meaning == Meaning::RenewToken && self.auth.invalidate(trouble.provider_time, SystemTime::now())
     }
 
     /// Asks how far a task is, by the provider's id or by ours.
@@ -234,16 +241,15 @@ impl Provider {
             Ok(answer) => answer,
             Err(silence) => return QueryAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
         };
-        let facts = &answer.body.facts;
-        if is_unknown_task(facts.code) {
-            return QueryAnswer::Unknown(facts.clone());
-        }
-        match (meaning_of(&answer), answer.body.task()) {
+        match (meaning_of(Asked::Query, &answer), answer.body.task()) {
+            (Meaning::UnknownTask, _) => QueryAnswer::Unknown(answer.body.facts.clone()),
             (Meaning::Ok, Some(task)) => QueryAnswer::Task(Box::new(task)),
             // A question creates nothing, so an answer that does not tell is only asked for again.
             (Meaning::Ok | Meaning::InDoubt, _) => {
                 QueryAnswer::Trouble(answer.trouble(Meaning::BackOff(Trust::Outage)))
             }
+            // Questions hold no slots.
+            (Meaning::Saturated | Meaning::OverCap, _) => QueryAnswer::Trouble(answer.trouble(Meaning::SlowDown)),
             (other, _) => QueryAnswer::Trouble(answer.trouble(other)),
         }
     }
@@ -263,7 +269,7 @@ impl Provider {
             Ok(answer) => answer,
             Err(trouble) => return ListAnswer::Trouble(trouble),
         };
-        match (meaning_of(&answer), answer.body.tasks()) {
+        match (meaning_of(Asked::Other, &answer), answer.body.tasks()) {
             (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
             // It is well, and it is no list: this door has none.
             (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
@@ -293,7 +299,7 @@ impl Provider {
         let provider_time = header(&response, &DATE).and_then(|text| httpdate::parse_http_date(text).ok());
         let cut_off = |why: String| NoAnswer { not_sent: false, why, http_status: Some(http_status) };
         let bytes = self.read_bounded(response).await.map_err(cut_off)?;
-        let bytes = self.auth.censored(bytes, SystemTime::now());
+        let bytes = self.auth.censored(bytes);
         Ok(Answer { body: Body::read(http_status, &bytes), retry_after, provider_time })
     }
 
@@ -311,29 +317,43 @@ impl Provider {
     }
 }
 
-pub(super) fn meaning_of(answer: &Answer) -> Meaning {
+pub(super) fn meaning_of(asked: Asked, answer: &Answer) -> Meaning {
     let facts = &answer.body.facts;
     let status = facts.http_status.unwrap_or_default();
-    // A success that leaves out its code and names a task is a success.
-    if (200..300).contains(&status) && facts.code.is_none() && answer.body.task().is_some() {
-        return Meaning::Ok;
+    match meaning(asked, facts) {
+        // A success without the API's code that names a task is a success.
+        Meaning::InDoubt if (200..300).contains(&status) && !is_failure(facts) && answer.body.task().is_some() => {
+            Meaning::Ok
+        }
+        meaning => meaning,
     }
-    meaning(status, facts.code)
 }
 
-fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
-    match (meaning_of(answer), answer.body.task()) {
+/// Whether the API itself says that it did not work.
+fn is_failure(facts: &AnswerFacts) -> bool {
+    facts.is_of_the_api() && facts.code != Some(0)
+}
+
+pub(super) fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
+    match (meaning_of(Asked::Create, answer), answer.body.task()) {
         (Meaning::Ok, Some(task)) => CreateFate::Accepted {
             echoed: task.external_id.as_ref() == Some(external_id),
             task_id: task.task_id,
             facts: answer.body.facts.clone(),
         },
+        // What a web page means depends on whether the API has answered before, which the asker knows.
+        (Meaning::WebPage, _) => CreateFate::InDoubt(answer.trouble(Meaning::WebPage)),
         (Meaning::Ok | Meaning::InDoubt, _) => CreateFate::InDoubt(answer.trouble(Meaning::InDoubt)),
         (other, _) => CreateFate::Refused(answer.trouble(other)),
     }
 }
 
 impl Answer {
+    #[cfg(test)]
+    pub(super) fn of(body: Body) -> Self {
+        Self { body, retry_after: None, provider_time: None }
+    }
+
     pub(super) fn trouble(&self, meaning: Meaning) -> Trouble {
         Trouble {
             meaning,
@@ -359,7 +379,7 @@ impl NoAnswer {
 fn wrong_url(why: &str) -> Trouble {
     let facts = AnswerFacts { message: Some(format!("the base URL is unusable: {why}")), ..AnswerFacts::default() };
     Trouble {
-        meaning: Meaning::StopRun(StopReason::WrongUrl),
+        meaning: Meaning::Suspect(StopReason::WrongUrl),
         facts,
         retry_after: None,
         provider_time: None,

@@ -5,16 +5,19 @@
 
 mod account;
 mod answer;
+#[cfg(test)]
+mod answers_tests;
 mod auth;
 mod body;
 mod client;
 pub mod meaning;
 mod result_host;
+mod shape;
 
 pub use account::{COUNT_MAY_BE_OLD, PackageStatus, ResourcePackage};
 pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
 pub use auth::Auth;
 pub use body::{Picture, RequestBody};
 pub use client::{CreateFate, LARGEST_PAGE, ListAnswer, Provider, QueryAnswer, Submission, Timeouts, Trouble};
-pub use meaning::{Meaning, StopReason};
+pub use meaning::{Meaning, StopReason, TaskFault, task_fault};
 pub use result_host::{Download, FetchError, ResultHost};

@@ -25,6 +25,8 @@ pub struct ActiveJob {
     pub model: ModelName,
     /// When the intent to submit was written.
     pub claimed_at: Timestamp,
+    /// When the last create of this attempt was sent, or was about to be.
+    pub sent_at: Timestamp,
     /// When the provider took it, if it did.
     pub accepted_at: Option<Timestamp>,
     /// The job whose task this attempt shares.
@@ -44,6 +46,10 @@ pub struct Note {
     pub message: Option<String>,
     /// Units charged for the task (`final_unit_deduction`).
     pub units: Option<f64>,
+    /// What was paid for it from a balance, in the account's currency.
+    pub paid: Option<f64>,
+    /// The beginning of a create's answer that could not be understood.
+    pub answer: Option<String>,
 }
 
 impl Note {
@@ -93,6 +99,10 @@ pub struct Counts {
     pub rejected: u64,
     /// Units charged so far, as far as the provider has said.
     pub units: f64,
+    /// Paid from a balance so far, in the account's currency, as far as the provider has said.
+    pub paid: f64,
+    /// Tasks that made an image and of which the provider has not said what they cost.
+    pub untold: u64,
     /// Jobs that have succeeded with a result that should be looked at.
     pub flagged: u64,
 }
@@ -111,6 +121,13 @@ impl Counts {
 
     pub(crate) fn set(&mut self, state: StateName, count: u64) {
         self.by_state[state as usize] = count;
+    }
+
+    /// Units charged so far; `None` where tasks have ended and no answer has told what any of them cost.
+    #[must_use]
+    pub fn units_told(&self) -> Option<f64> {
+        let nothing_told = self.untold > 0 && self.units == 0.0 && self.paid == 0.0;
+        (!nothing_told).then_some(self.units)
     }
 
     /// All jobs, and the rejected rows.
@@ -232,6 +249,8 @@ pub struct ReportRow {
     pub external_task_id: Option<ExternalTaskId>,
     pub request_id: Option<String>,
     pub units: Option<f64>,
+    /// What all attempts were paid with from a balance; no column of the table.
+    pub paid: Option<f64>,
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub bytes: Option<u64>,

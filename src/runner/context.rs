@@ -1,24 +1,26 @@
 //! What all workers of a run share, and the few things they do through it.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{Failure, JobSeq, JobState, StateName, Transition};
+use crate::job::{Failure, JobSeq, JobState, StateName, TaskId, Transition};
 use crate::output::{OutputError, OutputTree};
 use crate::provider::{Provider, ResultHost};
 use crate::queue::{ActiveJob, Counts, Note, Queue, QueueError, RunId};
 
 use super::RunSettings;
 use super::blame::Blame;
+use super::capabilities::Accepted;
 use super::event::Fact;
 use super::gate::Gate;
 use super::pace::Pace;
 use super::people::People;
+use super::refusals::Refusals;
 use super::request_pictures::RequestPictures;
 use super::slots::Slots;
 use super::watcher::Watcher;
@@ -60,6 +62,13 @@ pub(super) struct Context {
     pub(super) watcher: Watcher,
     pub(super) downloads: Semaphore,
     pub(super) blame: Blame,
+    pub(super) refusals: Arc<Refusals>,
+    /// Tasks by which it can be learnt whether the door knows external ids.
+    pub(super) to_learn_from: mpsc::Sender<Accepted>,
+    /// The task that the provider accepted last in this run.
+    pub(super) last_accepted: Mutex<Option<TaskId>>,
+    /// Whether it is being asked whether the door knows external ids.
+    pub(super) is_learning: AtomicBool,
     pub(super) shutdown: CancellationToken,
     pub(super) facts: mpsc::UnboundedSender<Fact>,
     pub(super) counts: Mutex<Counts>,
@@ -114,21 +123,38 @@ impl Context {
         parked.get(&job.seq).is_some_and(|state| *state == job.state.name())
     }
 
+    pub(super) fn last_accepted(&self) -> Option<TaskId> {
+        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a task that the provider has accepted, for the questions that need one.
+    pub(super) fn note_accepted(&self, accepted: Accepted) {
+        *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted.task_id.clone());
+        if self.external_ids().is_none() {
+            // Full: another task is being asked about. Closed: nobody needs to know any more.
+            let _ = self.to_learn_from.try_send(accepted);
+        }
+    }
+
+    /// Whether it may soon be known if the door knows external ids.
+    pub(super) fn is_learning(&self) -> bool {
+        self.is_learning.load(Ordering::Acquire) || self.to_learn_from.capacity() == 0
+    }
+
     pub(super) fn external_ids(&self) -> Option<bool> {
         *self.external_ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers, in the queue too, whether the door gives external ids back. What was shown once stays shown: one
-    /// answer without the id does not take it back.
-    pub(super) async fn learn_external_ids(&self, echoed: bool) -> Result<(), RunError> {
+    /// Remembers, in the queue too, whether the door knows external ids. What was shown once stays shown.
+    pub(super) async fn learn_external_ids(&self, supported: bool) -> Result<(), RunError> {
         {
             let mut known = self.external_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            if *known == Some(true) || *known == Some(echoed) {
+            if *known == Some(true) || *known == Some(supported) {
                 return Ok(());
             }
-            *known = Some(echoed);
+            *known = Some(supported);
         }
-        Ok(self.queue.learn_external_ids(self.door.clone(), echoed).await?)
+        Ok(self.queue.learn_external_ids(self.door.clone(), supported).await?)
     }
 
     pub(super) fn counts(&self) -> Counts {

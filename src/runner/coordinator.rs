@@ -1,13 +1,14 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::provider::{Provider, ResultHost, StopReason};
 use crate::queue::{ActiveJob, Counts, Pause, Queue, QueueReader, SlotUse};
 
 use super::blame::Blame;
+use super::capabilities::{Accepted, learn_external_ids};
 use super::context::{Context, RunError};
 use super::event::{Fact, RunEvent};
 use super::feeder::{FeederEnd, feed};
@@ -65,6 +67,8 @@ pub enum RunEnd {
     Stopped { reason: StopReason, said: String },
     /// The budget is spent, and jobs are left.
     BudgetSpent,
+    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
+    TooManyInDoubt(u64),
     /// The provider was never reached. Why, as far as it is known.
     NeverReached(String),
     /// A person or the system interrupted it.
@@ -101,7 +105,7 @@ pub async fn run(
     let reader = queue.reader()?;
     let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
     let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
-    let gate = Gate::new(Backoff::OUTAGE);
+    let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
     let provider = Arc::new(door.provider);
     let watching =
@@ -109,6 +113,7 @@ pub async fn run(
     let watcher =
         Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching, door.callbacks);
     let (facts, told) = mpsc::unbounded_channel();
+    let (to_learn_from, accepted) = mpsc::channel(1);
     let ctx = Arc::new(Context {
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
@@ -127,6 +132,10 @@ pub async fn run(
         watcher,
         downloads: Semaphore::new(settings.downloads),
         blame: Blame::default(),
+        refusals: Arc::default(),
+        to_learn_from,
+        last_accepted: Mutex::default(),
+        is_learning: AtomicBool::new(false),
         shutdown: interrupted.child_token(),
         facts,
         parked: Mutex::default(),
@@ -145,6 +154,7 @@ pub async fn run(
         pause: None,
         slots_remembered: None,
         has_searched: false,
+        accepted: Some(accepted),
     };
     coordinator.run(interrupted).await
 }
@@ -163,47 +173,62 @@ struct Coordinator<O> {
     slots_remembered: Option<u32>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    /// Tasks by which it can be learnt what the door can do; taken when the run begins.
+    accepted: Option<mpsc::Receiver<Accepted>>,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
-        self.take_up_left_behind()?;
-        let mut search = tokio::spawn(refetch_missing(Arc::clone(&self.ctx)));
         let (claimed, mut claims) = mpsc::channel(1);
         let feeder = feed(Arc::clone(&self.ctx), claimed);
         tokio::pin!(feeder);
-        let mut fed: Option<FeederEnd> = None;
         let mut is_feeding = true;
+        // Whatever ends the work, errors included, is wound down: requests may be on their way, and jobs claimed.
+        let end = self.work(&interrupted, feeder.as_mut(), &mut is_feeding, &mut claims).await;
+        let feeder = is_feeding.then_some(feeder);
+        self.wind_down(end, feeder, claims).await
+    }
+
+    /// Works until the run is over. `is_feeding` turns false when the feeder has ended.
+    async fn work(
+        &mut self,
+        interrupted: &CancellationToken,
+        mut feeder: Pin<&mut (impl Future<Output = Result<FeederEnd, RunError>> + Send)>,
+        is_feeding: &mut bool,
+        claims: &mut mpsc::Receiver<(ActiveJob, Held)>,
+    ) -> Result<RunEnd, RunError> {
+        self.take_up_left_behind()?;
+        let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.ctx))));
+        let learning = learn_external_ids(Arc::clone(&self.ctx), self.accepted.take());
+        let mut learning = AbortOnDrop(tokio::spawn(learning));
+        let mut has_learnt = false;
+        let mut fed: Option<FeederEnd> = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat_at = Instant::now();
-        let end = loop {
+        loop {
             tokio::select! {
                 biased;
-                () = interrupted.cancelled() => break Ok(RunEnd::Interrupted),
+                () = interrupted.cancelled() => return Ok(RunEnd::Interrupted),
                 Some(fact) = self.told.recv() => {
                     self.emit(fact);
                     continue;
                 }
-                Some(ended) = self.workers.join_next_with_id() => {
-                    if let Err(error) = self.worker_ended(ended) {
-                        break Err(error);
-                    }
-                }
+                Some(ended) = self.workers.join_next_with_id() => self.worker_ended(ended)?,
                 Some((job, held)) = claims.recv() => self.spawn(job, held),
-                end = &mut feeder, if is_feeding => {
-                    is_feeding = false;
-                    match end {
-                        Ok(end) => fed = Some(end),
-                        Err(error) => break Err(error),
-                    }
+                end = &mut feeder, if *is_feeding => {
+                    *is_feeding = false;
+                    fed = Some(end?);
                 }
-                searched = &mut search, if !self.has_searched => match searched {
-                    Ok(Ok(())) => self.has_searched = true,
-                    Ok(Err(error)) => break Err(error),
-                    Err(error) => break Err(RunError::Bug(error.to_string())),
-                },
+                searched = &mut search.0, if !self.has_searched => {
+                    searched.map_err(|error| RunError::Bug(error.to_string()))??;
+                    self.has_searched = true;
+                }
+                learnt = &mut learning.0, if !has_learnt => {
+                    learnt.map_err(|error| RunError::Bug(error.to_string()))??;
+                    has_learnt = true;
+                }
                 _ = tick.tick() => {
                     self.refresh()?;
                     self.emit(Fact::Ticked);
@@ -215,12 +240,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 }
             }
             if let Some(end) = self.end(fed.as_ref())? {
-                break Ok(end);
+                return Ok(end);
             }
-        };
-        search.abort();
-        let feeder = is_feeding.then_some(feeder);
-        self.wind_down(end, feeder, claims).await
+        }
     }
 
     /// Whether the run is over, and how.
@@ -240,6 +262,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         match fed {
             Some(_) => self.take_up_in(&[StateName::Downloading])?,
+            None if self.is_doubt_full()? => {
+                // With proven external ids, doubt that no worker asks about is asked about again.
+                self.take_up()?;
+                let is_settled_no_more = self.workers.is_empty() && !self.ctx.is_learning();
+                let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+                return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
+            }
             None if self.has_searched && self.is_idle()? => self.take_up()?,
             None => return Ok(None),
         }
@@ -258,6 +287,12 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 Ok(Some(if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }))
             }
         }
+    }
+
+    /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
+    fn is_doubt_full(&self) -> Result<bool, RunError> {
+        let in_doubt = self.ctx.counts().of(StateName::InDoubt);
+        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.reader.has_claimable()?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
@@ -299,9 +334,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
             let mut slot = may_hold_slot.then(|| self.ctx.slots.occupy());
             if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
-                slot.is_held_already();
+                slot.mark_held();
             }
-            self.spawn(job, Held { slot, pass: None });
+            self.spawn(job, Held { slot, ..Held::default() });
         }
     }
 
@@ -326,7 +361,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.has_work(self.reader.has_claimable()?);
+        self.ctx.slots.set_has_work(self.reader.has_claimable()?);
         let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -429,6 +464,15 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 }
 
+/// A task that ends with what waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
 
 /// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
@@ -442,6 +486,7 @@ fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
         Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
         Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
         Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
+        Ok(RunEnd::TooManyInDoubt(jobs)) => Some(format!("{jobs} jobs are in doubt, and asking does not settle them")),
         Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
         Err(error) => Some(error.to_string()),
     }

@@ -1,13 +1,22 @@
 //! A submission whose fate is unknown: found by its external id, sent again under the same id where that is
 //! certainly safe, or left for a person. Time alone never permits a second submission.
+//!
+//! "No such task" is believed when it was said at least twice, the last time no earlier than `--doubt-age` after the
+//! request can last have left this machine: a gateway goes on forwarding what its client has given up, and may have the
+//! task made a minute later.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
-use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, StopReason, TaskReport};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
 use super::InDoubtPolicy;
+use super::capabilities::{Accepted, is_evasive, pass_for_create};
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Lane;
@@ -17,11 +26,17 @@ use super::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refus
 /// This many answers that do not tell are taken; then the job is left in doubt.
 const MOST_EVASIONS: u32 = 5;
 
+/// "No such task" has to be said so often.
+const UNKNOWN_TIMES: u32 = 2;
+
+/// Between claiming a job and sending its create, its pictures may have to be made.
+const LONGEST_PREPARATION: Duration = Duration::from_secs(60);
+
 /// What asking for an external id has shown.
 enum Sought {
     /// The task exists.
     Found(Box<TaskReport>),
-    /// The provider said twice, with time between, that it knows no such task.
+    /// The provider has said often and late enough that it knows no such task.
     CertainlyUnknown,
     /// It cannot be told: the door does not know external ids, or has not shown that it does.
     CannotTell(&'static str),
@@ -31,64 +46,72 @@ enum Sought {
 
 /// Settles a job in doubt, as far as it can be.
 pub(super) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
-    match seek(ctx, &job.external_id).await? {
+    match seek(ctx, job, held).await? {
         Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
-        Sought::CannotTell(why) => match ctx.settings.in_doubt {
-            InDoubtPolicy::Hold => {
-                if ctx.external_ids().is_some() {
-                    // Nothing that this run may still learn can change that.
-                    ctx.park(job);
-                }
-                tracing::debug!(job = %job.spec.id, why, "left in doubt");
-                Ok(Step::Leave)
-            }
-            InDoubtPolicy::Resubmit => {
-                let note = Note::of(format!("submitted anew by --in-doubt resubmit: {why}"));
-                let state = ctx.record(job, Transition::GiveUpDoubt, note).await?;
-                let id = job.spec.id.clone();
-                ctx.tell(Fact::PutBack { id, why: "given up as lost, and submitted anew".to_owned(), retry_at: None });
-                Ok(Step::Now(state))
-            }
-        },
+        Sought::CannotTell(why) => left_in_doubt(ctx, job, why).await,
         Sought::RunEnds => Ok(Step::Leave),
     }
 }
 
+/// What becomes of a submission about which asking tells nothing.
+async fn left_in_doubt(ctx: &Context, job: &ActiveJob, why: &'static str) -> Result<Step, RunError> {
+    let may_resubmit = ctx.settings.in_doubt == InDoubtPolicy::Resubmit && job.tries < ctx.settings.max_attempts;
+    if may_resubmit {
+        let note = Note::of(format!("submitted again by --in-doubt resubmit: {why}"));
+        let state = ctx.record(job, Transition::GiveUpDoubt, note).await?;
+        let id = job.spec.id.clone();
+        ctx.tell(Fact::PutBack { id, why: "given up as lost, and submitted again".to_owned(), retry_at: None });
+        return Ok(Step::Now(state));
+    }
+    if ctx.external_ids().is_some() {
+        // Nothing that this run may still learn can change that.
+        ctx.park(job);
+    }
+    tracing::debug!(job = %job.spec.id, why, "left in doubt");
+    Ok(Step::Leave)
+}
+
 async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport) -> Result<Step, RunError> {
     if let Some(slot) = &mut held.slot {
-        slot.is_held_already();
+        slot.mark_held();
+    } else {
+        let mut slot = ctx.slots.occupy();
+        slot.mark_held();
+        held.slot = Some(slot);
     }
     let task_id = task.task_id;
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, Note::default()).await?;
     ctx.learn_external_ids(true).await?;
+    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
     ctx.tell(Fact::Found { id: job.spec.id.clone(), task_id });
     Ok(Step::Now(state))
 }
 
 /// Asks for a task by our own name for it, until the answer is sure.
-async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, RunError> {
-    if ctx.external_ids() == Some(false) {
-        return Ok(Sought::CannotTell("this provider does not know external task ids"));
-    }
-    let mut unknown_since: Option<tokio::time::Instant> = None;
-    let mut evaded = 0;
+async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
+    let external_id = &job.external_id;
+    let began = Instant::now();
+    let believed_from = believed_from(ctx, job, held.lost_at);
+    let (mut unknown, mut evaded) = (0, 0);
     loop {
+        if ctx.external_ids() == Some(false) {
+            return Ok(Sought::CannotTell("this provider does not know external task ids"));
+        }
+        let at = Instant::now();
         let asked = tokio::select! {
             asked = ask(ctx, external_id) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
         match asked {
-            Asked::Task(task) if task.external_id.as_ref() == Some(external_id) => return Ok(Sought::Found(task)),
+            Asked::Task(task) if is_ours(ctx, &task, external_id) => return Ok(Sought::Found(task)),
             // An answer about some task that does not carry our id proves nothing about ours.
             Asked::Task(_) => return Ok(Sought::CannotTell("the provider's answer does not carry our task id")),
-            Asked::Unknown if ctx.external_ids() == Some(false) => {
-                return Ok(Sought::CannotTell("this provider does not know external task ids"));
-            }
             Asked::Unknown => {
-                // Twice, with time between: a task can be too young to be found.
-                let since = *unknown_since.get_or_insert_with(tokio::time::Instant::now);
-                if since.elapsed() >= ctx.settings.doubt_interval {
+                unknown += 1;
+                // As far as is known there is no task, and so no slot is taken by it.
+                held.slot = None;
+                if unknown >= UNKNOWN_TIMES && at >= believed_from {
                     return Ok(match ctx.external_ids() {
                         Some(true) => Sought::CertainlyUnknown,
                         _ => Sought::CannotTell("this provider has not shown that it knows external task ids"),
@@ -104,10 +127,46 @@ async fn seek(ctx: &Context, external_id: &ExternalTaskId) -> Result<Sought, Run
             Asked::Nothing => {}
             Asked::Stopped => return Ok(Sought::RunEnds),
         }
+        if began.elapsed() >= ctx.settings.task_timeout.max(ctx.settings.doubt_age * 2) {
+            ctx.park(job);
+            return Ok(Sought::CannotTell("the provider did not say in time whether it knows the task"));
+        }
         tokio::select! {
-            () = tokio::time::sleep(ctx.settings.doubt_interval) => {}
+            () = tokio::time::sleep(next_question(ctx, unknown, believed_from)) => {}
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         }
+    }
+}
+
+/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. Of a
+/// request of an earlier run that is not known to the moment: it had ended by now, and by its own time limit.
+fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
+    let lost_at = lost_at.unwrap_or_else(|| {
+        // A clock that was set back since makes the request as young as can be.
+        let age = Duration::try_from(Timestamp::now().duration_since(job.sent_at)).unwrap_or_default();
+        let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
+        let now = Instant::now();
+        now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
+    });
+    lost_at + ctx.settings.doubt_age
+}
+
+/// How long until the next question: soon at first, then ever more rarely, and at the moment when the answer counts.
+fn next_question(ctx: &Context, unknown: u32, believed_from: Instant) -> Duration {
+    let interval = ctx.settings.doubt_interval;
+    let until_believed = believed_from.saturating_duration_since(Instant::now());
+    if until_believed.is_zero() {
+        return interval;
+    }
+    (interval * 2_u32.pow(unknown.saturating_sub(1).min(4))).min(until_believed.max(Duration::from_millis(1)))
+}
+
+/// Whether an answer is about the task that was asked for. A door that is known to find tasks by our ids need not repeat
+/// them.
+fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bool {
+    match &task.external_id {
+        Some(carried) => carried == external_id,
+        None => ctx.external_ids() == Some(true),
     }
 }
 
@@ -133,10 +192,8 @@ async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
             Asked::Unknown
         }
         QueryAnswer::Trouble(trouble) => {
-            // "Bad parameter", or a gateway's 404: what some doors say to an id they do not know, and no proof.
-            let is_evasive = matches!(trouble.meaning, Meaning::JobRefused | Meaning::StopRun(StopReason::WrongUrl));
             pass.heed(&trouble);
-            if is_evasive { Asked::Evaded } else { Asked::Nothing }
+            if is_evasive(&trouble) { Asked::Evaded } else { Asked::Nothing }
         }
     }
 }
@@ -150,13 +207,14 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         if held.slot.is_none() {
             held.slot = Some(ctx.slots.acquire().await);
         }
-        ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.ok()
+        let open = ctx.refusals.open().await;
+        pass_for_create(ctx).await.ok().map(|pass| (pass, open))
     };
-    let pass = tokio::select! {
-        pass = leave => pass,
+    let permit = tokio::select! {
+        permit = leave => permit,
         () = ctx.shutdown.cancelled() => None,
     };
-    let Some(pass) = pass else { return Ok(Step::Leave) };
+    let Some((pass, _open)) = permit else { return Ok(Step::Leave) };
     let Some(state) = ctx.record_again(job).await? else {
         ctx.is_budget_short.store(true, Ordering::Relaxed);
         // Asking again would bring nothing new in this run, and keep it alive for ever.
@@ -164,13 +222,6 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         return Ok(Step::Leave);
     };
     let job = &ActiveJob { state, ..job.clone() };
-    let back_in_doubt = |facts: AnswerFacts| async move {
-        let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
-        tokio::select! {
-            () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
-            () = ctx.shutdown.cancelled() => Ok(Step::Leave),
-        }
-    };
     let pictures = match ready_pictures(ctx, job).await {
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
@@ -182,22 +233,38 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
     };
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
-            pass.worked();
+            pass.accepted();
             accepted(ctx, job, held, task_id, echoed, facts).await
         }
         CreateFate::Refused(trouble) if trouble.meaning == Meaning::JobRefused => {
             pass.heed(&trouble);
+            held.lost_at = Some(Instant::now());
             refused_again(ctx, job, held, refusal(&trouble), trouble.facts).await
         }
-        CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) | CreateFate::InDoubt(trouble) => {
+        CreateFate::InDoubt(trouble) => {
+            held.lost_at = Some(Instant::now());
+            pass.heed(&trouble);
+            back_in_doubt(ctx, job, &trouble.facts).await
+        }
+        // Nothing was created by this request, and the first one was certainly unknown: only asking again is left.
+        CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) => {
             pass.heed(&trouble);
             if trouble.meaning == Meaning::OverCap {
                 held.over_cap(ctx);
             }
-            back_in_doubt(trouble.facts).await
+            back_in_doubt(ctx, job, &trouble.facts).await
         }
         // The first request never arrived, and this one was broken off: nothing was created.
         CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
+    }
+}
+
+/// The repeated create brought no task either, as far as is known.
+async fn back_in_doubt(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
+    let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
+    tokio::select! {
+        () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
+        () = ctx.shutdown.cancelled() => Ok(Step::Leave),
     }
 }
 
@@ -210,13 +277,14 @@ async fn refused_again(
     failure: Failure,
     facts: AnswerFacts,
 ) -> Result<Step, RunError> {
-    match seek(ctx, &job.external_id).await? {
+    match seek(ctx, job, held).await? {
         Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => {
             let transition = Transition::Refuse { failure: failure.clone() };
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
         Sought::CannotTell(_) | Sought::RunEnds => {
+            // Still `submitting` on disk.
             ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
             Ok(Step::Leave)
         }

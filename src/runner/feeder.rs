@@ -7,15 +7,19 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, StateName};
-use crate::queue::{ActiveJob, Claim, ClaimOnce};
+use crate::queue::{ActiveJob, Claim, ClaimOnce, QueueReader};
 
+use super::capabilities::pass_for_create;
 use super::context::{Context, RunError};
 use super::event::Fact;
-use super::gate::{Lane, Stopped};
-use super::worker::Held;
+use super::gate::Stopped;
+use super::worker::{CreatePermit, Held};
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
 const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether doubt has become less.
+const WAIT_FOR_DOUBT: Duration = Duration::from_millis(100);
 
 /// How the feeder, which claims, has ended.
 pub(super) enum FeederEnd {
@@ -29,6 +33,12 @@ pub(super) enum FeederEnd {
 pub(super) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
     let reader = ctx.queue.reader()?;
     loop {
+        if is_doubt_full(&ctx, &reader)? {
+            tokio::select! {
+                () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+                () = tokio::time::sleep(WAIT_FOR_DOUBT) => continue,
+            }
+        }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
         let next = reader.next_up(Timestamp::now())?;
         let leave = async {
@@ -38,9 +48,10 @@ pub(super) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
                 }
             };
             let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
-            ctx.gate.pass_in_turn(Lane::Create, &ctx.creates).await.map(|pass| (slot, pass))
+            let open = ctx.refusals.open().await;
+            pass_for_create(&ctx).await.map(|pass| (slot, CreatePermit { pass, open }))
         };
-        let (slot, pass) = tokio::select! {
+        let (slot, permit) = tokio::select! {
             biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             leave = leave => match leave {
@@ -48,10 +59,10 @@ pub(super) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
                 Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
             },
         };
-        // From here on nothing is broken off: a claim is always handed over.
+        // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), pass: Some(pass) };
+                let held = Held { slot: Some(slot), pass: Some(permit), lost_at: None };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
@@ -71,12 +82,20 @@ pub(super) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
                 wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
         };
-        drop((slot, pass));
+        drop((slot, permit));
         tokio::select! {
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// Whether one more create could leave more than `--max-in-doubt` jobs in doubt, should every create on its way be lost.
+/// The coordinator ends the run where asking does not settle them.
+fn is_doubt_full(ctx: &Context, reader: &QueueReader) -> Result<bool, RunError> {
+    let counts = reader.counts()?;
+    let may_be = counts.of(StateName::InDoubt) + counts.of(StateName::Submitting);
+    Ok(may_be >= ctx.settings.max_in_doubt)
 }
 
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.

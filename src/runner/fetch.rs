@@ -27,6 +27,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
 enum Hitch {
     /// The run is over, or an interruption came.
     RunEnds,
+    /// Nobody has said in time what became of the task; the next run asks again.
+    NoWord,
     /// Worth another try. `counts` says whether it is one of the tries that a job has.
     Again { why: String, counts: bool, fresh_links: bool },
     /// No further try helps.
@@ -56,6 +58,11 @@ pub(super) async fn fetch(
         };
         match hitch {
             Hitch::RunEnds => return Ok(Step::Leave),
+            Hitch::NoWord => {
+                ctx.park(job);
+                ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
+                return Ok(Step::Leave);
+            }
             Hitch::Machine(error) => return Err(error),
             Hitch::Final(failure) => return failed(ctx, job, failure).await,
             Hitch::Again { why, counts, fresh_links } => {
@@ -118,9 +125,10 @@ async fn attempt(
 async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
-        ended = ctx.watcher.look_up(task_id.clone()) => ended,
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
+    let Ok(ended) = ended else { return Err(Hitch::NoWord) };
     match ended {
         None | Some(Ended::Stopped) => Err(Hitch::RunEnds),
         Some(Ended::Unknown) => Err(gone(

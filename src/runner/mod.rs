@@ -5,6 +5,7 @@
 //! begins. All requests pass the [`gate`], which knows throttling, outages and the provider's last word.
 
 mod blame;
+mod capabilities;
 mod context;
 mod coordinator;
 mod doubt;
@@ -16,6 +17,7 @@ mod landing;
 mod missing;
 mod pace;
 mod people;
+mod refusals;
 mod request_pictures;
 mod retry;
 mod share;
@@ -29,6 +31,7 @@ use crate::job::ModelName;
 
 pub use context::RunError;
 pub use coordinator::{Door, Outcome, RunEnd, run};
+pub use gate::Patience;
 
 /// How a run works. Durations and rates are resolved; nothing here is a flag.
 #[derive(Debug, Clone)]
@@ -61,8 +64,17 @@ pub struct RunSettings {
     pub budget: Option<u64>,
     /// A provider that was not reached for this long from the start ends the run.
     pub reach_patience: Duration,
-    /// Between two questions about a submission in doubt.
+    /// Between the first questions about a submission in doubt.
     pub doubt_interval: Duration,
+    /// "No such task" is believed of a submission in doubt only so long after its request was given up: gateways go on
+    /// forwarding what a client has given up.
+    pub doubt_age: Duration,
+    /// How long a request may be under way (`--request-timeout`).
+    pub request_timeout: Duration,
+    /// When so many jobs of the queue are in doubt, and asking does not settle them, nothing more is submitted.
+    pub max_in_doubt: u64,
+    /// How long answers that would end the run are checked.
+    pub patience: Patience,
 }
 
 /// How many tasks are kept in flight at the provider.

@@ -1,5 +1,4 @@
-//! When something is tried again, and when it is not. Decided by kind; the one text that is read is the reason a
-//! failed task gives, because the provider gives nothing else.
+//! How long something waits before it is tried again.
 
 use std::time::Duration;
 
@@ -41,36 +40,6 @@ impl Backoff {
     }
 }
 
-/// Whether a failed task would fail again: its reason lies in the pictures (`api.md`, last paragraph). A reason
-/// that is not understood may pass.
-pub(super) fn lies_in_the_inputs(task_status_msg: &str) -> bool {
-    const SIGNS: [&str; 16] = [
-        "no human",
-        "human in the",
-        "no person",
-        "no face",
-        "multiple",
-        "risk",
-        "sensitive",
-        "content",
-        "policy",
-        "nsfw",
-        "violat",
-        "combination",
-        "no cloth",
-        "no garment",
-        "resolution",
-        "image format",
-    ];
-    let text = task_status_msg.to_lowercase();
-    SIGNS.iter().any(|sign| text.contains(sign)) || text.contains("风控") || text.contains("人像")
-}
-
-/// Whether a task that is called failed may only be too young to be found (`api.md`, "What is not known").
-pub(super) fn reads_as_not_found(task_status_msg: &str) -> bool {
-    task_status_msg.to_lowercase().contains("task not found")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,22 +53,6 @@ mod tests {
         for _ in 0..100 {
             assert!(backoff.jittered(5) <= Duration::from_secs(16));
             assert!((Duration::from_secs(8)..=Duration::from_secs(16)).contains(&backoff.firm(5)));
-        }
-    }
-
-    #[test]
-    fn a_reason_in_the_pictures_is_final_and_others_are_not() {
-        for reason in [
-            "there is no human in the video",
-            "Content risk control",
-            "platform policy",
-            "unsupported garment combination",
-            "触发平台的内容风控",
-        ] {
-            assert!(lies_in_the_inputs(reason), "{reason}");
-        }
-        for reason in ["internal error", "timeout", "", "server busy", "GPU lost"] {
-            assert!(!lies_in_the_inputs(reason), "{reason}");
         }
     }
 }

@@ -156,6 +156,11 @@ impl Slots {
         state.has_found_cap.then(|| u32::try_from(state.limit).unwrap_or(u32::MAX))
     }
 
+    /// Whether the provider holds a task of this run.
+    pub(super) fn hold_tasks(&self) -> bool {
+        self.locked().held > 0
+    }
+
     /// Until when nothing is submitted because the account, in which this run holds no slot, has no room for it; `None`
     /// where it has, or was not asked.
     pub(super) fn shut_out_until(&self) -> Option<Instant> {
@@ -165,7 +170,7 @@ impl Slots {
     }
 
     /// Whether jobs wait for slots: only then is a free one a loss.
-    pub(super) fn has_work(&self, has_work: bool) {
+    pub(super) fn set_has_work(&self, has_work: bool) {
         let mut state = self.locked();
         state.advance(Instant::now());
         state.occupancy.has_work = has_work;
@@ -234,7 +239,7 @@ impl Slot {
     }
 
     /// The provider has had the task all along: there is room for it, whatever was found before.
-    pub(super) fn is_held_already(&mut self) {
+    pub(super) fn mark_held(&mut self) {
         let mut state = self.slots.locked();
         state.advance(Instant::now());
         if !std::mem::replace(&mut self.is_held, true) {
@@ -430,14 +435,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn occupancy_is_the_share_of_slot_time_in_which_tasks_were_at_work_while_jobs_waited() {
         let slots = Slots::new(SlotCount::AtMost(2), None);
-        slots.has_work(true);
+        slots.set_has_work(true);
         let mut slot = slots.acquire().await;
         tokio::time::advance(Duration::from_secs(5)).await;
         slot.accepted();
         tokio::time::advance(Duration::from_secs(10)).await;
         slot.freed(Duration::from_secs(2));
         tokio::time::advance(Duration::from_secs(5)).await;
-        slots.has_work(false);
+        slots.set_has_work(false);
         tokio::time::advance(Duration::from_secs(500)).await;
         assert_eq!(slots.occupancy(), (Duration::from_secs(8), Duration::from_secs(40)));
     }

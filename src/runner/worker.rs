@@ -3,25 +3,40 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::job::{Failure, FailureKind, JobState, TaskId, Transition};
-use crate::provider::{AnswerFacts, CreateFate, Meaning, Submission, TaskReport, TaskStatus, Trouble, meaning::Trust};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, StopReason, Submission, TaskFault, TaskReport, TaskStatus};
+use crate::provider::{Trouble, meaning::Trust, task_fault};
 use crate::queue::{ActiveJob, Note, QueueError};
 
+use super::capabilities::Accepted;
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Pass;
+use super::refusals::OpenCreate;
 use super::request_pictures::{NotReady, Ready};
-use super::retry::{Backoff, lies_in_the_inputs};
+use super::retry::Backoff;
 use super::slots::Slot;
 use super::watcher::Ended;
 use super::{doubt, fetch};
 
-/// What a worker holds for its job until the task has ended: its slot, and leave for one create.
+/// What a worker holds for its job until the task has ended: its slot, and the permit for one create.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) slot: Option<Slot>,
-    pub(super) pass: Option<Pass>,
+    pub(super) pass: Option<CreatePermit>,
+    /// When the answer to this run's last create for the job was given up. Nothing of that request leaves this machine
+    /// any more; what a gateway took in it may still forward.
+    pub(super) lost_at: Option<Instant>,
+}
+
+/// A permit for one create: the gate's, and the count of creates on their way.
+#[derive(Debug)]
+pub(super) struct CreatePermit {
+    pub(super) pass: Pass,
+    /// Held until the create's fate is on disk.
+    pub(super) open: OpenCreate,
 }
 
 impl Held {
@@ -72,7 +87,7 @@ pub(super) async fn see_through(ctx: &Context, mut job: ActiveJob, mut held: Hel
 
 /// Sends the one create of this attempt, and records its fate.
 async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
-    let Some(pass) = held.pass.take() else {
+    let Some(CreatePermit { pass, open: _open }) = held.pass.take() else {
         // Taken up again after a restart: the request may have gone out, and nobody saw an answer.
         let note = Note::of("the run ended before an answer came");
         return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
@@ -92,7 +107,7 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
     }
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
-            pass.worked();
+            pass.accepted();
             accepted(ctx, job, held, task_id, echoed, facts).await
         }
         CreateFate::Refused(trouble) => refused(ctx, job, held, pass, trouble).await,
@@ -101,7 +116,13 @@ async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step,
             release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
         }
         CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
+        // A web page from something that has never answered as the API: a wrong URL, behind which nothing is created.
+        CreateFate::InDoubt(trouble) if trouble.meaning == Meaning::WebPage && !ctx.gate.has_answered() => {
+            pass.heed(&trouble);
+            release(ctx, job, &trouble, None).await
+        }
         CreateFate::InDoubt(trouble) => {
+            held.lost_at = Some(Instant::now());
             pass.heed(&trouble);
             let why = trouble.sentence();
             let state = ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await?;
@@ -139,7 +160,17 @@ pub(super) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
 /// One create request for a job, under the external id of its attempt.
 pub(super) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
     let Ready { human, cloth, .. } = pictures;
-    ctx.provider.create(Submission { model: &job.model, human, cloth, external_id: &job.external_id }).await
+    let submission = Submission { model: &job.model, human, cloth, external_id: &job.external_id };
+    let mut fate = ctx.provider.create(submission).await;
+    if let CreateFate::Refused(trouble) = &mut fate
+        && trouble.meaning == Meaning::Saturated
+        && ctx.slots.hold_tasks()
+    {
+        // A gateway has the same words for "too many requests" and for "over the cap". With tasks of ours in flight it
+        // is the cap, which room at the account ends.
+        trouble.meaning = Meaning::OverCap;
+    }
+    fate
 }
 
 /// The job's pictures are at fault, and nothing was created.
@@ -161,8 +192,13 @@ pub(super) async fn accepted(
         slot.accepted();
     }
     ctx.blame.accepted(job.seq);
-    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note(&facts)).await?;
-    ctx.learn_external_ids(echoed).await?;
+    ctx.refusals.accepted();
+    let note = Note { answer: None, ..note(&facts) };
+    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note).await?;
+    if echoed {
+        ctx.learn_external_ids(true).await?;
+    }
+    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
     ctx.tell(Fact::Submitted { id: job.spec.id.clone(), attempt: job.attempt, task_id });
     Ok(Step::Now(state))
 }
@@ -171,17 +207,18 @@ pub(super) async fn accepted(
 async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
     pass.heed(&trouble);
     match trouble.meaning {
-        Meaning::JobRefused => {
-            let failure = refusal(&trouble);
-            let transition = Transition::Refuse { failure: failure.clone() };
-            ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now)
-        }
+        Meaning::JobRefused => refuse(ctx, job, &trouble).await,
         Meaning::OverCap => {
             // No news of the job: it waits for room, as it did before.
             held.over_cap(ctx);
             ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
-        Meaning::SlowDown | Meaning::StopRun(_) | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
+        Meaning::SlowDown
+        | Meaning::Saturated
+        | Meaning::StopRun(_)
+        | Meaning::Suspect(_)
+        | Meaning::NoChannel
+        | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
         Meaning::BackOff(trust) => {
             if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
                 turn_away(ctx, job, &trouble).await
@@ -191,10 +228,41 @@ async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, troubl
             }
         }
         // The client never calls these refused.
-        Meaning::Ok | Meaning::InDoubt => {
+        Meaning::Ok | Meaning::InDoubt | Meaning::WebPage | Meaning::UnknownTask => {
             ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now)
         }
     }
+}
+
+/// The provider will never take this job; or none of the jobs, which ends the run and gives this one back.
+async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Step, RunError> {
+    let failure = refusal(trouble);
+    let transition = Transition::Refuse { failure: failure.clone() };
+    let state = ctx.record(job, transition, note(&trouble.facts)).await?;
+    let withdrawn = ctx.refusals.refused(&refused_with(&trouble.facts), job);
+    if withdrawn.is_empty() {
+        ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure });
+        return Ok(Step::Now(state));
+    }
+    ctx.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
+    for refused in withdrawn {
+        let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
+        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, Timestamp::now());
+        match back.await {
+            // A person has put it back meanwhile.
+            Err(QueueError::Stale { .. } | QueueError::Illegal { .. }) => {}
+            recorded => {
+                recorded?;
+            }
+        }
+    }
+    Ok(Step::Leave)
+}
+
+/// What refusals have in common that are about the same: the provider's code, a gateway's word, or else the status.
+fn refused_with(facts: &AnswerFacts) -> String {
+    let code = facts.code.map(|code| code.to_string()).or_else(|| facts.word.clone());
+    code.unwrap_or_else(|| format!("HTTP {}", facts.http_status.unwrap_or_default()))
 }
 
 /// Puts the job back untouched: it waits, and that costs it nothing.
@@ -256,11 +324,19 @@ async fn wait(
         Ok(Some(Ended::Task { report: task, ago })) => {
             // The slot is free from that moment on, for the next job; what follows needs none.
             if let Some(slot) = held.slot.take() {
+                if failed_for_room(&task) {
+                    ctx.tell(slot.over_cap());
+                }
                 slot.freed(ago);
             }
             task_ended(ctx, job, *task, report).await
         }
     }
+}
+
+/// Whether a task failed because the account had no room for it.
+fn failed_for_room(task: &TaskReport) -> bool {
+    task.status == TaskStatus::Failed && task.message.as_deref().map(task_fault) == Some(TaskFault::NoRoom)
 }
 
 /// Records how a task ended.
@@ -270,9 +346,12 @@ async fn task_ended(
     task: TaskReport,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    let units = task.units;
+    let cost = Note { units: task.units, paid: task.paid, ..Note::default() };
+    if task.external_id.as_ref() == Some(&job.external_id) {
+        ctx.learn_external_ids(true).await?;
+    }
     if task.status == TaskStatus::Succeeded && !task.images.is_empty() {
-        let state = ctx.record(job, Transition::TaskSucceed, Note { units, ..Note::default() }).await?;
+        let state = ctx.record(job, Transition::TaskSucceed, cost).await?;
         let since = job.accepted_at.unwrap_or(job.claimed_at);
         let seconds = Timestamp::now().duration_since(since).as_secs_f64();
         ctx.tell(Fact::Generated { id: job.spec.id.clone(), seconds });
@@ -281,12 +360,19 @@ async fn task_ended(
     }
     if task.status == TaskStatus::Succeeded {
         let failure = Failure::of(FailureKind::NoImage, "the task succeeded without an image");
-        let note = Note { units, ..Note::of(failure.message.clone()) };
+        let note = Note { message: Some(failure.message.clone()), ..cost };
         return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
     }
     let said = task.message.unwrap_or_else(|| "the task failed, and the provider gives no reason".to_owned());
-    let note = Note { units, ..Note::of(said.clone()) };
-    if lies_in_the_inputs(&said) || job.tries >= ctx.settings.max_attempts {
+    let note = Note { message: Some(said.clone()), ..cost };
+    let fault = task_fault(&said);
+    if fault == TaskFault::NoRoom {
+        let retry_at = Timestamp::now() + Backoff::JOB.firm(1);
+        let state = ctx.record(job, Transition::TaskFindsNoRoom { retry_at }, note).await?;
+        ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
+        return Ok(Step::Now(state));
+    }
+    if fault == TaskFault::Inputs || job.tries >= ctx.settings.max_attempts {
         let failure = Failure::of(FailureKind::Task, &said);
         return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
     }
@@ -308,6 +394,7 @@ pub(super) fn note(facts: &AnswerFacts) -> Note {
         http_status: facts.http_status,
         code: facts.code.filter(|code| *code != 0).map(|code| code.to_string()),
         message: facts.message.clone().filter(|_| facts.code != Some(0)),
-        units: None,
+        answer: facts.excerpt.clone(),
+        ..Note::default()
     }
 }

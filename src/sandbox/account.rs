@@ -8,8 +8,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
+use clap::ValueEnum;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clock::{Micros, millis};
 use super::routes::Service;
@@ -22,12 +23,44 @@ const PACK_UNITS: i64 = 1_000_000;
 /// The most entries on one page of the billing list.
 const MAX_PAGE: u32 = 500;
 
+/// What an account pays from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PaidFrom {
+    /// A package of units.
+    #[default]
+    Package,
+    /// A balance of money; there is no package.
+    Balance,
+}
+
+/// What a task costs of a balance: the amount deducted, and the list price.
+const FROM_BALANCE: (&str, &str) = ("0.28", "0.35");
+
+impl PaidFrom {
+    /// Enters into a task that succeeded what it cost.
+    pub(super) fn tell(self, data: &mut Value) {
+        match self {
+            Self::Package => data["final_unit_deduction"] = json!("1"),
+            Self::Balance => {
+                let (quota, list_price) = FROM_BALANCE;
+                data["final_balance_deduction"] = json!({ "quota": quota, "list_price": list_price });
+            }
+        }
+    }
+}
+
 pub(super) fn routes() -> Router<Arc<Service>> {
-    Router::new().route("/account/costs", get(costs)).route("/account/billing/package", post(billing))
+    Router::new()
+        .route("/account/costs", get(costs))
+        .route("/account/billing/package", post(|service, body| billing(service, body, PaidFrom::Package)))
+        .route("/account/billing/balance", post(|service, body| billing(service, body, PaidFrom::Balance)))
 }
 
 async fn costs(State(service): State<Arc<Service>>) -> Result<Response, Refusal> {
     service.costs_pace.take(Instant::now()).map_err(Refusal::too_fast)?;
+    if service.config.paid_from == PaidFrom::Balance {
+        return Ok(no_packages());
+    }
     let spent = service.blocking(|service| Ok(service.tasks.paid_count(service.clock.now())?)).await?;
     let bought_at = millis(service.clock.now()) - 24 * 60 * 60 * 1_000;
     let pack = json!({
@@ -42,6 +75,11 @@ async fn costs(State(service): State<Arc<Service>>) -> Result<Response, Refusal>
         "status": if spent < PACK_UNITS { "online" } else { "runOut" },
     });
     Ok(wire::success(&json!({ "code": 0, "msg": "success", "resource_pack_subscribe_infos": [pack] })))
+}
+
+/// The page of an account without packages: there is no list at all.
+pub(super) fn no_packages() -> Response {
+    wire::success(&json!({ "code": 0, "msg": "success" }))
 }
 
 #[derive(Deserialize)]
@@ -94,7 +132,7 @@ impl Place {
     }
 }
 
-async fn billing(State(service): State<Arc<Service>>, body: Bytes) -> Result<Response, Refusal> {
+async fn billing(State(service): State<Arc<Service>>, body: Bytes, of: PaidFrom) -> Result<Response, Refusal> {
     let request: BillingRequest = serde_json::from_slice(&body)
         .map_err(|error| Refusal::bad_parameter(format!("the request body is not the JSON it should be: {error}")))?;
     let place = match &request.cursor {
@@ -102,13 +140,13 @@ async fn billing(State(service): State<Arc<Service>>, body: Bytes) -> Result<Res
         None => Place::first(&request)?,
     };
     let wanted = |filter: &Filter| filter.key != "product_type" || filter.values.iter().any(|v| v == "try-on");
-    let tasks = if request.filters.iter().all(wanted) {
+    let tasks = if of == service.config.paid_from && request.filters.iter().all(wanted) {
         service
             .blocking(move |service| {
                 // What has not ended yet is not paid for yet.
-                let to = place.to.min(service.clock.now());
+                let now = service.clock.now();
                 // One more than the page holds tells whether there is another page.
-                Ok(service.tasks.paid((place.from, to), place.after, place.limit + 1)?)
+                Ok(service.tasks.paid((place.from, place.to), place.after, place.limit + 1, now)?)
             })
             .await?
     } else {
@@ -119,19 +157,30 @@ async fn billing(State(service): State<Arc<Service>>, body: Bytes) -> Result<Res
     let shown = &tasks[..tasks.len().min(limit)];
     let next = shown.last().filter(|_| has_more).map(|last| Place { after: (last.ends_at, last.seq), ..place });
     Ok(wire::success(&json!({
-        "result": { "detail": shown.iter().map(detail).collect::<Vec<_>>() },
+        "result": { "detail": shown.iter().map(|task| detail(task, of)).collect::<Vec<_>>() },
         "next_cursor": next.map(Place::cursor).unwrap_or_default(),
         "has_more": has_more,
     })))
 }
 
-fn detail(task: &Task) -> serde_json::Value {
-    json!({
+fn detail(task: &Task, of: PaidFrom) -> Value {
+    let mut entry = json!({
         "task_id": task.task_id,
         "product_type": "try-on",
         "model_name": task.model,
-        "deduction_amount": "1",
-        "deduction_time": millis(task.ends_at),
-        "resource_pack_id": "sandbox",
-    })
+        "deduction_time": millis(task.ends_at).to_string(),
+    });
+    match of {
+        PaidFrom::Package => {
+            entry["deduction_amount"] = json!("1");
+            entry["resource_pack_id"] = json!("sandbox");
+        }
+        PaidFrom::Balance => {
+            let (amount, list_price) = FROM_BALANCE;
+            entry["deduction_amount"] = json!(amount);
+            entry["list_price"] = json!(list_price);
+            entry["currency"] = json!("USD");
+        }
+    }
+    entry
 }

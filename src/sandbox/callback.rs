@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
+use super::account::PaidFrom;
 use super::clock::{Clock, Micros};
 use super::tasks::Task;
-use super::wire;
+use super::wire::{self, View};
 
 /// How long a listener may take; a callback that fails is lost, as it may be with the real service.
 const POST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +27,7 @@ pub(super) struct Callbacks {
     client: reqwest::Client,
     clock: Clock,
     origin: String,
+    paid_from: PaidFrom,
     secret: Option<Arc<[u8]>>,
     stopping: CancellationToken,
 }
@@ -36,6 +38,7 @@ impl Callbacks {
         clock: Clock,
         address: SocketAddr,
         secret: Option<&str>,
+        paid_from: PaidFrom,
         stopping: CancellationToken,
     ) -> Option<Self> {
         let secret = match secret {
@@ -44,7 +47,7 @@ impl Callbacks {
         };
         let client = reqwest::Client::builder().no_proxy().timeout(POST_TIMEOUT).build();
         let client = client.inspect_err(|error| tracing::error!(%error, "the sandbox has no HTTP client")).ok()?;
-        Some(Self { client, clock, origin: format!("http://{address}"), secret, stopping })
+        Some(Self { client, clock, origin: format!("http://{address}"), paid_from, secret, stopping })
     }
 
     /// Tells of every status change of a task that was just created, if it asks for that.
@@ -73,7 +76,8 @@ impl Callbacks {
     }
 
     async fn tell(&self, url: &Url, task: &Task, moment: Micros) {
-        let body = wire::task(task, moment, &self.origin).to_string();
+        let view = View { origin: &self.origin, paid_from: self.paid_from, flaw: None };
+        let body = wire::task(task, moment, view).to_string();
         let mut request = self.client.post(url.clone()).header("content-type", "application/json");
         if let Some(secret) = &self.secret {
             let id = uuid::Uuid::now_v7().to_string();

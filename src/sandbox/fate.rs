@@ -8,6 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::SandboxConfig;
+use super::fault::{Effect, Fault, FaultShare, ResultFlaw, Young};
 
 /// How long tasks take, from `submitted` to their end.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,41 +64,11 @@ pub(super) struct TaskFate {
     pub(super) failure: Option<&'static str>,
 }
 
-/// How a create is answered that breaks no rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CreateFate {
-    Answered,
-    /// Nothing is created, and the answer says so or nearly so.
-    Turned(Trouble),
-    /// The task is created, and its answer does not come through.
-    Lost(Loss),
-}
+/// The transient errors of `create_errors`, by their names: nothing is created.
+const CREATE_ERRORS: [&str; 4] = ["internal-error", "maintenance", "html-500", "no-channel"];
 
-/// Transient errors that create nothing (`api.md`, "Error codes").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    InternalError,
-    Maintenance,
-    HtmlPage,
-    GatewayBody,
-}
-
-/// The ways in which the answer to a create gets lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    BadGateway,
-    GatewayTimeout,
-    ServerTimeout,
-    /// The connection ends before the first byte of the answer.
-    CutBeforeAnswer,
-    /// The connection ends in the middle of the body.
-    CutInAnswer,
-}
-
-const TROUBLES: [Trouble; 4] = [Trouble::InternalError, Trouble::Maintenance, Trouble::HtmlPage, Trouble::GatewayBody];
-
-const LOSSES: [Loss; 5] =
-    [Loss::BadGateway, Loss::GatewayTimeout, Loss::ServerTimeout, Loss::CutBeforeAnswer, Loss::CutInAnswer];
+/// The ways of `lost_answers`, by their names: the task is made.
+const LOST_ANSWERS: [&str; 5] = ["502", "504", "timeout", "cut", "cut-answer"];
 
 /// Why tasks fail; the first two lie in the inputs, the last one may pass.
 pub(super) const FAILURES: [&str; 3] = [
@@ -114,11 +85,15 @@ pub(super) struct Fates {
     task_failures: f64,
     create_errors: f64,
     lost_answers: f64,
+    faults: Vec<FaultShare>,
+    late_by: Duration,
 }
 
 impl Fates {
     pub(super) fn new(config: &SandboxConfig) -> Self {
         Self {
+            faults: config.faults.clone(),
+            late_by: config.late_by,
             seed: config.seed,
             latency: config.latency,
             task_failures: config.task_failures,
@@ -132,22 +107,83 @@ impl Fates {
         let times = self.draw("time", pair, earlier);
         let outcome = self.draw("outcome", pair, earlier);
         let name = self.draw("name", pair, earlier);
-        let failure = (outcome[0] < self.task_failures).then(|| pick(&FAILURES, outcome[1]));
+        let failure = if outcome[0] < self.task_failures {
+            Some(pick(&FAILURES, outcome[1]))
+        } else {
+            self.strike(self.draw("failure", pair, earlier)[0], |effect| match effect {
+                Effect::TaskFails(reason) => Some(reason),
+                _ => None,
+            })
+        };
         // 18 digits, the first one not zero: 9e17 names make a chance meeting of two tasks negligible.
         let number = 100_000_000_000_000_000 + (name[0] * 9e8) as u64 * 1_000_000_000 + (name[1] * 1e9) as u64;
         TaskFate { task_id: number.to_string(), duration: self.latency.at(times[0], times[1]), failure }
     }
 
-    /// How the create is answered that has `earlier` admitted creates of the same pair before it.
-    pub(super) fn of_create(&self, pair: &PairKey, earlier: u32) -> CreateFate {
+    /// What befalls the create that has `earlier` admitted creates of the same pair before it.
+    pub(super) fn of_create(&self, pair: &PairKey, earlier: u32) -> Option<Fault> {
         let draw = self.draw("create", pair, earlier);
+        let named = |names: &[&str]| Fault::named(pick(names, draw[1]));
         if draw[0] < self.create_errors {
-            CreateFate::Turned(pick(&TROUBLES, draw[1]))
+            named(&CREATE_ERRORS)
         } else if draw[0] < self.create_errors + self.lost_answers {
-            CreateFate::Lost(pick(&LOSSES, draw[1]))
+            named(&LOST_ANSWERS)
         } else {
-            CreateFate::Answered
+            self.pick_fault(draw[0] - self.create_errors - self.lost_answers, Fault::is_of_creates)
         }
+    }
+
+    /// How much later a task is made whose create was answered long before.
+    pub(super) fn late_by(&self) -> Duration {
+        self.late_by
+    }
+
+    /// What befalls the `nth` request for a path, which is no create.
+    pub(super) fn of_request(&self, path: &str, nth: u32) -> Option<Fault> {
+        let is_about_tasks = path.contains("kolors-virtual-try-on/");
+        let number = self.draw("request", &Sha256::digest(path).into(), nth)[0];
+        self.pick_fault(number, |fault| match fault.effect() {
+            Effect::Interposed(_) => true,
+            Effect::Question(_) => is_about_tasks,
+            Effect::NoPackages => path.ends_with("/account/costs"),
+            _ => false,
+        })
+    }
+
+    /// How this task reads in its first moments, if unlike what it is.
+    pub(super) fn of_youth(&self, task_id: &str) -> Option<Young> {
+        self.of_named("youth", task_id, |effect| match effect {
+            Effect::Young(young) => Some(young),
+            _ => None,
+        })
+    }
+
+    /// What is odd about the result of this task.
+    pub(super) fn of_result(&self, task_id: &str) -> Option<ResultFlaw> {
+        self.of_named("result", task_id, |effect| match effect {
+            Effect::Result(flaw) => Some(flaw),
+            _ => None,
+        })
+    }
+
+    fn of_named<T>(&self, purpose: &str, task_id: &str, of: impl Fn(Effect) -> Option<T>) -> Option<T> {
+        self.strike(self.draw(purpose, &Sha256::digest(task_id).into(), 0)[0], of)
+    }
+
+    /// What strikes at a number in `[0, 1)`, out of the effects that `of` knows.
+    fn strike<T>(&self, number: f64, of: impl Fn(Effect) -> Option<T>) -> Option<T> {
+        of(self.pick_fault(number, |fault| of(fault.effect()).is_some())?.effect())
+    }
+
+    /// The fault in whose share a number lies, when the shares of those that `may` strike are laid side by side.
+    fn pick_fault(&self, mut number: f64, may: impl Fn(Fault) -> bool) -> Option<Fault> {
+        for FaultShare { fault, share } in self.faults.iter().filter(|asked| may(asked.fault)) {
+            if number < *share {
+                return Some(*fault);
+            }
+            number -= share;
+        }
+        None
     }
 
     /// Two independent numbers in `[0, 1)`.
@@ -218,10 +254,31 @@ mod tests {
         assert!(FAILURES.iter().all(|reason| failures.contains(reason)));
 
         let creates: Vec<_> = pairs().map(|pair| fates.of_create(&pair, 0)).collect();
-        let turned = creates.iter().filter(|c| matches!(c, CreateFate::Turned(_))).count();
-        let lost = creates.iter().filter(|c| matches!(c, CreateFate::Lost(_))).count();
+        let turned = creates.iter().flatten().filter(|fault| !fault.makes_task()).count();
+        let lost = creates.iter().flatten().filter(|fault| fault.makes_task()).count();
         assert!((share(turned) - 0.2).abs() < 0.03 && (share(lost) - 0.3).abs() < 0.03);
-        assert!(TROUBLES.iter().all(|trouble| creates.contains(&CreateFate::Turned(*trouble))));
-        assert!(LOSSES.iter().all(|loss| creates.contains(&CreateFate::Lost(*loss))));
+        for name in CREATE_ERRORS.iter().chain(&LOST_ANSWERS) {
+            let fault = Fault::named(name).expect("a name of the table");
+            assert!(creates.contains(&Some(fault)), "{name}");
+        }
+    }
+
+    #[test]
+    fn shares_of_faults_are_laid_side_by_side() {
+        let asked = ["quota=0.2", "task-room=0.5", "504-late=0.3", "firewall=0.4", "fresh-unknown"];
+        let fates = fates(|c| c.faults = asked.map(|text| text.parse().expect("a fault")).to_vec());
+        let count = |name: &str| {
+            let struck = pairs().filter_map(|pair| fates.of_create(&pair, 0)).filter(|fault| fault.name() == name);
+            struck.count() as f64 / 4_000.0
+        };
+        for (name, share) in [("quota", 0.2), ("task-room", 0.0), ("504-late", 0.3), ("firewall", 0.4)] {
+            assert!((count(name) - share).abs() < 0.03, "{name}: {}", count(name));
+        }
+        let failed = pairs().filter(|pair| fates.of_task(pair, 0).failure.is_some()).count() as f64 / 4_000.0;
+        assert!((failed - 0.5).abs() < 0.03, "{failed}");
+        assert_eq!(fates.of_youth("1"), Some(Young::Unknown));
+        assert_eq!(fates.of_result("1"), None);
+        let walls = (0..4_000).filter(|nth| fates.of_request("/kling/x", *nth).is_some()).count() as f64 / 4_000.0;
+        assert!((walls - 0.4).abs() < 0.03, "queries meet what stands in between, and no fault of creates: {walls}");
     }
 }

@@ -17,11 +17,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use super::SandboxConfig;
+use super::between::Between;
 use super::clock::Clock;
-use super::wire::{Refusal, gateway};
+use super::fate::Fates;
+use super::gateway::Gateway;
+use super::wire::{self, Refusal, gateway};
 
 /// Two pictures of 10 MiB in Base64 have 27 MiB; the rest is room for the other fields.
-const MAX_BODY_BYTES: u64 = 30 * 1024 * 1024;
+pub(super) const MAX_BODY_BYTES: u64 = 30 * 1024 * 1024;
 
 /// How much of request bodies stands in memory at once, so that a burst of large pictures does not fill it.
 const BODIES_IN_MEMORY_KIB: u32 = 96 * 1024;
@@ -44,15 +48,19 @@ pub(super) struct Gate {
     clock: Clock,
     pace: Option<Pace>,
     answer_delay: Duration,
+    gateway: Gateway,
+    between: Between,
     memory: Arc<Semaphore>,
 }
 
 impl Gate {
-    pub(super) fn new(clock: Clock, requests_per_second: Option<u32>, answer_delay: Duration) -> Self {
+    pub(super) fn new(clock: Clock, config: &SandboxConfig) -> Self {
         Self {
             clock,
-            pace: requests_per_second.map(Pace::new),
-            answer_delay,
+            pace: config.requests_per_second.map(Pace::new),
+            answer_delay: config.answer_delay,
+            gateway: config.gateway,
+            between: Between::new(Fates::new(config)),
             memory: Arc::new(Semaphore::new(BODIES_IN_MEMORY_KIB as usize)),
         }
     }
@@ -62,9 +70,13 @@ impl Gate {
 pub(super) async fn enter(State((gate, door)): State<(Arc<Gate>, Door)>, request: Request, next: Next) -> Response {
     let response = match admit(&gate, door, request).await {
         // The room for the body is held until its request is answered.
-        Ok((request, _room)) => next.run(request).await,
+        Ok((request, _room)) => match gate.between.strike(&request) {
+            Some(fault) => wire::struck(fault, StatusCode::OK.into_response()),
+            None => next.run(request).await,
+        },
         Err(refusal) => *refusal,
     };
+    let response = gate.gateway.reword(response);
     tokio::time::sleep(gate.answer_delay).await;
     response
 }

@@ -8,13 +8,16 @@
 //! on its own would: every create is on disk before it is answered, and time alone decides when a task ends.
 
 mod account;
+mod between;
 mod callback;
 mod clock;
 mod composite;
 mod create;
 mod fate;
+mod fault;
 mod garment;
 mod gate;
+mod gateway;
 mod pictures;
 mod placeholder;
 mod render;
@@ -44,7 +47,10 @@ use render::Renderer;
 use routes::Service;
 use tasks::Tasks;
 
+pub use account::PaidFrom;
 pub use fate::Latency;
+pub use fault::{Fault, FaultError, FaultShare};
+pub use gateway::Gateway;
 pub use tasks::MemoryError;
 
 /// How a sandbox behaves. Fractions are between 0 (never) and 1 (always).
@@ -66,6 +72,14 @@ pub struct SandboxConfig {
     pub create_errors: f64,
     /// The fraction of creates that make a task and whose answer is lost: they are in doubt.
     pub lost_answers: f64,
+    /// Further faults, by name; see [`Fault`].
+    pub faults: Vec<FaultShare>,
+    /// How long after its answer the task of a `504-late` is made.
+    pub late_by: Duration,
+    /// What stands between the client and the service.
+    pub gateway: Gateway,
+    /// What the account pays from.
+    pub paid_from: PaidFrom,
     /// Whether external task ids are known; if not they are ignored, as a reseller may do.
     pub external_ids: bool,
     /// Whether the list query exists.
@@ -89,6 +103,10 @@ impl Default for SandboxConfig {
             task_failures: 0.0,
             create_errors: 0.0,
             lost_answers: 0.0,
+            faults: Vec::new(),
+            late_by: Duration::from_secs(12),
+            gateway: Gateway::Native,
+            paid_from: PaidFrom::Package,
             external_ids: true,
             list_endpoint: true,
             result_long_side_px: 768,
@@ -165,8 +183,9 @@ impl Sandbox {
 
         let clock = Clock::start();
         let stopping = CancellationToken::new();
-        let callbacks = Callbacks::new(clock, address, config.webhook_secret.as_deref(), stopping.clone())
-            .ok_or(SandboxError::WebhookSecret)?;
+        let callbacks =
+            Callbacks::new(clock, address, config.webhook_secret.as_deref(), config.paid_from, stopping.clone())
+                .ok_or(SandboxError::WebhookSecret)?;
         let now = clock.now();
         for task in tasks.awaited(now)? {
             callbacks.follow(task, now);
@@ -174,7 +193,7 @@ impl Sandbox {
         let service = Service {
             fates: Fates::new(&config),
             renderer: Arc::new(Renderer::new(pictures.clone(), config.result_long_side_px)),
-            gate: Arc::new(Gate::new(clock, config.requests_per_second, config.answer_delay)),
+            gate: Arc::new(Gate::new(clock, &config)),
             config,
             address,
             clock,
@@ -228,13 +247,16 @@ impl Sandbox {
 }
 
 fn check_fractions(config: &SandboxConfig) -> Result<(), SandboxError> {
+    let faults = &config.faults;
+    let of_creates: f64 = faults.iter().filter(|asked| asked.fault.is_of_creates()).map(|asked| asked.share).sum();
     let fractions = [
         ("task_failures", config.task_failures),
         ("create_errors", config.create_errors),
         ("lost_answers", config.lost_answers),
-        ("create_errors + lost_answers", config.create_errors + config.lost_answers),
+        ("create_errors + lost_answers + faults of creates", config.create_errors + config.lost_answers + of_creates),
     ];
-    match fractions.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+    let mut fractions = fractions.into_iter().chain(faults.iter().map(|asked| (asked.fault.name(), asked.share)));
+    match fractions.find(|(_, value)| !(0.0..=1.0).contains(value)) {
         Some((name, value)) => Err(SandboxError::Fraction { name, value }),
         None => Ok(()),
     }

@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::clock::{Clock, Micros, micros};
-use super::fate::{CreateFate, Fates, Loss, PairKey, Trouble};
+use super::fate::{Fates, PairKey};
+use super::fault::{Effect, Fault};
 
 /// The sandbox's memory could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -101,11 +102,10 @@ impl Task {
 /// What became of a create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// The task is on disk.
-    Created(Task),
-    /// The task is on disk, and nobody is to hear of it.
-    Lost(Task, Loss),
-    Turned(Trouble),
+    /// The task is on disk, and what befalls its answer.
+    Created(Task, Option<Fault>),
+    /// Nothing was created.
+    Refused(Fault),
     OverCap,
     ExternalIdTaken,
 }
@@ -172,12 +172,13 @@ impl Tasks {
         })
     }
 
-    /// The task with this task id or, where `by_external_id`, with this external id.
-    pub(super) fn find(&self, id: &str, by_external_id: bool) -> Result<Option<Task>, MemoryError> {
+    /// The task with this task id or, where `by_external_id`, with this external id. One that is made later than `now`
+    /// does not exist.
+    pub(super) fn find(&self, id: &str, by_external_id: bool, now: Micros) -> Result<Option<Task>, MemoryError> {
         let find = |connection: &Connection, column: &str| {
             connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM tasks WHERE {column} = ?1"))?
-                .query_row([id], Task::from_row)
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM tasks WHERE {column} = ?1 AND created_at <= ?2"))?
+                .query_row(params![id, now], Task::from_row)
                 .optional()
         };
         self.with(|connection| match find(connection, "task_id")? {
@@ -187,23 +188,25 @@ impl Tasks {
     }
 
     /// One page of all tasks, newest first.
-    pub(super) fn page(&self, limit: u32, offset: u32) -> Result<Vec<Task>, MemoryError> {
-        let sql = format!("SELECT {COLUMNS} FROM tasks ORDER BY seq DESC LIMIT ?1 OFFSET ?2");
-        self.rows(&sql, params![limit, offset])
+    pub(super) fn page(&self, limit: u32, offset: u32, now: Micros) -> Result<Vec<Task>, MemoryError> {
+        let sql = format!("SELECT {COLUMNS} FROM tasks WHERE created_at <= ?3 ORDER BY seq DESC LIMIT ?1 OFFSET ?2");
+        self.rows(&sql, params![limit, offset, now])
     }
 
-    /// Tasks that succeeded in `[from, to)`, oldest first, after the task `after` (an end and a seq).
+    /// Tasks that were created in `[from, to)` and have succeeded by `now`, in the order of their ends, after the task
+    /// `after` (an end and a seq).
     pub(super) fn paid(
         &self,
         (from, to): (Micros, Micros),
         after: (Micros, i64),
         limit: u32,
+        now: Micros,
     ) -> Result<Vec<Task>, MemoryError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM tasks WHERE ends_at >= ?1 AND ends_at < ?2 AND failure IS NULL \
-             AND (ends_at, seq) > (?3, ?4) ORDER BY ends_at, seq LIMIT ?5"
+            "SELECT {COLUMNS} FROM tasks WHERE created_at >= ?1 AND created_at < ?2 AND failure IS NULL \
+             AND ends_at <= ?6 AND (ends_at, seq) > (?3, ?4) ORDER BY ends_at, seq LIMIT ?5"
         );
-        self.rows(&sql, params![from, to, after.0, after.1, limit])
+        self.rows(&sql, params![from, to, after.0, after.1, limit, now])
     }
 
     /// How many tasks have succeeded so far: what the account has spent, in units.
@@ -261,13 +264,17 @@ fn admit(
     now: Micros,
 ) -> rusqlite::Result<Admission> {
     if let Some(external_id) = &new.external_id {
+        // A create that arrives late finds its id taken by then, and makes nothing.
+        connection
+            .prepare_cached("DELETE FROM tasks WHERE external_id = ?1 AND created_at > ?2")?
+            .execute(params![external_id, now])?;
         let taken = connection.prepare_cached("SELECT 1 FROM tasks WHERE external_id = ?1")?.exists([external_id])?;
         if taken {
             return Ok(Admission::ExternalIdTaken);
         }
     }
     let in_flight: i64 = connection
-        .prepare_cached("SELECT count(*) FROM tasks WHERE ends_at > ?1")?
+        .prepare_cached("SELECT count(*) FROM tasks WHERE ends_at > ?1 AND created_at <= ?1")?
         .query_row([now], |row| row.get(0))?;
     if usize::try_from(in_flight).unwrap_or(usize::MAX) >= cap {
         return Ok(Admission::OverCap);
@@ -280,18 +287,27 @@ fn admit(
         .optional()?
         .unwrap_or_default();
     let fate = fates.of_create(&new.pair, creates);
-    let created = u32::from(!matches!(fate, CreateFate::Turned(_)));
+    let makes_task = fate.is_none_or(Fault::makes_task);
     connection
         .prepare_cached("INSERT OR REPLACE INTO pairs (pair, creates, tasks) VALUES (?1, ?2, ?3)")?
-        .execute(params![new.pair, creates + 1, tasks + created])?;
+        .execute(params![new.pair, creates + 1, tasks + u32::from(makes_task)])?;
     match fate {
-        CreateFate::Turned(trouble) => Ok(Admission::Turned(trouble)),
-        CreateFate::Answered => Ok(Admission::Created(insert(connection, new, fates, tasks, now)?)),
-        CreateFate::Lost(loss) => Ok(Admission::Lost(insert(connection, new, fates, tasks, now)?, loss)),
+        Some(fault) if !makes_task => Ok(Admission::Refused(fault)),
+        fault => {
+            let is_late = fault.is_some_and(|fault| matches!(fault.effect(), Effect::MadeLate(_)));
+            let made_at = if is_late { now + micros(fates.late_by()) } else { now };
+            Ok(Admission::Created(insert(connection, new, fates, tasks, made_at)?, fault))
+        }
     }
 }
 
-fn insert(connection: &Connection, new: &NewTask, fates: &Fates, earlier: u32, now: Micros) -> rusqlite::Result<Task> {
+fn insert(
+    connection: &Connection,
+    new: &NewTask,
+    fates: &Fates,
+    earlier: u32,
+    made_at: Micros,
+) -> rusqlite::Result<Task> {
     let fate = fates.of_task(&new.pair, earlier);
     let takes = micros(fate.duration);
     // The queue in front of the generators is short: a tenth of the whole time, and never over a second.
@@ -308,9 +324,9 @@ fn insert(connection: &Connection, new: &NewTask, fates: &Fates, earlier: u32, n
                 new.human,
                 new.cloth,
                 new.callback_url,
-                now,
-                now + waits,
-                now + takes,
+                made_at,
+                made_at + waits,
+                made_at + takes,
                 fate.failure,
             ],
             Task::from_row,

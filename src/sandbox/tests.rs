@@ -1,5 +1,7 @@
 //! The sandbox as a client meets it: a real server on the loopback interface.
 
+mod faults;
+mod gateways;
 mod misbehaviour;
 mod protocol;
 mod restart;
@@ -13,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::{Value, json};
 
-use super::{Latency, Sandbox, SandboxConfig};
+use super::{Gateway, Latency, PaidFrom, Sandbox, SandboxConfig};
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -28,6 +30,11 @@ pub(super) fn png(width: u32, height: u32) -> Vec<u8> {
 /// Tasks that end after `ms` milliseconds.
 fn taking_ms(ms: u64) -> SandboxConfig {
     SandboxConfig { latency: Latency::Fixed(Duration::from_millis(ms)), ..SandboxConfig::default() }
+}
+
+/// Endless tasks, with faults by their names.
+fn faulty(faults: &[&str]) -> SandboxConfig {
+    SandboxConfig { faults: faults.iter().map(|text| text.parse().expect("a fault")).collect(), ..endless() }
 }
 
 /// Tasks that nobody lives to see the end of.
@@ -69,7 +76,8 @@ struct Client {
 
 impl Client {
     fn new(base: String) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().expect("a client"), base }
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        Self { http: http.build().expect("a client"), base }
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {

@@ -12,8 +12,9 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::account::{self, PaidFrom};
 use super::clock::{Micros, millis};
-use super::fate::{Loss, Trouble};
+use super::fault::{Cut, Effect, Fault, ResultFlaw};
 use super::tasks::{MemoryError, Status, Task};
 
 /// `{"code":0,…}` around `data`.
@@ -47,6 +48,10 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, 1203, message)
     }
 
+    pub(super) fn unknown_task(id: &str) -> Self {
+        Self::bad_parameter(format!("Task not found by id/external id: {id}"))
+    }
+
     pub(super) fn over_cap() -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, 1303, "parallel task over resource pack limit")
     }
@@ -76,17 +81,30 @@ impl IntoResponse for Refusal {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For a gateway in front, which has words of its own.
+        response.extensions_mut().insert(self);
         response
     }
 }
 
 fn envelope(status: StatusCode, code: u32, message: &str, data: Option<&Value>) -> Response {
+    let body = enveloped(code, message, data).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json;charset=utf-8")], body).into_response()
+}
+
+/// What every answer of the service looks like.
+pub(super) fn enveloped(code: u32, message: &str, data: Option<&Value>) -> Value {
     let request_id = uuid::Uuid::now_v7().to_string();
     let mut body = json!({ "code": code, "message": message, "request_id": request_id });
     if let Some(data) = data {
         body["data"] = data.clone();
     }
-    (status, [(header::CONTENT_TYPE, "application/json;charset=utf-8")], body.to_string()).into_response()
+    body
+}
+
+/// JSON of a gateway.
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
 }
 
 /// What a gateway in front of the service says in its own words.
@@ -95,40 +113,23 @@ pub(super) fn gateway(status: StatusCode, message: &str, kind: &str) -> Response
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// The page that a proxy answers with when what is behind it does not.
-fn html(status: StatusCode) -> Response {
-    let page = format!(
-        "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-    );
-    (status, [(header::CONTENT_TYPE, "text/html")], page).into_response()
-}
-
-/// The answer to a create that failed for a moment, with nothing created.
-pub(super) fn trouble(trouble: Trouble) -> Response {
-    match trouble {
-        Trouble::InternalError => Refusal::internal().into_response(),
-        Trouble::Maintenance => {
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 5001, "server is under maintenance").into_response()
-        }
-        Trouble::HtmlPage => html(StatusCode::INTERNAL_SERVER_ERROR),
-        Trouble::GatewayBody => gateway(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no available channel for model kolors-virtual-try-on under the current group",
-            "new_api_error",
-        ),
+/// What arrives of the answer `whole` to a create that meets `fault`.
+pub(super) fn struck(fault: Fault, whole: Response) -> Response {
+    match fault.effect() {
+        Effect::Refused(answer)
+        | Effect::Interposed(answer)
+        | Effect::Made(answer)
+        | Effect::MadeLate(answer)
+        | Effect::Question(answer) => answer.into_response(),
+        Effect::MadeAndCut(Cut::BeforeAnswer) => cut_after(whole, Bytes::new()),
+        Effect::MadeAndCut(Cut::InAnswer) => cut_after(whole, Bytes::from_static(HALF_ANSWER)),
+        Effect::MadeAndCut(Cut::HalfJson) => whole.map(|_| Body::from(HALF_ANSWER)),
+        Effect::Young(_) | Effect::TaskFails(_) | Effect::Result(_) => whole,
+        Effect::NoPackages => account::no_packages(),
     }
 }
 
-/// What arrives of the answer to a create that went through.
-pub(super) fn loss(loss: Loss, whole: Response) -> Response {
-    match loss {
-        Loss::BadGateway => html(StatusCode::BAD_GATEWAY),
-        Loss::GatewayTimeout => html(StatusCode::GATEWAY_TIMEOUT),
-        Loss::ServerTimeout => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 5002, "server timeout").into_response(),
-        Loss::CutBeforeAnswer => cut_after(whole, Bytes::new()),
-        Loss::CutInAnswer => cut_after(whole, Bytes::from_static(b"{\"code\":0,\"message\":\"SUCC")),
-    }
-}
+const HALF_ANSWER: &[u8] = b"{\"code\":0,\"message\":\"SUCC";
 
 /// A response whose body breaks off after `part`; the server then drops the connection.
 ///
@@ -148,20 +149,27 @@ fn cut_after(whole: Response, part: Bytes) -> Response {
     whole.map(|_| body)
 }
 
-/// A task as the create answers it.
+/// A task as the create answers it. `task_info` is not documented there, and its absence proves nothing.
 pub(super) fn created(task: &Task, now: Micros) -> Value {
-    let mut data = json!({
+    json!({
         "task_id": task.task_id,
         "task_status": word(Status::Submitted),
         "created_at": millis(task.created_at),
         "updated_at": millis(task.created_at.min(now)),
-    });
-    data["task_info"] = task_info(task);
-    data
+    })
 }
 
-/// A task as a query shows it. `origin` is where the asker reaches this server, without a slash at its end.
-pub(super) fn task(task: &Task, now: Micros, origin: &str) -> Value {
+/// What the account of a task shows besides the task itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    /// Where the asker reaches this server, without a slash at its end.
+    pub(super) origin: &'a str,
+    pub(super) paid_from: PaidFrom,
+    pub(super) flaw: Option<ResultFlaw>,
+}
+
+/// A task as a query shows it.
+pub(super) fn task(task: &Task, now: Micros, view: View<'_>) -> Value {
     let status = task.status(now);
     let mut data = json!({
         "task_id": task.task_id,
@@ -174,8 +182,8 @@ pub(super) fn task(task: &Task, now: Micros, origin: &str) -> Value {
     match status {
         Status::Submitted | Status::Processing => {}
         Status::Succeed => {
-            data["final_unit_deduction"] = json!("1");
-            data["task_result"] = json!({ "images": [{ "index": 0, "url": result_url(task, origin) }] });
+            view.paid_from.tell(&mut data);
+            data["task_result"] = json!({ "images": images(task, view) });
         }
         Status::Failed => {
             data["final_unit_deduction"] = json!("0");
@@ -185,7 +193,21 @@ pub(super) fn task(task: &Task, now: Micros, origin: &str) -> Value {
     data
 }
 
-fn result_url(task: &Task, origin: &str) -> String {
+/// How a young task reads that is said to have failed.
+pub(super) fn failed_as_not_found(task: &Task) -> Value {
+    json!({ "task_id": task.task_id, "task_status": word(Status::Failed), "task_status_msg": "task not found" })
+}
+
+fn images(task: &Task, view: View<'_>) -> Value {
+    let url = result_url(task, view.origin);
+    match view.flaw {
+        Some(ResultFlaw::NoImage) => json!([]),
+        Some(ResultFlaw::NoIndex) => json!([{ "url": url }]),
+        Some(ResultFlaw::WebP) | None => json!([{ "index": 0, "url": url }]),
+    }
+}
+
+pub(super) fn result_url(task: &Task, origin: &str) -> String {
     format!("{origin}/results/{}.png", task.task_id)
 }
 

@@ -74,6 +74,14 @@ pub struct Options {
     #[arg(long, value_name = "WHAT", env = "TRYON_IN_DOUBT", help_heading = "Limits")]
     pub in_doubt: Option<InDoubt>,
 
+    /// When so many jobs are in doubt and asking does not settle them, submit nothing more and end [default: 50]
+    #[arg(long, value_name = "N", env = "TRYON_MAX_IN_DOUBT", help_heading = "Limits")]
+    pub max_in_doubt: Option<NonZeroU32>,
+
+    /// Believe that the provider has no task for a lost submission only so long after it was sent [default: 2m]
+    #[arg(long, value_name = "DUR", env = "TRYON_DOUBT_AGE", help_heading = "Limits")]
+    pub doubt_age: Option<Span>,
+
     /// Submit at most N tasks in this run, then finish what is in flight and stop
     #[arg(long, value_name = "N", env = "TRYON_BUDGET", help_heading = "Cost")]
     pub budget: Option<u64>,
@@ -150,6 +158,8 @@ impl Options {
             price: self.price.or(below.price),
             dedupe: self.dedupe.or(below.dedupe),
             in_doubt: self.in_doubt.or(below.in_doubt),
+            max_in_doubt: self.max_in_doubt.or(below.max_in_doubt),
+            doubt_age: self.doubt_age.or(below.doubt_age),
             skip_invalid: self.skip_invalid.or(below.skip_invalid),
             fit_images: self.fit_images.or(below.fit_images),
             min_result_px: self.min_result_px.or(below.min_result_px),

@@ -43,6 +43,10 @@ pub struct Settings {
     /// Identical pairs are made once.
     pub dedupe: bool,
     pub in_doubt: InDoubt,
+    /// So many jobs in doubt end a run.
+    pub max_in_doubt: NonZeroU32,
+    /// How long after its request a lost submission may still become a task.
+    pub doubt_age: Duration,
     pub skip_invalid: bool,
     /// Pictures that almost fit are made to fit.
     pub fit_images: bool,
@@ -94,6 +98,8 @@ impl Settings {
             price: options.price.map(Price::of_one_unit),
             dedupe: options.dedupe.unwrap_or(false),
             in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
+            max_in_doubt: options.max_in_doubt.unwrap_or(const { NonZeroU32::new(50).unwrap() }),
+            doubt_age: span(options.doubt_age, Duration::from_secs(120)),
             skip_invalid: options.skip_invalid.unwrap_or(false),
             fit_images: options.fit_images.unwrap_or(false),
             min_result_px: options.min_result_px.unwrap_or(300),
@@ -182,6 +188,7 @@ mod tests {
         assert_eq!(settings.task_timeout, Duration::from_secs(1_800));
         assert_eq!(settings.request_timeout, Duration::from_secs(120));
         assert_eq!((settings.budget, settings.in_doubt), (None, InDoubt::Hold));
+        assert_eq!((settings.max_in_doubt.get(), settings.doubt_age), (50, Duration::from_secs(120)));
         assert_eq!((settings.callback, settings.price), (None, None));
         assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
         assert_eq!((settings.min_result_px, settings.strict), (300, false));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::power_cuts::{bad_day, forgiving, kill_at_random, whims};
 use crate::support::provider::{
-    Answer, Dice, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Provider, Script,
+    Answer, Dice, ExternalIds, Fate, Loss, OnCreate, OnDownload, OnQuery, Provider, Script, Shape,
 };
 use crate::support::workshop::Workshop;
 
@@ -83,7 +83,7 @@ const KILLS: usize = 25;
 
 #[test]
 fn a_run_killed_again_and_again_pays_for_every_job_once() {
-    let provider = Provider::start(bad_day(7));
+    let provider = Provider::start(bad_day(7, Shape::Native));
     let shop = Workshop::new(KILLS * 6);
     let killed = kill_at_random(&shop, &provider, &mut Dice::new(8), KILLS);
     assert!(killed > KILLS / 2, "only {killed} of {KILLS} runs were killed at work; this proves too little");

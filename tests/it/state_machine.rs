@@ -31,11 +31,13 @@ fn name_of(transition: &Transition) -> &'static str {
         Transition::Release { .. } => "Release",
         Transition::TurnAway { .. } => "TurnAway",
         Transition::Refuse { .. } => "Refuse",
+        Transition::WithdrawRefusal => "WithdrawRefusal",
         Transition::LoseAnswer => "LoseAnswer",
         Transition::SubmitAgain => "SubmitAgain",
         Transition::GiveUpDoubt => "GiveUpDoubt",
         Transition::TaskSucceed => "TaskSucceed",
         Transition::TaskFailForNow { .. } => "TaskFailForNow",
+        Transition::TaskFindsNoRoom { .. } => "TaskFindsNoRoom",
         Transition::TaskFail { .. } => "TaskFail",
         Transition::Publish => "Publish",
         Transition::DownloadFail { .. } => "DownloadFail",
@@ -46,7 +48,7 @@ fn name_of(transition: &Transition) -> &'static str {
     }
 }
 
-const TRANSITIONS: usize = 19;
+const TRANSITIONS: usize = 21;
 
 fn every_transition(round: usize, failure: &Failure) -> [Transition; TRANSITIONS] {
     [
@@ -57,11 +59,13 @@ fn every_transition(round: usize, failure: &Failure) -> [Transition; TRANSITIONS
         Transition::Release { retry_at: None },
         Transition::TurnAway { retry_at: later() },
         Transition::Refuse { failure: failure.clone() },
+        Transition::WithdrawRefusal,
         Transition::LoseAnswer,
         Transition::SubmitAgain,
         Transition::GiveUpDoubt,
         Transition::TaskSucceed,
         Transition::TaskFailForNow { retry_at: later() },
+        Transition::TaskFindsNoRoom { retry_at: later() },
         Transition::TaskFail { failure: failure.clone() },
         Transition::Publish,
         Transition::DownloadFail { failure: failure.clone() },
@@ -86,7 +90,8 @@ fn every_state() -> Vec<(&'static str, JobState)> {
     ];
     for kind in FailureKind::ALL {
         let failure = Failure::of(kind, "why");
-        states.push(("failed", JobState::Failed { failure: failure.clone(), task_id: None }));
+        let word = if kind == FailureKind::Refused { "refused" } else { "failed" };
+        states.push((word, JobState::Failed { failure: failure.clone(), task_id: None }));
         let word = if kind == FailureKind::Download { "failed download" } else { "failed" };
         states.push((word, JobState::Failed { failure, task_id: Some(task("t")) }));
     }
@@ -94,7 +99,7 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 24] = [
+const LEGAL: [(&str, &str, StateName); 27] = [
     ("pending", "Claim", StateName::Submitting),
     ("pending", "Share", StateName::Downloading),
     ("pending", "ShareFailure", StateName::Failed),
@@ -109,12 +114,15 @@ const LEGAL: [(&str, &str, StateName); 24] = [
     ("in_doubt", "GiveUpDoubt", StateName::Pending),
     ("running", "TaskSucceed", StateName::Downloading),
     ("running", "TaskFailForNow", StateName::Pending),
+    ("running", "TaskFindsNoRoom", StateName::Pending),
     ("running", "TaskFail", StateName::Failed),
     ("downloading", "Publish", StateName::Succeeded),
     ("downloading", "DownloadFail", StateName::Failed),
     ("succeeded", "Refetch", StateName::Downloading),
     ("succeeded", "MakeAnew", StateName::Pending),
     ("failed", "Retry", StateName::Pending),
+    ("refused", "Retry", StateName::Pending),
+    ("refused", "WithdrawRefusal", StateName::Pending),
     ("failed download", "Retry", StateName::Downloading),
     ("failed download", "MakeAnew", StateName::Pending),
     ("failed download", "Cancel", StateName::Cancelled),
@@ -234,7 +242,7 @@ impl Witness {
                 self.claims += 1;
             }
             // Nothing was created; or the task is over without a result; or a person has spoken.
-            Transition::Release { .. } => {
+            Transition::Release { .. } | Transition::WithdrawRefusal | Transition::TaskFindsNoRoom { .. } => {
                 self.releases += 1;
                 self.alive.clear();
             }

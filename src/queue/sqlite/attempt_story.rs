@@ -22,14 +22,16 @@ pub(super) fn outcome(transition: &Transition, before: &JobState) -> Option<&'st
             (failure.kind == FailureKind::Download).then_some("downloading")
         }
         Transition::Accept { .. } => Some("running"),
-        Transition::Release { .. } => Some("released"),
+        Transition::Release { .. } | Transition::WithdrawRefusal => Some("released"),
         Transition::TurnAway { .. } => Some("turned_away"),
         Transition::Refuse { .. } => Some("refused"),
         Transition::LoseAnswer => Some("in_doubt"),
         Transition::SubmitAgain => Some("submitting"),
         Transition::GiveUpDoubt => Some("doubt_given_up"),
         Transition::TaskSucceed | Transition::Refetch => Some("downloading"),
-        Transition::TaskFailForNow { .. } | Transition::TaskFail { .. } => Some("task_failed"),
+        Transition::TaskFailForNow { .. } | Transition::TaskFindsNoRoom { .. } | Transition::TaskFail { .. } => {
+            Some("task_failed")
+        }
         Transition::Publish => Some("succeeded"),
         Transition::DownloadFail { .. } => Some("download_failed"),
     }
@@ -49,8 +51,13 @@ pub(super) fn write_attempt(
         Transition::Accept { task_id } => Some(&task_id.0),
         _ => None,
     };
-    let task_has_ended =
-        matches!(transition, Transition::TaskSucceed | Transition::TaskFail { .. } | Transition::TaskFailForNow { .. });
+    let task_has_ended = matches!(
+        transition,
+        Transition::TaskSucceed
+            | Transition::TaskFail { .. }
+            | Transition::TaskFailForNow { .. }
+            | Transition::TaskFindsNoRoom { .. }
+    );
     let is_over = !matches!(outcome, "running" | "submitting" | "downloading" | "in_doubt");
     let changed = db
         .prepare_cached(
@@ -63,7 +70,9 @@ pub(super) fn write_attempt(
                     http_status = coalesce(:http_status, http_status),
                     code = :code,
                     message = :message,
+                    answer = coalesce(:answer, answer),
                     units = coalesce(:units, units),
+                    paid = coalesce(:paid, paid),
                     task_ended_at = coalesce(task_ended_at, CASE WHEN :task_has_ended THEN :now END),
                     ended_at = CASE WHEN :is_over THEN :now END
               WHERE job = :job AND attempt = :attempt",
@@ -79,6 +88,8 @@ pub(super) fn write_attempt(
             ":message": note.message.as_deref().map(clean_text),
             // The sum over all attempts is kept; what is no number would spoil it for good.
             ":units": note.units.filter(|units| units.is_finite()),
+            ":paid": note.paid.filter(|paid| paid.is_finite()),
+            ":answer": note.answer.as_deref().map(clean_text),
             ":task_has_ended": task_has_ended,
             ":is_over": is_over,
             ":job": seq.0,

@@ -72,6 +72,8 @@ impl QueueReader {
                 (Some(state), _) => counts.set(state, whole),
                 (None, "rejected") => counts.rejected = whole,
                 (None, "units") => counts.units = value,
+                (None, "paid") => counts.paid = value,
+                (None, "untold") => counts.untold = whole,
                 (None, "flagged") => counts.flagged = whole,
                 (None, _) => return Err(QueueError::Damaged(format!("`{name}` is counted and unknown"))),
             }

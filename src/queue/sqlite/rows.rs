@@ -32,7 +32,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags";
+     i.path, j.forgiven, a.shares, coalesce(a.sent_at, a.claimed_at), j.flags";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -48,6 +48,7 @@ pub(super) struct FullJob {
     external_id: Option<ExternalTaskId>,
     model: Option<ModelName>,
     claimed_at: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
     accepted_at: Option<Timestamp>,
     forgiven: u32,
     shares: Option<JobSeq>,
@@ -88,7 +89,7 @@ impl FullJob {
             attempt: row.get(4)?,
             finished_at: maybe_timestamp(row.get(9)?)?,
             output: row.get(25)?,
-            flags: read_flags(row.get(28)?)?,
+            flags: read_flags(row.get(29)?)?,
             message: row.get(24)?,
         };
         Ok(Self {
@@ -99,6 +100,7 @@ impl FullJob {
             accepted_at: maybe_timestamp(row.get(23)?)?,
             forgiven: row.get(26)?,
             shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
+            sent_at: maybe_timestamp(row.get(28)?)?,
         })
     }
 
@@ -112,6 +114,7 @@ impl FullJob {
             external_id: self.external_id.clone().ok_or_else(missing)?,
             model: self.model.clone().ok_or_else(missing)?,
             claimed_at: self.claimed_at.ok_or_else(missing)?,
+            sent_at: self.sent_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
             shares: self.shares,
             state: self.record.state.clone(),
@@ -181,7 +184,7 @@ impl StoredState {
 /// The columns of an attempt, as [`read_attempt`] expects them.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
      task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as, \
-     (SELECT id FROM jobs WHERE seq = shares)";
+     (SELECT id FROM jobs WHERE seq = shares), paid, answer";
 
 pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
     Ok(AttemptRecord {
@@ -201,6 +204,8 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
             code: row.get(12)?,
             message: row.get(13)?,
             units: row.get(14)?,
+            paid: row.get(17)?,
+            answer: row.get(18)?,
         },
         sent_as: row.get(15)?,
         shares: row.get::<_, Option<String>>(16)?.map(JobId::trusted),
@@ -218,7 +223,7 @@ pub(super) const REPORT_PAGE: &str = "
            j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
-           j.flags
+           (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid, j.flags
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
@@ -256,7 +261,8 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         finished_at: maybe_timestamp(row.get(22)?)?,
         sent_as: row.get(23)?,
         second_cloth: row.get::<_, Option<String>>(24)?.zip(row.get(25)?),
-        flags: read_flags(row.get(26)?)?,
+        paid: row.get(26)?,
+        flags: read_flags(row.get(27)?)?,
     })
 }
 
@@ -295,6 +301,7 @@ pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportR
         external_task_id: None,
         request_id: None,
         units: None,
+        paid: None,
         width: None,
         height: None,
         bytes: None,

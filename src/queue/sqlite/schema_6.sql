@@ -10,6 +10,25 @@ ALTER TABLE attempts ADD COLUMN paid REAL;
 -- The absence of our id in a create's answer was once taken for proof that a door does not know such ids.
 UPDATE doors SET external_ids = NULL WHERE external_ids = 0;
 
+-- What was paid from a balance, and the tasks that made an image and of which no answer told what they cost. The second
+-- trigger is of no effect where answers tell.
+INSERT INTO tallies (name, value)
+    SELECT 'untold', count(*) FROM attempts
+     WHERE task_ended_at IS NOT NULL AND outcome <> 'task_failed' AND units IS NULL
+    UNION ALL SELECT 'paid', 0;
+CREATE TRIGGER tally_paid AFTER UPDATE OF paid ON attempts WHEN new.paid IS NOT old.paid BEGIN
+    UPDATE tallies SET value = value + coalesce(new.paid, 0) - coalesce(old.paid, 0) WHERE name = 'paid';
+END;
+CREATE TRIGGER tally_untold AFTER UPDATE OF task_ended_at, outcome, units, paid ON attempts
+    WHEN (new.task_ended_at IS NOT NULL AND new.outcome <> 'task_failed' AND new.units IS NULL AND new.paid IS NULL)
+      <> (old.task_ended_at IS NOT NULL AND old.outcome <> 'task_failed' AND old.units IS NULL AND old.paid IS NULL)
+BEGIN
+    UPDATE tallies SET value = value +
+           CASE WHEN new.task_ended_at IS NOT NULL AND new.outcome <> 'task_failed' AND new.units IS NULL
+                     AND new.paid IS NULL THEN 1 ELSE -1 END
+     WHERE name = 'untold';
+END;
+
 -- What was noticed about results (a bit for each flag, `job/flag.rs`): of an image by itself, and of a job with what its
 -- images share with those of others. Results of earlier versions are not flagged.
 ALTER TABLE images ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;

@@ -97,7 +97,7 @@ fn settle(
                 claimed_at = excluded.claimed_at, outcome = excluded.outcome, task_id = excluded.task_id,
                 message = excluded.message, units = excluded.units, task_ended_at = excluded.task_ended_at,
                 ended_at = excluded.ended_at, shares = excluded.shares,
-                http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL",
+                http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
     )?
     .execute(params![seq, twin, run.0, default_model.as_str(), millis(now), outcome])?;
     match apply(db, JobSeq(seq), None, &transition, &Note::default(), now)? {

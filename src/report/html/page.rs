@@ -15,7 +15,7 @@ use crate::report::place::resolved;
 use crate::report::{
     Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
 };
-use crate::wording::{counted, local, percent, quoted, rate, span, thousands, units};
+use crate::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 
 use super::PageSettings;
 use super::plot::Plot;
@@ -216,7 +216,7 @@ fn figures(totals: &Totals, run: Option<&RunRecord>, zone: &TimeZone) -> Vec<Fig
     if counts.left() > 0 {
         figures.push(figure("to do", thousands(counts.left()), String::new()));
     }
-    figures.push(figure("units", units(counts.units), String::new()));
+    figures.push(figure("units", cost(counts.units, counts.paid, counts.untold), String::new()));
     if let Some(mean) = totals.mean_image_time() {
         figures.push(figure("an image took", format!("{:.1} s", mean.as_secs_f64()), "on average".to_owned()));
     }

@@ -29,6 +29,9 @@ impl Totals {
         }
         self.counts.set(row.state, self.counts.loaded(row.state) + 1);
         self.counts.units += row.units.unwrap_or_default();
+        self.counts.paid += row.paid.unwrap_or_default();
+        let has_ended = matches!(row.state, StateName::Downloading | StateName::Succeeded);
+        self.counts.untold += u64::from(has_ended && row.units.is_none() && row.paid.is_none());
         self.counts.flagged += u64::from(!row.flags.is_empty());
         row.flags.iter().for_each(|flag| self.by_flag[flag as usize] += 1);
         let finished = Finished {

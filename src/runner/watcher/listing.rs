@@ -64,6 +64,8 @@ pub(super) struct Listing {
     /// The next walk is worth making then, whichever task is due.
     due: Option<Instant>,
     troubles: u32,
+    /// Whether it has shown tasks of ours.
+    has_listed: bool,
     fruitless: u32,
 }
 
@@ -114,12 +116,18 @@ impl Listing {
         match end {
             WalkEnd::Complete => {
                 self.use_it = Use::Yes;
+                self.has_listed |= was_fruitful;
                 self.troubles = 0;
                 self.fruitless = if was_fruitful { 0 } else { self.fruitless + 1 };
                 if self.fruitless >= MOST_FRUITLESS {
                     tracing::debug!("the provider's list does not show our tasks; asking one by one");
                     self.use_it = Use::Never;
                 }
+            }
+            // A door that has listed before has a list; this was one odd answer.
+            WalkEnd::NoList if self.has_listed => {
+                self.troubles += 1;
+                self.use_it = Use::Resting(at + REST.firm(self.troubles));
             }
             WalkEnd::NoList => {
                 tracing::debug!("the provider has no list of tasks; asking one by one");
@@ -188,7 +196,18 @@ async fn walk(asker: &Asker, wanted: HashSet<TaskId>) -> Walked {
 
 fn end_of(trouble: &Trouble) -> WalkEnd {
     match trouble.meaning {
-        Meaning::StopRun(_) | Meaning::RenewToken | Meaning::JobRefused => WalkEnd::NoList,
-        Meaning::Ok | Meaning::SlowDown | Meaning::OverCap | Meaning::BackOff(_) | Meaning::InDoubt => WalkEnd::Trouble,
+        Meaning::StopRun(_)
+        | Meaning::Suspect(_)
+        | Meaning::WebPage
+        | Meaning::RenewToken
+        | Meaning::JobRefused
+        | Meaning::UnknownTask => WalkEnd::NoList,
+        Meaning::Ok
+        | Meaning::SlowDown
+        | Meaning::OverCap
+        | Meaning::Saturated
+        | Meaning::NoChannel
+        | Meaning::BackOff(_)
+        | Meaning::InDoubt => WalkEnd::Trouble,
     }
 }

@@ -36,6 +36,12 @@ const MOST_OPEN: usize = 64;
 /// A task that so many walks, one after the other, did not show is asked about by itself.
 const MOST_MISSES: u32 = 2;
 
+/// A callback can be ahead of what the provider tells when asked: it is confirmed by so many questions at most …
+const MOST_CONFIRMATIONS: u32 = 3;
+
+/// … and no further apart than this.
+const BETWEEN_CONFIRMATIONS: Duration = Duration::from_secs(1);
+
 /// How the watcher asks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watching {
@@ -134,6 +140,8 @@ struct Watched {
     is_known_to_have_ended: bool,
     /// A callback came while a question about it was open.
     is_woken: bool,
+    /// So many questions may confirm a callback, whatever the interval: the callback can be ahead of what is told.
+    confirmations: u32,
 }
 
 impl Watched {
@@ -222,11 +230,14 @@ impl Watch {
             unknown_since: None,
             unlisted: 0,
             is_woken: false,
+            confirmations: 0,
         };
         self.tasks.insert(request.task_id.clone(), task);
         // A quick task's callback overtakes the answer to its create.
-        if request.age.is_none() || self.callbacks.have_told(&request.task_id) {
+        if request.age.is_none() {
             self.put(&request.task_id, watched);
+        } else if self.callbacks.have_told(&request.task_id) {
+            self.confirm(&request.task_id, watched);
         } else {
             self.schedule(&request.task_id);
         }
@@ -235,10 +246,11 @@ impl Watch {
     /// Puts a task on the agenda for when a question about it is worth asking.
     fn schedule(&mut self, task_id: &TaskId) {
         let Some(task) = self.tasks.get_mut(task_id) else { return };
-        let worth = task.began.at(self.times.worth_asking_at(task.alive_at, self.callbacks.patience()));
+        let patience = self.callbacks.patience_with(task_id);
+        let worth = task.began.at(self.times.worth_asking_at(task.alive_at, patience));
         // While nothing is known, the interval is all that says when to ask first; later, where callbacks are to tell.
         let first = match self.times.typical() {
-            None => self.watching.interval.mul_f64(self.callbacks.patience()).min(LONGEST_SILENCE),
+            None => self.watching.interval.mul_f64(patience).min(LONGEST_SILENCE),
             Some(_) => self.watching.interval,
         };
         let allowed = task.asked.map_or(task.began.watched + first, |asked| asked + self.watching.interval);
@@ -256,17 +268,24 @@ impl Watch {
         self.agenda.insert((at, task_id.clone()));
     }
 
-    /// A callback says that a task has ended: it is asked about as soon as the interval allows it.
+    /// A callback says that a task has ended: that is confirmed at once, whatever the interval.
     fn bring_forward(&mut self, wake: Wake) {
         let Some(task_id) = self.callbacks.heard(wake) else { return };
         let Some(task) = self.tasks.get_mut(&task_id) else { return };
-        let allowed = task.asked.map_or_else(Instant::now, |asked| asked + self.watching.interval);
-        match task.due {
-            Some(due) if due > allowed => self.put(&task_id, allowed),
-            Some(_) => {}
+        if task.due.is_some() {
+            self.confirm(&task_id, Instant::now());
+        } else {
             // The question that is open may have left before the task ended.
-            None => task.is_woken = true,
+            task.is_woken = true;
         }
+    }
+
+    /// Has a callback confirmed by a question of its own.
+    fn confirm(&mut self, task_id: &TaskId, at: Instant) {
+        if let Some(task) = self.tasks.get_mut(task_id) {
+            task.confirmations = MOST_CONFIRMATIONS;
+        }
+        self.put(task_id, at);
     }
 
     /// Makes the request that is due: through the list for all tasks, or for the one task.
@@ -274,6 +293,16 @@ impl Watch {
         let now = Instant::now();
         self.forget_the_abandoned();
         let Some((due, first)) = self.agenda.first().cloned() else { return self.listing.forget_plan() };
+        if due <= now
+            && let Some(task) = self.tasks.get_mut(&first)
+            && task.confirmations > 0
+        {
+            // A walk through the list would put off the questions about all other tasks.
+            task.confirmations -= 1;
+            self.take_off(&first);
+            self.open.spawn(question::ask(self.asker.clone(), first));
+            return;
+        }
         let listed = self.listed();
         let is_for_listed = listed.contains(&first) || self.listing.due().is_some_and(|walk| walk <= now);
         // For one task alone a page of the list is no better than a question.
@@ -355,7 +384,9 @@ impl Watch {
                 task.alive_at = task.began.age(at);
                 (task.unknown_times, task.unknown_since) = (0, None);
                 if std::mem::take(&mut task.is_woken) {
-                    self.put(task_id, now + self.watching.interval);
+                    self.confirm(task_id, now);
+                } else if task.confirmations > 0 {
+                    self.put(task_id, now + self.watching.interval.min(BETWEEN_CONFIRMATIONS));
                 } else {
                     self.schedule(task_id);
                 }
@@ -398,6 +429,7 @@ impl Watch {
 
     fn end(&mut self, task_id: &TaskId, ended: Ended) {
         self.take_off(task_id);
+        self.callbacks.forget(task_id);
         if let Some(task) = self.tasks.remove(task_id) {
             for waiting in task.waiting {
                 // A worker that does not wait any more has been interrupted; the next run asks again.
@@ -413,6 +445,7 @@ impl Watch {
         {
             let Some((_, task_id)) = self.agenda.pop_first() else { return };
             self.tasks.remove(&task_id);
+            self.callbacks.forget(&task_id);
         }
     }
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::job::TaskId;
-use crate::provider::{Provider, QueryAnswer, TaskReport, TaskStatus};
+use crate::provider::{Provider, QueryAnswer, TaskFault, TaskReport, TaskStatus, task_fault};
 use crate::runner::gate::{Gate, Lane, Pass, Stopped};
 use crate::runner::pace::Pace;
-use crate::runner::retry::reads_as_not_found;
 
 use super::Answer;
 
@@ -68,7 +67,7 @@ pub(super) async fn ask(asker: Asker, task_id: TaskId) -> Answer {
 fn learnt(report: Box<TaskReport>) -> Learnt {
     match report.status {
         TaskStatus::Working => Learnt::Working,
-        TaskStatus::Failed if report.message.as_deref().is_some_and(reads_as_not_found) => Learnt::Unknown,
+        TaskStatus::Failed if report.message.as_deref().map(task_fault) == Some(TaskFault::TooYoung) => Learnt::Unknown,
         TaskStatus::Succeeded | TaskStatus::Failed => Learnt::Ended(report),
     }
 }

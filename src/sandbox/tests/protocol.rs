@@ -29,18 +29,20 @@ async fn a_task_runs_from_submitted_to_a_picture_that_can_be_fetched() {
 }
 
 #[tokio::test]
-async fn a_task_is_found_by_its_external_id_which_is_echoed_and_unique() {
+async fn a_task_is_found_by_its_external_id_which_queries_echo_and_no_other_task_may_have() {
     let sandbox = start(endless()).await;
     let client = Client::new(sandbox.kling_url());
     let answer = client.create(&named_pair(1, "mine")).await;
-    assert_eq!(answer.json["data"]["task_info"]["external_task_id"], "mine");
+    assert!(answer.json["data"].get("task_info").is_none(), "a create does not tell: {}", answer.text);
     let found = client.query("mine").await;
     assert_eq!(found.task_id(), answer.task_id());
     assert_eq!(found.json["data"]["task_info"]["external_task_id"], "mine");
     let again = client.create(&named_pair(2, "mine")).await;
     assert_eq!(again.outcome(), (400, 1201));
     assert_eq!(again.json["message"], "external_task_id already exists");
-    assert_eq!(client.query("other").await.outcome(), (404, 1203));
+    let unknown = client.query("other").await;
+    assert_eq!(unknown.outcome(), (400, 1201));
+    assert_eq!(unknown.json["message"], "Task not found by id/external id: other");
 }
 
 #[tokio::test]
@@ -50,13 +52,22 @@ async fn a_reseller_without_external_ids_ignores_them() {
     for n in 0..2 {
         let answer = client.create(&named_pair(n, "mine")).await;
         assert_eq!(answer.outcome(), (200, 0), "a repeated one is no error either");
-        assert_eq!(answer.json["data"]["task_info"], json!({}));
     }
-    assert_eq!(client.query("mine").await.outcome(), (404, 1203));
+    assert_eq!(client.query("mine").await.outcome(), (400, 1201));
     let list = client.get("/v1/images/kolors-virtual-try-on").await;
     assert_eq!((list.status, list.json["error"]["type"].as_str()), (404, Some("invalid_request_error")));
     let account = client.get("/account/costs?start_time=0&end_time=1").await;
     assert_eq!((account.status, account.text.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn a_doubled_slash_before_an_id_is_tolerated() {
+    let sandbox = start(endless()).await;
+    for base in [sandbox.dmxapi_url(), sandbox.kling_url()] {
+        let client = Client::new(base);
+        let task_id = client.create(&pair(1)).await.task_id();
+        assert_eq!(client.query(&format!("/{task_id}")).await.task_id(), task_id);
+    }
 }
 
 #[tokio::test]
@@ -158,27 +169,65 @@ async fn the_account_pages_tell_what_was_deducted() {
     }
     assert!((1..12).contains(&paid.len()), "the seed decides: some of both");
 
-    let mut listed = Vec::new();
-    let mut request = json!({ "start_time": 0, "end_time": 4_000_000_000_000_i64, "limit": 2,
-        "filters": [{ "key": "product_type", "values": ["try-on"] }] });
-    loop {
-        let url = format!("{}/account/billing/package", client.base);
-        let answer = client.send(client.http.post(url).body(request.to_string())).await.expect("an answer");
-        let data = &answer.json["data"];
-        for entry in data["result"]["detail"].as_array().expect("a list") {
-            listed.push(entry["task_id"].as_str().unwrap_or("").to_owned());
-        }
-        if data["has_more"] != json!(true) {
-            break;
-        }
-        request = json!({ "cursor": data["next_cursor"] });
-    }
+    let listed = billed(&client, "package").await;
     assert_eq!(listed, paid);
 
+    assert_eq!(billed(&client, "balance").await, [""; 0], "nothing was paid from a balance");
     let costs = client.get("/account/costs?start_time=0&end_time=1").await;
     let pack = &costs.json["data"]["resource_pack_subscribe_infos"][0];
     assert_eq!(pack["remaining_quantity"].as_f64(), Some(1_000_000.0 - paid.len() as f64));
     assert_eq!(client.get("/account/costs?start_time=0&end_time=1").await.outcome(), (429, 1302));
+}
+
+/// The tasks that a billing page lists, read two at a time.
+async fn billed(client: &Client, page: &str) -> Vec<String> {
+    let mut listed = Vec::new();
+    let mut request = json!({ "start_time": 0, "end_time": 4_000_000_000_000_i64, "limit": 2,
+        "filters": [{ "key": "product_type", "values": ["try-on"] }] });
+    loop {
+        let url = format!("{}/account/billing/{page}", client.base);
+        let answer = client.send(client.http.post(url).body(request.to_string())).await.expect("an answer");
+        let data = &answer.json["data"];
+        for entry in data["result"]["detail"].as_array().expect("a list") {
+            assert!(entry["deduction_time"].as_str().is_some_and(|ms| ms.parse::<i64>().is_ok()), "{entry}");
+            listed.push(entry["task_id"].as_str().unwrap_or("").to_owned());
+        }
+        if data["has_more"] != json!(true) {
+            return listed;
+        }
+        request = json!({ "cursor": data["next_cursor"] });
+    }
+}
+
+#[tokio::test]
+async fn billing_selects_by_the_time_at_which_a_task_was_created() {
+    let sandbox = start(taking_ms(300)).await;
+    let client = Client::new(sandbox.kling_url());
+    let task_id = client.create(&pair(0)).await.task_id();
+    let data = client.ended(&task_id).await;
+    let (created, ended) = (data["created_at"].as_i64().expect("a time"), data["updated_at"].as_i64().expect("a time"));
+    let between = async |start: i64, end: i64| {
+        let url = format!("{}/account/billing/package", client.base);
+        let body = json!({ "start_time": start, "end_time": end }).to_string();
+        let answer = client.send(client.http.post(url).body(body)).await.expect("an answer");
+        answer.json["data"]["result"]["detail"].as_array().map(Vec::len)
+    };
+    assert_eq!(between(created, created + 1).await, Some(1));
+    assert_eq!(between(created + 1, ended + 1).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_balance_pays_with_money_and_has_no_package() {
+    let sandbox = start(SandboxConfig { paid_from: PaidFrom::Balance, ..taking_ms(1) }).await;
+    let client = Client::new(sandbox.kling_url());
+    let task_id = client.create(&pair(0)).await.task_id();
+    let data = client.ended(&task_id).await;
+    assert_eq!(data["final_balance_deduction"], json!({ "quota": "0.28", "list_price": "0.35" }));
+    assert!(data.get("final_unit_deduction").is_none(), "{data}");
+    assert_eq!(billed(&client, "balance").await, [task_id]);
+    assert_eq!(billed(&client, "package").await, [""; 0]);
+    let costs = client.get("/account/costs?start_time=0&end_time=1").await;
+    assert_eq!(costs.json["data"], json!({ "code": 0, "msg": "success" }));
 }
 
 #[tokio::test]

@@ -24,10 +24,10 @@ fn lose_every_way(seen: &CreateSeen) -> OnCreate {
 fn an_answer_lost_in_any_way_is_found_again_by_the_external_id() {
     let provider =
         Provider::start(Script { on_create: Box::new(lose_every_way), refuses_duplicates: false, ..Script::default() });
-    let shop = Workshop::new(30);
+    let shop = Workshop::new(3 * Loss::ALL.len());
     shop.run(&provider, &[]).assert_code(0);
     shop.assert_all_done(&provider);
-    assert_eq!(provider.books().creates().len(), 30);
+    assert_eq!(provider.books().creates().len(), shop.jobs.len());
     assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
 }
 
@@ -38,17 +38,18 @@ fn where_external_ids_are_not_known_a_lost_answer_is_held_and_resubmitted_only_o
         external_ids: ExternalIds::Ignored,
         ..Script::default()
     });
-    let shop = Workshop::new(30);
+    let lost = Loss::ALL.len();
+    let shop = Workshop::new(3 * lost);
     shop.run(&provider, &[]).assert_code(1);
-    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (10, 20), "{}", shop.standing());
-    assert_eq!(provider.books().creates().len(), 30);
+    assert_eq!((shop.count("in_doubt"), shop.count("succeeded")), (lost, 2 * lost), "{}", shop.standing());
+    assert_eq!(provider.books().creates().len(), 3 * lost);
     shop.run(&provider, &[]).assert_code(1);
-    assert_eq!(provider.books().creates().len(), 30, "held means held");
+    assert_eq!(provider.books().creates().len(), 3 * lost, "held means held");
     let report = std::fs::read_to_string(shop.out().join("report.csv")).expect("a report");
-    assert_eq!(report.lines().filter(|line| line.contains(",in_doubt,")).count(), 10, "{report}");
+    assert_eq!(report.lines().filter(|line| line.contains(",in_doubt,")).count(), lost, "{report}");
     shop.run(&provider, &["--in-doubt", "resubmit"]).assert_code(0);
-    assert_eq!(shop.count("succeeded"), 30);
-    assert_eq!(provider.books().creates().len(), 40);
+    assert_eq!(shop.count("succeeded"), 3 * lost);
+    assert_eq!(provider.books().creates().len(), 4 * lost);
     shop.assert_published();
 }
 
@@ -57,7 +58,7 @@ fn a_young_task_that_cannot_be_found_yet_is_not_given_up_after_one_question() {
     let provider = Provider::start(Script {
         on_create: Box::new(|seen| if seen.nth == 1 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
         on_query: Box::new(|seen| match seen.nth_of_task {
-            1 => OnQuery::Answer(Answer::unknown_task()),
+            1 => OnQuery::Unknown,
             _ => OnQuery::Truth,
         }),
         refuses_duplicates: false,
@@ -104,7 +105,7 @@ fn afternoon() -> &'static Afternoon {
                 _ => OnCreate::Take,
             }),
             on_query: Box::new(|seen| match (seen.job.as_deref(), seen.nth_of_task) {
-                (Some("job-002"), ..=2) => OnQuery::Answer(Answer::unknown_task()),
+                (Some("job-002"), ..=2) => OnQuery::Unknown,
                 (Some("job-008"), ..=2) => OnQuery::Answer(Answer::html(404, "404 page not found")),
                 _ => OnQuery::Truth,
             }),
@@ -113,7 +114,7 @@ fn afternoon() -> &'static Afternoon {
         });
         let shop = Workshop::new(9);
         // Slow enough that creates arrive in the order of their jobs.
-        shop.run(&provider, &["--rate", "15"]).assert_code(0);
+        shop.run(&provider, &["--rate", "15", "--doubt-age", "4s"]).assert_code(0);
         shop.assert_all_done(&provider);
         Afternoon { books: provider.books(), rows: shop.rows() }
     });

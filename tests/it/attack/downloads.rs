@@ -166,7 +166,7 @@ fn an_image_that_is_lost_at_the_provider_is_made_anew_only_on_a_persons_word() {
     shop.run(&provider, &["--max-attempts", "1"]).assert_code(1);
     provider.change(|script| script.on_download = Box::new(|_| OnDownload::Truth));
     provider.change(|script| {
-        script.on_query = Box::new(|_| OnQuery::Answer(Answer::unknown_task()));
+        script.on_query = Box::new(|_| OnQuery::Unknown);
     });
     let said = shop.call(&provider, &["retry", "job-001"]).assert_code(0).said.clone();
     assert!(said.contains("downloaded again, nothing is paid"), "{said}");

@@ -9,7 +9,7 @@ use crate::support::workshop::Workshop;
 fn a_young_task_that_reads_as_not_found_is_asked_for_again() {
     let provider = Provider::start(Script {
         on_query: Box::new(|seen| match (seen.job.as_deref(), seen.nth_of_task) {
-            (Some("job-001" | "job-002"), ..=3) => OnQuery::Answer(Answer::unknown_task()),
+            (Some("job-001" | "job-002"), ..=3) => OnQuery::Unknown,
             (Some("job-003" | "job-004"), ..=3) => OnQuery::FailedNotFound,
             (Some("job-005"), ..=2) => OnQuery::Answer(Answer::gateway(404, "not found")),
             _ => OnQuery::Truth,

@@ -49,7 +49,7 @@ fn in_a_storm_of_every_transient_fault_all_jobs_succeed_and_pay_once() {
                 2 => Answer::internal_error(),
                 3 => Answer::too_many_requests().with("Retry-After", "0.1"),
                 4 => Answer::html(200, "Please wait"),
-                5 => Answer::unknown_task(),
+                5 => return OnQuery::Unknown,
                 _ => return OnQuery::Reset,
             })
         }),

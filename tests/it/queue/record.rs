@@ -31,7 +31,7 @@ fn full_note() -> Note {
         http_status: Some(429),
         code: Some("1303".to_owned()),
         message: Some("parallel task over resource pack limit".to_owned()),
-        units: None,
+        ..Note::default()
     }
 }
 

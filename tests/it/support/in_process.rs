@@ -7,7 +7,7 @@ use tryon::job::ModelName;
 use tryon::output::OutputTree;
 use tryon::provider::{Auth, Provider as Client, ResultHost, Timeouts};
 use tryon::queue::Queue;
-use tryon::runner::{Door, InDoubtPolicy, RunEnd, RunSettings, SlotCount, run};
+use tryon::runner::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, run};
 
 use super::provider::{KEY, Provider};
 use super::workshop::{LONGEST_RUN, Workshop};
@@ -31,6 +31,10 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         min_result_px: 0,
         reach_patience: Duration::from_secs(60),
         doubt_interval: second,
+        doubt_age: second,
+        request_timeout: second,
+        max_in_doubt: 50,
+        patience: Patience::default(),
     };
     change(&mut settings);
     let timeouts = Timeouts { connect: second, idle: second, request: second };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::provider::{Answer, Dice, Loss, OnCreate, Provider, Script};
+use super::provider::{Answer, Dice, Loss, OnCreate, Provider, Script, Shape};
 use super::workshop::Workshop;
 
 /// A provider at which a second create for the same job would be charged for: it refuses no duplicates.
@@ -26,9 +26,12 @@ pub(crate) fn kill_at_random(shop: &Workshop, provider: &Provider, dice: &mut Di
 }
 
 /// Everything a bad day has, each now and then.
+///
+/// No web page: as the first answer of a run, which any of them may be here, it says that the address is wrong.
 pub(crate) fn whims(mut dice: Dice) -> impl FnMut() -> OnCreate {
+    let losses = Loss::ALL.into_iter().filter(|loss| *loss != Loss::Html200).collect::<Vec<_>>();
     move || match dice.below(20) {
-        0 => OnCreate::Lose(Loss::ALL[dice.below(Loss::ALL.len())]),
+        0 => OnCreate::Lose(losses[dice.below(losses.len())]),
         1 => OnCreate::Refuse(Answer::maintenance()),
         2 => OnCreate::Refuse(Answer::too_many_requests().with("Retry-After", "0.1")),
         _ => OnCreate::Take,
@@ -36,10 +39,11 @@ pub(crate) fn whims(mut dice: Dice) -> impl FnMut() -> OnCreate {
 }
 
 /// A provider that resets connections, loses answers, and refuses now and then; two with the same seed draw alike.
-pub(crate) fn bad_day(seed: u64) -> Script {
+pub(crate) fn bad_day(seed: u64, shape: Shape) -> Script {
     let mut whim = whims(Dice::new(seed));
     let mut reset = Dice::new(seed + 1);
     Script {
+        shape,
         task_time: Duration::from_millis(200),
         resets: Box::new(move |_| reset.below(40) == 0),
         on_create: Box::new(move |_| whim()),

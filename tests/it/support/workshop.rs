@@ -87,6 +87,8 @@ impl Workshop {
             ("TRYON_RATE", "500"),
             ("TRYON_POLL_RATE", "500"),
             ("TRYON_POLL_INTERVAL", "50ms"),
+            // A day at this provider is short.
+            ("TRYON_DOUBT_AGE", "1s"),
         ];
         for (name, value) in defaults {
             command.env(name, value);
@@ -157,6 +159,26 @@ impl Workshop {
 
     pub(crate) fn row(&self, job: &str) -> JobRow {
         self.rows().into_iter().find(|row| row.id == job).expect("the job is in the queue")
+    }
+
+    /// Every task that is charged for is one that its job has, or that its job is visibly in doubt about; no job has two.
+    /// Judged by the provider's books and by what `list --json` prints.
+    pub(crate) fn assert_nothing_lost_from_sight(&self, provider: &Provider) {
+        self.assert_no_double_charge(provider);
+        let listed = self.call(provider, &["list", "--json"]);
+        listed.assert_code(0);
+        let jobs: Vec<serde_json::Value> =
+            listed.said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!(jobs.len(), self.jobs.len(), "{}", listed.said);
+        for task in provider.books().tasks.iter().filter(|task| task.is_charged()) {
+            let job = jobs.iter().find(|job| job["id"] == task.job.as_str()).expect("the job of a task");
+            let is_in_sight = match job["state"].as_str() {
+                Some("in_doubt") => true,
+                Some("succeeded") => job["task_id"] == task.id.as_str(),
+                _ => false,
+            };
+            assert!(is_in_sight, "{} is charged for, and its job is {job}\n{}", task.id, provider.books().story());
+        }
     }
 
     /// How many jobs are in each state, for messages.

@@ -29,6 +29,11 @@ impl Answer {
         Self::json(status, &json!({ "error": { "message": message, "type": "new_api_error", "code": "relay" } }))
     }
 
+    /// What a gateway of the new-api family says when it could not relay a request: a code that is no number.
+    pub(crate) fn relay(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, &json!({ "code": code, "message": message, "data": null }))
+    }
+
     pub(crate) fn html(status: u16, title: &str) -> Self {
         let page = format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
         Self { status, content_type: "text/html", headers: Vec::new(), body: page.into_bytes(), promised: None }
@@ -78,7 +83,54 @@ impl Answer {
         Self::code(401, 1002, "authorization is invalid")
     }
 
-    pub(crate) fn unknown_task() -> Self {
-        Self::code(404, 1203, "task not found")
+    pub(crate) fn unknown_task(id: &str) -> Self {
+        Self::code(400, 1201, &format!("Task not found by id/external id: {id}"))
+    }
+
+    /// The web app of a gateway, under a path that it does not know.
+    pub(crate) fn index_page() -> Self {
+        let page =
+            "<!doctype html><html><head><title>New API</title></head><body><div id=\"root\"></div></body></html>";
+        Self { body: page.as_bytes().to_vec(), ..Self::html(200, "New API") }
+    }
+
+    pub(crate) fn firewall() -> Self {
+        Self::html(403, "Attention Required!")
+    }
+
+    pub(crate) fn no_channel() -> Self {
+        let message = "分组 default 下模型 kolors-virtual-try-on-v1 无可用渠道（distributor）";
+        let error = json!({ "code": "model_not_found", "message": message, "type": "new_api_error" });
+        Self::json(503, &json!({ "error": error }))
+    }
+
+    /// How a gateway rewords every 429.
+    pub(crate) fn saturated() -> Self {
+        Self::relay(429, "fail_to_fetch_task", "当前分组上游负载已饱和，请稍后再试")
+    }
+
+    /// A gateway's 429 with the service's own answer as text.
+    pub(crate) fn nested(code: i64, message: &str) -> Self {
+        let native = json!({ "code": code, "message": message, "request_id": "x" });
+        Self::relay(429, "fail_to_fetch_task", &native.to_string())
+    }
+
+    pub(crate) fn insufficient_quota() -> Self {
+        let (message, kind) = ("You exceeded your current quota", "insufficient_quota");
+        Self::json(429, &json!({ "error": { "message": message, "type": kind, "code": kind } }))
+    }
+
+    pub(crate) fn key_quota() -> Self {
+        let (code, kind) = ("insufficient_user_quota", "new_api_error");
+        Self::json(403, &json!({ "error": { "code": code, "message": "用户额度不足", "type": kind } }))
+    }
+
+    pub(crate) fn no_price() -> Self {
+        Self::relay(400, "model_price_error", "模型 kolors-virtual-try-on-v1 倍率或价格未配置，请联系管理员设置")
+    }
+
+    pub(crate) fn not_videos() -> Self {
+        let kind = "invalid_request_error";
+        Self::json(400, &json!({ "error": { "message": "class is not videos", "type": kind } }))
     }
 }

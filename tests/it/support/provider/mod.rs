@@ -9,6 +9,7 @@ mod books;
 mod pictures;
 mod routes;
 mod script;
+mod shapes;
 mod wire;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ pub(crate) use script::{
     CreateSeen, Dice, DownloadSeen, ExternalIds, Fate, List, Loss, OnCreate, OnDownload, OnQuery, Outage, QuerySeen,
     Script,
 };
+pub(crate) use shapes::Shape;
 
 /// The one key that this provider takes.
 pub(crate) const KEY: &str = "test-key-5f3a9c";

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 
 use super::books::{Kind, Seen, Task};
 use super::script::{CreateSeen, DownloadSeen, ExternalIds, Fate, List, Loss, OnCreate, OnDownload, OnQuery, Outage};
+use super::shapes;
 use super::wire::{self, Head, Stream};
-use super::{Answer, KEY, QuerySeen, Shared, State, picture_of};
+use super::{Answer, KEY, QuerySeen, Shape, Shared, State, picture_of};
 
 const TRY_ON: &str = "/kling/v1/images/kolors-virtual-try-on";
 
@@ -92,7 +93,7 @@ async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usi
     if head.authorization.as_deref() != Some(&format!("Bearer {KEY}")) {
         return Dealt::Answer(Answer::bad_key());
     }
-    match head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
+    match id_of(head) {
         _ if is_create => create(shared, &body, place),
         Some(id) if head.method == "GET" => shared.locked().query(id),
         None if list_page(head).is_some() => shared.locked().list(head),
@@ -105,6 +106,12 @@ fn list_page(head: &Head) -> Option<(usize, usize)> {
     let number =
         |name: &str| head.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
     (head.method == "GET" && head.path == TRY_ON).then_some((number("pageNum")?, number("pageSize")?))
+}
+
+/// The id that a query asks for; a doubled slash before it is tolerated.
+fn id_of(head: &Head) -> Option<&str> {
+    let id = head.path.strip_prefix(TRY_ON)?.strip_prefix('/')?;
+    Some(id.strip_prefix('/').unwrap_or(id))
 }
 
 fn is_create(head: &Head) -> bool {
@@ -122,12 +129,12 @@ fn create(shared: &Arc<Shared>, body: &[u8], place: usize) -> Dealt {
         return Dealt::Answer(answer);
     }
     if state.books.in_flight(now) >= state.script.cap {
-        return Dealt::Answer(Answer::over_cap());
+        return Dealt::Answer(state.script.over_cap.clone());
     }
     if state.is_duplicate(&wish) {
         return Dealt::Answer(Answer::code(400, 1201, "external_task_id is already used"));
     }
-    if let OnCreate::TakeLate(late) = on_create {
+    if let OnCreate::TakeLate(late) | OnCreate::TimeOutThenTake(late) = on_create {
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
@@ -136,18 +143,19 @@ fn create(shared: &Arc<Shared>, body: &[u8], place: usize) -> Dealt {
                 state.add_task(&wish);
             }
         });
-        return Dealt::Close;
+        let is_told = matches!(on_create, OnCreate::TimeOutThenTake(_));
+        return if is_told { Dealt::Answer(Answer::html(504, "504 Gateway Time-out")) } else { Dealt::Close };
     }
     let id = state.add_task(&wish);
     let answer = state.created(&id);
     match on_create {
         OnCreate::Hold => Dealt::Hold(answer),
-        OnCreate::Lose(loss) => lost(loss, answer),
+        OnCreate::Lose(loss) => lost(loss, answer, state.script.shape),
         _ => Dealt::Answer(answer),
     }
 }
 
-fn lost(loss: Loss, mut answer: Answer) -> Dealt {
+fn lost(loss: Loss, mut answer: Answer, shape: Shape) -> Dealt {
     Dealt::Answer(match loss {
         Loss::Closed => return Dealt::Close,
         Loss::Reset => return Dealt::Reset,
@@ -162,7 +170,21 @@ fn lost(loss: Loss, mut answer: Answer) -> Dealt {
         }
         Loss::Html200 => Answer::html(200, "Please wait"),
         Loss::NoTaskId => Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "data": {} })),
+        Loss::EmptyTaskId => shape.created("", None),
+        Loss::NoBody => Answer { body: Vec::new(), ..Answer::json(200, &Value::Null) },
+        Loss::Html500 => Answer::html(500, "500 Internal Server Error"),
+        Loss::Gateway500 => {
+            Answer::relay(500, "do_request_failed", "Post \"https://upstream\": context deadline exceeded")
+        }
+        Loss::Gateway500Read => Answer::relay(500, "read_response_body_failed", "unexpected EOF"),
+        Loss::Gateway500Unmarshal => Answer::relay(500, "unmarshal_response_failed", "invalid character '<'"),
     })
+}
+
+/// Puts the fields of a cost into a task.
+fn enter(data: &mut Value, cost: &Value) {
+    let (data, cost) = (data.as_object_mut().expect("a task"), cost.as_object().expect("a cost"));
+    data.extend(cost.iter().map(|(name, value)| (name.clone(), value.clone())));
 }
 
 /// Behind a picture that is sent as a file may stand the URL that names its job; programs that show pictures ignore it.
@@ -199,7 +221,7 @@ impl State {
     fn enter(&mut self, head: &Head) -> usize {
         let kind = if is_create(head) {
             Kind::Create { job: None, external_id: None }
-        } else if let Some(id) = head.path.strip_prefix(TRY_ON).and_then(|rest| rest.strip_prefix('/')) {
+        } else if let Some(id) = id_of(head) {
             Kind::Query(id.to_owned())
         } else if let Some((page, size)) = list_page(head) {
             Kind::List { page, size }
@@ -269,11 +291,7 @@ impl State {
 
     fn created(&self, id: &str) -> Answer {
         let task = self.books.tasks.iter().find(|task| task.id == id).expect("it was just made");
-        let mut data = json!({ "task_id": id, "task_status": "submitted", "created_at": 1_746_773_850_590_u64 });
-        if let Some(external_id) = &task.external_id {
-            data["task_info"] = json!({ "external_task_id": external_id });
-        }
-        Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "request_id": format!("r-{id}"), "data": data }))
+        self.script.shape.created(id, task.external_id.as_deref())
     }
 
     fn query(&mut self, id: &str) -> Dealt {
@@ -284,7 +302,7 @@ impl State {
             return match (self.script.on_query)(&seen) {
                 OnQuery::Answer(answer) => Dealt::Answer(answer),
                 OnQuery::Reset => Dealt::Reset,
-                _ => Dealt::Answer(Answer::unknown_task()),
+                _ => Dealt::Answer(self.script.shape.unknown(id)),
             };
         };
         let task = &mut self.books.tasks[found];
@@ -294,7 +312,8 @@ impl State {
             OnQuery::Truth => Dealt::Answer(self.tell(found)),
             OnQuery::Answer(answer) => Dealt::Answer(answer),
             OnQuery::Reset => Dealt::Reset,
-            OnQuery::FailedNotFound => Dealt::Answer(told(json!({
+            OnQuery::Unknown => Dealt::Answer(self.script.shape.unknown(id)),
+            OnQuery::FailedNotFound => Dealt::Answer(self.script.shape.told(json!({
                 "task_id": self.books.tasks[found].id,
                 "task_status": "failed",
                 "task_status_msg": "task not found",
@@ -333,15 +352,17 @@ impl State {
             }
         };
         let page: Vec<Value> = entries.into_iter().skip((page - 1) * size).take(size).collect();
-        Dealt::Answer(told(json!(page)))
+        Dealt::Answer(shapes::native(json!(page)))
     }
 
     fn tell(&mut self, place: usize) -> Answer {
-        told(self.describe(place))
+        let task = self.describe(place);
+        self.script.shape.told(task)
     }
 
     fn describe(&mut self, place: usize) -> Value {
         let address = self.address.clone();
+        let cost = self.script.cost.clone();
         let task = &mut self.books.tasks[place];
         let mut data = json!({ "task_id": task.id, "task_status": "processing", "task_status_msg": "" });
         if let Some(external_id) = &task.external_id {
@@ -355,13 +376,13 @@ impl State {
                 }
                 Fate::NoImage => {
                     data["task_status"] = json!("succeed");
-                    data["final_unit_deduction"] = json!("1");
+                    enter(&mut data, &cost);
                 }
                 Fate::Succeed | Fate::Never => {
                     task.links += 1;
                     let url = format!("{address}/results/{}/{}.png", task.id, task.links);
                     data["task_status"] = json!("succeed");
-                    data["final_unit_deduction"] = json!("1");
+                    enter(&mut data, &cost);
                     data["task_result"] = json!({ "images": [{ "index": 0, "url": url }] });
                 }
             }
@@ -391,8 +412,4 @@ impl State {
             OnDownload::Reset => Dealt::Reset,
         }
     }
-}
-
-fn told(data: Value) -> Answer {
-    Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "request_id": "r-query", "data": data }))
 }

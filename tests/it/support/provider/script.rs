@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::answers::Answer;
+use super::shapes::Shape;
 
 /// How the provider behaves. Every hook sees the facts of one request and says what becomes of it.
 pub(crate) struct Script {
+    pub(crate) shape: Shape,
     /// From creation to the end of a task.
     pub(crate) task_time: Duration,
-    /// Tasks at work at the same time; one more is answered with 429/1303.
+    /// Tasks at work at the same time; one more is answered with `over_cap`.
     pub(crate) cap: usize,
+    pub(crate) over_cap: Answer,
+    /// The fields with which a task that succeeded tells what it cost.
+    pub(crate) cost: Value,
     pub(crate) external_ids: ExternalIds,
     /// Whether a create under an external id that is taken is answered with 400/1201.
     pub(crate) refuses_duplicates: bool,
@@ -29,8 +36,11 @@ pub(crate) type FateOf = dyn FnMut(&str, usize) -> Fate + Send;
 impl Default for Script {
     fn default() -> Self {
         Self {
+            shape: Shape::Native,
             task_time: Duration::from_millis(100),
             cap: usize::MAX,
+            over_cap: Answer::over_cap(),
+            cost: json!({ "final_unit_deduction": "1" }),
             external_ids: ExternalIds::Known,
             refuses_duplicates: true,
             resets: Box::new(|_| false),
@@ -62,7 +72,7 @@ pub(crate) enum List {
 /// What the provider makes of `external_task_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExternalIds {
-    /// Echoed, and found by it.
+    /// Queries show it, and find the task by it.
     Known,
     /// Neither.
     Ignored,
@@ -91,6 +101,8 @@ pub(crate) enum OnCreate {
     Hold,
     /// The connection is closed at once, and a task appears this much later.
     TakeLate(Duration),
+    /// It is answered with 504 at once, and a task appears this much later.
+    TimeOutThenTake(Duration),
 }
 
 /// How an answer is lost after a task was created.
@@ -108,10 +120,22 @@ pub(crate) enum Loss {
     HalfJson,
     Html200,
     NoTaskId,
+    /// In the answer's own shape, and the id is empty.
+    EmptyTaskId,
+    /// 200 and nothing.
+    NoBody,
+    /// 500 with a page.
+    Html500,
+    /// 500 `do_request_failed`: the relay did not wait for the service's answer.
+    Gateway500,
+    /// 500 `read_response_body_failed`: the relay lost the service's answer.
+    Gateway500Read,
+    /// 500 `unmarshal_response_failed`: the relay could not read the service's answer.
+    Gateway500Unmarshal,
 }
 
 impl Loss {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Closed,
         Self::Reset,
         Self::Html502,
@@ -122,6 +146,12 @@ impl Loss {
         Self::HalfJson,
         Self::Html200,
         Self::NoTaskId,
+        Self::EmptyTaskId,
+        Self::NoBody,
+        Self::Html500,
+        Self::Gateway500,
+        Self::Gateway500Read,
+        Self::Gateway500Unmarshal,
     ];
 }
 
@@ -139,6 +169,8 @@ pub(crate) struct QuerySeen {
 pub(crate) enum OnQuery {
     Truth,
     Answer(Answer),
+    /// There is no such task, in the words of the shape.
+    Unknown,
     /// As a fresh task can read: failed, with "task not found".
     FailedNotFound,
     Reset,
