@@ -76,7 +76,7 @@ Examples:
   tryon retry --failed -o results          then `tryon run`, which makes them
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
-  tryon retry --again --flagged -o results what is flagged, likewise
+  tryon retry --again --flagged            results that are flagged, likewise
 
 Where only the download failed, only that is done again, and nothing is paid.";
 

@@ -68,7 +68,7 @@ mod tests {
         [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
 
     fn grey(x: u32, y: u32) -> u8 {
-        (x * 2 + y) as u8
+        (x + y / 2) as u8
     }
 
     /// An interlaced grey PNG, stored without compression.
