@@ -20,8 +20,6 @@ pub(super) enum Samples {
     LumaOnly,
     /// Three bytes a pixel, sRGB or nearly so.
     Rgb,
-    /// Three bytes a pixel, as a JPEG has them.
-    YCbCr,
 }
 
 impl Samples {
@@ -29,7 +27,7 @@ impl Samples {
     pub(super) fn channels(self) -> usize {
         match self {
             Self::Grey | Self::LumaOnly => 1,
-            Self::Rgb | Self::YCbCr => 3,
+            Self::Rgb => 3,
         }
     }
 }
@@ -70,9 +68,14 @@ impl Sampler {
 
     /// Takes in the next row.
     pub(super) fn row(&mut self, samples: &[u8]) {
+        self.rows(samples, 1);
+    }
+
+    /// Takes in the next `count` rows, which are all alike.
+    pub(super) fn rows(&mut self, samples: &[u8], count: usize) {
         // In parts of a row, of which each row has SIDE and each band as many as there are rows: both are whole then.
-        let (from, to) = (self.row * SIDE, (self.row + 1) * SIDE);
-        self.row += 1;
+        let (from, to) = (self.row * SIDE, (self.row + count) * SIDE);
+        self.row += count;
         let mut at = from;
         while at < to && self.cells.len() < SIDE * SIDE {
             let band_end = (self.cells.len() / SIDE + 1) * self.height;
@@ -137,7 +140,6 @@ impl Sampler {
         let [first, second, third] = average;
         match self.samples {
             Samples::Grey | Samples::LumaOnly => [first, 128.0, 128.0],
-            Samples::YCbCr => average,
             // As JFIF has it. It is linear, so averages may be converted in place of pixels.
             Samples::Rgb => {
                 let luma = 0.299 * first + 0.587 * second + 0.114 * third;
