@@ -55,7 +55,12 @@ fn dev() {
 
 #[test]
 fn devo() {
-    let mut names: Vec<_> = std::fs::read_dir("/tmp/of").unwrap().flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "jpg")).collect();
+    let mut names: Vec<_> = std::fs::read_dir("/tmp/of")
+        .unwrap()
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "jpg"))
+        .collect();
     names.sort();
     for pair in names.chunks(2) {
         let t = std::time::Instant::now();

@@ -16,8 +16,6 @@ const MOST_WHOLE_ROWS: usize = 256;
 pub(super) enum Samples {
     /// One byte a pixel.
     Grey,
-    /// A byte of brightness a pixel, of a picture whose colours were not decoded.
-    LumaOnly,
     /// Three bytes a pixel, sRGB or nearly so.
     Rgb,
 }
@@ -26,7 +24,7 @@ impl Samples {
     /// Bytes a pixel.
     pub(super) fn channels(self) -> usize {
         match self {
-            Self::Grey | Self::LumaOnly => 1,
+            Self::Grey => 1,
             Self::Rgb => 3,
         }
     }
@@ -35,8 +33,10 @@ impl Samples {
 /// Averages of brightness (Y) and the two colour differences (Cb, Cr), row by row, each from 0 to 255.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Thumbnail {
+    /// Row by row, as many rows as columns.
     pub(super) cells: Vec<[f32; 3]>,
-    pub(super) has_colours: bool,
+    /// Of squares of so many pixels a side only the average was known.
+    pub(super) grain_px: u32,
 }
 
 /// A thumbnail that is being made.
@@ -95,7 +95,7 @@ impl Sampler {
     /// The thumbnail; `None` where rows are missing.
     pub(super) fn finish(self) -> Option<Thumbnail> {
         let is_whole = self.cells.len() == SIDE * SIDE;
-        is_whole.then(|| Thumbnail { cells: self.cells, has_colours: self.samples != Samples::LumaOnly })
+        is_whole.then_some(Thumbnail { cells: self.cells, grain_px: 1 })
     }
 
     fn add_whole(&mut self, samples: &[u8]) {
@@ -139,7 +139,7 @@ impl Sampler {
     fn y_cb_cr(&self, average: [f32; 3]) -> [f32; 3] {
         let [first, second, third] = average;
         match self.samples {
-            Samples::Grey | Samples::LumaOnly => [first, 128.0, 128.0],
+            Samples::Grey => [first, 128.0, 128.0],
             // As JFIF has it. It is linear, so averages may be converted in place of pixels.
             Samples::Rgb => {
                 let luma = 0.299 * first + 0.587 * second + 0.114 * third;
@@ -165,6 +165,22 @@ impl Thumbnail {
         sampler.finish()
     }
 
+    /// Of a picture of which only averages were known, of squares of so many pixels a side.
+    pub(super) fn of_grain(self, grain_px: u32) -> Self {
+        Self { grain_px, ..self }
+    }
+
+    /// The cells with half as many a side, each the average of four.
+    pub(super) fn halved(cells: &[[f32; 3]], side: usize) -> Vec<[f32; 3]> {
+        let half = side / 2;
+        let average = |place: usize| {
+            let first = place / half * 2 * side + place % half * 2;
+            let four = [first, first + 1, first + side, first + side + 1].map(|cell| cells[cell]);
+            std::array::from_fn(|channel| four.iter().map(|cell| cell[channel]).sum::<f32>() / 4.0)
+        };
+        (0..half * half).map(average).collect()
+    }
+
     /// As it looks when the picture is turned upright.
     pub(super) fn upright(&self, orientation: Orientation) -> Self {
         let last = SIDE - 1;
@@ -182,7 +198,7 @@ impl Thumbnail {
             };
             self.cells[y * SIDE + x]
         });
-        Self { cells: cells.collect(), has_colours: self.has_colours }
+        Self { cells: cells.collect(), ..*self }
     }
 }
 

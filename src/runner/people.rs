@@ -67,15 +67,10 @@ impl Seen {
 
 /// Decodes a picture. What goes wrong is no reason to lose a result that was paid for.
 fn look_of(path: &Path) -> Option<Look> {
-    let looked = std::panic::catch_unwind(|| Look::of_input(path));
-    match looked {
-        Ok(Ok(look)) => Some(look),
-        Ok(Err(problem)) => {
-            tracing::debug!(file = %path.display(), %problem, "results are not compared with this person's picture");
-            None
-        }
-        Err(_) => {
-            tracing::debug!(file = %path.display(), "the person's picture breaks the decoder");
+    match Look::of_input(path) {
+        Ok(look) => Some(look),
+        Err(problem) => {
+            tracing::debug!(file = %path.display(), why = %problem, "results are not held against this person's picture");
             None
         }
     }
