@@ -297,6 +297,12 @@ fn flagged(totals: &Totals, advice: Advice) -> Flagged {
     let of_each =
         |(flag, count): (Flag, u64)| FlagCount { word: flag.word(), meaning: flag.meaning(), count: thousands(count) };
     let flags = totals.flags().into_iter().map(of_each).collect();
+    // The list beneath says how many of each.
+    let results = counted(totals.counts.flagged, "result");
+    let advice = Advice {
+        head: format!("{results} flagged. Look at them first: what is made again is paid for again."),
+        ..advice
+    };
     Flagged { advice, count: thousands(totals.counts.flagged), flags }
 }
 
