@@ -1,7 +1,7 @@
 //! Looks at a result: is it the person's picture again, is it blank, too small, of another shape, of an unusual format.
 //!
 //! A false alarm costs a person's time a thousand times a night, so each rule is made to miss rather than to err; how far
-//! good results are from each is measured by `tests/it/looks.rs`. Whether two results are the same picture is decided
+//! good results are from each is measured by `benches/looks.rs`. Whether two results are the same picture is decided
 //! by their fingerprints, over all results of a queue.
 
 use std::borrow::Cow;
@@ -74,7 +74,7 @@ impl Look {
     }
 
     /// The same for pictures of the same pixels, and another one for all others: one step more or less in one pixel shows
-    /// in the average of its cell. `None` where there is nothing in the picture that could tell it from others.
+    /// in the average of its cell, and of a JPEG one that shows in the average of a block. `None` where there is nothing in the picture that could tell it from others.
     ///
     /// Pictures that merely look alike are different on purpose: two shades of a garment are closer to one another than a
     /// picture is to its copy in a JPEG of quality 75.
