@@ -20,7 +20,7 @@ pub(super) struct FileHeader {
 }
 
 /// What viewers show rightly, and a model may take wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peculiarity {
     /// It has an alpha channel, or a colour that is transparent.
     Transparent,
@@ -58,7 +58,8 @@ pub(super) fn read(mut file: &File, format: PictureFormat) -> Result<FileHeader,
             let peculiarity = None;
             Ok(FileHeader { width: tags.width, height: tags.height, peculiarity, not_decoded: tags.not_decoded() })
         }
-        PictureFormat::WebP | PictureFormat::Gif | PictureFormat::Avif => other(reader),
+        PictureFormat::Avif => avif(reader).ok_or(HeaderError::Damaged),
+        PictureFormat::WebP | PictureFormat::Gif => other(reader),
     }
 }
 
@@ -104,6 +105,21 @@ fn bmp(mut reader: impl Read) -> io::Result<FileHeader> {
         (side(18), side(22))
     };
     Ok(FileHeader::plain(width, height))
+}
+
+/// How far into an AVIF its size is looked for, in bytes: its table of contents comes first.
+const MAX_AVIF_HEAD: u64 = 1 << 20;
+
+/// The largest of the sizes in the table of contents: thumbnails, tiles and alpha have others.
+fn avif(reader: impl Read) -> Option<FileHeader> {
+    let mut head = Vec::new();
+    reader.take(MAX_AVIF_HEAD).read_to_end(&mut head).ok()?;
+    let number = |at: usize| Some(u32::from_be_bytes(*head.get(at..)?.first_chunk()?));
+    let kinds = head.windows(4).enumerate().filter(|(_, kind)| kind == b"ispe");
+    // Behind its kind a box of this kind has version and flags, width, height.
+    let sizes = kinds.filter_map(|(at, _)| Some((number(at + 8)?, number(at + 12)?)));
+    let (width, height) = sizes.max_by_key(|(width, height)| u64::from(*width) * u64::from(*height))?;
+    (width > 0 && height > 0).then(|| FileHeader::plain(width, height))
 }
 
 fn other(reader: BufReader<&File>) -> Result<FileHeader, HeaderError> {

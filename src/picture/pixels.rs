@@ -90,13 +90,22 @@ pub(super) fn scaled(length: f64, scale: f64) -> u32 {
     (length * scale).round().max(1.0) as u32
 }
 
+/// The filter that keeps threads and seams sharp holds what it has resized in one direction in floating point, 16 bytes a
+/// pixel; where that would be more pixels than this, plain averages have to do.
+const MOST_FILTERED_PIXELS: u64 = 12_000_000;
+
 /// The picture in another size. Reductions begin with plain averages, which need no further memory, and end with a
-/// filter that keeps threads and seams sharp.
+/// filter that keeps threads and seams sharp where there is room for it.
 pub(super) fn resized(picture: DynamicImage, width: u32, height: u32) -> DynamicImage {
     if (picture.width(), picture.height()) == (width, height) {
         return picture;
     }
     let is_much_larger = picture.width() / 3 >= width && picture.height() / 3 >= height;
+    let across = if is_much_larger { 2 * width } else { picture.width() };
+    let is_smaller = width <= picture.width() && height <= picture.height();
+    if is_smaller && u64::from(across) * u64::from(height) > MOST_FILTERED_PIXELS {
+        return picture.thumbnail_exact(width, height);
+    }
     let picture = if is_much_larger { picture.thumbnail_exact(width * 2, height * 2) } else { picture };
     picture.resize_exact(width, height, image::imageops::FilterType::Lanczos3)
 }

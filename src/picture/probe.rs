@@ -54,7 +54,8 @@ impl Probe {
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
     pub fn check_fit(&self) -> Result<(), PictureProblem> {
         if !self.format.is_usual() {
-            return Err(PictureProblem::ForeignFormat(self.format));
+            let convertible = PictureProblem::ForeignFormat(self.format);
+            return Err(self.not_decoded.map_or(convertible, PictureProblem::NotDecoded));
         }
         if self.bytes > MAX_INPUT_BYTES {
             return Err(PictureProblem::TooLarge(self.bytes));

@@ -376,6 +376,12 @@ mod tests {
             assert_eq!(of(Asked::Create, 400, Some(code)), Meaning::JobRefused);
             assert_eq!(of(Asked::Other, 400, Some(code)), Meaning::JobRefused);
         }
+        let word = |asked| {
+            let word = Some("task_not_exist".to_owned());
+            meaning(asked, &AnswerFacts { http_status: Some(400), word, ..AnswerFacts::default() })
+        };
+        assert_eq!(word(Asked::Query), Meaning::UnknownTask);
+        assert_eq!([word(Asked::Create), word(Asked::Other)], [Meaning::JobRefused; 2]);
         assert_eq!(of(Asked::Query, 404, Some(1202)), Meaning::JobRefused);
         assert_eq!(of(Asked::Query, 404, None), Meaning::Suspect(StopReason::WrongUrl), "a 404 in a gateway's words");
     }

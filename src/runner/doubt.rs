@@ -208,13 +208,17 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             held.slot = Some(ctx.slots.acquire().await);
         }
         let open = ctx.refusals.open().await;
-        pass_for_create(ctx).await.ok().map(|pass| (pass, open))
+        pass_for_create(ctx).await.map(|pass| (pass, open))
     };
     let permit = tokio::select! {
         permit = leave => permit,
-        () = ctx.shutdown.cancelled() => None,
+        () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
-    let Some((pass, _open)) = permit else { return Ok(Step::Leave) };
+    let Ok((pass, _open)) = permit else {
+        // Nothing is submitted any more in this run. Asking again would keep it alive for ever.
+        ctx.park(job);
+        return Ok(Step::Leave);
+    };
     let Some(state) = ctx.record_again(job).await? else {
         ctx.is_budget_short.store(true, Ordering::Relaxed);
         // Asking again would bring nothing new in this run, and keep it alive for ever.
@@ -284,8 +288,9 @@ async fn refused_again(
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
         Sought::CannotTell(_) | Sought::RunEnds => {
-            // Still `submitting` on disk.
-            ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
+            // Still `submitting` on disk. What was asked and sent again in vain is left to the next run.
+            let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
+            ctx.park(&ActiveJob { state, ..job.clone() });
             Ok(Step::Leave)
         }
     }

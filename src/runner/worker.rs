@@ -14,7 +14,7 @@ use super::capabilities::Accepted;
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::Pass;
-use super::refusals::OpenCreate;
+use super::refusals::{OpenCreate, RefusedJob};
 use super::request_pictures::{NotReady, Ready};
 use super::retry::Backoff;
 use super::slots::Slot;
@@ -239,12 +239,14 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
     let failure = refusal(trouble);
     let transition = Transition::Refuse { failure: failure.clone() };
     let state = ctx.record(job, transition, note(&trouble.facts)).await?;
-    let withdrawn = ctx.refusals.refused(&refused_with(&trouble.facts), job);
+    let withdrawn =
+        ctx.refusals.refused(&refused_with(&trouble.facts), RefusedJob { seq: job.seq, attempt: job.attempt });
     if withdrawn.is_empty() {
         ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure });
         return Ok(Step::Now(state));
     }
     ctx.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
+    ctx.refusals.end_the_run();
     for refused in withdrawn {
         let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
         let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, Timestamp::now());

@@ -220,3 +220,50 @@ fn a_port_full_of_strangers_keeps_no_run_from_its_work() {
     shop.assert_all_done(&provider);
     drop(idle);
 }
+
+#[test]
+fn an_address_that_no_callback_reaches_costs_a_few_questions_and_one_tasks_time() {
+    // The provider of the tests calls nobody.
+    let provider = Provider::start(Script { task_time: Duration::from_secs(1), ..Script::default() });
+    let shop = Workshop::new(16);
+    let more = ["--poll-interval", "500ms", "--concurrency", "8"];
+    let ended = start(&shop, &provider, free_address(), &more, &[]).end();
+    ended.assert_code(0);
+    shop.assert_all_done(&provider);
+    // Two rounds of a second each; without the canary the first one is waited for half a minute.
+    assert!(ended.took < Duration::from_secs(8), "{:?}", ended.took);
+    let asked = provider.books().queries().len();
+    assert!(asked <= 16 * 6, "{asked} questions about 16 tasks: {}", provider.books().story());
+}
+
+#[test]
+fn a_hint_is_confirmed_at_once_whatever_the_poll_interval() {
+    let (desk, stand_in, address) = (Desk::new(), StandIn::start(&[]), free_address());
+    let (url, listen) = (format!("http://{address}/hooks"), address.to_string());
+    let manifest = project().join("jobs.example.csv");
+    let mut run = desk.command(&["run", manifest.to_str().expect("UTF-8"), "-o", "results", "--concurrency", "3"]);
+    run.args(["--base-url", &stand_in.base_url, "--callback-url", &url, "--callback-listen", &listen]);
+    run.args(["--poll-interval", "25s", "--rate", "50"]).env("TRYON_API_KEY", "any");
+    let began = std::time::Instant::now();
+    let said = said(&mut run);
+    assert_eq!(said.code, 0, "{}", said.err);
+    // Five rounds of 300 ms tasks: with one question held back by the interval it would be 25 s.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_hint_whose_confirmation_is_not_answered_is_confirmed_by_the_next_question() {
+    let in_vain = [OnQuery::Answer(Answer::html(502, "502 Bad Gateway")), OnQuery::Unknown, OnQuery::FailedNotFound];
+    for first in in_vain {
+        let what = format!("{first:?}");
+        let on_query = move |seen: &QuerySeen| if seen.nth_of_task == 1 { first.clone() } else { OnQuery::Truth };
+        let provider = Provider::start(Script { on_query: Box::new(on_query), ..Script::default() });
+        let (shop, address) = (Workshop::new(1), free_address());
+        let going = start(&shop, &provider, address, &["--poll-interval", "25s"], &[]);
+        provider.wait_until("a task", |books| books.tasks.len() == 1);
+        assert_eq!(post(&urls(&provider)[0], "", &end_of("task-1")), 200);
+        let ended = going.end();
+        ended.assert_code(0);
+        assert!(ended.took < Duration::from_secs(15), "{what}: {:?}", ended.took);
+    }
+}

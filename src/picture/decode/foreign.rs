@@ -41,9 +41,10 @@ fn decode_from(
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
-    // These decoders hold what they read and what they give at once.
-    let memory =
-        take_memory(&Probe { width, height, ..*probe }, 2 * u64::from(decoder.color_type().bytes_per_pixel()), 0)?;
+    // All but one hold what they read and what they give at once.
+    let copies = if format == image::ImageFormat::Bmp { 1 } else { 2 };
+    let bytes_a_pixel = copies * u64::from(decoder.color_type().bytes_per_pixel());
+    let memory = take_memory(&Probe { width, height, ..*probe }, bytes_a_pixel, 0)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;

@@ -13,7 +13,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::colours;
-use super::super::jpeg::{Colour, Header, JpegError, Keep, Process, Scanned, read, read_header};
+use super::super::jpeg::{Colour, Header, JpegError, Keep, Process, Scanned, read, read_header, without_metadata};
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
 use super::{PictureProblem, Probe};
@@ -36,7 +36,7 @@ pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureProblem> {
 fn is_usual(header: &Header) -> bool {
     let is_together = header.is_interleaved || header.process == Process::Progressive;
     let is_coloured = matches!(header.colour(), Some(Colour::Grey | Colour::YCbCr));
-    is_together && is_coloured && header.precision == 8 && header.is_sampled_as_usual()
+    is_together && is_coloured && header.precision == 8 && header.is_sampled_as_usual() && !header.is_named_rgb()
 }
 
 pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureProblem> {
@@ -88,7 +88,9 @@ fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureProblem> {
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(space);
-    JpegDecoder::new_with_options(ZCursor::new(file), options).decode().map_err(broken)
+    // It stumbles over segments that say nothing about the pixels.
+    let pixels_only = without_metadata(file).map_err(problem)?;
+    JpegDecoder::new_with_options(ZCursor::new(pixels_only.as_slice()), options).decode().map_err(broken)
 }
 
 /// What is wrong, in the words for inputs.

@@ -22,6 +22,7 @@ const MAX_DECODED_BYTES: u64 = 450_000_000;
 
 /// Decodes the file at `path`, of which `probe` says what it is.
 pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+    probe.check_decodable()?;
     let file = File::open(path).map_err(|source| unreadable(path, source))?;
     decode_file(&file, path, probe)
 }
@@ -42,7 +43,7 @@ pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result
             png::decode(&whole()?, probe, memory)
         }
         PictureFormat::Jpeg => {
-            let memory = take_memory(probe, jpeg::bytes_a_pixel(file)?, probe.bytes)?;
+            let memory = take_memory(probe, jpeg::bytes_a_pixel(file)?, 2 * probe.bytes)?;
             jpeg::decode(&whole()?, probe, memory)
         }
         PictureFormat::WebP => foreign::decode(file, image::ImageFormat::WebP, probe),

@@ -1,3 +1,5 @@
+//! Decoded inputs: colours, transparency, orientation, bounds, damage.
+
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;

@@ -1,6 +1,6 @@
 //! What stands before a JPEG's first pixels.
 
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Cursor, Seek};
 
 use super::JpegError;
 use super::segments::{END_OF_IMAGE, START_OF_SCAN, Segments};
@@ -64,15 +64,20 @@ impl Header {
     pub(in crate::picture) fn colour(&self) -> Option<Colour> {
         match self.components.as_slice() {
             [_] => Some(Colour::Grey),
-            [r, g, b] => Some(match self.adobe {
+            [_, _, _] => Some(match self.adobe {
                 _ if self.has_jfif => Colour::YCbCr,
                 Some(0) => Colour::Rgb,
-                None if [r.id, g.id, b.id] == *b"RGB" => Colour::Rgb,
+                None if self.is_named_rgb() => Colour::Rgb,
                 _ => Colour::YCbCr,
             }),
             [_, _, _, _] => Some(if self.adobe == Some(2) { Colour::Ycck } else { Colour::Cmyk }),
             _ => None,
         }
+    }
+
+    /// Whether the components' ids alone would make it RGB.
+    pub(in crate::picture) fn is_named_rgb(&self) -> bool {
+        self.components.iter().map(|component| component.id).eq(*b"RGB")
     }
 
     pub(in crate::picture) fn is_ink(&self) -> bool {
@@ -129,6 +134,29 @@ pub(in crate::picture) fn read_header(reader: impl BufRead + Seek) -> Result<Hea
             }
             0xe0..=0xe2 | 0xee => seen.take(marker, &segments.payload(length)?),
             _ => segments.skip(length)?,
+        }
+    }
+}
+
+/// The JPEG without application segments, comments, and what lies between segments before the first scan.
+pub(in crate::picture) fn without_metadata(jpeg: &[u8]) -> Result<Vec<u8>, JpegError> {
+    let mut kept = Vec::with_capacity(jpeg.len());
+    kept.extend(jpeg.get(..2).ok_or(JpegError::NoEnd)?);
+    let mut segments = Segments::new(Cursor::new(jpeg));
+    segments.skip(2)?;
+    loop {
+        let (marker, length) = segments.next()?;
+        let payload = segments.payload(length)?;
+        if !matches!(marker, 0xc0..=0xcf | 0xda..=0xdd) {
+            continue;
+        }
+        kept.extend([0xff, marker]);
+        kept.extend((length as u16 + 2).to_be_bytes());
+        kept.extend(payload);
+        if marker == START_OF_SCAN {
+            let rest = segments.into_inner().position() as usize;
+            kept.extend(jpeg.get(rest..).unwrap_or_default());
+            return Ok(kept);
         }
     }
 }

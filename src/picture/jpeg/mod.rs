@@ -18,7 +18,7 @@ mod progressive;
 mod scan;
 mod segments;
 
-pub(super) use header::{Colour, Header, Process, read_header};
+pub(super) use header::{Colour, Header, Process, read_header, without_metadata};
 pub(super) use scan::{Keep, Scanned, read};
 
 /// Why a JPEG cannot be read to its last block.

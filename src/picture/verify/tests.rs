@@ -1,3 +1,5 @@
+//! Whole results, and all the ways in which one is not whole.
+
 use std::io::{Cursor, Write};
 
 use image::{DynamicImage, ImageFormat, RgbImage};

@@ -86,7 +86,6 @@ impl Pass {
         {
             let mut state = self.gate.locked();
             state.has_accepted = true;
-            state.saturated_since = None;
         }
         self.answered(true);
     }
@@ -98,6 +97,10 @@ impl Pass {
         if self.lane != Lane::Download {
             state.throttles_in_a_row = 0;
             state.has_answered |= by_the_api;
+        }
+        if self.lane == Lane::Create {
+            // Refused for the job's sake, or for want of room behind tasks of ours: not saturated with nothing in flight.
+            state.saturated_since = None;
         }
         state.lanes[self.lane as usize] = LaneState::default();
         let creates = &mut state.lanes[Lane::Create as usize];

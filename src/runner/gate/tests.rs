@@ -1,3 +1,5 @@
+//! Tests of the gate, in paused time.
+
 use crate::provider::{AnswerFacts, Meaning, Trouble};
 
 use super::*;
@@ -148,6 +150,21 @@ async fn the_same_answer_to_several_probes_over_a_minute_ends_the_run_and_leaves
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_minute_alone_confirms_nothing_several_probes_have_to() {
+    let gate = gate_in_use().await;
+    gate.pass(Lane::Create).await.expect("open").heed(&firewall());
+    for probe in 1..PROBES_OF_A_SUSPICION {
+        // Nobody has asked for a long time.
+        tokio::time::advance(Duration::from_secs(600)).await;
+        passes(&gate, Lane::Create).await.expect("a probe").heed(&firewall());
+        assert_eq!(gate.stopped(), None, "after {probe} probes");
+    }
+    tokio::time::advance(Duration::from_secs(600)).await;
+    passes(&gate, Lane::Create).await.expect("a probe").heed(&firewall());
+    assert!(gate.stopped().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_answer_in_between_takes_the_suspicion_back() {
     let gate = gate_in_use().await;
     probe_with(&gate, Lane::Create, &firewall(), 50).await;
@@ -199,6 +216,15 @@ async fn a_reseller_that_stays_saturated_with_nothing_of_ours_in_flight_stops_th
         passes(&busy, Lane::Create).await.expect("open").accepted();
     }
     assert_eq!(busy.stopped(), None, "whatever it takes in between begins the time again");
+    for between in [trouble(Meaning::OverCap, 429), trouble(Meaning::JobRefused, 400)] {
+        let gate = Gate::new(Backoff::OUTAGE, Patience::default());
+        for _ in 0..5 {
+            probe_with(&gate, Lane::Create, &answer, 300).await;
+            tokio::time::advance(Duration::from_secs(61)).await;
+            passes(&gate, Lane::Create).await.expect("open").heed(&between);
+        }
+        assert_eq!(gate.stopped(), None, "{:?} in between begins the time again", between.meaning);
+    }
 }
 
 #[tokio::test(start_paused = true)]

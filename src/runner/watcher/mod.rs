@@ -383,21 +383,15 @@ impl Watch {
             Learnt::Working => {
                 task.alive_at = task.began.age(at);
                 (task.unknown_times, task.unknown_since) = (0, None);
-                if std::mem::take(&mut task.is_woken) {
-                    self.confirm(task_id, now);
-                } else if task.confirmations > 0 {
-                    self.put(task_id, now + self.watching.interval.min(BETWEEN_CONFIRMATIONS));
-                } else {
-                    self.schedule(task_id);
-                }
+                self.ask_again(task_id, now);
             }
-            Learnt::Nothing => self.schedule(task_id),
+            Learnt::Nothing => self.ask_again(task_id, now),
             Learnt::Unknown => {
                 task.unknown_times += 1;
                 let since = *task.unknown_since.get_or_insert(at);
                 let is_believed = task.unknown_times >= self.watching.unknown_times
                     && at.duration_since(since) >= self.watching.unknown_for;
-                if is_believed { self.end(task_id, Ended::Unknown) } else { self.schedule(task_id) }
+                if is_believed { self.end(task_id, Ended::Unknown) } else { self.ask_again(task_id, now) }
             }
             Learnt::EndedSomehow => {
                 task.unlisted = MOST_MISSES;
@@ -405,6 +399,19 @@ impl Watch {
             }
             Learnt::Ended(report) => self.ended(task_id, report),
             Learnt::Stopped => self.end(task_id, Ended::Stopped),
+        }
+    }
+
+    /// Plans the next question about a task that has not been found to have ended. A callback that says so is confirmed
+    /// first, whatever came of the last question.
+    fn ask_again(&mut self, task_id: &TaskId, now: Instant) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        if std::mem::take(&mut task.is_woken) {
+            self.confirm(task_id, now);
+        } else if task.confirmations > 0 {
+            self.put(task_id, now + self.watching.interval.min(BETWEEN_CONFIRMATIONS));
+        } else {
+            self.schedule(task_id);
         }
     }
 

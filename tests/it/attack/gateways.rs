@@ -161,9 +161,10 @@ fn a_cap_that_a_gateway_rewords_into_text_costs_no_attempt() {
     for over_cap in [Answer::saturated(), Answer::nested(1303, "parallel task over resource pack limit")] {
         let provider = Provider::start(Script { cap: 3, over_cap, ..Script::default() });
         let shop = Workshop::new(12);
-        shop.run(&provider, &["--concurrency", "6"]).assert_code(0);
+        shop.run(&provider, &["--concurrency", "auto"]).assert_code(0);
         shop.assert_all_done(&provider);
         assert_eq!(provider.books().most_in_flight, 3);
+        assert_eq!(shop.slots_found(), Some(3), "it is not taken for a word about the rate");
         assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
     }
 }

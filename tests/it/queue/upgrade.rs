@@ -43,7 +43,10 @@ fn nothing_is_lost(before: &Tables, after: &Tables) {
     for (table, rows) in before {
         assert_eq!(rows.len(), after[table].len(), "{table}");
         for row in rows {
-            let has_all = |other: &Row| row.iter().all(|(column, value)| other.get(column) == Some(value));
+            // Version 1 took the absence of our id in a create's answer for proof; that is asked anew.
+            let is_kept = |column: &str| (table.as_str(), column) != ("doors", "external_ids");
+            let has_all =
+                |other: &Row| row.iter().all(|(column, value)| !is_kept(column) || other.get(column) == Some(value));
             assert!(after[table].iter().any(has_all), "a row of {table} is lost: {row:#?}\nnow: {:#?}", after[table]);
         }
     }
@@ -75,7 +78,8 @@ fn a_queue_of_version_1_is_taken_over_whole() {
             open(&path).expect("a queue");
             assert_eq!(version(&path), version(&fresh));
             nothing_is_lost(&before, &dump_sqlite(&path));
-            assert_eq!(facts(&path), facts_before);
+            let facts_now = facts(&path);
+            assert!(facts_before.iter().all(|fact| facts_now.get(fact.0) == Some(fact.1)), "{facts_now:#?}");
             sqlite_is_sound(&path);
         }
     }
@@ -96,7 +100,7 @@ fn what_version_1_knew_is_told_by_the_present_one() {
     ];
     assert_eq!((states(&counts), counts.rejected, counts.units), (expected.to_vec(), 2, 9.0));
     assert_eq!(reader.provider().expect("a provider"), Some(ProviderKind::Dmxapi));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), Some(false));
+    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None, "what it took for proof is asked again");
     assert_eq!(reader.slots_found(DOOR).expect("an answer"), None, "version 1 did not ask");
     assert_eq!(reader.last_run().expect("an answer").expect("a run").slots, 3);
 
@@ -116,7 +120,7 @@ async fn a_run_that_version_1_left_is_gone_on_with() {
     let reader = queue.reader().expect("a reader");
     queue.learn_slots(DOOR.to_owned(), 3).await.expect("learnt");
     assert_eq!(reader.slots_found(DOOR).expect("an answer"), Some(3));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), Some(false));
+    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None);
 
     // What was at the provider is taken up where it stood, under the task that was paid for.
     let running = reader.active(&[StateName::Running], 10).expect("jobs");

@@ -126,8 +126,11 @@ impl Workshop {
 
     /// All jobs, in the order of the manifest.
     pub(crate) fn rows(&self) -> Vec<JobRow> {
+        // A run that was killed at its very beginning has not made the file, or not yet what is in it.
+        if !self.out().join("queue.db").exists() {
+            return Vec::new();
+        }
         let db = self.queue();
-        // A run that was killed at its very beginning has made the file and not yet what is in it.
         let tables: u64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).expect("a count");
         if tables == 0 {
             return Vec::new();
@@ -155,6 +158,23 @@ impl Workshop {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the queue");
         db.busy_timeout(Duration::from_secs(5)).expect("a timeout");
         db
+    }
+
+    /// Makes every submission older by some time.
+    pub(crate) fn age_submissions(&self, by: Duration) {
+        let db = Connection::open(self.out().join("queue.db")).expect("the queue");
+        let by = i64::try_from(by.as_millis()).expect("a time");
+        db.execute("UPDATE attempts SET claimed_at = claimed_at - ?1, sent_at = sent_at - ?1", [by]).expect("changed");
+    }
+
+    /// What the queue remembers of whether the provider knows external ids.
+    pub(crate) fn external_ids(&self) -> Option<bool> {
+        self.queue().query_row("SELECT external_ids FROM doors", [], |row| row.get(0)).expect("a provider")
+    }
+
+    /// The number of slots that a run has found and remembered.
+    pub(crate) fn slots_found(&self) -> Option<u32> {
+        self.queue().query_row("SELECT slots FROM doors", [], |row| row.get(0)).expect("a provider")
     }
 
     pub(crate) fn row(&self, job: &str) -> JobRow {

@@ -298,7 +298,7 @@ impl State {
         let by_external_id = |task: &Task| task.external_id.as_deref() == Some(id);
         let found = self.books.tasks.iter().position(|task| task.id == id || by_external_id(task));
         let Some(found) = found else {
-            let seen = QuerySeen { job: None, nth_of_task: 0 };
+            let seen = QuerySeen { job: None, nth_of_task: 0, is_by_external_id: false };
             return match (self.script.on_query)(&seen) {
                 OnQuery::Answer(answer) => Dealt::Answer(answer),
                 OnQuery::Reset => Dealt::Reset,
@@ -307,7 +307,8 @@ impl State {
         };
         let task = &mut self.books.tasks[found];
         task.queries += 1;
-        let seen = QuerySeen { job: Some(task.job.clone()), nth_of_task: task.queries };
+        let (job, is_by_external_id) = (Some(task.job.clone()), task.id != id);
+        let seen = QuerySeen { job, nth_of_task: task.queries, is_by_external_id };
         match (self.script.on_query)(&seen) {
             OnQuery::Truth => Dealt::Answer(self.tell(found)),
             OnQuery::Answer(answer) => Dealt::Answer(answer),

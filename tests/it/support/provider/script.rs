@@ -162,6 +162,8 @@ pub(crate) struct QuerySeen {
     pub(crate) job: Option<String>,
     /// Which question about this task, from 1.
     pub(crate) nth_of_task: u32,
+    /// Whether it is asked for by the client's own id.
+    pub(crate) is_by_external_id: bool,
 }
 
 /// What becomes of a question.

@@ -1,0 +1,176 @@
+//! What is learnt about external ids and when it counts, and doubt that an earlier run has left.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tryon::runner::{RunEnd, RunSettings, SlotCount};
+
+use crate::support::in_process::run_here;
+use crate::support::provider::{Answer, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, QuerySeen, Script, Seen};
+use crate::support::workshop::Workshop;
+
+fn loaded(provider: &Provider, jobs: usize) -> Workshop {
+    let shop = Workshop::new(jobs);
+    shop.call(provider, &["load", "jobs.csv"]).assert_code(0);
+    shop
+}
+
+/// Kills a run when job-001 is done, by which ids are proven, and the submissions of the other jobs have left.
+fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
+    let run = shop.start(provider, &["--rate", "2", "--doubt-age", "60s"]);
+    provider.wait_until("the submissions", |books| books.creates().len() == shop.jobs.len());
+    run.kill();
+    assert_eq!(shop.external_ids(), Some(true), "{}", provider.books().story());
+    assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
+}
+
+fn quick(settings: &mut RunSettings) {
+    settings.doubt_interval = Duration::from_millis(100);
+}
+
+#[test]
+fn a_task_made_late_is_not_paid_for_twice_by_the_run_after_the_one_that_was_killed() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::TakeLate(Duration::from_secs(4)),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(2);
+    killed_after_submissions(&shop, &provider);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.doubt_age = Duration::from_secs(7);
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+}
+
+#[test]
+fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
+    // One submission never arrived. The other's task is there, and its first question says otherwise.
+    let provider = Provider::start(Script {
+        resets: Box::new(|nth| nth == 2),
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-003" => OnCreate::Lose(Loss::Closed),
+            _ => OnCreate::Take,
+        }),
+        // Nothing is told to the first run.
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-003") => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
+            _ => OnQuery::Truth,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(3);
+    killed_after_submissions(&shop, &provider);
+    shop.age_submissions(Duration::from_secs(3_600));
+    let is_first = AtomicBool::new(true);
+    provider.change(|script| {
+        script.on_query = Box::new(move |seen| match seen.job.as_deref() {
+            Some("job-003") if is_first.swap(false, Ordering::Relaxed) => OnQuery::Unknown,
+            _ => OnQuery::Truth,
+        });
+    });
+    // Longer than a run of the tests may take.
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.doubt_age = Duration::from_secs(600);
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 4, "{}", provider.books().story());
+}
+
+/// Five tasks are accepted, one a while; the sixth job's answer is lost. Until it is asked for, `early` decides what
+/// questions about the others are answered. That the provider knows our ids must not be given up over it.
+fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
+    const LOST: &str = "job-006";
+    let is_over = Arc::new(AtomicBool::new(false));
+    let provider = Provider::start(Script {
+        task_time: Duration::from_secs(5),
+        on_create: Box::new(|seen| if seen.job == LOST { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_query: Box::new(move |seen| {
+            is_over.fetch_or(seen.job.as_deref() == Some(LOST), Ordering::Relaxed);
+            if is_over.load(Ordering::Relaxed) { OnQuery::Truth } else { early(seen) }
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 6);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.rate_per_second = 2.5;
+        settings.poll_interval = Duration::from_millis(700);
+        settings.slots = SlotCount::AtMost(6);
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 6, "{}", provider.books().story());
+}
+
+#[test]
+fn that_ids_are_unknown_is_not_learnt_from_questions_that_are_not_answered() {
+    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+        true => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
+        false => OnQuery::Truth,
+    });
+}
+
+#[test]
+fn that_ids_are_unknown_is_not_learnt_from_a_task_that_is_not_found_by_its_own_id_either() {
+    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+        true => OnQuery::Unknown,
+        false => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
+    });
+}
+
+#[test]
+fn an_accepted_task_is_asked_for_by_our_id_and_what_that_shows_is_remembered() {
+    for external_ids in [ExternalIds::Known, ExternalIds::Ignored] {
+        let provider =
+            Provider::start(Script { external_ids, task_time: Duration::from_secs(3_600), ..Script::default() });
+        let shop = loaded(&provider, 1);
+        run_here(&shop, &provider, |settings| {
+            quick(settings);
+            settings.task_timeout = Duration::from_secs(3);
+        });
+        let is_known = external_ids == ExternalIds::Known;
+        assert_eq!(shop.external_ids(), Some(is_known), "{}", provider.books().story());
+        let books = provider.books();
+        let by_our_id = |seen: &&Seen| seen.kind != Kind::Query("task-1".to_owned());
+        let asked = books.queries().into_iter().filter(by_our_id).count();
+        assert_eq!(asked, if is_known { 1 } else { 5 }, "{}", books.story());
+    }
+}
+
+#[test]
+fn doubt_that_could_not_be_settled_before_ids_were_proven_is_settled_then() {
+    let mut evasions = 0;
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| if seen.nth == 1 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        // No word about the first task, until the job is given up for the time being.
+        on_query: Box::new(move |seen| {
+            if seen.job.as_deref() == Some("job-001") && evasions < 5 {
+                evasions += 1;
+                return OnQuery::Answer(Answer::code(400, 1200, "bad parameter"));
+            }
+            OnQuery::Truth
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 2);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.rate_per_second = 0.5;
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+}
