@@ -57,12 +57,33 @@ fn the_persons_picture_again_is_noticed_however_it_was_encoded_or_resized() {
     }
 }
 
+/// A JPEG that says it is to be turned right by 90 degrees.
+fn on_its_side(jpeg: &[u8]) -> Vec<u8> {
+    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".to_vec();
+    exif.extend([0; 4]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], b"\xff\xe1", &length, &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn a_persons_picture_that_lies_on_its_side_is_known_upright_and_as_it_lies() {
+    let person = person();
+    let lying = image::imageops::rotate270(&person);
+    let sent = on_its_side(&jpeg(&lying, 92));
+    assert_eq!(flags(&sent, &sent), only(Flag::Unchanged), "byte for byte");
+    assert_eq!(flags(&jpeg(&person, 85), &sent), only(Flag::Unchanged), "turned upright");
+    let stripped = flags(&png(&lying), &sent);
+    assert_eq!(stripped, only(Flag::Unchanged).with(Flag::Aspect), "the note that says how to turn it was lost");
+    let good = dressed(&person, &pictures_of("garments")[1], &mut Dice(8));
+    assert_eq!(flags(&png(&good), &sent), Flags::NONE);
+}
+
 #[test]
 fn a_picture_without_a_picture_in_it_is_blank() {
     let person = jpeg(&person(), 92);
     let grey = grainy(&plain(768, 1_024, [119, 121, 120]), 2, &mut Dice(5));
     let mut specked = plain(768, 1_024, [255; 3]);
-    specked.put_pixel(300, 300, image::Rgb([0; 3]));
+    image::imageops::replace(&mut specked, &plain(12, 12, [0; 3]), 300, 300);
     for (name, blank) in [
         ("white", plain(768, 1_024, [255; 3])),
         ("black", plain(768, 1_024, [0; 3])),

@@ -97,6 +97,7 @@ fn odd_results_are_kept_and_said_to_be_odd_everywhere() {
     let (shop, provider, _) = shop_with(vec![
         ("good", png(&good("good", 0))),
         ("copy", person_of("copy")),
+        ("echo", person_of("copy")),
         ("recoded", jpeg(&human("recoded"), 75)),
         ("white", png(&white)),
         ("white too", png(&white)),
@@ -104,14 +105,15 @@ fn odd_results_are_kept_and_said_to_be_odd_everywhere() {
         ("sideways", jpeg(&sideways, 85)),
     ]);
     let said = shop.run(&provider, &["--strict"]).assert_code(1).said.clone();
-    assert!(said.contains("6 results flagged: 2 unchanged, 2 blank, 1 small, 2 aspect. "), "{said}");
+    assert!(said.contains("7 results flagged: 3 unchanged, 2 blank, 1 small, 2 aspect. "), "{said}");
     assert!(said.contains("tryon list --flagged") && said.contains("tryon retry --again --flagged"), "{said}");
     shop.run(&provider, &[]).assert_code(0);
-    assert_eq!(shop.count("succeeded"), 7);
+    assert_eq!(shop.count("succeeded"), 8);
     assert_eq!(
         flagged(&shop, &provider),
         [
             "copy: unchanged",
+            "echo: unchanged",
             "recoded: unchanged",
             "white: blank",
             "white too: blank",
@@ -119,11 +121,11 @@ fn odd_results_are_kept_and_said_to_be_odd_everywhere() {
             "sideways: aspect"
         ]
     );
-    assert_eq!(json_of(&shop, &provider, &["status", "--json"])[0]["flagged"], 6);
+    assert_eq!(json_of(&shop, &provider, &["status", "--json"])[0]["flagged"], 7);
     let none = json_of(&shop, &provider, &["list", "--flagged", "--state", "failed,pending", "--json"]);
     assert!(none.is_empty(), "{none:?}");
     let some = json_of(&shop, &provider, &["list", "--flagged", "--state", "failed,succeeded", "--json"]);
-    assert_eq!(some.len(), 6);
+    assert_eq!(some.len(), 7);
     assert_eq!(
         json_of(&shop, &provider, &["show", "--json", "tiny"])[0]["flags"],
         serde_json::json!(["small", "aspect"])
@@ -132,7 +134,7 @@ fn odd_results_are_kept_and_said_to_be_odd_everywhere() {
     assert!(shown.contains("unchanged: it is the person's picture again"), "{shown}");
     let report = std::fs::read_to_string(shop.out().join("report.csv")).expect("a report");
     let cells: Vec<_> = report.lines().map(|line| line.rsplit(',').next().expect("a cell").to_owned()).collect();
-    assert_eq!(cells, ["flags", "", "unchanged", "unchanged", "blank", "blank", "small;aspect", "aspect"]);
+    assert_eq!(cells, ["flags", "", "unchanged", "unchanged", "unchanged", "blank", "blank", "small;aspect", "aspect"]);
     let page = std::fs::read_to_string(shop.out().join("index.html")).expect("a page");
     assert!(page.contains("\"flags\":[\"small\",\"aspect\"]"));
 }
