@@ -92,15 +92,22 @@ impl Look {
     #[must_use]
     pub fn distance_to_copy_of(&self, other: &Self) -> f32 {
         let is_same_size = (self.width, self.height) == (other.width, other.height);
-        let pairs = [(&self.upright, &other.upright), (&self.as_it_lies, &other.as_it_lies)];
-        let known = pairs.into_iter().filter_map(|(own, other)| own.as_ref().zip(other.as_ref()));
-        let distance = |(own, copied): (&Thumbnail, &Thumbnail)| {
-            // Of the same size, both were averaged over the same squares.
-            let is_alike = is_same_size && own.grain_px == copied.grain_px;
-            let side = if is_alike { SIDE } else { self.comparable_side(own).min(other.comparable_side(copied)) };
-            distance_to_copy(own, copied, side)
-        };
-        known.map(distance).fold(f32::INFINITY, f32::min)
+        let mut nearest = f32::INFINITY;
+        for (own, is_upright) in self.ways() {
+            for (copied, was_upright) in other.ways() {
+                // Of the same size, both were averaged over the same squares.
+                let is_alike = is_same_size && is_upright == was_upright && own.grain_px == copied.grain_px;
+                let side = if is_alike { SIDE } else { self.comparable_side(own).min(other.comparable_side(copied)) };
+                nearest = nearest.min(distance_to_copy(own, copied, side));
+            }
+        }
+        nearest
+    }
+
+    /// The picture in each way in which it may be shown, and whether that is upright.
+    fn ways(&self) -> impl Iterator<Item = (&Thumbnail, bool)> {
+        let upright = self.upright.iter().map(|thumbnail| (thumbnail, true));
+        upright.chain(self.as_it_lies.iter().map(|thumbnail| (thumbnail, false)))
     }
 
     /// How many cells a side may be compared with a picture of another size: only those that are much larger than what
