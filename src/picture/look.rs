@@ -184,8 +184,7 @@ fn is_blank(thumbnail: &Thumbnail) -> bool {
     (0..3).all(|channel| {
         let mut levels: Vec<f32> = thumbnail.cells.iter().map(|cell| cell[channel]).collect();
         let last = levels.len() - 1;
-        let (.., high) = levels.select_nth_unstable_by(last - BLANK_SPECKS, f32::total_cmp);
-        let high = high.iter().copied().fold(f32::MAX, f32::min).min(levels[last - BLANK_SPECKS]);
+        let high = *levels.select_nth_unstable_by(last - BLANK_SPECKS, f32::total_cmp).1;
         let low = *levels.select_nth_unstable_by(BLANK_SPECKS, f32::total_cmp).1;
         high - low <= BLANK_RANGE
     })
