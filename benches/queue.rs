@@ -106,6 +106,7 @@ async fn live(queue: &Queue, run: RunId) {
         height: 1024,
         bytes: 1_000_000,
         sha256: "0123456789abcdef".repeat(4),
+        ..PublishedImage::default()
     };
     queue.publish(job.seq, job.attempt, vec![image], Timestamp::now()).await.expect("published");
 }

@@ -150,7 +150,7 @@ pub(super) enum Command {
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
     #[command(after_help = examples::ADOPT)]
     Adopt(At<super::edit::Adopt>),
-    /// Take jobs that were not submitted out of the queue
+    /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself

@@ -44,6 +44,10 @@ pub(super) struct Retry {
     #[arg(long, group = "which")]
     in_doubt: bool,
 
+    /// With --again: every job whose result is flagged (blank, the person unchanged, …)
+    #[arg(long, group = "which", requires = "again")]
+    flagged: bool,
+
     /// Make jobs anew that have succeeded, or whose image could not be fetched: each is submitted and PAID FOR ONCE
     /// MORE, and its new image takes the place of the old one. Without this they are left as they are
     #[arg(long, conflicts_with_all = ["failed", "in_doubt"])]
@@ -93,6 +97,15 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
             println(&format!(
                 "{rejected} manifest rows were never loaded because they are not right; mend them and load the manifest again"
             ))?;
+        }
+        return Ok(ExitCode::Ok);
+    }
+    if what.flagged {
+        let count = queue.make_flagged_anew(now).await?;
+        println(&format!("{count} put back"))?;
+        if count > 0 {
+            println(&format!("  {count} made anew and paid for again"))?;
+            say_how_to_go_on(&queue, place)?;
         }
         return Ok(ExitCode::Ok);
     }
@@ -245,8 +258,13 @@ pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Fai
         return Ok(ExitCode::Ok);
     }
     let mut outcome = Ok(ExitCode::Ok);
+    let reader = queue.reader()?;
     for id in &what.ids {
+        let has_failed = reader.job(id).is_ok_and(|job| job.state.name() == StateName::Failed);
         match queue.cancel(id.clone(), now).await {
+            Ok(_) if has_failed => println(&format!(
+                "{id}: cancelled; its image is given up, and a retry would have another one made and paid for"
+            ))?,
             Ok(_) => println(&format!("{id}: cancelled"))?,
             Err(error) => outcome = keep_going(outcome, error)?,
         }

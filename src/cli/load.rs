@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::exit_code::ExitCode;
+use crate::job::JobId;
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::output::{FolderChecks, NameChecks, OutputTree};
 use crate::picture::Peculiarity;
@@ -123,12 +124,10 @@ pub(super) async fn read(
     let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
     let shares_network = settings.provider_shares_network();
     let how = reading(settings);
-    // A folder that cannot be written to is an error once something is to be written.
-    let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
     let (out, console) = (out.to_owned(), console.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
         let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
-        let filled = fill(&mut loader, &manifests, &how, &mut pictures, tree.as_ref(), &out, purpose, &console)?;
+        let filled = fill(&mut loader, &manifests, &how, &mut pictures, IdChecks::of(&out), purpose, &console)?;
         if filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
             if pictures.to_fit() > 0 {
                 loader.fit_images();
@@ -198,18 +197,35 @@ pub(super) fn reading(settings: &Settings) -> Reading {
     Reading { default_model: settings.model.clone(), encoding }
 }
 
+/// Whether the output folder takes an id's files.
+struct IdChecks {
+    folders: Option<FolderChecks>,
+    names: NameChecks,
+}
+
+impl IdChecks {
+    fn of(out: &Path) -> Self {
+        // A folder that cannot be written to is an error once something is to be written.
+        let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
+        Self { folders: tree.map(FolderChecks::new), names: NameChecks::new(out) }
+    }
+
+    /// Why the output folder does not take it.
+    fn objection(&mut self, id: &JobId) -> Option<String> {
+        let in_folders = self.folders.as_mut().and_then(|folders| folders.check(id).err());
+        in_folders.map(|error| error.to_string()).or_else(|| self.names.check(id).err())
+    }
+}
+
 fn fill(
     loader: &mut Loader,
     manifests: &[PathBuf],
     reading: &Reading,
     pictures: &mut PictureChecks,
-    tree: Option<&OutputTree>,
-    out: &Path,
+    mut ids: IdChecks,
     purpose: Purpose,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
-    let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
-    let mut names = NameChecks::new(out);
     for path in manifests {
         let reader = match ManifestReader::open(path, reading, pictures) {
             Ok(reader) => reader,
@@ -228,9 +244,7 @@ fn fill(
             };
             match row {
                 Row::Good(row) => {
-                    let in_folders = folders.as_mut().and_then(|folders| folders.check(&row.spec.id).err());
-                    let in_names = || names.check(&row.spec.id).err();
-                    if let Some(reason) = in_folders.map(|error| error.to_string()).or_else(in_names) {
+                    if let Some(reason) = ids.objection(&row.spec.id) {
                         let rejected = RejectedRow {
                             line: row.line,
                             id: row.spec.id.to_string(),

@@ -135,7 +135,7 @@ pub(super) async fn run(
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     if !console.is_quiet() {
-        let reasons = FailureReasons::read(&reader)?;
+        let (reasons, flags) = (FailureReasons::read(&reader)?, reader.flag_counts()?);
         let stopped = stopped_because(&outcome.end);
         let text = summary(&RunSummary {
             counts: &outcome.counts,
@@ -145,6 +145,7 @@ pub(super) async fn run(
             is_sandbox: settings.sandbox,
             stopped: stopped.as_deref(),
             reasons: &reasons,
+            flags: &flags,
             report: Some(&report),
             page: Some(&page),
             place_flags: &place.flags(),
@@ -152,7 +153,7 @@ pub(super) async fn run(
         });
         println(text.trim_end())?;
     }
-    Ok(exit_code(&outcome, interruption))
+    Ok(exit_code(&outcome, interruption, settings.strict))
 }
 
 /// A run that was given no manifest, where no earlier one was loaded.
@@ -217,9 +218,9 @@ fn run_again() -> String {
 }
 
 /// The exit code of a run that the machine did not fail.
-fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
+fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool) -> ExitCode {
     match &outcome.end {
-        RunEnd::Done => ExitCode::of_counts(&outcome.counts),
+        RunEnd::Done => ExitCode::of_counts(&outcome.counts, is_strict),
         RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::TooManyInDoubt(_) | RunEnd::NeverReached(_) => {
             ExitCode::Stopped
         }
@@ -275,6 +276,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
         budget: settings.budget,
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
+        min_result_px: settings.min_result_px,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
         doubt_age: settings.doubt_age,

@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
 
-pub use self::advice::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
+pub use self::advice::{
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+};
 use self::columns::Columns;
 pub use self::html::{PageSettings, write_page, write_page_file};
 pub use self::reasons::{FailureReason, FailureReasons};

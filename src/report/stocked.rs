@@ -149,5 +149,6 @@ async fn claim(queue: &Queue, run: RunId, number: u32) -> Box<crate::queue::Acti
 }
 
 fn picture(path: &str) -> PublishedImage {
-    PublishedImage { image: 0, path: path.to_owned(), width: 768, height: 1024, bytes: 51_234, sha256: "ab".repeat(32) }
+    let (path, sha256) = (path.to_owned(), "ab".repeat(32));
+    PublishedImage { path, width: 768, height: 1024, bytes: 51_234, sha256, ..PublishedImage::default() }
 }

@@ -38,6 +38,8 @@ impl Settings {
             skip_invalid,
             encoding,
             fit_images,
+            min_result_px,
+            strict,
         } = self;
         let (callback_url, callback_listen) = callback.as_ref().map(|Callback { url, listen }| (url, listen)).unzip();
         vec![
@@ -65,6 +67,8 @@ impl Settings {
             ("skip-invalid", json!(skip_invalid)),
             ("encoding", json!(encoding.map(|encoding| encoding.to_string()))),
             ("fit-images", json!(fit_images)),
+            ("min-result-px", json!(min_result_px)),
+            ("strict", json!(strict)),
         ]
     }
 }

@@ -115,6 +115,15 @@ pub struct Options {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub fit_images: Option<bool>,
 
+    /// Flag results with a shorter side, in pixels; 0 flags none [default: 300]
+    #[arg(long, value_name = "N", env = "TRYON_MIN_RESULT_PX", help_heading = "Results")]
+    pub min_result_px: Option<u32>,
+
+    /// Count flagged results (blank, the person unchanged, …) as failures for the exit code
+    #[arg(long, env = "TRYON_STRICT", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
+    pub strict: Option<bool>,
+
     /// Not an option of `run` alone, so not an argument here; see [`crate::cli`].
     #[arg(skip)]
     pub out: Option<PathBuf>,
@@ -165,6 +174,8 @@ impl Options {
             skip_invalid: self.skip_invalid.or(below.skip_invalid),
             encoding: self.encoding.or(below.encoding),
             fit_images: self.fit_images.or(below.fit_images),
+            min_result_px: self.min_result_px.or(below.min_result_px),
+            strict: self.strict.or(below.strict),
             out: self.out.or(below.out),
             queue: self.queue.or(below.queue),
             log_format: self.log_format.or(below.log_format),

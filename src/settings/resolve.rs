@@ -55,6 +55,10 @@ pub struct Settings {
     pub encoding: Option<TextEncoding>,
     /// Pictures that almost fit are made to fit.
     pub fit_images: bool,
+    /// A result with a shorter side is flagged; in pixels.
+    pub min_result_px: u32,
+    /// Flagged results count as failures for the exit code.
+    pub strict: bool,
 }
 
 /// How the provider can tell that a task has ended.
@@ -105,6 +109,8 @@ impl Settings {
             skip_invalid: options.skip_invalid.unwrap_or(false),
             encoding: options.encoding,
             fit_images: options.fit_images.unwrap_or(false),
+            min_result_px: options.min_result_px.unwrap_or(300),
+            strict: options.strict.unwrap_or(false),
         })
     }
 }
@@ -199,6 +205,7 @@ mod tests {
         assert_eq!((settings.max_in_doubt.get(), settings.doubt_age), (50, Duration::from_secs(120)));
         assert_eq!((settings.callback, settings.price), (None, None));
         assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
+        assert_eq!((settings.min_result_px, settings.strict), (300, false));
     }
 
     #[test]

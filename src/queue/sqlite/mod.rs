@@ -8,6 +8,7 @@ mod inputs;
 mod keep_load;
 mod load;
 mod lock;
+mod looks;
 mod open;
 mod pages;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, 
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
+use super::looks;
 use super::rows::{StoredState, millis};
 use super::twins;
 use super::writer::Writer;
@@ -282,11 +283,13 @@ impl Queue {
                     let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };
                     return Err(QueueError::Illegal { id, source });
                 }
+                let replaced = looks::fingerprints(db, seq)?;
                 db.prepare_cached("DELETE FROM images WHERE job = ?1")?.execute([seq.0])?;
                 for image in &images {
                     db.prepare_cached(
-                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256, flags,
+                                             fingerprint)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         seq.0,
@@ -296,9 +299,12 @@ impl Queue {
                         image.width,
                         image.height,
                         image.bytes,
-                        image.sha256
+                        image.sha256,
+                        image.flags.bits(),
+                        image.fingerprint
                     ])?;
                 }
+                looks::flag_published(db, seq, &images, &replaced)?;
                 Ok(state)
             })
             .await
@@ -325,7 +331,7 @@ pub(super) fn apply(
     let changed = db
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL,
+                    finished_at = ?10, waits_for = NULL, flags = 0,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",

@@ -5,6 +5,7 @@ mod account;
 mod dedupe;
 mod doubt;
 mod downloads;
+mod flags;
 mod gateways;
 mod happy;
 mod interruption;

@@ -112,6 +112,7 @@ pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
         height: 1024,
         bytes: 123_456,
         sha256: "ab".repeat(32),
+        ..PublishedImage::default()
     }
 }
 
@@ -387,6 +388,8 @@ fn check_stories(tables: &Tables) {
             ("pending" | "cancelled", _) if job["put_back_at"] != "NULL" => {
                 !matches!(outcome, Some("submitting" | "in_doubt" | "running" | "downloading"))
             }
+            // A person has given up a picture that cannot be had.
+            ("cancelled", _) if outcome == Some("download_failed") => true,
             ("pending" | "cancelled", _) => {
                 matches!(outcome, None | Some("turned_away" | "refused" | "task_failed" | "doubt_given_up"))
             }

@@ -6,6 +6,7 @@ mod claim;
 mod contradictions;
 mod crash;
 mod facts;
+mod flags;
 mod group_commit;
 mod load;
 mod log_growth;
