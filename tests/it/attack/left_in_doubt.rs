@@ -1,4 +1,5 @@
-//! What is learnt about external ids and when it counts, and doubt that an earlier run has left.
+//! What is learnt about external ids and when it counts, doubt that an earlier run has left, and the slots of doubtful
+//! jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -173,4 +174,35 @@ fn doubt_that_could_not_be_settled_before_ids_were_proven_is_settled_then() {
     assert_eq!(end, RunEnd::Done);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+}
+
+#[test]
+fn a_job_that_seems_unknown_keeps_no_slot_and_takes_one_again_when_its_task_is_found() {
+    let task_time = Duration::from_millis(2_500);
+    let provider = Provider::start(Script {
+        task_time,
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::TakeLate(Duration::from_secs(1)),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 4);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.slots = SlotCount::AtMost(1);
+        settings.doubt_age = Duration::from_secs(8);
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    let books = provider.books();
+    let sent = |job: &str| {
+        let is_of = |seen: &&&Seen| matches!(&seen.kind, Kind::Create { job: Some(of), .. } if of == job);
+        books.creates().iter().find(is_of).map(|seen| seen.at).expect("a create")
+    };
+    let late = books.tasks.iter().find(|task| task.job == "job-002").expect("a task");
+    let began = late.ends_at - task_time;
+    assert!(sent("job-003") < began, "the slot was free while there seemed to be no task: {}", books.story());
+    assert!(sent("job-004") >= late.ends_at, "the one slot was not free: {}", books.story());
 }

@@ -175,7 +175,12 @@ fn in_an_outage_of_creates_none_is_risked_before_a_free_question_was_answered() 
                 script.on_create = Box::new(|_| OnCreate::Take);
             });
         });
-        assert_eq!(run_here(&shop, &provider, quick), RunEnd::Done);
+        let end = run_here(&shop, &provider, |settings| {
+            quick(settings);
+            // A doubtful job keeps its slot while nobody says that it is unknown.
+            settings.slots = SlotCount::AtMost(10);
+        });
+        assert_eq!(end, RunEnd::Done);
     });
     shop.assert_all_done(&provider);
 }
@@ -298,4 +303,40 @@ fn a_run_that_many_creates_on_their_way_are_refused_in_comes_to_its_end() {
     assert!(end.said.contains("class is not videos"), "{}", end.said);
     assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
     assert!(provider.books().creates().len() <= 40, "{}", provider.books().story());
+}
+
+#[test]
+fn a_provider_that_tells_nothing_about_a_lost_task_is_not_asked_for_ever() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| if seen.nth == 2 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-002") => OnQuery::Answer(Answer::internal_error()),
+            _ => OnQuery::Truth,
+        }),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 2);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.task_timeout = Duration::from_secs(2);
+    });
+    assert_eq!(end, RunEnd::Done);
+    assert_eq!((shop.count("succeeded"), shop.count("in_doubt")), (1, 1), "{}", provider.books().story());
+}
+
+#[test]
+fn a_provider_that_evades_the_question_about_a_lost_task_is_not_asked_for_ever() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| if seen.nth == 2 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-002") => OnQuery::Answer(Answer::code(400, 1200, "bad parameter")),
+            _ => OnQuery::Truth,
+        }),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 2);
+    assert_eq!(run_here(&shop, &provider, quick), RunEnd::Done);
+    assert_eq!((shop.count("succeeded"), shop.count("in_doubt")), (1, 1), "{}", provider.books().story());
+    let books = provider.books();
+    assert!(books.queries().len() <= 20, "{}", books.story());
 }
