@@ -20,7 +20,9 @@ fn loaded(provider: &Provider, jobs: usize) -> Workshop {
 /// Kills a run when job-001 is done, by which ids are proven, and the submissions of the other jobs have left.
 fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
     let run = shop.start(provider, &["--rate", "2", "--doubt-age", "60s"]);
-    provider.wait_until("the submissions", |books| books.creates().len() == shop.jobs.len());
+    provider.wait_until("the submissions, dealt with", |books| {
+        books.creates().len() == shop.jobs.len() && books.creates().iter().all(|seen| seen.until.is_some())
+    });
     run.kill();
     assert_eq!(shop.external_ids(), Some(true), "{}", provider.books().story());
     assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
@@ -90,7 +92,9 @@ fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
 
 /// Five tasks are accepted, one a while; the sixth job's answer is lost. Until it is asked for, `early` decides what
 /// questions about the others are answered. That the provider knows our ids must not be given up over it.
-fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
+///
+/// Tasks are asked about every `interval`: what works in between keeps the rest from being an outage.
+fn ids_are_not_given_up(interval: Duration, early: fn(&QuerySeen) -> OnQuery) {
     const LOST: &str = "job-006";
     let is_over = Arc::new(AtomicBool::new(false));
     let provider = Provider::start(Script {
@@ -107,7 +111,7 @@ fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
         settings.rate_per_second = 2.5;
-        settings.poll_interval = Duration::from_millis(700);
+        settings.poll_interval = interval;
         settings.slots = SlotCount::AtMost(6);
     });
     assert_eq!(end, RunEnd::Done);
@@ -117,7 +121,7 @@ fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
 
 #[test]
 fn that_ids_are_unknown_is_not_learnt_from_questions_that_are_not_answered() {
-    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+    ids_are_not_given_up(Duration::from_millis(50), |seen| match seen.is_by_external_id {
         true => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
         false => OnQuery::Truth,
     });
@@ -125,7 +129,7 @@ fn that_ids_are_unknown_is_not_learnt_from_questions_that_are_not_answered() {
 
 #[test]
 fn that_ids_are_unknown_is_not_learnt_from_a_task_that_is_not_found_by_its_own_id_either() {
-    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+    ids_are_not_given_up(Duration::from_millis(700), |seen| match seen.is_by_external_id {
         true => OnQuery::Unknown,
         false => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
     });

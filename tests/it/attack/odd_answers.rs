@@ -1,6 +1,6 @@
 //! No single answer ends a night, no doubt grows without bound, and nothing is asked for ever.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tryon::provider::StopReason;
 use tryon::runner::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
@@ -274,12 +274,15 @@ fn an_account_that_empties_ends_the_run_also_while_doubt_is_being_settled() {
         ..Script::default()
     });
     let shop = loaded(&provider, 12);
+    let began = Instant::now();
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
         settings.rate_per_second = 2.0;
         settings.doubt_age = Duration::from_secs(5);
     });
     assert_eq!(reason(end), StopReason::Account);
+    // The last doubt is settled 5 s after 4 s of submissions.
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
     let counts = (shop.count("succeeded"), shop.count("in_doubt"), shop.count("pending"));
     assert_eq!(counts, (4, 4, 4), "{}", provider.books().story());
     assert_eq!(provider.books().creates().len(), 9, "{}", provider.books().story());
