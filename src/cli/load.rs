@@ -1,5 +1,6 @@
 //! `tryon load`, and the loading that `run` begins with.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
 use crate::output::{FolderChecks, OutputTree};
+use crate::picture::Peculiarity;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
 use crate::settings::{Options, Settings};
 use crate::wording::thousands;
@@ -41,6 +43,30 @@ fn to_be_fitted(pictures: u64) -> String {
     format!("{} {what} {verb} made to fit when sent (--fit-images); the files stay as they are", thousands(pictures))
 }
 
+/// What a model may take wrong, and how many pictures there are of each kind; `None` where there are none.
+fn sent_as_they_are(peculiar: &BTreeMap<Peculiarity, u64>) -> Option<String> {
+    let kinds: Vec<String> = peculiar
+        .iter()
+        .map(|(peculiarity, count)| {
+            let what = match peculiarity {
+                Peculiarity::Transparent => "with transparency",
+                Peculiarity::Turned => "turned by a note in the file",
+                Peculiarity::Inks => "in print colours (CMYK)",
+                Peculiarity::RareProcess => "in a rare kind of JPEG",
+            };
+            format!("{} {what}", thousands(*count))
+        })
+        .collect();
+    let (total, listed) = (peculiar.values().sum(), kinds.join(", "));
+    let (pictures, they, them) = if total == 1 { ("picture", "it is", "it") } else { ("pictures", "they are", "them") };
+    (total > 0).then(|| {
+        format!(
+            "{} {pictures} that a model may take wrong ({listed}) would be sent as {they}; --fit-images converts {them}",
+            thousands(total)
+        )
+    })
+}
+
 /// Loads manifests in one transaction. All problems are told, on standard error; if there are any, and they are not
 /// to be skipped, nothing is loaded.
 ///
@@ -63,6 +89,9 @@ pub(super) async fn load(
             if keep && pictures.to_fit() > 0 {
                 loader.fit_images()?;
                 console.info(&to_be_fitted(pictures.to_fit()));
+            }
+            if keep && let Some(text) = sent_as_they_are(pictures.peculiar()) {
+                console.info(&text);
             }
             Ok((filled, keep))
         })

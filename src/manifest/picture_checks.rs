@@ -4,7 +4,7 @@
 //! forgotten a cell, a second, smaller one still knows which resolved paths were found good, so that a file
 //! is not opened twice. Both are bounded; what they forget costs time and nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::mem;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::job::clean_text;
-use crate::picture::{PictureProblem, Probe, probe};
+use crate::picture::{Peculiarity, PictureProblem, Probe, probe};
 
 /// How many cells one generation remembers, and how many bytes of text.
 const GENERATION_CELLS: usize = 16_384;
@@ -41,6 +41,8 @@ pub struct PictureChecks {
     /// Whether a picture that almost fits will do.
     fits_images: bool,
     to_fit: u64,
+    /// Pictures that a model may take wrong, and that nothing is done about.
+    peculiar: BTreeMap<Peculiarity, u64>,
     probed: u64,
 }
 
@@ -67,6 +69,13 @@ impl PictureChecks {
     #[must_use]
     pub fn to_fit(&self) -> u64 {
         self.to_fit
+    }
+
+    /// How many pictures there are that a model may take wrong and that are sent as they are, by what that is. With
+    /// `--fit-images` there are none.
+    #[must_use]
+    pub fn peculiar(&self) -> &BTreeMap<Peculiarity, u64> {
+        &self.peculiar
     }
 
     /// How many files were opened so far.
@@ -130,7 +139,11 @@ impl PictureChecks {
     /// Whether the picture will do, as it is or made to fit.
     fn check(&mut self, probe: &Probe) -> Result<(), PictureProblem> {
         if !self.fits_images {
-            return probe.check_fit();
+            probe.check_fit()?;
+            if let Some(peculiarity) = probe.peculiarity {
+                *self.peculiar.entry(peculiarity).or_default() += 1;
+            }
+            return Ok(());
         }
         if probe.wants_fitting() {
             probe.check_decodable()?;
@@ -195,6 +208,26 @@ mod tests {
         checks.enter(&folder.path().join("sub"));
         assert_eq!(checks.resolve("../a.png"), Ok(first));
         assert_eq!(checks.probed(), 1);
+    }
+
+    #[test]
+    fn pictures_that_a_model_may_take_wrong_are_counted_once_each_and_made_to_fit_where_that_is_wanted() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        picture(folder.path(), "plain.png");
+        for name in ["one.png", "two.png"] {
+            let clear = image::RgbaImage::new(300, 300);
+            clear.save_with_format(folder.path().join(name), image::ImageFormat::Png).expect("save");
+        }
+        let resolved = |fits_images: bool| {
+            let mut checks = PictureChecks::new().fitting(fits_images);
+            checks.enter(folder.path());
+            for cell in ["plain.png", "one.png", "two.png", "./one.png"] {
+                checks.resolve(cell).expect("fit");
+            }
+            (checks.peculiar().clone(), checks.to_fit())
+        };
+        assert_eq!(resolved(false), (BTreeMap::from([(Peculiarity::Transparent, 2)]), 0));
+        assert_eq!(resolved(true), (BTreeMap::new(), 2));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Colours as their profile means them, in sRGB: what every program takes a picture without a profile for.
 
+use std::sync::Arc;
+
 use image::{DynamicImage, RgbImage};
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 
 /// The picture in sRGB. Without a profile it is sRGB already; a profile that cannot be used counts as none.
 pub(super) fn srgb(picture: DynamicImage, profile: Option<&[u8]>) -> RgbImage {
@@ -24,6 +26,51 @@ fn converted(picture: &DynamicImage, profile: &[u8]) -> Option<RgbImage> {
     let mut converted = RgbImage::new(picture.width(), picture.height());
     to_srgb.transform(picture.as_bytes(), converted.as_mut()).ok()?;
     Some(converted)
+}
+
+/// Makes RGB of four inks, of which 255 is full.
+pub(super) struct Inks {
+    by_profile: Option<Arc<Transform8BitExecutor>>,
+}
+
+impl Inks {
+    /// By the profile of the press, where the picture has one that can be used; else as browsers do without one.
+    pub(super) fn new(profile: Option<&[u8]>) -> Self {
+        let by_profile = profile.and_then(|profile| {
+            let profile = ColorProfile::new_from_slice(profile).ok()?;
+            if profile.color_space != DataColorSpace::Cmyk {
+                return None;
+            }
+            let (srgb, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+            profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options).ok()
+        });
+        Self { by_profile }
+    }
+
+    /// Adds the pixels of a row to `rgb`.
+    pub(super) fn add_row(&self, inks: &[u8], rgb: &mut Vec<u8>) {
+        let start = rgb.len();
+        rgb.resize(start + inks.len() / 4 * 3, 0);
+        let row = &mut rgb[start..];
+        if let Some(by_profile) = &self.by_profile
+            && by_profile.transform(inks, row).is_ok()
+        {
+            return;
+        }
+        for (inks, pixel) in inks.chunks_exact(4).zip(row.chunks_exact_mut(3)) {
+            let light = 255 - u32::from(inks[3]);
+            for (ink, sample) in inks.iter().zip(pixel) {
+                *sample = (((255 - u32::from(*ink)) * light + 127) / 255) as u8;
+            }
+        }
+    }
+
+    /// The RGB of a whole picture.
+    pub(super) fn without(&self, inks: &[u8], width: usize) -> Vec<u8> {
+        let mut rgb = Vec::with_capacity(inks.len() / 4 * 3);
+        inks.chunks_exact(width * 4).for_each(|row| self.add_row(row, &mut rgb));
+        rgb
+    }
 }
 
 #[cfg(test)]

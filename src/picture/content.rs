@@ -8,10 +8,10 @@ pub(super) const HEAD_BYTES: usize = 512;
 /// What the first bytes of a file say that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A format that the provider takes.
+    /// A picture in a format that is known here.
     Picture(PictureFormat),
-    /// A picture in another format, which can be made one that it takes.
-    Foreign(ForeignFormat),
+    /// A picture in a format that is not decoded here; the text completes "is …".
+    OtherPicture(&'static str),
     /// Something else; the text completes "is …".
     Other(&'static str),
 }
@@ -19,67 +19,90 @@ pub(super) enum Content {
 impl Content {
     /// Tells a file's content from its first bytes.
     pub(super) fn of(head: &[u8]) -> Self {
-        if head.starts_with(b"\x89PNG\r\n\x1a\n") {
-            return Self::Picture(PictureFormat::Png);
+        if let Some(format) = known_format(head) {
+            return Self::Picture(format);
         }
-        if head.starts_with(b"\xff\xd8\xff") {
-            return Self::Picture(PictureFormat::Jpeg);
-        }
-        foreign_format(head).map_or_else(|| Self::Other(other_content(head)), Self::Foreign)
+        other_picture(head).map_or_else(|| Self::Other(other_content(head)), Self::OtherPicture)
     }
 }
 
-/// Formats of pictures that the provider does not take, and that are decoded here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ForeignFormat {
-    /// Lossy or lossless; of an animation its first frame.
-    WebP,
-    /// A bitmap of Windows.
-    Bmp,
-    /// Of several pages the first.
-    Tiff,
-    /// Of an animation its first frame.
-    Gif,
-}
-
-impl ForeignFormat {
-    /// Its name, as people write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WebP => "WebP",
-            Self::Bmp => "BMP",
-            Self::Tiff => "TIFF",
-            Self::Gif => "GIF",
-        }
+fn known_format(head: &[u8]) -> Option<PictureFormat> {
+    if head.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Some(PictureFormat::Png);
     }
-
-    /// What such a file is; the text completes "is …".
-    #[must_use]
-    pub fn a_picture(self) -> &'static str {
-        match self {
-            Self::WebP => "a WebP picture",
-            Self::Bmp => "a BMP picture",
-            Self::Tiff => "a TIFF picture",
-            Self::Gif => "a GIF picture",
-        }
+    if head.starts_with(b"\xff\xd8\xff") {
+        return Some(PictureFormat::Jpeg);
     }
-}
-
-fn foreign_format(head: &[u8]) -> Option<ForeignFormat> {
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
-        return Some(ForeignFormat::WebP);
+        return Some(PictureFormat::WebP);
     }
-    // Two letters alone would take a text about cars for a picture; four bytes of it are reserved, and zero.
-    if head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4]) {
-        return Some(ForeignFormat::Bmp);
+    // Two letters alone would take a text about cars for a picture; the length of the header that follows does not.
+    if head.starts_with(b"BM") && matches!(head.get(14..18), Some([12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])) {
+        return Some(PictureFormat::Bmp);
     }
     // The last two are TIFF with addresses of 64 bits.
     let tiff: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
     if tiff.iter().any(|magic| head.starts_with(magic)) {
-        return Some(ForeignFormat::Tiff);
+        return Some(PictureFormat::Tiff);
     }
-    (head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a")).then_some(ForeignFormat::Gif)
+    if head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a") {
+        return Some(PictureFormat::Gif);
+    }
+    (media_brand(head)? == Brand::Avif).then_some(PictureFormat::Avif)
+}
+
+/// What an ISO base media file (the container of HEIC, AVIF and videos) holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brand {
+    Avif,
+    Heic,
+    Video,
+}
+
+/// The major brand decides; `mif1` and `msf1` ("some picture") leave it to the compatible brands that follow.
+fn media_brand(head: &[u8]) -> Option<Brand> {
+    let brands = head.get(8..)?;
+    if head.get(4..8)? != b"ftyp" {
+        return None;
+    }
+    let length = u32::from_be_bytes(*head.first_chunk()?) as usize;
+    let brands = &brands[..length.saturating_sub(8).min(brands.len())];
+    let holds = |wanted: &[&[u8]]| brands.chunks_exact(4).any(|brand| wanted.contains(&brand));
+    let is_avif = |brand: &[u8]| matches!(brand, b"avif" | b"avis");
+    let is_heic = |brand: &[u8]| matches!(brand, b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx");
+    let major = brands.get(..4)?;
+    Some(match major {
+        brand if is_avif(brand) => Brand::Avif,
+        brand if is_heic(brand) => Brand::Heic,
+        b"mif1" | b"msf1" if holds(&[b"avif", b"avis"]) => Brand::Avif,
+        b"mif1" | b"msf1" => Brand::Heic,
+        _ => Brand::Video,
+    })
+}
+
+/// Pictures that shops do hand in, and that are not decoded here.
+fn other_picture(head: &[u8]) -> Option<&'static str> {
+    if media_brand(head) == Some(Brand::Heic) {
+        return Some("a HEIC picture");
+    }
+    let magics: [(&[u8], &str); 9] = [
+        (b"8BPS", "a Photoshop file"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+        (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+        (b"II\xbc\x01", "a JPEG XR picture"),
+        (b"%!PS", "a PostScript file"),
+        (b"gimp xcf", "a GIMP file"),
+        (b"\0\0\x01\0", "an icon file"),
+    ];
+    let name = magics.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name);
+    name.or_else(|| is_svg(head).then_some("an SVG drawing"))
+}
+
+fn is_svg(head: &[u8]) -> bool {
+    let lower = start_of_text(head);
+    lower.starts_with(b"<") && !is_page(&lower) && has(&lower, b"<svg")
 }
 
 /// A name for the frequent mistakes, so that a person sees at once what went wrong.
@@ -87,35 +110,36 @@ fn other_content(head: &[u8]) -> &'static str {
     if head.is_empty() {
         return "empty";
     }
-    if let Some(brand) = head.get(4..12).and_then(|part| part.strip_prefix(b"ftyp")) {
-        return match brand {
-            b"avif" | b"avis" => "an AVIF picture",
-            b"heic" | b"heix" | b"heim" | b"heis" | b"mif1" | b"msf1" => "a HEIC picture",
-            _ => "a video",
-        };
+    if media_brand(head).is_some() {
+        return "a video";
     }
-    let magics: [(&[u8], &str); 4] = [
-        (b"8BPS", "a Photoshop file"),
-        (b"%PDF", "a PDF file"),
-        (b"PK\x03\x04", "a ZIP archive"),
-        (b"\x1f\x8b", "a gzip file"),
-    ];
+    let magics: [(&[u8], &str); 3] =
+        [(b"%PDF", "a PDF file"), (b"PK\x03\x04", "a ZIP archive"), (b"\x1f\x8b", "a gzip file")];
     if let Some((_, name)) = magics.iter().find(|(magic, _)| head.starts_with(magic)) {
         return name;
     }
     text_content(head)
 }
 
+fn start_of_text(head: &[u8]) -> Vec<u8> {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().to_ascii_lowercase()
+}
+
+fn has(text: &[u8], needle: &[u8]) -> bool {
+    text.windows(needle.len()).any(|part| part == needle)
+}
+
+fn is_page(lower: &[u8]) -> bool {
+    let tags: [&[u8]; 3] = [b"<html", b"<head", b"<body"];
+    lower.starts_with(b"<!doctype html") || tags.iter().any(|tag| has(lower, tag))
+}
+
 /// Servers answer with a page where a picture should be; this tells which kind of text it is.
 fn text_content(head: &[u8]) -> &'static str {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let lower = head.trim_ascii_start().to_ascii_lowercase();
-    let has = |needle: &[u8]| lower.windows(needle.len()).any(|part| part == needle);
-    if lower.starts_with(b"<!doctype html") || has(b"<html") || has(b"<head") || has(b"<body") {
+    let lower = start_of_text(head);
+    if is_page(&lower) {
         "an HTML page"
-    } else if has(b"<svg") {
-        "an SVG drawing"
-    } else if lower.starts_with(b"<?xml") || lower.starts_with(b"<") {
+    } else if lower.starts_with(b"<") {
         "an XML text"
     } else if lower.starts_with(b"{") || lower.starts_with(b"[") {
         "a JSON text"
@@ -144,32 +168,51 @@ mod tests {
 
     #[test]
     fn pictures_of_other_formats_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], ForeignFormat); 7] = [
-            (b"RIFF\0\0\0\0WEBPVP8 ", ForeignFormat::WebP),
-            (b"BM\xff\xff\xff\xff\0\0\0\0", ForeignFormat::Bmp),
-            (b"II*\0", ForeignFormat::Tiff),
-            (b"MM\0*", ForeignFormat::Tiff),
-            (b"II+\0", ForeignFormat::Tiff),
-            (b"GIF87a", ForeignFormat::Gif),
-            (b"GIF89a", ForeignFormat::Gif),
+        let bmp = |header: u8| [b"BM\xff\xff\xff\xff\0\0\0\0\x36\0\0\0".as_slice(), &[header, 0, 0, 0]].concat();
+        let cases: [(&[u8], PictureFormat); 10] = [
+            (b"RIFF\0\0\0\0WEBPVP8 ", PictureFormat::WebP),
+            (&bmp(40), PictureFormat::Bmp),
+            (&bmp(12), PictureFormat::Bmp),
+            (b"II*\0", PictureFormat::Tiff),
+            (b"MM\0*", PictureFormat::Tiff),
+            (b"II+\0", PictureFormat::Tiff),
+            (b"GIF87a", PictureFormat::Gif),
+            (b"GIF89a", PictureFormat::Gif),
+            (b"\0\0\0\x1cftypavif", PictureFormat::Avif),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", PictureFormat::Avif),
         ];
         for (head, format) in cases {
-            assert_eq!(Content::of(head), Content::Foreign(format), "{head:?}");
+            assert_eq!(Content::of(head), Content::Picture(format), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_that_are_not_decoded_are_called_by_their_names() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"\0\0\0\x1cftypheic", "a HEIC picture"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
+            (b"8BPS\0\x01", "a Photoshop file"),
+            (b"\xff\x0a\xfa", "a JPEG XL picture"),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+            (b"<?xml version='1.0'?><svg/>", "an SVG drawing"),
+            (b"\xef\xbb\xbf<svg xmlns='http://www.w3.org/2000/svg'>", "an SVG drawing"),
+        ];
+        for (head, name) in cases {
+            assert_eq!(Content::of(head), Content::OtherPicture(name), "{head:?}");
         }
     }
 
     #[test]
     fn what_is_no_picture_is_called_by_its_name() {
-        let cases: [(&[u8], &str); 12] = [
+        let cases: [(&[u8], &str); 10] = [
             (b"", "empty"),
             (b"\x89PNG", "of an unknown format"),
             (b"BMW is a make of cars", "a text"),
-            (b"\0\0\0\x1cftypavif", "an AVIF picture"),
-            (b"\0\0\0\x1cftypheic", "a HEIC picture"),
             (b"\0\0\0\x1cftypisom", "a video"),
             (b"\n <!DOCTYPE html><html>", "an HTML page"),
+            (b"<html><body><svg/>", "an HTML page"),
             (b"<?xml version='1.0'?><Error/>", "an XML text"),
-            (b"<?xml version='1.0'?><svg/>", "an SVG drawing"),
             (b"{\"code\":1}", "a JSON text"),
             (b"not found", "a text"),
             (b"\x00\x01\x02", "of an unknown format"),

@@ -119,6 +119,6 @@ mod tests {
         let seen = probe(&path).expect("a picture");
         std::fs::write(&path, &whole[..whole.len() / 2]).expect("write");
         let problem = fit(&path, &seen).expect_err("cut off").to_string();
-        assert!(problem.starts_with("is a picture that cannot be decoded"), "{problem}");
+        assert!(problem.starts_with("is a damaged picture"), "{problem}");
     }
 }

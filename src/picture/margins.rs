@@ -1,20 +1,17 @@
-//! The paper of a product shot: how much of the picture is only paper, and pale paper made white.
+//! The margins of a product shot: how much of the picture is only paper.
 
+use super::paper::Paper;
 use super::pixels::{Area, Pixels};
-
-/// How far a sample may differ from the paper and still be paper. JPEG leaves a haze of a few steps around edges.
-const TOLERANCE: u8 = 10;
 
 /// The picture is looked at in about so many places in each direction; more would find nothing more.
 const PLACES: usize = 1_200;
 
-/// The part of the picture that is more than paper, with a little paper around it: the whole picture where its edge
-/// is not mostly of one colour (a photo taken on the street), or where there is nothing else on it.
-pub(super) fn without_margins(pixels: &Pixels) -> Area {
+/// The part of the picture that is more than paper, with a little paper around it: the whole picture where there is
+/// nothing else on it.
+pub(super) fn without_margins(pixels: &Pixels, paper: &Paper) -> Area {
     let whole = Area { left: 0, top: 0, width: pixels.width, height: pixels.height };
     let step = (pixels.width.max(pixels.height) / PLACES).max(1);
-    let Some(paper) = paper(pixels, step) else { return whole };
-    let is_paper = |x: usize, y: usize| is_like(pixels, x, y, paper);
+    let is_paper = |x: usize, y: usize| paper.is_at(pixels, x, y);
     let columns: Vec<usize> = (0..pixels.width).step_by(step).collect();
     let rows: Vec<usize> = (0..pixels.height).step_by(step).collect();
     // Grains of dust are no garment: a line counts when a few of its places do.
@@ -36,62 +33,6 @@ pub(super) fn without_margins(pixels: &Pixels) -> Area {
     Area { left, top, width: right - left, height: bottom - top }
 }
 
-/// Paper that is as pale as this in every channel, and as grey as that between them, passes for white.
-const PALE: u8 = 215;
-const GREY: u8 = 16;
-
-/// Makes the paper around a garment white where it is a pale grey: laid on white it would show as a rectangle. What
-/// is like paper inside of the garment, and not connected to the edge, stays as it is.
-pub(super) fn whiten_paper(pixels: &mut Pixels) {
-    let Some(paper) = paper(pixels, 1) else { return };
-    let (palest, darkest) = (paper.into_iter().max().unwrap_or(0), paper.into_iter().min().unwrap_or(0));
-    if darkest < PALE || palest - darkest > GREY || paper == [255; 3] {
-        return;
-    }
-    let (width, height) = (pixels.width, pixels.height);
-    let is_paper: Vec<bool> = (0..width * height).map(|at| is_like(pixels, at % width, at / width, paper)).collect();
-    let mut is_seen = vec![false; width * height];
-    let across = (0..width).flat_map(|x| [x, (height - 1) * width + x]);
-    let down = (0..height).flat_map(|y| [y * width, y * width + width - 1]);
-    let mut open: Vec<usize> = across.chain(down).collect();
-    while let Some(at) = open.pop() {
-        if is_seen[at] || !is_paper[at] {
-            continue;
-        }
-        is_seen[at] = true;
-        pixels.samples[at * pixels.channels..(at + 1) * pixels.channels].fill(255);
-        let x = at % width;
-        let (left, right) = ((x > 0).then(|| at - 1), (x + 1 < width).then(|| at + 1));
-        let (above, below) = (at.checked_sub(width), Some(at + width).filter(|at| *at < width * height));
-        open.extend([left, right, above, below].into_iter().flatten());
-    }
-}
-
-/// The colour that most of the picture's edge has, if one has.
-fn paper(pixels: &Pixels, step: usize) -> Option<[u8; 3]> {
-    let (right, bottom) = (pixels.width - 1, pixels.height - 1);
-    let across = (0..pixels.width).step_by(step).flat_map(|x| [(x, 0), (x, bottom)]);
-    let down = (0..pixels.height).step_by(step).flat_map(|y| [(0, y), (right, y)]);
-    let edge: Vec<(usize, usize)> = across.chain(down).collect();
-    let mut paper = [0; 3];
-    for (channel, value) in paper.iter_mut().enumerate() {
-        let mut values: Vec<u8> = edge.iter().map(|(x, y)| sample(pixels, *x, *y, channel)).collect();
-        let middle = values.len() / 2;
-        *value = *values.select_nth_unstable(middle).1;
-    }
-    let alike = edge.iter().filter(|(x, y)| is_like(pixels, *x, *y, paper)).count();
-    (alike * 2 > edge.len()).then_some(paper)
-}
-
-fn is_like(pixels: &Pixels, x: usize, y: usize, colour: [u8; 3]) -> bool {
-    (0..pixels.channels).all(|channel| sample(pixels, x, y, channel).abs_diff(colour[channel]) <= TOLERANCE)
-}
-
-/// A grey picture has its one sample in every channel.
-fn sample(pixels: &Pixels, x: usize, y: usize, channel: usize) -> u8 {
-    pixels.samples[(y * pixels.width + x) * pixels.channels + channel.min(pixels.channels - 1)]
-}
-
 #[cfg(test)]
 mod tests {
     use image::{Rgb, RgbImage};
@@ -110,7 +51,9 @@ mod tests {
     }
 
     fn area_of(picture: &RgbImage) -> Area {
-        without_margins(&Pixels::from(picture.clone()))
+        let pixels = Pixels::from(picture.clone());
+        let whole = Area { left: 0, top: 0, width: pixels.width, height: pixels.height };
+        Paper::of(&pixels).map_or(whole, |paper| without_margins(&pixels, &paper))
     }
 
     /// The area holds the rectangle and little else.
@@ -159,34 +102,6 @@ mod tests {
         let mut picture = RgbImage::from_fn(400, 400, |x, y| Rgb([248 + ((x * 31 + y * 17) % 8) as u8; 3]));
         image::imageops::replace(&mut picture, &RgbImage::from_pixel(100, 100, Rgb([9, 9, 9])), 150, 150);
         holds(area_of(&picture), (150, 150, 100, 100));
-    }
-
-    /// A garment on paper, with a hole in its middle through which the paper shows.
-    fn with_hole(paper: Rgb<u8>) -> RgbImage {
-        let mut picture = RgbImage::from_pixel(60, 60, paper);
-        image::imageops::replace(&mut picture, &RgbImage::from_pixel(30, 30, Rgb([90, 20, 20])), 15, 15);
-        image::imageops::replace(&mut picture, &RgbImage::from_pixel(10, 10, paper), 25, 25);
-        picture
-    }
-
-    #[test]
-    fn pale_paper_becomes_white_and_what_is_like_it_inside_the_garment_stays() {
-        for paper in [[243, 243, 241], [254, 254, 255], [222, 226, 230]] {
-            let mut pixels = Pixels::from(with_hole(Rgb(paper)));
-            whiten_paper(&mut pixels);
-            let found = pixels.into_image().into_rgb8();
-            assert_eq!((found.get_pixel(2, 2).0, found.get_pixel(57, 30).0), ([255; 3], [255; 3]));
-            assert_eq!((found.get_pixel(20, 20).0, found.get_pixel(30, 30).0), ([90, 20, 20], paper));
-        }
-    }
-
-    #[test]
-    fn paper_that_is_a_colour_stays_one() {
-        for paper in [[205, 205, 205], [250, 240, 220], [10, 10, 10]] {
-            let mut pixels = Pixels::from(with_hole(Rgb(paper)));
-            whiten_paper(&mut pixels);
-            assert_eq!(pixels.into_image().into_rgb8(), with_hole(Rgb(paper)));
-        }
     }
 
     #[test]

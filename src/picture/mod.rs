@@ -5,44 +5,106 @@
 //! [`crate::manifest`]; where a result goes, of the output folder; how many pictures are worked on at a time, of
 //! [`crate::runner`].
 
+#[cfg(test)]
+mod case_tests;
 mod colours;
 mod content;
 mod decode;
 mod encode;
+mod file_header;
 mod fit;
-mod jpeg_end;
+mod guard;
+mod jpeg;
+mod look;
 mod margins;
+mod memory;
 mod outfit;
+mod paper;
 mod pixels;
+mod png_chunks;
+mod png_header;
+mod png_rows;
 mod probe;
+mod thumbnail;
+mod tiff_tags;
 mod verify;
 
-pub use content::ForeignFormat;
 pub use encode::Encoded;
+pub use file_header::Peculiarity;
 pub use fit::{SHRUNK_SIDE_PX, fit};
+pub use look::Look;
 pub use outfit::{OutfitProblem, outfit};
 pub use probe::{
-    InputFormat, LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
+    LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
     PictureProblem, Probe, probe,
 };
 pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
 
-/// The formats that the provider takes and gives (`api.md`).
+/// The formats of pictures that are known here. Of an animation, or of several pages, the first picture counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PictureFormat {
     /// Portable Network Graphics.
     Png,
-    /// JPEG, baseline or progressive.
+    /// JPEG, in any of its processes.
     Jpeg,
+    /// Lossy or lossless.
+    WebP,
+    /// A bitmap of Windows.
+    Bmp,
+    /// Tagged Image File Format.
+    Tiff,
+    /// Graphics Interchange Format.
+    Gif,
+    /// AV1 in a HEIF container. Known as a result; not decoded here.
+    Avif,
 }
 
 impl PictureFormat {
+    /// Whether it is one that the provider takes and promises to give (`api.md`).
+    #[must_use]
+    pub fn is_usual(self) -> bool {
+        matches!(self, Self::Png | Self::Jpeg)
+    }
+
+    /// Its name, as people write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
+            Self::Avif => "AVIF",
+        }
+    }
+
+    /// What such a file is; the text completes "is …".
+    #[must_use]
+    pub fn a_picture(self) -> &'static str {
+        match self {
+            Self::Png => "a PNG picture",
+            Self::Jpeg => "a JPEG picture",
+            Self::WebP => "a WebP picture",
+            Self::Bmp => "a BMP picture",
+            Self::Tiff => "a TIFF picture",
+            Self::Gif => "a GIF picture",
+            Self::Avif => "an AVIF picture",
+        }
+    }
+
     /// The extension of a file with this content, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::Jpeg => "jpg",
+            Self::WebP => "webp",
+            Self::Bmp => "bmp",
+            Self::Tiff => "tiff",
+            Self::Gif => "gif",
+            Self::Avif => "avif",
         }
     }
 
@@ -52,6 +114,11 @@ impl PictureFormat {
         match self {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
+            Self::WebP => "image/webp",
+            Self::Bmp => "image/bmp",
+            Self::Tiff => "image/tiff",
+            Self::Gif => "image/gif",
+            Self::Avif => "image/avif",
         }
     }
 }

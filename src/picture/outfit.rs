@@ -12,8 +12,9 @@ use image::{DynamicImage, Rgb, RgbImage};
 use crate::job::Garment;
 
 use super::decode::decode;
-use super::margins::{whiten_paper, without_margins};
-use super::pixels::{Pixels, resized, scaled};
+use super::margins::without_margins;
+use super::paper::Paper;
+use super::pixels::{resized, scaled};
 use super::{Encoded, PictureProblem, encode, probe};
 
 /// The picture at its largest, in pixels. Results are at most 2048 px high, so more would show nowhere.
@@ -53,11 +54,14 @@ pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitProblem> {
 /// A garment without its margins, upright, on white if it was on something pale, no larger than its room.
 fn cut(path: &Path, (width, height): (f64, f64)) -> Result<RgbImage, PictureProblem> {
     let mut pixels = decode(path, &probe(path)?)?;
-    pixels.crop(without_margins(&pixels));
+    // A picture without paper around it (a photo taken on the street) is left as it is.
+    if let Some(paper) = Paper::of(&pixels) {
+        let area = without_margins(&pixels, &paper);
+        paper.whiten(&mut pixels);
+        pixels.crop(area);
+    }
     let (width, height) = if pixels.is_on_its_side() { (height, width) } else { (width, height) };
-    let mut garment = Pixels::from(pixels.upright_within(width, height));
-    whiten_paper(&mut garment);
-    Ok(garment.into_image().into_rgb8())
+    Ok(pixels.upright_within(width, height))
 }
 
 /// Both garments on white, the upper one above.

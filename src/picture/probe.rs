@@ -2,11 +2,13 @@
 //! fit. Reads the header, never the pixels.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::PictureFormat;
-use super::content::{Content, ForeignFormat, HEAD_BYTES};
+use super::content::{Content, HEAD_BYTES};
+use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
+use super::guard::guarded;
 
 /// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -23,48 +25,37 @@ pub const MAX_DECODED_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// The largest picture that is decoded here, in pixels.
 pub const MAX_DECODED_PIXELS: u64 = 100_000_000;
 
-/// In which format a local picture is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum InputFormat {
-    /// One that the provider takes.
-    Taken(PictureFormat),
-    /// One that it does not take.
-    Foreign(ForeignFormat),
-}
-
-impl InputFormat {
-    /// Its name, as people write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Taken(PictureFormat::Jpeg) => "JPEG",
-            Self::Taken(PictureFormat::Png) => "PNG",
-            Self::Foreign(format) => format.name(),
-        }
-    }
-}
-
 /// What the header of a picture says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// By content, whatever the file is called.
-    pub format: InputFormat,
+    pub format: PictureFormat,
     /// In pixels.
     pub width: u32,
     /// In pixels.
     pub height: u32,
     /// The file's length.
     pub bytes: u64,
+    /// What a model may take wrong about it, if anything.
+    pub peculiarity: Option<Peculiarity>,
+    /// What it is, where its header says that it cannot be decoded here; completes "is …".
+    pub(super) not_decoded: Option<&'static str>,
 }
 
 impl Probe {
+    /// Of a picture about which nothing is peculiar.
+    pub(crate) fn of(format: PictureFormat, (width, height): (u32, u32), bytes: u64) -> Self {
+        Self { format, width, height, bytes, peculiarity: None, not_decoded: None }
+    }
+
     /// Checks that the picture may be sent as it is.
     ///
     /// # Errors
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
     pub fn check_fit(&self) -> Result<(), PictureProblem> {
-        if let InputFormat::Foreign(format) = self.format {
-            return Err(PictureProblem::ForeignFormat(format));
+        if !self.format.is_usual() {
+            let convertible = PictureProblem::ForeignFormat(self.format);
+            return Err(self.not_decoded.map_or(convertible, PictureProblem::NotDecoded));
         }
         if self.bytes > MAX_INPUT_BYTES {
             return Err(PictureProblem::TooLarge(self.bytes));
@@ -75,19 +66,19 @@ impl Probe {
     /// Checks that the picture can be decoded here, as far as its header tells.
     ///
     /// # Errors
-    /// It has too many pixels for that.
+    /// It has too many pixels for that, or is of a kind that is not decoded.
     pub fn check_decodable(&self) -> Result<(), PictureProblem> {
         if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
             return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
         }
-        Ok(())
+        self.not_decoded.map_or(Ok(()), |what| Err(PictureProblem::NotDecoded(what)))
     }
 
-    /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG, shrink what has too many bytes or
-    /// absurdly many pixels in a row. What fits is never touched.
+    /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG and what a model may take wrong, shrink
+    /// what has too many bytes or absurdly many pixels in a row. What fits is never touched.
     #[must_use]
     pub fn wants_fitting(&self) -> bool {
-        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX
+        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX || self.peculiarity.is_some()
     }
 }
 
@@ -125,7 +116,10 @@ pub enum PictureProblem {
     TooLargeToDecode(u64),
     /// It is a picture in a format that the provider does not take.
     #[error("is {}, not a JPEG or PNG picture; --fit-images converts it", .0.a_picture())]
-    ForeignFormat(ForeignFormat),
+    ForeignFormat(PictureFormat),
+    /// It is a picture in a format that is not decoded here.
+    #[error("is {0}, not a JPEG or PNG picture; export it as a JPEG")]
+    OtherPicture(&'static str),
     /// It is something else.
     #[error("is {0}, not a JPEG or PNG picture")]
     WrongFormat(&'static str),
@@ -143,6 +137,20 @@ pub enum PictureProblem {
     /// Its end is missing.
     #[error("is a damaged picture: it is cut off")]
     CutOff,
+    /// Not all of its pixels are there.
+    #[error("is a damaged picture: {0}; open it, look at it, and save it again")]
+    DamagedPixels(&'static str),
+    /// The decoder panics.
+    #[error("is a picture that breaks the decoder; save it again as a JPEG")]
+    BreaksDecoder,
+    /// It is of a kind that is not decoded here.
+    #[error("is {0}, which cannot be converted here; export it as a usual JPEG")]
+    NotDecoded(&'static str),
+    /// A PNG as Apple's tools pack it into programs.
+    #[error(
+        "is a PNG out of an iPhone app (CgBI), which only Apple's programs read; export it again, as a JPEG or PNG"
+    )]
+    ApplePng,
     /// The decoder gave up.
     #[error("is a picture that cannot be decoded: {0}")]
     Undecodable(String),
@@ -203,18 +211,25 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
-        Content::Picture(format) => InputFormat::Taken(format),
-        Content::Foreign(format) => InputFormat::Foreign(format),
+        Content::Picture(PictureFormat::Avif) => {
+            return Err(PictureProblem::OtherPicture(PictureFormat::Avif.a_picture()));
+        }
+        Content::Picture(format) => format,
+        Content::OtherPicture(what) => return Err(PictureProblem::OtherPicture(what)),
         Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
     };
     if bytes > MAX_DECODED_FILE_BYTES {
         return Err(PictureProblem::TooLargeToDecode(bytes));
     }
-    let (width, height) = size_in_header(file).ok_or(PictureProblem::Damaged)?;
+    let header = guarded(|| file_header::read(&file, format)).unwrap_or(Err(HeaderError::Damaged));
+    let FileHeader { width, height, peculiarity, not_decoded } = header.map_err(|error| match error {
+        HeaderError::Damaged => PictureProblem::Damaged,
+        HeaderError::ApplePng => PictureProblem::ApplePng,
+    })?;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
         return Err(PictureProblem::TooSmall { width, height });
     }
-    Ok(Probe { format, width, height, bytes })
+    Ok(Probe { format, width, height, bytes, peculiarity, not_decoded })
 }
 
 /// Fills `buffer` as far as the file goes.
@@ -229,50 +244,6 @@ pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<
         }
     }
     Ok(filled)
-}
-
-/// Width and height in pixels, or `None` where the header does not tell.
-fn size_in_header(mut file: File) -> Option<(u32, u32)> {
-    file.rewind().ok()?;
-    let size = imagesize::reader_size(FewSeeks { file: BufReader::new(file), seeks_left: MAX_SEGMENTS }).ok()?;
-    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
-}
-
-/// A JPEG's size stands after its metadata segments. Pictures have a few dozen of them, so one with
-/// thousands is made to keep us busy.
-const MAX_SEGMENTS: u32 = 4096;
-
-/// A file in which one can only jump so many times, and in which short jumps stay within the buffer.
-struct FewSeeks {
-    file: BufReader<File>,
-    seeks_left: u32,
-}
-
-impl Read for FewSeeks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
-
-impl BufRead for FewSeeks {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.file.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.file.consume(amount);
-    }
-}
-
-impl Seek for FewSeeks {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.seeks_left = self.seeks_left.checked_sub(1).ok_or_else(|| io::Error::other("too many segments"))?;
-        match position {
-            SeekFrom::Current(offset) => self.file.seek_relative(offset)?,
-            position => return self.file.seek(position),
-        }
-        self.file.stream_position()
-    }
 }
 
 #[cfg(test)]
@@ -365,7 +336,7 @@ mod tests {
             bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
         ) {
             let magics: [&[u8]; 7] = [
-                b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"BM\0\0\0\0\0\0\0\0", b"II*\0\x08\0\0\0",
+                b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", b"II*\0\x08\0\0\0",
                 b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10", b"GIF89a",
             ];
             let folder = tempfile::tempdir().expect("tempdir");

@@ -208,6 +208,11 @@ fn landing_hitch(error: LandingError) -> Hitch {
             Hitch::Final(Failure::of(FailureKind::Download, &error.to_string()))
         }
         LandingError::Broken(_) => Hitch::Again { why: error.to_string(), counts: true, fresh_links: true },
+        // The same picture would break the next run as well.
+        LandingError::Bug(error) if error.is_panic() => {
+            let why = "the result breaks the program that looks at it; please report this";
+            Hitch::Final(Failure::of(FailureKind::Download, why))
+        }
         LandingError::Bug(error) => Hitch::Machine(RunError::Bug(error.to_string())),
     }
 }

@@ -424,8 +424,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut shelf = Shelf::default();
         let recipe = |name: &str| {
-            let format = crate::picture::InputFormat::Taken(crate::picture::PictureFormat::Png);
-            let probe = Probe { format, width: 300, height: 300, bytes: 1 };
+            let probe = Probe::of(crate::picture::PictureFormat::Png, (300, 300), 1);
             Recipe::Fitted(Source { path: name.into(), probe, modified: None })
         };
         let mut put = |name: &str, bytes: u64| {

@@ -1,0 +1,98 @@
+//! Pictures in formats that the provider does not take.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+
+use super::super::pixels::Pixels;
+use super::super::tiff_tags::Beside;
+use super::super::{colours, tiff_tags};
+use super::{
+    MAX_DECODED_BYTES, PictureProblem, Probe, drop_idle_channel, lay_on_white, lay_premultiplied_on_white, take_memory,
+};
+
+pub(super) fn decode(file: &File, format: image::ImageFormat, probe: &Probe) -> Result<Pixels, PictureProblem> {
+    decode_from(BufReader::new(file), format, probe, Beside::Alpha)
+}
+
+/// A TIFF. The decoder gets to see a sample that is no colour as alpha, since it scrambles what it drops.
+pub(super) fn decode_tiff(mut file: &File, probe: &Probe) -> Result<Pixels, PictureProblem> {
+    let tags = tiff_tags::read(BufReader::new(file)).ok_or(PictureProblem::Damaged)?;
+    if let Some(what) = tags.not_decoded() {
+        return Err(PictureProblem::NotDecoded(what));
+    }
+    file.seek(SeekFrom::Start(0)).map_err(|_| PictureProblem::Damaged)?;
+    let patched = Patched { file, patch: tags.patch() };
+    decode_from(BufReader::new(patched), image::ImageFormat::Tiff, probe, tags.beside())
+}
+
+fn decode_from(
+    reader: impl io::BufRead + Seek,
+    format: image::ImageFormat,
+    probe: &Probe,
+    beside: Beside,
+) -> Result<Pixels, PictureProblem> {
+    let broken = |error: image::ImageError| PictureProblem::Undecodable(error.to_string());
+    let mut reader = ImageReader::with_format(reader, format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let (width, height) = decoder.dimensions();
+    // All but one hold what they read and what they give at once.
+    let copies = if format == image::ImageFormat::Bmp { 1 } else { 2 };
+    let bytes_a_pixel = copies * u64::from(decoder.color_type().bytes_per_pixel());
+    let memory = take_memory(&Probe { width, height, ..*probe }, bytes_a_pixel, 0)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
+    let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    let colour = picture.color();
+    let (channels, mut samples) = match (colour.has_color(), colour.has_alpha()) {
+        (false, false) => (1, picture.into_luma8().into_raw()),
+        (false, true) => (1, picture.into_luma_alpha8().into_raw()),
+        (true, false) => (3, picture.into_rgb8().into_raw()),
+        (true, true) => (3, picture.into_rgba8().into_raw()),
+    };
+    let mut profile = profile;
+    if colour.has_alpha() {
+        match beside {
+            Beside::Alpha => lay_on_white(&mut samples, channels),
+            Beside::Premultiplied => lay_premultiplied_on_white(&mut samples, channels),
+            Beside::Idle => drop_idle_channel(&mut samples, channels),
+            Beside::Black => samples = colours::Inks::new(profile.take().as_deref()).without(&samples, width as usize),
+        }
+    }
+    let (width, height) = (width as usize, height as usize);
+    Ok(Pixels { width, height, channels, samples, orientation, profile, memory: Some(memory) })
+}
+
+/// A file of which two bytes are others.
+struct Patched<R> {
+    file: R,
+    patch: Option<(u64, [u8; 2])>,
+}
+
+impl<R: Read + Seek> Read for Patched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = self.file.stream_position()?;
+        let count = self.file.read(buffer)?;
+        if let Some((at, bytes)) = self.patch {
+            for (place, byte) in (at..).zip(bytes) {
+                if let Some(byte_read) =
+                    place.checked_sub(start).and_then(|place| buffer[..count].get_mut(place as usize))
+                {
+                    *byte_read = byte;
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Patched<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}

@@ -1,0 +1,113 @@
+//! Decoding an input, as strictly as results are verified: what is damaged is refused before anything is spent.
+//!
+//! In bounded memory: each picture takes what it needs from the process's budget and holds it while its pixels are
+//! there, so that a thread must let go of one before it decodes the next.
+
+mod foreign;
+mod jpeg;
+mod png;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::guard::guarded;
+use super::memory::{self, Taken};
+use super::pixels::Pixels;
+use super::{Peculiarity, PictureFormat, PictureProblem, Probe};
+
+/// The most that one picture may need in memory while it is decoded, its file included. 10 MB of PNG can claim to be a
+/// thousand times as large.
+const MAX_DECODED_BYTES: u64 = 450_000_000;
+
+/// Decodes the file at `path`, of which `probe` says what it is.
+pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+    probe.check_decodable()?;
+    let file = File::open(path).map_err(|source| unreadable(path, source))?;
+    decode_file(&file, path, probe)
+}
+
+/// The same of an open file, which is at `path`.
+pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+    probe.check_decodable()?;
+    let whole = || {
+        let mut bytes = Vec::with_capacity(probe.bytes as usize);
+        let read = file.take(probe.bytes).read_to_end(&mut bytes);
+        read.map_err(|source| unreadable(path, source)).map(|_| bytes)
+    };
+    file.seek(SeekFrom::Start(0)).map_err(|source| unreadable(path, source))?;
+    let decoded = guarded(|| match probe.format {
+        PictureFormat::Png => {
+            let bytes_a_pixel = if probe.peculiarity == Some(Peculiarity::Transparent) { 4 } else { 3 };
+            let memory = take_memory(probe, bytes_a_pixel, probe.bytes)?;
+            png::decode(&whole()?, probe, memory)
+        }
+        PictureFormat::Jpeg => {
+            let memory = take_memory(probe, jpeg::bytes_a_pixel(file)?, 2 * probe.bytes)?;
+            jpeg::decode(&whole()?, probe, memory)
+        }
+        PictureFormat::WebP => foreign::decode(file, image::ImageFormat::WebP, probe),
+        PictureFormat::Bmp => foreign::decode(file, image::ImageFormat::Bmp, probe),
+        PictureFormat::Gif => foreign::decode(file, image::ImageFormat::Gif, probe),
+        PictureFormat::Tiff => foreign::decode_tiff(file, probe),
+        PictureFormat::Avif => Err(PictureProblem::OtherPicture(probe.format.a_picture())),
+    });
+    decoded.unwrap_or(Err(PictureProblem::BreaksDecoder)).and_then(checked)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> PictureProblem {
+    PictureProblem::Unreadable { path: path.display().to_string(), source }
+}
+
+/// Waits for the memory that the picture needs: so many bytes a pixel, and what is read of its file at once. Refuses
+/// what would need too much, before it is decoded.
+fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureProblem> {
+    let needed = u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes;
+    if needed <= MAX_DECODED_BYTES {
+        return Ok(memory::take(needed));
+    }
+    Err(PictureProblem::Undecodable(format!(
+        "its {} x {} px would take {} MB of memory, and at most {} MB are given to one picture; make it smaller",
+        probe.width,
+        probe.height,
+        needed.div_ceil(1_000_000),
+        MAX_DECODED_BYTES / 1_000_000
+    )))
+}
+
+/// What decoders promise is checked once, so that nothing behind this has to doubt it.
+fn checked(pixels: Pixels) -> Result<Pixels, PictureProblem> {
+    let expected = pixels.width * pixels.height * pixels.channels;
+    if expected > 0 && pixels.samples.len() == expected { Ok(pixels) } else { Err(PictureProblem::Damaged) }
+}
+
+/// Takes the alpha channel off pixels of `colours` channels and alpha: what shone through is white now. The samples
+/// move forward in the same memory.
+fn lay_on_white(samples: &mut Vec<u8>, colours: usize) {
+    without_alpha(samples, colours, |colour, alpha| (colour * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+/// The same where the colours are multiplied by alpha already.
+fn lay_premultiplied_on_white(samples: &mut Vec<u8>, colours: usize) {
+    without_alpha(samples, colours, |colour, alpha| (colour + 255 - alpha).min(255));
+}
+
+/// Takes a channel off that says nothing about the colours beside it.
+fn drop_idle_channel(samples: &mut Vec<u8>, colours: usize) {
+    without_alpha(samples, colours, |colour, _| colour);
+}
+
+fn without_alpha(samples: &mut Vec<u8>, colours: usize, over_white: impl Fn(u32, u32) -> u32) {
+    let count = samples.len() / (colours + 1);
+    for pixel in 0..count {
+        let from = pixel * (colours + 1);
+        let alpha = u32::from(samples[from + colours]);
+        for channel in 0..colours {
+            samples[pixel * colours + channel] = over_white(samples[from + channel].into(), alpha) as u8;
+        }
+    }
+    samples.truncate(count * colours);
+}
+
+#[cfg(test)]
+pub(super) mod tests;

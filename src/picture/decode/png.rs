@@ -1,0 +1,51 @@
+//! A PNG: palettes and single bits become samples, 16 bits become 8, what shines through becomes white.
+
+use image::metadata::Orientation;
+
+use super::super::memory::Taken;
+use super::super::pixels::Pixels;
+use super::super::png_chunks::{Pruned, remarks};
+use super::{MAX_DECODED_BYTES, PictureProblem, Probe, lay_on_white};
+
+pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureProblem> {
+    let broken = |error: png::DecodingError| PictureProblem::Undecodable(error.to_string());
+    let limits = png::Limits { bytes: MAX_DECODED_BYTES as usize };
+    let mut decoder = png::Decoder::new_with_limits(Pruned::of(file).reader(), limits);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(broken)?;
+    if (reader.info().width, reader.info().height) != (probe.width, probe.height) {
+        return Err(PictureProblem::Damaged);
+    }
+    let (colour, _) = reader.output_color_type();
+    let mut samples = vec![0; reader.output_buffer_size().unwrap_or_default()];
+    let frame = reader.next_frame(&mut samples).map_err(broken)?;
+    // The end chunk and its checksum.
+    reader.finish().map_err(broken)?;
+    samples.truncate(frame.buffer_size());
+    let channels = match colour {
+        png::ColorType::Grayscale => 1,
+        png::ColorType::GrayscaleAlpha => {
+            lay_on_white(&mut samples, 1);
+            1
+        }
+        png::ColorType::Rgba => {
+            lay_on_white(&mut samples, 3);
+            3
+        }
+        png::ColorType::Rgb | png::ColorType::Indexed => 3,
+    };
+    let remarks = remarks(file);
+    Ok(Pixels {
+        width: frame.width as usize,
+        height: frame.height as usize,
+        channels,
+        samples,
+        orientation: remarks
+            .exif
+            .as_deref()
+            .and_then(Orientation::from_exif_chunk)
+            .unwrap_or(Orientation::NoTransforms),
+        profile: remarks.profile,
+        memory: Some(memory),
+    })
+}
