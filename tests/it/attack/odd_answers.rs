@@ -158,10 +158,14 @@ fn in_an_outage_of_creates_none_is_risked_before_a_free_question_was_answered() 
     let shop = loaded(&provider, 20);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Three lost answers are an outage. From then on questions are not answered either.
+            // Three lost answers are an outage. From then on nothing is told about tasks that there are.
             provider.wait_until("the outage", |books| books.creates().len() >= 5 && books.downloads().len() >= 2);
-            provider
-                .change(|script| script.on_query = Box::new(|_| OnQuery::Answer(Answer::html(502, "502 Bad Gateway"))));
+            provider.change(|script| {
+                script.on_query = Box::new(|seen| match seen.job {
+                    Some(_) => OnQuery::Answer(Answer::code(400, 1200, "bad parameter")),
+                    None => OnQuery::Truth,
+                });
+            });
             // The two tasks that there are have ended, and nobody but a probe asks about them.
             let of_known = |seen: &&Seen| matches!(&seen.kind, Kind::Query(id) if id.starts_with("task-"));
             let free = |books: &Books| books.queries().into_iter().filter(of_known).count();
