@@ -7,7 +7,7 @@ use tryon::runner::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{
-    Answer, Books, ExternalIds, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
+    Answer, Books, ExternalIds, Fate, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
 };
 use crate::support::workshop::Workshop;
 
@@ -346,4 +346,18 @@ fn a_provider_that_evades_the_question_about_a_lost_task_is_not_asked_for_ever()
     assert_eq!((shop.count("succeeded"), shop.count("in_doubt")), (1, 1), "{}", provider.books().story());
     let books = provider.books();
     assert!(books.queries().len() <= 20, "{}", books.story());
+}
+
+#[test]
+fn tasks_that_fail_for_want_of_room_are_not_made_without_end() {
+    let provider = Provider::start(Script {
+        task_time: Duration::from_millis(10),
+        fate: Box::new(|_, _| Fate::Fail("parallel task over resource pack limit")),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 40);
+    let end = run_here(&shop, &provider, |settings| settings.slots = SlotCount::AtMost(40));
+    assert_eq!(reason(end), StopReason::Saturated);
+    assert!(provider.books().tasks.len() <= 70, "{}", provider.books().story());
+    assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
 }
