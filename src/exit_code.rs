@@ -1,4 +1,4 @@
-//! The exit codes that scripts rely on (`contract.md`, "Exit codes").
+//! The exit codes that scripts rely on (`docs/promises.md`, "Exit codes").
 
 use crate::job::StateName;
 use crate::queue::{Counts, QueueError};

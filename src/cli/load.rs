@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::exit_code::ExitCode;
 use crate::job::JobId;
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
-use crate::output::{FolderChecks, NameChecks, OutputTree};
 use crate::picture::Peculiarity;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
 use crate::settings::{Options, Settings, TextEncoding};
+use crate::store::{FolderChecks, NameChecks, OutputTree};
 use crate::wording::thousands;
 
 use super::repeats::agree_to_repeats;

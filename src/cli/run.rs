@@ -10,13 +10,13 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::exit_code::ExitCode;
 use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
 use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
-use crate::runner::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
@@ -28,7 +28,7 @@ use super::{Console, Failure, Place, callbacks, estimate};
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
 
-/// A provider that was not reached for this long from the start ends the run (`contract.md`).
+/// A provider that was not reached for this long from the start ends the run (`docs/promises.md`).
 const REACH_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a run's start waits for what the account holds.
@@ -115,7 +115,7 @@ pub(super) async fn run(
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
-    let outcome = runner::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
+    let outcome = engine::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
         progress.on_event(event);
     })
     .await;

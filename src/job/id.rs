@@ -13,7 +13,7 @@ pub struct JobSeq(pub i64);
 /// A job's name, unique in a queue; also the path of its result below the output folder, without extension.
 ///
 /// Parts are separated by `/`. A `JobId` that exists cannot leave the output tree by its text; symlinks
-/// that are already in the tree are the business of [`crate::output`].
+/// that are already in the tree are the business of [`crate::store`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(String);
 

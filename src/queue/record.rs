@@ -248,7 +248,7 @@ pub struct AttemptRecord {
     pub shares: Option<JobId>,
 }
 
-/// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
+/// One row of the report, in manifest order. The columns are those of `docs/promises.md`, "The report".
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportRow {
     pub id: String,

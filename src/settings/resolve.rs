@@ -71,7 +71,7 @@ pub struct Callback {
 }
 
 impl Settings {
-    /// Fills in the defaults of `contract.md`, "Options of `run`", and checks what can be checked.
+    /// Fills in the defaults of `docs/promises.md`, "Options of `run`", and checks what can be checked.
     ///
     /// # Errors
     /// A value that cannot be used, named by its option.

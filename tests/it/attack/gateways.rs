@@ -1,4 +1,4 @@
-//! The provider behind each gateway that api.md knows of: whatever its answers look like and however they are lost, each
+//! The provider behind each gateway that docs/provider.md knows of: whatever its answers look like and however they are lost, each
 //! pair is charged for once, and every paid task is collected or visibly in doubt.
 
 use std::time::Duration;

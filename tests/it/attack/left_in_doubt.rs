@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tryon::runner::{RunEnd, RunSettings, SlotCount};
+use tryon::engine::{RunEnd, RunSettings, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{Answer, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, QuerySeen, Script, Seen};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tryon::engine::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
 use tryon::provider::StopReason;
-use tryon::runner::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{
