@@ -14,4 +14,4 @@ pub mod report;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
-pub mod wording;
+pub mod view;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::exit_code::ExitCode;
 use crate::queue::Loader;
 use crate::settings::{Door, Options, Settings, keys};
-use crate::wording::{self, counted, thousands};
+use crate::view::wording::{counted, thousands};
 
 use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use super::load::{Purpose, println, read, sentence};
@@ -43,7 +43,7 @@ pub(super) async fn command(
     if let Some(provider) = provider {
         lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
-    println(&format!("\n{}", estimate::printed(&lines, wording::columns())))?;
+    println(&format!("\n{}", estimate::printed(&lines, super::console::columns())))?;
     Ok(ExitCode::Ok)
 }
 

@@ -11,7 +11,7 @@ use crate::job::StateName;
 use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
 use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
-use crate::wording::{counted, filled, rough_span, thousands, units};
+use crate::view::wording::{counted, filled, rough_span, thousands, units};
 
 /// How long a generation takes by the provider's own word (`docs/provider.md`, "Query one task").
 const TYPICAL_TASK: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use crate::picture::Peculiarity;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
 use crate::settings::{Options, Settings, TextEncoding};
 use crate::store::{FolderChecks, NameChecks, OutputTree};
-use crate::wording::thousands;
+use crate::view::wording::thousands;
 
 use super::repeats::agree_to_repeats;
 use super::{Console, Failure, Place};

@@ -12,7 +12,6 @@ mod examples;
 mod failure;
 mod full_screen;
 mod id_list;
-mod job_json;
 mod json_log;
 mod list;
 mod load;

@@ -6,7 +6,7 @@ use std::io::{BufRead, Write as _};
 use crate::job::StateName;
 use crate::queue::{Loader, PairsAgain};
 use crate::settings::{Options, Settings};
-use crate::wording::{counted, thousands, units};
+use crate::view::wording::{counted, thousands, units};
 
 use super::estimate::REPEATS_NAMED;
 use super::{Console, Failure};

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::exit_code::ExitCode;
-use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
-use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
+use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
+use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
 use super::load::{keep, make_ready, println, read_for, sentence};
 use super::place::quoted_os;
@@ -178,7 +178,7 @@ async fn tell_beforehand(
         lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
-        console.info(&estimate::printed(&lines, crate::wording::columns()));
+        console.info(&estimate::printed(&lines, super::console::columns()));
     }
     Ok(())
 }

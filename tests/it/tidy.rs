@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 const MAY_USE: [(&str, &[&str]); 16] = [
     ("job", &[]),
     ("sandbox", &[]),
-    ("wording", &[]),
     ("callback", &["job"]),
     ("picture", &["job"]),
     ("store", &["job"]),
@@ -16,8 +15,9 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("settings", &["job"]),
     ("exit_code", &["job", "queue"]),
     ("engine", &["callback", "job", "store", "picture", "provider", "queue"]),
-    ("report", &["job", "queue", "wording"]),
-    ("progress", &["job", "queue", "report", "engine", "wording"]),
+    ("view", &["engine", "job", "queue"]),
+    ("report", &["job", "queue", "view"]),
+    ("progress", &["engine", "job", "queue", "view"]),
     (
         "cli",
         &[
@@ -34,7 +34,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "engine",
             "sandbox",
             "settings",
-            "wording",
+            "view",
         ],
     ),
     ("lib", &[]),
@@ -102,8 +102,8 @@ fn imports_run_downward_only() {
 }
 
 #[test]
-fn progress_knows_of_the_runner_only_its_events() {
-    for path in rust_files(&root().join("src/progress")) {
+fn what_is_shown_of_a_run_is_known_from_its_events_alone() {
+    for path in ["src/progress", "src/view"].into_iter().flat_map(|folder| rust_files(&root().join(folder))) {
         let text = std::fs::read_to_string(&path).expect("a text");
         for piece in text.split("crate::engine").skip(1) {
             assert!(piece.starts_with("::event"), "{}: crate::engine{}", path.display(), &piece[..20.min(piece.len())]);
