@@ -6,6 +6,7 @@ pub mod engine;
 pub mod exit_code;
 pub mod job;
 pub mod manifest;
+pub mod ops;
 pub mod picture;
 pub mod progress;
 pub mod provider;

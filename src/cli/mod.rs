@@ -7,7 +7,6 @@ mod completions;
 mod config;
 mod console;
 mod edit;
-mod estimate;
 mod examples;
 mod failure;
 mod full_screen;
