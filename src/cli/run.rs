@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
+use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::exit_code::ExitCode;
@@ -17,7 +18,6 @@ use crate::provider::{Auth, Provider, ResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
-use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
