@@ -229,7 +229,8 @@ async fn refusals_that_come_one_after_the_other_or_together_cost_few_refusals_mo
                 // A probe is taken also where a task of ours has ended and nobody has noticed: the limit may then climb
                 // above the cap for a moment, by no more than a few.
                 assert!(highest <= 8, "{of}: up to {highest} after the first refusal");
-                assert!(refusals < 10, "{of}: {refusals} refusals for 14 jobs");
+                // Probes among them: one every five seconds at first, then ever more rarely.
+                assert!(refusals < 14, "{of}: {refusals} refusals for 14 jobs");
             }
         }
     }
