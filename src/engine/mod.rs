@@ -1,7 +1,7 @@
 //! Works the queue: claims jobs, keeps the provider's slots full, and sees every task through to its file.
 //!
 //! The route of a job: [`run::coordinator`] claims it when a slot is free, which writes the intent to submit to disk; a
-//! [`run::worker`] submits, waits ([`account::watcher`]) and fetches ([`deliver::fetch`]); every step is in the queue before
+//! [`run::worker`] submits, waits ([`account::watcher`]) and fetches ([`run::fetch`]); every step is in the queue before
 //! the next one begins. All requests pass the [`account::gate`], which knows throttling, outages and the provider's last
 //! word.
 //!

@@ -31,7 +31,8 @@ use crate::engine::run::capabilities::{Accepted, learn_external_ids};
 use crate::engine::run::context::Context;
 use crate::engine::run::feeder::{FeederEnd, feed};
 use crate::engine::run::missing::refetch_missing;
-use crate::engine::run::worker::{Held, see_through};
+use crate::engine::run::step::Held;
+use crate::engine::run::worker::see_through;
 use crate::engine::settings::RunSettings;
 use crate::engine::settings::SlotCount;
 

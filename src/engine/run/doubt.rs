@@ -21,7 +21,8 @@ use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::NotReady;
 use crate::engine::run::capabilities::{Accepted, is_evasive, pass_for_create};
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refusal, send};
+use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
+use crate::engine::run::submit::{accepted, ready_pictures, send};
 use crate::engine::settings::InDoubtPolicy;
 
 /// This many answers that do not tell are taken; then the job is left in doubt.

@@ -14,7 +14,7 @@ use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::capabilities::pass_for_create;
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::{CreatePermit, Held};
+use crate::engine::run::step::{CreatePermit, Entry, Held};
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
 const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
@@ -63,7 +63,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), pass: Some(permit), lost_at: None };
+                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), lost_at: None };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }

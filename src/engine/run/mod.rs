@@ -5,5 +5,8 @@ pub(crate) mod context;
 pub(crate) mod coordinator;
 pub(crate) mod doubt;
 pub(crate) mod feeder;
+pub(crate) mod fetch;
 pub(crate) mod missing;
+pub(crate) mod step;
+pub(crate) mod submit;
 pub(crate) mod worker;

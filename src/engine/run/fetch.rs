@@ -1,5 +1,6 @@
 //! The last part of a job's way: download, check, publish, record. Nothing of it is ever paid for again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use crate::engine::deliver::share;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::Step;
+use crate::engine::run::step::Step;
 
 /// A host that is out is waited for this long; then the job fails, and a retry pays nothing. Without a bound one
 /// picture that its host cannot deliver would keep a run alive for ever.
@@ -46,7 +47,7 @@ pub(crate) async fn fetch(
     task_id: TaskId,
     mut report: Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    if let Some(images) = share::copy(ctx, job, &task_id).await? {
+    if let Some(images) = share::copy(&ctx.queue, &ctx.tree, job, &task_id).await? {
         return published(ctx, job, images).await;
     }
     let mut tries = 0;
@@ -162,8 +163,8 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
-    let name = name_of(ctx, job, position).map_err(Hitch::Machine)?;
-    let published = landing.publish(name, Judge::of(ctx, job)).await;
+    let name = name_of(&ctx.queue, job, position).map_err(Hitch::Machine)?;
+    let published = landing.publish(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
     drop(permit);
     published.map_err(landing_hitch)
 }
