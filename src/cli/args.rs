@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Concurrency, Door, LogFormat, Options, Price};
+use crate::settings::{Concurrency, Door, LogFormat, Options, Price, TextEncoding};
 
 use super::sources::Sourced;
 use super::{Console, Place, examples};
@@ -114,7 +114,7 @@ pub(super) enum Command {
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
         #[command(flatten)]
-        options: ManifestOptions,
+        options: LoadOptions,
         #[command(flatten)]
         place: PlaceOptions,
     },
@@ -184,6 +184,10 @@ pub(super) struct ManifestOptions {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,
 
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
+    encoding: Option<TextEncoding>,
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
@@ -193,12 +197,35 @@ pub(super) struct ManifestOptions {
     #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     dedupe: Option<bool>,
+
+    /// The manifests are for the embedded stand-in, which can fetch pictures that only this network knows
+    #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    sandbox: Option<bool>,
 }
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, fit_images, dedupe } = self;
-        Options { model, skip_invalid, fit_images, dedupe, ..Options::default() }.or(file)
+        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox } = self;
+        Options { model, skip_invalid, encoding, fit_images, dedupe, sandbox, ..Options::default() }.or(file)
+    }
+}
+
+/// The options that decide how a manifest is read and which pictures can be fetched.
+#[derive(Debug, Args)]
+pub(super) struct LoadOptions {
+    #[command(flatten)]
+    manifest: ManifestOptions,
+
+    /// The provider's address: one of this network can fetch pictures that only this network knows [default: the
+    /// provider's own]
+    #[arg(long, help_heading = "Manifest", value_name = "URL", env = "TRYON_BASE_URL")]
+    base_url: Option<String>,
+}
+
+impl LoadOptions {
+    pub(super) fn or(self, file: Options) -> Options {
+        Options { base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
     }
 }
 
@@ -225,7 +252,7 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
     provider: Option<Door>,
 
-    /// The provider's address, for --account [default: the provider's own]
+    /// The provider's address, for --account, and for pictures that only its network knows [default: the provider's own]
     #[arg(long, help_heading = "Account", value_name = "URL", env = "TRYON_BASE_URL")]
     base_url: Option<String>,
 }

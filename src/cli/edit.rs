@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::exit_code::ExitCode;
 use crate::job::{JobState, StateName, TaskId};
 use crate::queue::{Queue, QueueError, QueueReader};
+use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
 use super::load::println;
@@ -26,6 +27,10 @@ pub(super) struct Retry {
     /// report.csv; `-` reads standard input
     #[arg(long, value_name = "FILE", group = "which")]
     from: Option<PathBuf>,
+
+    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
+    encoding: Option<TextEncoding>,
 
     /// Every failed job; where only the download failed, only that is done again, and nothing is paid
     #[arg(long, group = "which")]
@@ -73,7 +78,7 @@ pub(super) struct Adopt {
 }
 
 /// `tryon retry`.
-pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failure> {
+pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
     let queue = Queue::open_existing(&place.queue)?;
     let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
@@ -105,7 +110,10 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         return Ok(ExitCode::Ok);
     }
     match &what.from {
-        Some(file) => retry_list(&queue, read_ids(file, &queue.reader()?)?, what.again, place).await,
+        Some(list) => {
+            let encoding = what.encoding.or(file.encoding).map(TextEncoding::encoding);
+            retry_list(&queue, read_ids(list, encoding, &queue.reader()?)?, what.again, place).await
+        }
         None => retry_named(&queue, &what.ids, what.again, place).await,
     }
 }

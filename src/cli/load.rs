@@ -5,12 +5,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::exit_code::ExitCode;
-use crate::job::ModelName;
-use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
+use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::output::{FolderChecks, OutputTree};
 use crate::picture::Peculiarity;
 use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
-use crate::settings::{Options, Settings};
+use crate::settings::{Options, Settings, TextEncoding};
 use crate::wording::thousands;
 
 use super::{Console, Failure, Place};
@@ -80,11 +79,13 @@ pub(super) async fn load(
     console: Console,
 ) -> Result<Enqueued, Failure> {
     let manifests = manifests.to_vec();
-    let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
+    let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
+    let shares_network = settings.provider_shares_network();
+    let reading = reading(settings);
     let filled = queue
         .load(move |loader| {
-            let mut pictures = PictureChecks::new().fitting(fit_images);
-            let filled = fill(loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
+            let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
+            let filled = fill(loader, &manifests, &reading, &mut pictures, tree.as_ref(), &console)?;
             let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
             if keep && pictures.to_fit() > 0 {
                 loader.fit_images()?;
@@ -107,22 +108,51 @@ pub(super) async fn load(
     Ok(tally)
 }
 
+/// Which columns of a manifest count, and which do not.
+fn columns_of(manifest: &str, columns: &ColumnNames) -> String {
+    let left_alone = match listed(&columns.left_alone) {
+        none if none.is_empty() => "no column is left alone".to_owned(),
+        some => format!("left alone: {some}"),
+    };
+    format!("{manifest}: columns read: {}; {left_alone}", listed(&columns.read))
+}
+
+/// Names in a row, with a bound to what a message takes.
+fn listed(names: &[String]) -> String {
+    const MOST_NAMED: usize = 20;
+    let mut text = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST_NAMED {
+        text.push_str(&format!(" and {} more", names.len() - MOST_NAMED));
+    }
+    text
+}
+
+/// How manifests are read by these settings.
+pub(super) fn reading(settings: &Settings) -> Reading {
+    let encoding = settings.encoding.map(TextEncoding::encoding);
+    Reading { default_model: settings.model.clone(), encoding }
+}
+
 fn fill(
     loader: &mut Loader<'_>,
     manifests: &[PathBuf],
-    model: &ModelName,
+    reading: &Reading,
     pictures: &mut PictureChecks,
     tree: Option<&OutputTree>,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
     let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
     for path in manifests {
-        let reader = match ManifestReader::open(path, model, pictures) {
+        let reader = match ManifestReader::open(path, reading, pictures) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };
         let name = reader.name().to_owned();
         loader.begin_manifest(&name)?;
+        // Only a check has no output folder.
+        if tree.is_none() {
+            console.info(&columns_of(&name, &reader.columns()));
+        }
         for row in reader {
             let row = match row {
                 Ok(row) => row,

@@ -85,7 +85,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Report(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| report::report(&args, reader, place, out))
         }
-        Command::Retry(At { args, place }) => wait(edit::retry(&args, &place.or(&file.options))),
+        Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options))),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options))),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options))),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),

@@ -9,8 +9,14 @@ use tokio::sync::Notify;
 
 use crate::job::JobSeq;
 
-/// So many jobs refused alike, with none accepted in between, end the run.
+/// So many jobs refused alike, with none accepted in between, end the run …
 const ROW: usize = 20;
+
+/// … and so many do where nothing at all was accepted in this run: then it hardly is about the rows.
+const FIRST_ROW: usize = 8;
+
+/// Refusals for the content of the pictures (platform policy, content safety) are about the rows, however many come.
+const ABOUT_CONTENT: [&str; 2] = ["1300", "1301"];
 
 /// The most jobs that are refused alike before the run ends (`contract.md`, "Answers"): those of the row, and the creates
 /// that were on their way meanwhile.
@@ -30,8 +36,11 @@ struct State {
     row: Vec<RefusedJob>,
     /// Creates on their way.
     open: usize,
-    /// Whether the run ends over the refusals, so that nobody has to wait here any more.
+    has_accepted: bool,
+    /// Whether the run ends over the refusals.
     is_over: bool,
+    /// Whether nobody has to wait here any more.
+    lets_all_go: bool,
 }
 
 /// A job that was refused, in an attempt.
@@ -54,7 +63,7 @@ impl Refusals {
             let changed = self.changed.notified();
             {
                 let mut state = self.locked();
-                if state.is_over || state.open + state.row.len() < MOST_REFUSED {
+                if state.lets_all_go || state.open + state.row.len() < MOST_REFUSED {
                     state.open += 1;
                     return OpenCreate(Arc::clone(self));
                 }
@@ -65,13 +74,11 @@ impl Refusals {
 
     /// The provider has accepted a job: what it refused before was about those jobs.
     pub(super) fn accepted(&self) {
-        self.locked().row.clear();
-        self.changed.notify_waiters();
-    }
-
-    /// The run ends over the refusals, and the gate lets no create pass any more.
-    pub(super) fn end_the_run(&self) {
-        self.locked().is_over = true;
+        {
+            let mut state = self.locked();
+            state.has_accepted = true;
+            state.row.clear();
+        }
         self.changed.notify_waiters();
     }
 
@@ -86,16 +93,32 @@ impl Refusals {
         if !state.row.iter().any(|before| before.seq == refused.seq) {
             state.row.push(refused);
         }
-        match state.row.len() {
-            ..ROW => Vec::new(),
-            ROW => state.row.clone(),
+        if state.is_over {
             // The others were put back before.
-            _ => vec![refused],
+            return vec![refused];
         }
+        if state.row.len() < state.longest_row() {
+            return Vec::new();
+        }
+        state.is_over = true;
+        state.row.clone()
+    }
+
+    /// The gate lets no create pass any more, so nobody has to wait here.
+    pub(super) fn let_all_go(&self) {
+        self.locked().lets_all_go = true;
+        self.changed.notify_waiters();
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// How many jobs refused with the present code end the run.
+    fn longest_row(&self) -> usize {
+        if self.has_accepted || ABOUT_CONTENT.contains(&self.code.as_str()) { ROW } else { FIRST_ROW }
     }
 }
 
@@ -133,32 +156,47 @@ mod tests {
             drop(open);
         }
         assert!(opens(&refusals).await.is_none(), "as many were refused as may be");
-        refusals.end_the_run();
+        refusals.let_all_go();
         assert!(opens(&refusals).await.is_some(), "the feeder must not wait here for ever");
+    }
+
+    /// Refuses jobs from number `from` on with `code`, until the run ends over it. Returns how many there were.
+    fn refuse_from(refusals: &Refusals, from: usize, code: &str) -> usize {
+        (1..=MOST_REFUSED)
+            .find(|nth| !refusals.refused(code, job(from + nth)).is_empty())
+            .expect("the run ends before so many are refused")
     }
 
     #[test]
     fn the_jobs_of_a_row_are_withdrawn_together_and_each_later_one_by_itself() {
         let refusals = Refusals::default();
-        for seq in 1..ROW {
+        for seq in 1..FIRST_ROW {
             assert_eq!(refusals.refused("1201", job(seq)), []);
         }
-        assert_eq!(refusals.refused("1201", job(ROW)).len(), ROW);
-        assert_eq!(refusals.refused("1201", job(ROW + 1)), [job(ROW + 1)]);
+        assert_eq!(refusals.refused("1201", job(FIRST_ROW)).len(), FIRST_ROW);
+        assert_eq!(refusals.refused("1201", job(FIRST_ROW + 1)), [job(FIRST_ROW + 1)]);
+    }
+
+    #[test]
+    fn it_takes_longer_where_something_was_accepted_and_where_the_content_is_refused() {
+        assert_eq!(refuse_from(&Refusals::default(), 0, "class is not videos"), FIRST_ROW);
+        assert_eq!(refuse_from(&Refusals::default(), 0, "1301"), ROW);
+        let refusals = Refusals::default();
+        refusals.accepted();
+        assert_eq!(refuse_from(&refusals, 0, "1201"), ROW);
     }
 
     #[test]
     fn an_accepted_job_and_another_code_begin_the_row_again() {
         let refusals = Refusals::default();
+        refusals.accepted();
         for seq in 1..ROW {
-            refusals.refused("1201", job(seq));
+            assert_eq!(refusals.refused("1201", job(seq)), []);
         }
         refusals.accepted();
         for seq in 1..ROW {
             assert_eq!(refusals.refused("1201", job(seq)), [], "one was accepted in between");
         }
-        for seq in 1..ROW {
-            assert_eq!(refusals.refused("1301", job(seq)), [], "they are refused for another reason");
-        }
+        assert_eq!(refuse_from(&refusals, ROW, "1200"), ROW, "they are refused for another reason");
     }
 }

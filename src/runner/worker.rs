@@ -246,7 +246,7 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
         return Ok(Step::Now(state));
     }
     ctx.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
-    ctx.refusals.end_the_run();
+    ctx.refusals.let_all_go();
     for refused in withdrawn {
         let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
         let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, Timestamp::now());

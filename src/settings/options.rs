@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
+use super::text_encoding::TextEncoding;
 use super::values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};
 
 /// Every option that can stand in a file, in the environment or on the command line. `None` is "not said here".
@@ -100,6 +101,10 @@ pub struct Options {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub skip_invalid: Option<bool>,
 
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING", help_heading = "Manifest")]
+    pub encoding: Option<TextEncoding>,
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
@@ -161,6 +166,7 @@ impl Options {
             max_in_doubt: self.max_in_doubt.or(below.max_in_doubt),
             doubt_age: self.doubt_age.or(below.doubt_age),
             skip_invalid: self.skip_invalid.or(below.skip_invalid),
+            encoding: self.encoding.or(below.encoding),
             fit_images: self.fit_images.or(below.fit_images),
             min_result_px: self.min_result_px.or(below.min_result_px),
             strict: self.strict.or(below.strict),

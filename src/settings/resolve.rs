@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::job::ModelName;
+use crate::job::{ModelName, is_on_this_network};
 
+use super::text_encoding::TextEncoding;
 use super::values::{Concurrency, Door, InDoubt, Price, Rate, Span};
 use super::{Options, SettingsError};
 
@@ -48,6 +49,8 @@ pub struct Settings {
     /// How long after its request a lost submission may still become a task.
     pub doubt_age: Duration,
     pub skip_invalid: bool,
+    /// The encoding of the manifests; `None` is UTF-8, looked at with suspicion.
+    pub encoding: Option<TextEncoding>,
     /// Pictures that almost fit are made to fit.
     pub fit_images: bool,
     /// A result with a shorter side is flagged; in pixels.
@@ -101,6 +104,7 @@ impl Settings {
             max_in_doubt: options.max_in_doubt.unwrap_or(const { NonZeroU32::new(50).unwrap() }),
             doubt_age: span(options.doubt_age, Duration::from_secs(120)),
             skip_invalid: options.skip_invalid.unwrap_or(false),
+            encoding: options.encoding,
             fit_images: options.fit_images.unwrap_or(false),
             min_result_px: options.min_result_px.unwrap_or(300),
             strict: options.strict.unwrap_or(false),
@@ -109,6 +113,13 @@ impl Settings {
 }
 
 impl Settings {
+    /// Whether the provider is the stand-in, or at an address of this machine or its network, and so can fetch pictures
+    /// that only this network knows.
+    #[must_use]
+    pub fn provider_shares_network(&self) -> bool {
+        self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
+    }
+
     /// The base URL, where it is not the provider's usual one, nor the sandbox's.
     #[must_use]
     pub fn unusual_base_url(&self) -> Option<&str> {

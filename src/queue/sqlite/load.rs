@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::job::state::Transition;
-use crate::job::{JobSeq, JobSpec, StateName};
+use crate::job::{JobSeq, JobSpec, StateName, default_id};
 use crate::queue::Note;
 
 use super::inputs::{Inputs, Pictures};
@@ -218,7 +218,8 @@ impl<'db> Loader<'db> {
         let reason = if met.as_what == Row::Rejected {
             format!("`{}` is contradicted by {other}", spec.id)
         } else if standing.id == spec.id.as_str() {
-            format!("`{}` stands in {other} with other inputs", spec.id)
+            let origin = origin(spec.has_default_id());
+            format!("`{}` stands in {other} with other inputs{origin}", spec.id)
         } else {
             same_file(spec, standing, &other)
         };
@@ -287,13 +288,15 @@ impl<'db> Loader<'db> {
         } else {
             format!("line {by_line} of {}", self.manifest_name(self.present_manifest()))
         };
+        let (human, cloth) = (written(standing.inputs.human)?, written(standing.inputs.cloth)?);
+        let origin = origin(default_id(&human, &cloth).as_deref() == Some(&standing.id));
         let row = RejectedRow {
             line: u64::from(met.line),
             id: standing.id.clone(),
-            human: written(standing.inputs.human)?,
-            cloth: written(standing.inputs.cloth)?,
+            human,
+            cloth,
             column: "id".to_owned(),
-            reason: format!("`{}` is contradicted by {by}", standing.id),
+            reason: format!("`{}` is contradicted by {by}{origin}", standing.id),
         };
         let behind = self.places.behind(standing.seq).unwrap_or(standing.seq - 1);
         self.write_rejected(&manifest, &row, behind)?;
@@ -446,6 +449,15 @@ fn against_queue(spec: &JobSpec, standing: &Standing) -> String {
         )
     } else {
         same_file(spec, standing, "the queue")
+    }
+}
+
+/// Where an id is from that two rows share, if nobody wrote it.
+fn origin(is_default: bool) -> &'static str {
+    if is_default {
+        "; it was made of the pictures' names, so give each row an id of its own (column `id`)"
+    } else {
+        ""
     }
 }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod completions;
 mod config;
 mod cost;
+mod handed_in;
 mod help;
 mod main_job;
 mod man;
