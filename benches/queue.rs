@@ -69,7 +69,7 @@ impl Bed {
 }
 
 async fn load(queue: &Queue, rows: u64) {
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         loader.begin_manifest("jobs.csv")?;
         for number in 0..rows {
             loader.add(&row(number), number + 2)?;

@@ -1,4 +1,4 @@
-//! The exit codes that scripts rely on (`contract.md`, "Exit codes").
+//! The exit codes that scripts rely on (`docs/promises.md`, "Exit codes").
 
 use crate::job::StateName;
 use crate::queue::{Counts, QueueError};
@@ -59,7 +59,7 @@ impl ExitCode {
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,
-            QueueError::Held { .. } => Self::Held,
+            QueueError::Held { .. } | QueueError::LoadGoingOn { .. } | QueueError::MadeMeanwhile(_) => Self::Held,
             QueueError::Foreign { .. }
             | QueueError::Newer { .. }
             | QueueError::Unreadable { .. }

@@ -2,16 +2,16 @@
 
 pub mod callback;
 pub mod cli;
+pub mod engine;
 pub mod exit_code;
 pub mod job;
 pub mod manifest;
-pub mod output;
 pub mod picture;
 pub mod progress;
 pub mod provider;
 pub mod queue;
 pub mod report;
-pub mod runner;
 pub mod sandbox;
 pub mod settings;
+pub mod store;
 pub mod wording;

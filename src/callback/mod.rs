@@ -3,7 +3,7 @@
 //! Answers for: nobody but the provider can wake the run ([`Proof`]), and whatever else arrives from the network costs
 //! no more than a bounded amount of memory, connections and time ([`Listener`]). Leaves to whoever takes the hints to
 //! ask the provider: a callback may be lost, repeated, out of order or replayed, so a [`Wake`] proves nothing, and
-//! polling goes on beside it. The forms and the signature are `api.md`'s ("Callback").
+//! polling goes on beside it. The forms and the signature are `docs/provider.md`'s ("Callback").
 //!
 //! # The way from the provider to here
 //!

@@ -1,4 +1,4 @@
-//! Reading a callback's body, in both forms of `api.md`: tolerant of fields that are missing, extra or null.
+//! Reading a callback's body, in both forms of `docs/provider.md`: tolerant of fields that are missing, extra or null.
 
 use serde_json::Value;
 

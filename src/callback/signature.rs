@@ -1,4 +1,4 @@
-//! The signature of a callback, as Standard Webhooks describes it (`api.md`, "Callback").
+//! The signature of a callback, as Standard Webhooks describes it (`docs/provider.md`, "Callback").
 //!
 //! The crate `standardwebhooks` does not fit: it reads the clock itself, and subtracts the sender's time unchecked.
 
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// The published test vector of `api.md`.
+    /// The published test vector of `docs/provider.md`.
     const SECRET: &str = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
     const ID: &str = "9876543210";
     const TIMESTAMP: i64 = 1_781_080_794;

@@ -118,7 +118,7 @@ pub(super) enum Command {
         #[command(flatten)]
         place: PlaceOptions,
     },
-    /// Check manifests and estimate what they cost; touches no queue and calls nobody
+    /// Check manifests, and tell what they would change in the queue and cost; changes nothing and calls nobody
     #[command(after_help = examples::CHECK)]
     Check {
         /// CSV files with a row for each picture to make; `-` reads standard input
@@ -126,6 +126,8 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: CheckOptions,
+        #[command(flatten)]
+        place: PlaceOptions,
     },
     /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
     #[command(after_help = examples::PAIR)]
@@ -202,12 +204,32 @@ pub(super) struct ManifestOptions {
     #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     sandbox: Option<bool>,
+
+    /// Load pairs that an earlier load has put into the queue under other ids: they are made and paid for again
+    #[arg(long, env = "TRYON_ALLOW_REPEATS", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    allow_repeats: Option<bool>,
+
+    /// What one unit costs you, in your currency, to reckon with
+    #[arg(long, value_name = "P", env = "TRYON_PRICE")]
+    price: Option<Price>,
 }
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox } = self;
-        Options { model, skip_invalid, encoding, fit_images, dedupe, sandbox, ..Options::default() }.or(file)
+        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price } = self;
+        Options {
+            model,
+            skip_invalid,
+            encoding,
+            fit_images,
+            dedupe,
+            sandbox,
+            allow_repeats,
+            price,
+            ..Options::default()
+        }
+        .or(file)
     }
 }
 
@@ -239,10 +261,6 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Estimate", value_name = "auto|N", env = "TRYON_CONCURRENCY")]
     concurrency: Option<Concurrency>,
 
-    /// What one unit costs you, in your currency, to reckon with
-    #[arg(long, help_heading = "Estimate", value_name = "P", env = "TRYON_PRICE")]
-    price: Option<Price>,
-
     /// Ask the provider what the account's resource packages hold (with --provider kling). Without this flag nobody is
     /// called
     #[arg(long, help_heading = "Account")]
@@ -261,7 +279,6 @@ impl CheckOptions {
     pub(super) fn or(self, file: Options) -> Options {
         let said = Options {
             concurrency: self.concurrency,
-            price: self.price,
             provider: self.provider,
             base_url: self.base_url,
             ..Options::default()

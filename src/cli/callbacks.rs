@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
+use crate::engine::Door;
 use crate::queue::Queue;
-use crate::runner::Door;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
 
 use super::Failure;

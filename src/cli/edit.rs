@@ -82,7 +82,7 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
     let queue = Queue::open_existing(&place.queue)?;
     let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
-        let ids = ids_of_reason(&queue.reader()?, reason)?;
+        let ids = ids_of_reason(&queue.reader()?, reason, place)?;
         return retry_list(&queue, ids, false, place).await;
     }
     if what.failed || what.in_doubt {
@@ -90,7 +90,7 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         let count = queue.retry_all(state, now).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
-            say_how_to_go_on(place)?;
+            say_how_to_go_on(&queue, place)?;
         }
         let rejected = queue.reader()?.counts()?.rejected;
         if what.failed && rejected > 0 {
@@ -105,7 +105,7 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         println(&format!("{count} put back"))?;
         if count > 0 {
             println(&format!("  {count} made anew and paid for again"))?;
-            say_how_to_go_on(place)?;
+            say_how_to_go_on(&queue, place)?;
         }
         return Ok(ExitCode::Ok);
     }
@@ -118,9 +118,10 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
     }
 }
 
-/// A run that is going on takes up what was put back; where there is none, it takes a command.
-fn say_how_to_go_on(place: &Place) -> Result<(), Failure> {
-    println(&format!("a run takes up what was put back: {}", place.command("run")))
+/// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this
+/// queue is worked by.
+fn say_how_to_go_on(queue: &Queue, place: &Place) -> Result<(), Failure> {
+    println(&format!("a run takes up what was put back: {}", place.run_again(&queue.reader()?)?))
 }
 
 /// Puts back the jobs that were typed, and tells of each.
@@ -139,7 +140,7 @@ async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) 
         }
     }
     if refused < ids.len() {
-        say_how_to_go_on(place)?;
+        say_how_to_go_on(queue, place)?;
     }
     outcome
 }
@@ -171,7 +172,7 @@ async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place)
         }
     }
     if !put_backs.is_empty() {
-        say_how_to_go_on(place)?;
+        say_how_to_go_on(queue, place)?;
     }
     if refused.is_empty() {
         return Ok(ExitCode::Ok);
@@ -216,7 +217,7 @@ async fn put_back(queue: &Queue, id: String, again: bool) -> Result<PutBack, Que
 }
 
 /// The failed jobs that have a reason, or its code.
-fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, Failure> {
+fn ids_of_reason(reader: &QueueReader, reason: &str, place: &Place) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
     reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
         if let JobState::Failed { failure, .. } = &job.state
@@ -228,7 +229,8 @@ fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, Fail
     })?;
     if ids.is_empty() {
         return Err(Failure::usage(format!(
-            "no job has failed for the reason `{reason}`; `tryon list --state failed` shows the reasons"
+            "no job has failed for the reason `{reason}`; `{}` shows the reasons",
+            place.command("list --state failed")
         )));
     }
     Ok(ids)

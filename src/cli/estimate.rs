@@ -13,7 +13,7 @@ use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
 use crate::wording::{counted, filled, rough_span, thousands, units};
 
-/// How long a generation takes by the provider's own word (`api.md`, "Query one task").
+/// How long a generation takes by the provider's own word (`docs/provider.md`, "Query one task").
 const TYPICAL_TASK: Duration = Duration::from_secs(30);
 
 /// How long the embedded stand-in takes for one in the mean, and how many it takes at once.

@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use crate::exit_code::ExitCode;
-use crate::output::OutputError;
 use crate::queue::QueueError;
 use crate::report::ReportError;
 use crate::settings::SettingsError;
+use crate::store::OutputError;
 
 /// An error that ends the program.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::wording::{clock, local, units};
 
 use super::job_json::{AttemptJson, JobJson, StoryJson};
 use super::pipe::fine_if_reader_left;
-use super::place::{Place, quoted};
+use super::place::Place;
 
 /// So many jobs with the same picture are named.
 const MOST_TWINS: usize = 3;
@@ -147,17 +147,18 @@ impl Teller<'_> {
 
     /// The commands that the owner of such a job may want next.
     fn next_steps(job: &JobRecord, place: &Place, text: &mut String) {
-        let id = quoted(job.spec.id.as_str());
-        let steps: &[(&str, &str)] = match job.state.name() {
-            StateName::Succeeded if !job.flags.is_empty() => &[("to pay for again", "retry --again {id}")],
-            StateName::Failed | StateName::Cancelled => &[("to try again", "retry {id}")],
-            StateName::InDoubt => &[("if it is there", "adopt {id} TASK_ID"), ("to send again", "retry {id}")],
-            StateName::Pending => &[("to take it out", "cancel {id}")],
+        let id = job.spec.id.as_str();
+        // What each is good for, the command, and what comes behind the id.
+        let steps: &[(&str, &str, &str)] = match job.state.name() {
+            StateName::Succeeded if !job.flags.is_empty() => &[("to pay for again", "retry --again", "")],
+            StateName::Failed | StateName::Cancelled => &[("to try again", "retry", "")],
+            StateName::InDoubt => &[("if it is there", "adopt", "TASK_ID"), ("to send again", "retry", "")],
+            StateName::Pending => &[("to take it out", "cancel", "")],
             _ => return,
         };
         text.push('\n');
-        for (what, verb) in steps {
-            let _ = writeln!(text, "  {what:<16} {}", place.command(&verb.replace("{id}", &id)));
+        for (what, verb, after) in steps {
+            let _ = writeln!(text, "  {what:<16} {}", place.command_about(verb, id, after));
         }
         if matches!(job.state, JobState::InDoubt { .. }) {
             text.push_str("\n  If the provider did make the task, sending again is charged twice.\n");

@@ -120,7 +120,7 @@ pub(super) fn print(
     fine_if_reader_left(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Into::into))
 }
 
-/// Scripts rely on the keys (`contract.md`).
+/// Scripts rely on the keys (`docs/promises.md`).
 #[derive(Serialize)]
 struct StatusJson<'a> {
     total: u64,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One thing that was noticed (`contract.md`, "Results"). Declared in the order in which they are listed.
+/// One thing that was noticed (`docs/promises.md`, "Results"). Declared in the order in which they are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flag {
     /// It is the person's picture again.

@@ -13,7 +13,7 @@ pub struct JobSeq(pub i64);
 /// A job's name, unique in a queue; also the path of its result below the output folder, without extension.
 ///
 /// Parts are separated by `/`. A `JobId` that exists cannot leave the output tree by its text; symlinks
-/// that are already in the tree are the business of [`crate::output`].
+/// that are already in the tree are the business of [`crate::store`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(String);
 
@@ -51,10 +51,12 @@ const MAX_PART_BYTES: usize = 255;
 const LONGEST_EXTENSION_BYTES: usize = 4;
 
 /// Names in the output folder that belong to the program (compared without case).
-const OWN_NAMES: [&str; 9] = [
+const OWN_NAMES: [&str; 11] = [
     "queue.db",
     "queue.db-wal",
     "queue.db-shm",
+    "queue.db-load",
+    "queue.db-load-lock",
     "queue.db-lock",
     "queue.db-journal",
     "queue.db-pictures",

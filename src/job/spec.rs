@@ -127,7 +127,7 @@ impl Garment {
         [Self::Upper, Self::Lower, Self::Dress].into_iter().find(|garment| garment.word() == word)
     }
 
-    /// Whether the provider dresses someone in both at once: only an upper with a lower (`api.md`, "Garment combinations").
+    /// Whether the provider dresses someone in both at once: only an upper with a lower (`docs/provider.md`, "Create a task").
     #[must_use]
     pub fn goes_with(self, other: Self) -> bool {
         matches!((self, other), (Self::Upper, Self::Lower) | (Self::Lower, Self::Upper))
@@ -155,7 +155,7 @@ pub struct UnknownModel(String);
 impl ModelName {
     /// What the names of all try-on models begin with.
     pub const PREFIX: &'static str = "kolors-virtual-try-on";
-    /// The default of `--model` (`contract.md`).
+    /// The default of `--model` (`docs/promises.md`).
     pub const DEFAULT: &'static str = "kolors-virtual-try-on-v1";
 
     /// Checks the name as far as it can be known here: new versions appear, so only the family is fixed.
@@ -182,7 +182,7 @@ impl ModelName {
         &self.0
     }
 
-    /// Whether this model takes one garment only: v1 does, v1-5 and later take an outfit (`api.md`).
+    /// Whether this model takes one garment only: v1 does, v1-5 and later take an outfit (`docs/provider.md`).
     #[must_use]
     pub fn takes_one_garment_only(&self) -> bool {
         self.0 == Self::DEFAULT

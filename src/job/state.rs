@@ -84,7 +84,7 @@ impl StateName {
         Self::Cancelled,
     ];
 
-    /// The word that users see (`contract.md`, "Job states").
+    /// The word that users see (`docs/promises.md`, "Job states").
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 //!
 //! Answers for the rules about format, bytes and pixels. Which row names a picture is the business of
 //! [`crate::manifest`]; where a result goes, of the output folder; how many pictures are worked on at a time, of
-//! [`crate::runner`].
+//! [`crate::engine`].
 
 #[cfg(test)]
 mod case_tests;
@@ -60,7 +60,7 @@ pub enum PictureFormat {
 }
 
 impl PictureFormat {
-    /// Whether it is one that the provider takes and promises to give (`api.md`).
+    /// Whether it is one that the provider takes and promises to give (`docs/provider.md`).
     #[must_use]
     pub fn is_usual(self) -> bool {
         matches!(self, Self::Png | Self::Jpeg)

@@ -1,4 +1,4 @@
-//! An outfit: an upper and a lower garment on one white picture, as model v1-5 takes them (`api.md`, "Garment
+//! An outfit: an upper and a lower garment on one white picture, as model v1-5 takes them (`docs/provider.md`, "Garment
 //! combinations").
 //!
 //! The provider says "several garments on one white picture" and nothing about how they lie, so they lie as they

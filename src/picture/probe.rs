@@ -10,10 +10,10 @@ use super::content::{Content, HEAD_BYTES};
 use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
 use super::guard::guarded;
 
-/// The largest input that the provider takes, in bytes (`api.md`: 10 MB, read as MiB).
+/// The largest input that the provider takes, in bytes (`docs/provider.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
 
-/// The shortest side that the provider takes, in pixels (`api.md`).
+/// The shortest side that the provider takes, in pixels (`docs/provider.md`).
 pub const MIN_INPUT_SIDE_PX: u32 = 300;
 
 /// The longest side that nobody wonders about, in pixels. `--fit-images` shrinks what is longer.

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::runner::event::{Fact, RunEvent};
+use crate::engine::event::{Fact, RunEvent};
 
 use super::facts::{Story, Weight, story};
 use super::standing::{Standing, fit};

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::engine::event::{Fact, RunEvent, SlotCount};
 use crate::job::clean_text;
 use crate::queue::Counts;
-use crate::runner::event::{Fact, RunEvent, SlotCount};
 
 use crate::wording;
 

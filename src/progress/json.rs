@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::engine::event::{Fact, RunEvent, SlotCount};
 use crate::job::{StateName, clean_text};
-use crate::runner::event::{Fact, RunEvent, SlotCount};
 
 use super::Verbosity;
 use super::facts::Weight;

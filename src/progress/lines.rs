@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::runner::event::{Fact, RunEvent};
+use crate::engine::event::{Fact, RunEvent};
 
 use super::Verbosity;
 use super::facts::{Weight, story};

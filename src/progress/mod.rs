@@ -22,7 +22,7 @@ pub use summary::{RunSummary, summary};
 
 use std::io::Write;
 
-use crate::runner::event::RunEvent;
+use crate::engine::event::RunEvent;
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

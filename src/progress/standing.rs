@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::engine::event::{Fact, RunEvent};
 use crate::job::StateName;
 use crate::queue::{Counts, Pause};
-use crate::runner::event::{Fact, RunEvent};
 use crate::wording;
 
 use super::facts;

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::standing::{Standing, fit};
 use super::*;
+use crate::engine::event::{Fact, SlotCount};
 use crate::job::{Failure, FailureKind, JobId, StateName, TaskId};
 use crate::queue::{Counts, Pause};
-use crate::runner::event::{Fact, SlotCount};
 
 /// A writer whose text can be looked at while somebody else owns it.
 #[derive(Clone, Default)]

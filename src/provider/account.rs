@@ -1,4 +1,4 @@
-//! What the account holds: its resource packages. Only Kling's own door tells (`api.md`, "Account"), at most once a
+//! What the account holds: its resource packages. Only Kling's own door tells (`docs/provider.md`, "Account"), at most once a
 //! second, and what is left in a package is up to 12 hours old.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

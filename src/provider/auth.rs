@@ -10,7 +10,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-/// A token is valid this long (`api.md`, "Two doors to the same service").
+/// A token is valid this long (`docs/provider.md`, "Two endpoints of the same service").
 const TOKEN_LIFE: Duration = Duration::from_secs(1_800);
 
 /// A token is valid from this long before it is signed, for clocks that differ a little.

@@ -21,7 +21,7 @@ const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 /// An answer larger than this is none of this API's; a page of 500 tasks with long URLs stays well below it.
 const LARGEST_ANSWER_BYTES: usize = 4 << 20;
 
-/// The most tasks that a page of the list may hold (`api.md`).
+/// The most tasks that a page of the list may hold (`docs/provider.md`).
 pub const LARGEST_PAGE: usize = 500;
 
 /// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
@@ -30,9 +30,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// How long requests may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands. 10 s by `contract.md`.
+    /// Until a connection stands. 10 s by `docs/promises.md`.
     pub connect: Duration,
-    /// Silence in an answer's body. 30 s by `contract.md`.
+    /// Silence in an answer's body. 30 s by `docs/promises.md`.
     pub idle: Duration,
     /// One request in all (`--request-timeout`).
     pub request: Duration,

@@ -1,7 +1,7 @@
 //! The provider's interface, as far as the program uses it: create a task, ask for it, fetch its result.
 //!
 //! Answers for: what an answer *means* ([`meaning`]), and that the key goes nowhere but to the provider's own
-//! origin. Leaves to the runner when to call, how often, and what to do about it. The facts are `api.md`'s.
+//! origin. Leaves to the runner when to call, how often, and what to do about it. The facts are `docs/provider.md`'s.
 
 mod account;
 mod answer;

@@ -181,6 +181,26 @@ pub struct RepeatedPair {
     pub jobs: u64,
 }
 
+/// Pairs of a load that the queue has under other ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairsAgain {
+    /// Rows of the load that ask for such a pair.
+    pub jobs: u64,
+    /// The first of them; a few.
+    pub named: Vec<PairAgain>,
+}
+
+/// A row that asks for a pair which the queue has under another id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairAgain {
+    /// The row's id.
+    pub id: JobId,
+    /// The job that has the pair.
+    pub earlier: JobId,
+    /// Where that job stands.
+    pub state: StateName,
+}
+
 /// Which jobs are meant.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Selection<'a> {
@@ -228,7 +248,7 @@ pub struct AttemptRecord {
     pub shares: Option<JobId>,
 }
 
-/// One row of the report, in manifest order. The columns are those of `contract.md`, "The report".
+/// One row of the report, in manifest order. The columns are those of `docs/promises.md`, "The report".
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportRow {
     pub id: String,

@@ -12,7 +12,7 @@ use super::place::Way;
 /// What every `model` cell of a sandbox run ends in, so that nobody takes its pictures for real ones.
 const SANDBOX_SUFFIX: &str = " (sandbox)";
 
-/// The columns' names, in order (`contract.md`, "The report"). Scripts rely on them.
+/// The columns' names, in order (`docs/promises.md`, "The report"). Scripts rely on them.
 pub(super) const HEADER: [&str; 21] = [
     "id",
     "state",

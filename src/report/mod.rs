@@ -1,6 +1,6 @@
 //! The report: every job of the queue in manifest order, streamed, so that a million rows need no more memory than one.
 //!
-//! Answers for what stands in each column (`contract.md`, "The report") and for a report file that is whole or
+//! Answers for what stands in each column (`docs/promises.md`, "The report") and for a report file that is whole or
 //! absent. Which rows there are, and what is in them, is the queue's to say.
 
 mod advice;
@@ -28,6 +28,9 @@ pub use self::reasons::{FailureReason, FailureReasons};
 pub enum ReportFormat {
     /// A table for a spreadsheet; what a spreadsheet would take for a formula is defused.
     Csv,
+    /// The same table for people who open it in Excel, WPS or Calc: marked as UTF-8, and ids and other texts of
+    /// digits kept as they are. Not for scripts.
+    Spreadsheet,
     /// An array of objects with the table's columns as keys, and `sent_as`; what is absent is `null`.
     Json,
 }
@@ -91,7 +94,8 @@ pub fn write_report(
     let to = BufWriter::with_capacity(BUFFER_BYTES, to);
     let mut summary = ReportSummary::default();
     let mut sheet = match format {
-        ReportFormat::Csv => Sheet::Csv(Box::new(csv::CsvSheet::begin(to)?)),
+        ReportFormat::Csv => Sheet::Csv(Box::new(csv::CsvSheet::begin(to, false)?)),
+        ReportFormat::Spreadsheet => Sheet::Csv(Box::new(csv::CsvSheet::begin(to, true)?)),
         ReportFormat::Json => Sheet::Json(json::JsonSheet::begin(to)?),
     };
     reader.report(|row| -> Result<(), ReportError> {

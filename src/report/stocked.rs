@@ -72,7 +72,7 @@ pub(crate) async fn load(queue: &Queue, specs: Vec<JobSpec>) {
         column: "cloth_image".to_owned(),
         reason: "no such file".to_owned(),
     };
-    let fill = move |loader: &mut crate::queue::Loader<'_>| {
+    let fill = move |loader: &mut crate::queue::Loader| {
         loader.begin_manifest("shop.csv")?;
         let last = specs.len() - 1;
         for (index, spec) in specs.iter().enumerate() {

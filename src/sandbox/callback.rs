@@ -109,7 +109,7 @@ fn loopback(text: &str) -> Option<Url> {
     is_loopback.then_some(url)
 }
 
-/// The `webhook-signature` header, as Standard Webhooks describes it (`api.md`, "Callback").
+/// The `webhook-signature` header, as Standard Webhooks describes it (`docs/provider.md`, "Callback").
 fn signature(secret: &[u8], id: &str, timestamp: &str, body: &str) -> String {
     let mac = hmac_sha256(secret, format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(mac))

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::pictures::Picture;
 use super::wire::Refusal;
 
-/// The largest picture, after decoding (`api.md`: 10 MB).
+/// The largest picture, after decoding (`docs/provider.md`: 10 MB).
 const MAX_PICTURE_BYTES: usize = 10 * 1024 * 1024;
 
 /// The shortest side of a picture, in pixels.

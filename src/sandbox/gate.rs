@@ -115,7 +115,7 @@ async fn take_in(body: Body) -> Option<Bytes> {
     to_bytes(body, usize::try_from(MAX_BODY_BYTES).unwrap_or(usize::MAX)).await.ok()
 }
 
-/// Checks what `api.md` says of the authorization header.
+/// Checks what `docs/provider.md` says of the authorization header.
 fn check_credentials(door: Door, headers: &HeaderMap, now_s: i64) -> Result<(), Refusal> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));

@@ -1,4 +1,4 @@
-//! The gateways that resell the service, and how they reword its answers (`api.md`, "What gateways really answer").
+//! The gateways that resell the service, and how they reword its answers (`docs/provider.md`, "Shapes of answers").
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

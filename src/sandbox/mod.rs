@@ -1,7 +1,7 @@
 //! The stand-in of the provider's API: a real HTTP server that behaves as the documentation says, makes
 //! pictures that nobody takes for real ones, and misbehaves on request.
 //!
-//! It answers for the provider's side only (`api.md`), and uses nothing of the rest of this crate: what the
+//! It answers for the provider's side only (`docs/provider.md`), and uses nothing of the rest of this crate: what the
 //! client misreads would otherwise be misread here as well, and every test would still pass.
 //!
 //! A sandbox that is killed and started again on the same `state_dir` knows its tasks, as a service that runs

@@ -28,7 +28,7 @@ use super::tasks::{Admission, NewTask, Status, Task, Tasks};
 use super::wire::{self, Refusal, View};
 use super::{SandboxConfig, account};
 
-/// How long a result can be fetched (`api.md`).
+/// How long a result can be fetched (`docs/provider.md`).
 const RESULT_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long a task is young, for the faults of young tasks.
@@ -46,7 +46,7 @@ pub(super) struct Service {
     pub(super) tasks: Arc<Tasks>,
     pub(super) renderer: Arc<Renderer>,
     pub(super) callbacks: Callbacks,
-    /// Of `/account/costs`: at most one request a second (`api.md`).
+    /// Of `/account/costs`: at most one request a second (`docs/provider.md`).
     pub(super) costs_pace: Pace,
 }
 

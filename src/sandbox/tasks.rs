@@ -51,7 +51,7 @@ pub(super) struct Task {
     pub(super) failure: Option<String>,
 }
 
-/// `task_status` (`api.md`, "Query one task").
+/// `task_status` (`docs/provider.md`, "Query one task").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Submitted,

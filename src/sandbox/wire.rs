@@ -1,4 +1,4 @@
-//! The answers, as they go over the wire (`api.md`).
+//! The answers, as they go over the wire (`docs/provider.md`).
 //!
 //! Written from the documentation and not from the client's code, so that a misreading there is not repeated here.
 

@@ -96,6 +96,11 @@ pub struct Options {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cost")]
     pub dedupe: Option<bool>,
 
+    /// Make and pay for pairs again that an earlier load has put into the queue under other ids
+    #[arg(long, env = "TRYON_ALLOW_REPEATS", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cost")]
+    pub allow_repeats: Option<bool>,
+
     /// Load the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
@@ -162,6 +167,7 @@ impl Options {
             budget: self.budget.or(below.budget),
             price: self.price.or(below.price),
             dedupe: self.dedupe.or(below.dedupe),
+            allow_repeats: self.allow_repeats.or(below.allow_repeats),
             in_doubt: self.in_doubt.or(below.in_doubt),
             max_in_doubt: self.max_in_doubt.or(below.max_in_doubt),
             doubt_age: self.doubt_age.or(below.doubt_age),

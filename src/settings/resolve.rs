@@ -43,6 +43,8 @@ pub struct Settings {
     pub price: Option<f64>,
     /// Identical pairs are made once.
     pub dedupe: bool,
+    /// Pairs that the queue has under other ids are made and paid for again.
+    pub allow_repeats: bool,
     pub in_doubt: InDoubt,
     /// So many jobs in doubt end a run.
     pub max_in_doubt: NonZeroU32,
@@ -69,7 +71,7 @@ pub struct Callback {
 }
 
 impl Settings {
-    /// Fills in the defaults of `contract.md`, "Options of `run`", and checks what can be checked.
+    /// Fills in the defaults of `docs/promises.md`, "Options of `run`", and checks what can be checked.
     ///
     /// # Errors
     /// A value that cannot be used, named by its option.
@@ -100,6 +102,7 @@ impl Settings {
             budget: options.budget,
             price: options.price.map(Price::of_one_unit),
             dedupe: options.dedupe.unwrap_or(false),
+            allow_repeats: options.allow_repeats.unwrap_or(false),
             in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
             max_in_doubt: options.max_in_doubt.unwrap_or(const { NonZeroU32::new(50).unwrap() }),
             doubt_age: span(options.doubt_age, Duration::from_secs(120)),

@@ -67,7 +67,7 @@ pub fn webhook_secret() -> Result<Option<SecretString>, SettingsError> {
     Ok(secret)
 }
 
-/// `whsec_` and the Base64 of the bytes that sign (`api.md`, "Callback").
+/// `whsec_` and the Base64 of the bytes that sign (`docs/provider.md`, "Callback").
 fn check_webhook_secret(text: &str) -> Result<(), &'static str> {
     let no_secret = "this is no webhook secret; it begins with whsec_ and is shown where the webhook was set up";
     let encoded = text.strip_prefix(WEBHOOK_SECRET_PREFIX).ok_or(no_secret)?;

@@ -9,15 +9,15 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("wording", &[]),
     ("callback", &["job"]),
     ("picture", &["job"]),
-    ("output", &["job"]),
+    ("store", &["job"]),
     ("queue", &["job"]),
     ("manifest", &["job", "picture"]),
     ("provider", &["job", "picture"]),
     ("settings", &["job"]),
     ("exit_code", &["job", "queue"]),
-    ("runner", &["callback", "job", "output", "picture", "provider", "queue"]),
+    ("engine", &["callback", "job", "store", "picture", "provider", "queue"]),
     ("report", &["job", "queue", "wording"]),
-    ("progress", &["job", "queue", "report", "runner", "wording"]),
+    ("progress", &["job", "queue", "report", "engine", "wording"]),
     (
         "cli",
         &[
@@ -25,13 +25,13 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "exit_code",
             "job",
             "manifest",
-            "output",
+            "store",
             "picture",
             "progress",
             "provider",
             "queue",
             "report",
-            "runner",
+            "engine",
             "sandbox",
             "settings",
             "wording",
@@ -105,8 +105,8 @@ fn imports_run_downward_only() {
 fn progress_knows_of_the_runner_only_its_events() {
     for path in rust_files(&root().join("src/progress")) {
         let text = std::fs::read_to_string(&path).expect("a text");
-        for piece in text.split("crate::runner").skip(1) {
-            assert!(piece.starts_with("::event"), "{}: crate::runner{}", path.display(), &piece[..20.min(piece.len())]);
+        for piece in text.split("crate::engine").skip(1) {
+            assert!(piece.starts_with("::event"), "{}: crate::engine{}", path.display(), &piece[..20.min(piece.len())]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Single rows: what is accepted, and every rejection that `contract.md` names.
+//! Single rows: what is accepted, and every rejection that `docs/promises.md` names.
 
 use crate::job::{Garment, ImageSource};
 

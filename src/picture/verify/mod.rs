@@ -25,10 +25,10 @@ use super::probe::read_up_to;
 use super::thumbnail::{Samples, Thumbnail};
 use super::{Look, PictureFormat, PictureProblem, Probe};
 
-/// The largest result that is kept, in bytes (`contract.md`: 50 MB).
+/// The largest result that is kept, in bytes (`docs/promises.md`: 50 MB).
 pub const MAX_RESULT_BYTES: u64 = 50_000_000;
 
-/// The largest result that is decoded, in pixels (`contract.md`: 100 megapixels).
+/// The largest result that is decoded, in pixels (`docs/promises.md`: 100 megapixels).
 pub const MAX_RESULT_PIXELS: u64 = 100_000_000;
 
 /// What is known of a whole result.

@@ -221,6 +221,14 @@ impl QueueReader {
         Ok(self.meta("fit_images")?.is_some())
     }
 
+    /// Whether a manifest was loaded whose identical pairs are to be made once.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn dedupes(&self) -> Result<bool> {
+        Ok(self.meta("dedupe")?.is_some())
+    }
+
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     ///
     /// # Errors

@@ -29,6 +29,10 @@ BEGIN
      WHERE name = 'untold';
 END;
 
+-- Pairs are looked for before they are paid for again, also among jobs that nobody began: a load that asks for what an
+-- earlier one has put into the queue says so.
+DROP INDEX jobs_by_pair;
+CREATE INDEX jobs_by_pair ON jobs (human, cloth, state);
 -- What was noticed about results (a bit for each flag, `job/flag.rs`): of an image by itself, and of a job with what its
 -- images share with those of others. Results of earlier versions are not flagged.
 ALTER TABLE images ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;

@@ -12,11 +12,10 @@ use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, 
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
-use super::load::Loader;
 use super::looks;
 use super::rows::{StoredState, millis};
 use super::twins;
-use super::writer::{Keep, Writer};
+use super::writer::Writer;
 use super::{QueueError, QueueReader, Result, open};
 
 /// A queue that can be changed. Any number of processes may have it open; only one of them runs it ([`super::RunLock`]).
@@ -57,27 +56,6 @@ impl Queue {
     /// The file cannot be opened again.
     pub fn reader(&self) -> Result<QueueReader> {
         QueueReader::open(&self.path)
-    }
-
-    /// Loads rows in one transaction: all that `fill` adds is kept if it returns `true` with its value, else nothing.
-    ///
-    /// # Errors
-    /// Those of the queue, and those that `fill` passes on.
-    pub async fn load<T: Send + 'static>(
-        &self,
-        fill: impl FnOnce(&mut Loader<'_>) -> Result<(T, bool)> + Send + 'static,
-    ) -> Result<T> {
-        self.writer
-            .write_alone(move |db| {
-                let mut loader = Loader::new(db)?;
-                let (value, keep) = fill(&mut loader)?;
-                if !keep {
-                    return Ok((value, Keep::No));
-                }
-                loader.finish()?;
-                Ok((value, Keep::Yes))
-            })
-            .await
     }
 
     /// Binds the queue to the kind of provider of its first run.

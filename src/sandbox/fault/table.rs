@@ -1,4 +1,4 @@
-//! The table of faults: a row for each kind of answer that `api.md` knows of, with the answer itself.
+//! The table of faults: a row for each kind of answer that `docs/provider.md` knows of, with the answer itself.
 //!
 //! The words are those that the service and the gateways in front of it were seen to use, or have in their public code.
 

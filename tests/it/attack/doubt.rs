@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tryon::runner::{InDoubtPolicy, RunEnd};
+use tryon::engine::{InDoubtPolicy, RunEnd};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tryon::runner::RunEnd;
+use tryon::engine::RunEnd;
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{Answer, DownloadSeen, OnDownload, OnQuery, Provider, Script, picture_of};

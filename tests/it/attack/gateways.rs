@@ -1,4 +1,4 @@
-//! The provider behind each gateway that api.md knows of: whatever its answers look like and however they are lost, each
+//! The provider behind each gateway that docs/provider.md knows of: whatever its answers look like and however they are lost, each
 //! pair is charged for once, and every paid task is collected or visibly in doubt.
 
 use std::time::Duration;
@@ -209,6 +209,20 @@ fn a_setting_that_the_gateway_refuses_for_every_row_stops_the_run_and_the_rows_w
     assert_eq!(shop.count("pending"), 60, "{}", shop.standing());
     let creates = provider.books().creates().len();
     assert!(creates <= 40, "{creates} jobs were refused before the run stopped");
+}
+
+#[test]
+fn rows_that_are_refused_between_rows_that_are_accepted_fail_and_end_no_run() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.nth % 2 {
+            0 => OnCreate::Refuse(Answer::code(400, 1201, "cloth_image: pixel")),
+            _ => OnCreate::Take,
+        }),
+        ..Script::default()
+    });
+    let shop = Workshop::new(50);
+    shop.run(&provider, &["--concurrency", "5"]).assert_code(1);
+    assert_eq!((shop.count("succeeded"), shop.count("failed")), (25, 25), "{}", shop.standing());
 }
 
 #[test]

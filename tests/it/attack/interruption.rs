@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tryon::runner::RunEnd;
+use tryon::engine::RunEnd;
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{ExternalIds, OnCreate, Outage, Provider, Script};

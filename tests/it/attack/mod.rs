@@ -1,4 +1,4 @@
-//! The program against a provider that fails in every way `api.md` knows of. After each test the provider's own
+//! The program against a provider that fails in every way `docs/provider.md` knows of. After each test the provider's own
 //! books decide: one charged task a job, or none lost from sight.
 
 mod account;
@@ -15,5 +15,6 @@ mod odd_answers;
 mod pictures;
 mod queue_fault;
 mod slots;
+mod slow_load;
 mod tasks;
 mod weather;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use tryon::runner::{RunEnd, SlotCount};
+use tryon::engine::{RunEnd, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{

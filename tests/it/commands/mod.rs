@@ -9,6 +9,7 @@ mod help;
 mod main_job;
 mod man;
 mod pair;
+mod repeats;
 mod settings;
 #[cfg(unix)]
 mod terminal;

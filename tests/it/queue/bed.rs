@@ -305,7 +305,7 @@ pub(crate) async fn load_into(
     manifests: &[(&str, &[JobSpec])],
 ) -> (Enqueued, Vec<(String, RejectedRow)>) {
     let manifests: Vec<_> = manifests.iter().map(|(name, rows)| ((*name).to_owned(), rows.to_vec())).collect();
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         let mut rejected = Vec::new();
         for (name, rows) in &manifests {
             loader.begin_manifest(name)?;
@@ -328,7 +328,7 @@ async fn settle_bystanders(queue: &Queue) {
         ..with_priority("by/running", 9)
     };
     let rows = [busy, with_priority("by/done", 8), with_priority("by/cancelled", 7)];
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         loader.begin_manifest("bystanders.csv")?;
         for (line, row) in (2..).zip(&rows) {
             assert_eq!(loader.add(row, line)?, Vec::new());

@@ -15,6 +15,7 @@ mod order;
 mod publish;
 mod reading;
 mod record;
+mod staged_load;
 mod twins;
 mod upgrade;
 mod walk;

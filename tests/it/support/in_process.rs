@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use tryon::engine::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, run};
 use tryon::job::ModelName;
-use tryon::output::OutputTree;
 use tryon::provider::{Auth, Provider as Client, ResultHost, Timeouts};
 use tryon::queue::Queue;
-use tryon::runner::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, run};
+use tryon::store::OutputTree;
 
 use super::provider::{KEY, Provider};
 use super::workshop::{LONGEST_RUN, Workshop};

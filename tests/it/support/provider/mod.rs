@@ -1,6 +1,6 @@
 //! A provider that misbehaves on request and keeps its own books.
 //!
-//! Written from `api.md` alone: it shares no type with the client under test nor with the program's own stand-in, so
+//! Written from `docs/provider.md` alone: it shares no type with the client under test nor with the program's own stand-in, so
 //! that a misunderstanding there cannot hide here. It lives in a thread of the test process and so outlives every
 //! kill of the program.
 

@@ -1,4 +1,4 @@
-//! The shapes that answers come in (`api.md`, "What gateways really answer"). What they mean is the same.
+//! The shapes that answers come in (`docs/provider.md`, "Shapes of answers"). What they mean is the same.
 
 use serde_json::{Value, json};
 

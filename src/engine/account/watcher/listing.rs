@@ -1,0 +1,235 @@
+//! The list query: one walk over its pages asks for every task in flight at once.
+//!
+//! A door may have no list, may have one that does not show our tasks, or one that is out of order. No answer of the
+//! list says anything about a job or ends a run; where it is of no use, tasks are asked about one by one.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::account::backoff::Backoff;
+use crate::job::TaskId;
+use crate::provider::{LARGEST_PAGE, ListAnswer, Meaning, TaskReport, Trouble};
+
+use super::Answer;
+use super::question::Asker;
+
+/// A walk goes no further than this: the newest tasks come first as a rule.
+const MOST_PAGES: usize = 4;
+
+/// The fewest entries that are asked for: the account's other users have tasks in the list too.
+const SMALLEST_PAGE: usize = 20;
+
+/// Walks are no closer together than this share of a typical task's time: half of it is how long a slot lies idle.
+const GAP: f64 = 0.032;
+
+/// A list that showed none of the tasks so often, one walk after the other, is of no use.
+const MOST_FRUITLESS: u32 = 2;
+
+/// How long a list that is out of order is left alone.
+const REST: Backoff = Backoff { shortest: Duration::from_secs(30), longest: Duration::from_secs(1_800) };
+
+/// How a walk ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WalkEnd {
+    /// Every task was seen, or as many pages as are looked at.
+    Complete,
+    /// The door has no list.
+    NoList,
+    /// Something transient.
+    Trouble,
+    /// No questions are asked any more.
+    Stopped,
+}
+
+/// What a walk brought.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// When its last request left.
+    pub(crate) at: Instant,
+    pub(crate) seen: Vec<TaskReport>,
+    pub(crate) missing: HashSet<TaskId>,
+    pub(crate) end: WalkEnd,
+}
+
+/// What is known about the door's list.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    use_it: Use,
+    is_open: bool,
+    /// The next walk may not be earlier.
+    not_before: Option<Instant>,
+    /// The next walk is worth making then, whichever task is due.
+    due: Option<Instant>,
+    troubles: u32,
+    /// Whether it has shown tasks of ours.
+    has_listed: bool,
+    fruitless: u32,
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Use {
+    #[default]
+    Yes,
+    /// Not before then.
+    Resting(Instant),
+    Never,
+}
+
+impl Listing {
+    /// When the next walk is due for the sake of all tasks together.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The next walk is not planned any more, for example because too few tasks are left for one.
+    pub(crate) fn forget_plan(&mut self) {
+        self.due = None;
+    }
+
+    /// From when on a walk may be made; `None` when one is under way, or none is of use.
+    pub(crate) fn walk_at(&self, now: Instant) -> Option<Instant> {
+        let is_usable = match self.use_it {
+            Use::Yes => true,
+            Use::Resting(until) => now >= until,
+            Use::Never => false,
+        };
+        (is_usable && !self.is_open).then(|| self.not_before.unwrap_or(now))
+    }
+
+    /// Begins a walk that asks for some tasks.
+    pub(crate) fn begin(
+        &mut self,
+        asker: Asker,
+        wanted: HashSet<TaskId>,
+    ) -> impl Future<Output = Answer> + Send + 'static {
+        self.is_open = true;
+        self.due = None;
+        async move { Answer::Walk(walk(&asker, wanted).await) }
+    }
+
+    /// Takes in how a walk ended, and whether it showed any of the tasks.
+    pub(crate) fn note(&mut self, at: Instant, end: WalkEnd, was_fruitful: bool) {
+        self.is_open = false;
+        match end {
+            WalkEnd::Complete => {
+                self.use_it = Use::Yes;
+                self.has_listed |= was_fruitful;
+                self.troubles = 0;
+                self.fruitless = if was_fruitful { 0 } else { self.fruitless + 1 };
+                if self.fruitless >= MOST_FRUITLESS {
+                    tracing::debug!("the provider's list does not show our tasks; asking one by one");
+                    self.use_it = Use::Never;
+                }
+            }
+            // A door that has listed before has a list; this was one odd answer.
+            WalkEnd::NoList if self.has_listed => {
+                self.troubles += 1;
+                self.use_it = Use::Resting(at + REST.firm(self.troubles));
+            }
+            WalkEnd::NoList => {
+                tracing::debug!("the provider has no list of tasks; asking one by one");
+                self.use_it = Use::Never;
+            }
+            WalkEnd::Trouble => {
+                self.troubles += 1;
+                self.use_it = Use::Resting(at + REST.firm(self.troubles));
+            }
+            WalkEnd::Stopped => {}
+        }
+    }
+
+    /// Plans the next walk: when it is worth it, and not before the interval (or a share of a task's time) has passed.
+    pub(crate) fn plan(
+        &mut self,
+        walked: Instant,
+        interval: Duration,
+        typical: Option<Duration>,
+        is_worth_it: impl Fn(Instant) -> bool,
+    ) {
+        let gap = typical.map_or(interval, |typical| typical.mul_f64(GAP).max(interval));
+        self.not_before = Some(walked + gap);
+        if self.use_it == Use::Yes {
+            // Doubling waits find a moment that is at most twice as late as it should be.
+            let mut waits = std::iter::successors(Some(gap), |wait| Some(*wait * 2)).take(12);
+            self.due = waits.find(|wait| is_worth_it(walked + *wait)).map(|wait| walked + wait);
+        }
+    }
+}
+
+async fn walk(asker: &Asker, wanted: HashSet<TaskId>) -> Walked {
+    // Tasks that ended while an older one still works stand before it.
+    let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
+    let mut walked = Walked { at: Instant::now(), seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
+    for page in 1..=MOST_PAGES {
+        let Ok(pass) = asker.pass().await else {
+            walked.end = WalkEnd::Stopped;
+            break;
+        };
+        walked.at = Instant::now();
+        match asker.provider.list(page, size).await {
+            ListAnswer::Page { tasks, is_last } => {
+                pass.worked();
+                for task in tasks {
+                    if walked.missing.remove(&task.task_id) {
+                        walked.seen.push(task);
+                    }
+                }
+                if is_last || walked.missing.is_empty() {
+                    break;
+                }
+            }
+            ListAnswer::Trouble(trouble) => {
+                walked.end = end_of(&trouble);
+                // What a door says that has no list, or not for this key, is no word about queries.
+                if walked.end == WalkEnd::Trouble {
+                    pass.heed(&trouble);
+                }
+                break;
+            }
+        }
+    }
+    walked
+}
+
+fn end_of(trouble: &Trouble) -> WalkEnd {
+    match trouble.meaning {
+        Meaning::StopRun(_)
+        | Meaning::Suspect(_)
+        | Meaning::WebPage
+        | Meaning::RenewToken
+        | Meaning::JobRefused
+        | Meaning::UnknownTask => WalkEnd::NoList,
+        Meaning::Ok
+        | Meaning::SlowDown
+        | Meaning::OverCap
+        | Meaning::Saturated
+        | Meaning::NoChannel
+        | Meaning::BackOff(_)
+        | Meaning::InDoubt => WalkEnd::Trouble,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_has_shown_tasks_is_used_again_after_an_odd_answer_and_one_that_has_not_is_given_up() {
+        let now = Instant::now();
+        let later = now + REST.longest;
+        let mut used = Listing::default();
+        used.note(now, WalkEnd::Complete, true);
+        used.note(now, WalkEnd::NoList, false);
+        assert_eq!(used.walk_at(now), None, "it rests");
+        assert!(used.walk_at(later).is_some());
+        for end in [WalkEnd::Complete, WalkEnd::NoList] {
+            let mut fresh = Listing::default();
+            fresh.note(now, end, false);
+            fresh.note(now, end, false);
+            assert_eq!(fresh.walk_at(later), None, "{end:?}");
+        }
+    }
+}

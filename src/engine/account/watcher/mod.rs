@@ -1,0 +1,473 @@
+//! Answers one question for all workers: has task X ended?
+//!
+//! One task of the runtime keeps every watched task with the moment at which a question about it is worth asking
+//! ([`task_times`] says when), and makes the requests: one for all tasks where the door has a list ([`listing`]), one
+//! a task elsewhere. A callback only brings a question forward. Whatever the mode, no request leaves before its turn
+//! in `--poll-rate`, and no task is asked about more often than every `--poll-interval`.
+
+mod callbacks;
+mod listing;
+mod question;
+mod task_times;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::callback::Wake;
+use crate::job::TaskId;
+use crate::provider::{Provider, TaskReport};
+
+use crate::engine::account::gate::Gate;
+use crate::engine::account::pace::Pace;
+
+use callbacks::Callbacks;
+use listing::{Listing, WalkEnd, Walked};
+use question::{Asker, Learnt};
+use task_times::{LONGEST_SILENCE, TaskTimes};
+
+/// At most this many questions are open at once.
+const MOST_OPEN: usize = 64;
+
+/// A task that so many walks, one after the other, did not show is asked about by itself.
+const MOST_MISSES: u32 = 2;
+
+/// A callback can be ahead of what the provider tells when asked: it is confirmed by so many questions at most …
+const MOST_CONFIRMATIONS: u32 = 3;
+
+/// … and no further apart than this.
+const BETWEEN_CONFIRMATIONS: Duration = Duration::from_secs(1);
+
+/// How the watcher asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watching {
+    /// The shortest time between two questions about one task.
+    pub(crate) interval: Duration,
+    /// "No such task" is believed when it was said this often …
+    pub(crate) unknown_times: u32,
+    /// … over at least this time.
+    pub(crate) unknown_for: Duration,
+}
+
+/// What became of a task.
+#[derive(Debug, Clone)]
+pub(crate) enum Ended {
+    /// It succeeded or failed; the report says which. It had ended `ago` when we heard of it, as far as can be told.
+    Task { report: Box<TaskReport>, ago: Duration },
+    /// The provider does not know it any more.
+    Unknown,
+    /// No questions are asked any more.
+    Stopped,
+}
+
+/// The workers' end.
+#[derive(Debug, Clone)]
+pub(crate) struct Watcher {
+    asks: mpsc::UnboundedSender<Request>,
+}
+
+/// A worker's wish to know.
+#[derive(Debug)]
+struct Request {
+    task_id: TaskId,
+    /// How long ago the provider took it; `None` for one that is known to have ended.
+    age: Option<Duration>,
+    ended: oneshot::Sender<Ended>,
+}
+
+impl Watcher {
+    /// Starts the watcher. It ends when the last handle is dropped.
+    pub(crate) fn start(
+        provider: Arc<Provider>,
+        gate: Arc<Gate>,
+        pace: Arc<Pace>,
+        watching: Watching,
+        wakes: Option<mpsc::Receiver<Wake>>,
+    ) -> Self {
+        let (asks, inbox) = mpsc::unbounded_channel();
+        let watch = Watch {
+            watching,
+            asker: Asker { provider, gate, pace },
+            times: TaskTimes::unlearnt(),
+            listing: Listing::default(),
+            callbacks: Callbacks::new(wakes),
+            tasks: HashMap::new(),
+            agenda: BTreeSet::new(),
+            open: JoinSet::new(),
+        };
+        tokio::spawn(watch.run(inbox));
+        Self { asks }
+    }
+
+    /// Waits until a task has ended that the provider took `age` ago. Dropping the future ends the watch.
+    pub(crate) async fn ended(&self, task_id: TaskId, age: Duration) -> Option<Ended> {
+        self.ask(task_id, Some(age)).await
+    }
+
+    /// Asks about a task that is known to have ended, for what the provider has kept of it.
+    pub(crate) async fn look_up(&self, task_id: TaskId) -> Option<Ended> {
+        self.ask(task_id, None).await
+    }
+
+    async fn ask(&self, task_id: TaskId, age: Option<Duration>) -> Option<Ended> {
+        let (ended, answer) = oneshot::channel();
+        self.asks.send(Request { task_id, age, ended }).ok()?;
+        answer.await.ok()
+    }
+}
+
+/// A task that somebody waits for.
+#[derive(Debug)]
+struct Watched {
+    /// Who waits for it: one worker, or those of several jobs that share it.
+    waiting: Vec<oneshot::Sender<Ended>>,
+    began: Began,
+    /// The age at which it was last known to be working; 0 when it was only taken.
+    alive_at: Duration,
+    /// When it was last asked about.
+    asked: Option<Instant>,
+    /// When a question about it is due; `None` while one is open.
+    due: Option<Instant>,
+    unknown_times: u32,
+    unknown_since: Option<Instant>,
+    /// How many walks through the list, one after the other, did not show it.
+    unlisted: u32,
+    /// It is only asked about for what is left of it, and nothing about times is to be learnt from it.
+    is_known_to_have_ended: bool,
+    /// A callback came while a question about it was open.
+    is_woken: bool,
+    /// So many questions may confirm a callback, whatever the interval: the callback can be ahead of what is told.
+    confirmations: u32,
+}
+
+impl Watched {
+    /// Whether the list shows it, as far as is known.
+    fn is_listed(&self) -> bool {
+        self.unlisted < MOST_MISSES && !self.is_known_to_have_ended
+    }
+}
+
+/// When the provider took a task. A task of an earlier run may be older than this machine's clock.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    watched: Instant,
+    age_then: Duration,
+}
+
+impl Began {
+    fn age(self, at: Instant) -> Duration {
+        self.age_then + at.saturating_duration_since(self.watched)
+    }
+
+    fn at(self, age: Duration) -> Instant {
+        self.watched + age.saturating_sub(self.age_then)
+    }
+}
+
+/// What came of a request.
+enum Answer {
+    One { task_id: TaskId, at: Instant, learnt: Learnt },
+    Walk(Walked),
+}
+
+struct Watch {
+    watching: Watching,
+    asker: Asker,
+    times: TaskTimes,
+    listing: Listing,
+    callbacks: Callbacks,
+    tasks: HashMap<TaskId, Watched>,
+    /// Every task that no question is open about, by when one is due.
+    agenda: BTreeSet<(Instant, TaskId)>,
+    open: JoinSet<Answer>,
+}
+
+impl Watch {
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
+        loop {
+            let next = self.next_question();
+            tokio::select! {
+                request = inbox.recv() => match request {
+                    Some(request) => self.take_on(request),
+                    None => return,
+                },
+                Some(answer) = self.open.join_next() => {
+                    // A question that panicked is a bug that its own message tells; its tasks are lost to this watch.
+                    if let Ok(answer) = answer {
+                        self.take_in(answer);
+                    }
+                }
+                Some(wake) = self.callbacks.next() => self.bring_forward(wake),
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => self.ask(),
+            }
+        }
+    }
+
+    /// When the next question is due, if one may be asked at all.
+    fn next_question(&self) -> Option<Instant> {
+        let (due, _) = self.agenda.first().filter(|_| self.open.len() < MOST_OPEN)?;
+        Some(self.listing.due().map_or(*due, |walk| walk.min(*due)))
+    }
+
+    fn take_on(&mut self, request: Request) {
+        if let Some(task) = self.tasks.get_mut(&request.task_id) {
+            task.waiting.push(request.ended);
+            return;
+        }
+        let watched = Instant::now();
+        let task = Watched {
+            waiting: vec![request.ended],
+            began: Began { watched, age_then: request.age.unwrap_or_default() },
+            is_known_to_have_ended: request.age.is_none(),
+            alive_at: Duration::ZERO,
+            asked: None,
+            due: None,
+            unknown_times: 0,
+            unknown_since: None,
+            unlisted: 0,
+            is_woken: false,
+            confirmations: 0,
+        };
+        self.tasks.insert(request.task_id.clone(), task);
+        // A quick task's callback overtakes the answer to its create.
+        if request.age.is_none() {
+            self.put(&request.task_id, watched);
+        } else if self.callbacks.have_told(&request.task_id) {
+            self.confirm(&request.task_id, watched);
+        } else {
+            self.schedule(&request.task_id);
+        }
+    }
+
+    /// Puts a task on the agenda for when a question about it is worth asking.
+    fn schedule(&mut self, task_id: &TaskId) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        let patience = self.callbacks.patience_with(task_id);
+        let worth = task.began.at(self.times.worth_asking_at(task.alive_at, patience));
+        // While nothing is known, the interval is all that says when to ask first; later, where callbacks are to tell.
+        let first = match self.times.typical() {
+            None => self.watching.interval.mul_f64(patience).min(LONGEST_SILENCE),
+            Some(_) => self.watching.interval,
+        };
+        let allowed = task.asked.map_or(task.began.watched + first, |asked| asked + self.watching.interval);
+        // A task of an earlier run, about which nothing is known yet, is asked about at once.
+        let is_old = task.asked.is_none() && !task.began.age_then.is_zero();
+        self.put(task_id, if is_old { worth } else { worth.max(allowed) });
+    }
+
+    /// Asks about a task at a moment, whatever it is worth.
+    fn put(&mut self, task_id: &TaskId, at: Instant) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        if let Some(before) = task.due.replace(at) {
+            self.agenda.remove(&(before, task_id.clone()));
+        }
+        self.agenda.insert((at, task_id.clone()));
+    }
+
+    /// A callback says that a task has ended: that is confirmed at once, whatever the interval.
+    fn bring_forward(&mut self, wake: Wake) {
+        let Some(task_id) = self.callbacks.heard(wake) else { return };
+        let Some(task) = self.tasks.get_mut(&task_id) else { return };
+        if task.due.is_some() {
+            self.confirm(&task_id, Instant::now());
+        } else {
+            // The question that is open may have left before the task ended.
+            task.is_woken = true;
+        }
+    }
+
+    /// Has a callback confirmed by a question of its own.
+    fn confirm(&mut self, task_id: &TaskId, at: Instant) {
+        if let Some(task) = self.tasks.get_mut(task_id) {
+            task.confirmations = MOST_CONFIRMATIONS;
+        }
+        self.put(task_id, at);
+    }
+
+    /// Makes the request that is due: through the list for all tasks, or for the one task.
+    fn ask(&mut self) {
+        let now = Instant::now();
+        self.forget_the_abandoned();
+        let Some((due, first)) = self.agenda.first().cloned() else { return self.listing.forget_plan() };
+        if due <= now
+            && let Some(task) = self.tasks.get_mut(&first)
+            && task.confirmations > 0
+        {
+            // A walk through the list would put off the questions about all other tasks.
+            task.confirmations -= 1;
+            self.take_off(&first);
+            self.open.spawn(question::ask(self.asker.clone(), first));
+            return;
+        }
+        let listed = self.listed();
+        let is_for_listed = listed.contains(&first) || self.listing.due().is_some_and(|walk| walk <= now);
+        // For one task alone a page of the list is no better than a question.
+        let walk_at = self.listing.walk_at(now).filter(|_| listed.len() > 1 && is_for_listed);
+        match walk_at {
+            Some(at) if at <= now => {
+                for task_id in &listed {
+                    self.take_off(task_id);
+                }
+                self.open.spawn(self.listing.begin(self.asker.clone(), listed));
+            }
+            // The next walk asks about it too.
+            Some(at) if listed.contains(&first) => {
+                self.listing.forget_plan();
+                self.put(&first, at.max(due));
+            }
+            _ => {
+                self.listing.forget_plan();
+                if due <= now {
+                    self.take_off(&first);
+                    self.open.spawn(question::ask(self.asker.clone(), first));
+                }
+            }
+        }
+    }
+
+    /// The tasks that the list shows, as far as is known, and that no question is open about.
+    fn listed(&self) -> HashSet<TaskId> {
+        let listed = self.tasks.iter().filter(|(_, task)| task.is_listed() && task.due.is_some());
+        listed.map(|(task_id, _)| task_id.clone()).collect()
+    }
+
+    fn take_in(&mut self, answer: Answer) {
+        match answer {
+            Answer::One { task_id, at, learnt } => self.note(&task_id, at, learnt),
+            Answer::Walk(walked) => self.take_in_walk(walked),
+        }
+    }
+
+    fn take_in_walk(&mut self, walked: Walked) {
+        let Walked { at, seen, missing, end } = walked;
+        self.listing.note(at, end, !seen.is_empty());
+        for report in seen {
+            let task_id = report.task_id.clone();
+            if let Some(task) = self.tasks.get_mut(&task_id) {
+                task.unlisted = 0;
+            }
+            self.note(&task_id, at, question::listed(report));
+        }
+        for task_id in missing {
+            if let (Some(task), WalkEnd::Complete) = (self.tasks.get_mut(&task_id), end) {
+                task.unlisted += 1;
+            }
+            self.note(&task_id, at, if end == WalkEnd::Stopped { Learnt::Stopped } else { Learnt::Nothing });
+        }
+        self.plan_walk(Instant::now());
+    }
+
+    /// Plans the next walk for when it is worth its price: one request, whoever's slot it frees.
+    fn plan_walk(&mut self, walked: Instant) {
+        let price = self.times.price() * self.callbacks.patience();
+        let listed: Vec<_> = self.tasks.values().filter(|task| task.is_listed()).collect();
+        let is_worth_it = |at: Instant| {
+            let idle = listed.iter().map(|task| self.times.idle_seconds(task.alive_at, task.began.age(at)));
+            idle.sum::<f64>() >= price
+        };
+        self.listing.plan(walked, self.watching.interval, self.times.typical(), is_worth_it);
+    }
+
+    /// Takes in what was learnt about a task from a request that left at a moment.
+    fn note(&mut self, task_id: &TaskId, at: Instant, learnt: Learnt) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        // The interval is counted from the answer: however long the question was on its way, the provider had seen it
+        // by then.
+        let now = Instant::now();
+        task.asked = Some(now);
+        match learnt {
+            Learnt::Working => {
+                task.alive_at = task.began.age(at);
+                (task.unknown_times, task.unknown_since) = (0, None);
+                self.ask_again(task_id, now);
+            }
+            Learnt::Nothing => self.ask_again(task_id, now),
+            Learnt::Unknown => {
+                task.unknown_times += 1;
+                let since = *task.unknown_since.get_or_insert(at);
+                let is_believed = task.unknown_times >= self.watching.unknown_times
+                    && at.duration_since(since) >= self.watching.unknown_for;
+                if is_believed { self.end(task_id, Ended::Unknown) } else { self.ask_again(task_id, now) }
+            }
+            Learnt::EndedSomehow => {
+                task.unlisted = MOST_MISSES;
+                self.put(task_id, now + self.watching.interval);
+            }
+            Learnt::Ended(report) => self.ended(task_id, report),
+            Learnt::Stopped => self.end(task_id, Ended::Stopped),
+        }
+    }
+
+    /// Plans the next question about a task that has not been found to have ended. A callback that says so is confirmed
+    /// first, whatever came of the last question.
+    fn ask_again(&mut self, task_id: &TaskId, now: Instant) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        if std::mem::take(&mut task.is_woken) {
+            self.confirm(task_id, now);
+        } else if task.confirmations > 0 {
+            self.put(task_id, now + self.watching.interval.min(BETWEEN_CONFIRMATIONS));
+        } else {
+            self.schedule(task_id);
+        }
+    }
+
+    /// A task has ended: how long it took is learnt from it.
+    fn ended(&mut self, task_id: &TaskId, report: Box<TaskReport>) {
+        let Some(task) = self.tasks.get(task_id) else { return };
+        let found_at = task.began.age(Instant::now());
+        let took = time_taken(report.took, task.alive_at, found_at);
+        let is_news = !task.is_known_to_have_ended;
+        if is_news {
+            self.callbacks.ended(task_id);
+        }
+        let is_anew = is_news && self.times.learn(took);
+        self.end(task_id, Ended::Task { report, ago: found_at.saturating_sub(took) });
+        if is_anew {
+            let waiting: Vec<TaskId> = self.agenda.iter().map(|(_, task_id)| task_id.clone()).collect();
+            for task_id in waiting {
+                self.schedule(&task_id);
+            }
+        }
+    }
+
+    fn end(&mut self, task_id: &TaskId, ended: Ended) {
+        self.take_off(task_id);
+        self.callbacks.forget(task_id);
+        if let Some(task) = self.tasks.remove(task_id) {
+            for waiting in task.waiting {
+                // A worker that does not wait any more has been interrupted; the next run asks again.
+                let _ = waiting.send(ended.clone());
+            }
+        }
+    }
+
+    /// Nobody waits any more for some tasks (their workers were interrupted, or have parked them).
+    fn forget_the_abandoned(&mut self) {
+        while let Some((_, task_id)) = self.agenda.first()
+            && self.tasks.get(task_id).is_none_or(|task| task.waiting.iter().all(oneshot::Sender::is_closed))
+        {
+            let Some((_, task_id)) = self.agenda.pop_first() else { return };
+            self.tasks.remove(&task_id);
+            self.callbacks.forget(&task_id);
+        }
+    }
+
+    fn take_off(&mut self, task_id: &TaskId) {
+        let Some(task) = self.tasks.get_mut(task_id) else { return };
+        if let Some(due) = task.due.take() {
+            self.agenda.remove(&(due, task_id.clone()));
+        }
+    }
+}
+
+/// How long a task took: by the provider's clock where that agrees with what we saw, else half-way between the age at
+/// which it still worked and the one at which it had ended.
+fn time_taken(by_provider: Option<Duration>, alive_at: Duration, found_at: Duration) -> Duration {
+    let slack = Duration::from_millis(100) + found_at / 20;
+    let agrees = |took: &Duration| !took.is_zero() && *took + slack >= alive_at && *took <= found_at + slack;
+    by_provider.filter(agrees).map_or_else(|| (alive_at + found_at) / 2, |took| took.min(found_at))
+}

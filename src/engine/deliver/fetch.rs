@@ -1,0 +1,219 @@
+//! The last part of a job's way: download, check, publish, record. Nothing of it is ever paid for again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::job::{Failure, FailureKind, TaskId, Transition};
+use crate::provider::{FetchError, ResultImage, TaskReport, TaskStatus};
+use crate::queue::{ActiveJob, Note, PublishedImage};
+use crate::store::OutputError;
+
+use crate::engine::account::backoff::Backoff;
+use crate::engine::account::gate::{Lane, Pass};
+use crate::engine::account::watcher::Ended;
+use crate::engine::deliver::landing::{Judge, Landing, LandingError, name_of};
+use crate::engine::deliver::share;
+use crate::engine::error::RunError;
+use crate::engine::event::Fact;
+use crate::engine::run::context::Context;
+use crate::engine::run::worker::Step;
+
+/// A host that is out is waited for this long; then the job fails, and a retry pays nothing. Without a bound one
+/// picture that its host cannot deliver would keep a run alive for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
+
+/// Why one try did not bring the images.
+enum Hitch {
+    /// The run is over, or an interruption came.
+    RunEnds,
+    /// Nobody has said in time what became of the task; the next run asks again.
+    NoWord,
+    /// Worth another try. `counts` says whether it is one of the tries that a job has.
+    Again { why: String, counts: bool, fresh_links: bool },
+    /// No further try helps.
+    Final(Failure),
+    /// The machine failed.
+    Machine(RunError),
+}
+
+/// Fetches the images of a task that has succeeded. `report` is the task as the watcher saw it, if it was in this
+/// run; its links are fresh then.
+pub(crate) async fn fetch(
+    ctx: &Context,
+    job: &ActiveJob,
+    task_id: TaskId,
+    mut report: Option<TaskReport>,
+) -> Result<Step, RunError> {
+    if let Some(images) = share::copy(ctx, job, &task_id).await? {
+        return published(ctx, job, images).await;
+    }
+    let mut tries = 0;
+    let mut hitches = 0;
+    let began = Instant::now();
+    loop {
+        let hitch = match attempt(ctx, job, &task_id, &mut report).await {
+            Ok(images) => return published(ctx, job, images).await,
+            Err(hitch) => hitch,
+        };
+        match hitch {
+            Hitch::RunEnds => return Ok(Step::Leave),
+            Hitch::NoWord => {
+                ctx.park(job);
+                ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
+                return Ok(Step::Leave);
+            }
+            Hitch::Machine(error) => return Err(error),
+            Hitch::Final(failure) => return failed(ctx, job, failure).await,
+            Hitch::Again { why, counts, fresh_links } => {
+                tries += u32::from(counts);
+                hitches += 1;
+                if tries >= ctx.settings.max_attempts || began.elapsed() >= LONGEST_WAIT {
+                    return failed(ctx, job, Failure::of(FailureKind::Download, &why)).await;
+                }
+                if fresh_links {
+                    report = None;
+                }
+                let after = Backoff::OUTAGE.jittered(hitches);
+                ctx.tell(Fact::DownloadRetried { id: job.spec.id.clone(), why, after });
+                tokio::select! {
+                    () = tokio::time::sleep(after) => {}
+                    () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
+                }
+            }
+        }
+    }
+}
+
+async fn failed(ctx: &Context, job: &ActiveJob, failure: Failure) -> Result<Step, RunError> {
+    let note = Note::of(failure.message.clone());
+    ctx.fail(job, Transition::DownloadFail { failure: failure.clone() }, note, failure).await.map(Step::Now)
+}
+
+async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) -> Result<Step, RunError> {
+    let path = images.first().map(|image| ctx.tree.root().join(&image.path)).unwrap_or_default();
+    // A job that is made anew may have had its image under another extension.
+    let before = if job.attempt > 1 { ctx.queue.reader()?.image_paths(job.seq)? } else { Vec::new() };
+    let outdated: Vec<String> = before.into_iter().filter(|old| images.iter().all(|new| new.path != *old)).collect();
+    let state = ctx.queue.publish(job.seq, job.attempt, images, Timestamp::now()).await?;
+    for path in outdated {
+        ctx.tree.remove(&path);
+    }
+    ctx.tell(Fact::Succeeded { id: job.spec.id.clone(), path });
+    Ok(Step::Now(state))
+}
+
+/// One try for all images of a task.
+async fn attempt(
+    ctx: &Context,
+    job: &ActiveJob,
+    task_id: &TaskId,
+    report: &mut Option<TaskReport>,
+) -> Result<Vec<PublishedImage>, Hitch> {
+    if report.is_none() {
+        *report = Some(fresh_report(ctx, task_id).await?);
+    }
+    let links: Vec<ResultImage> = report.as_ref().map(|report| report.images.clone()).unwrap_or_default();
+    let mut images = Vec::new();
+    for (position, link) in (0_u32..).zip(&links) {
+        images.push(one_image(ctx, job, position, &link.url).await?);
+    }
+    Ok(images)
+}
+
+/// Asks the provider for the task again, for links that live.
+async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
+    let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
+        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+    };
+    let Ok(ended) = ended else { return Err(Hitch::NoWord) };
+    match ended {
+        None | Some(Ended::Stopped) => Err(Hitch::RunEnds),
+        Some(Ended::Unknown) => Err(gone(
+            "the provider does not know the task any more, so its image is lost; retry --again has it made anew",
+        )),
+        Some(Ended::Task { report, .. }) if report.status == TaskStatus::Succeeded && !report.images.is_empty() => {
+            Ok(*report)
+        }
+        Some(Ended::Task { .. }) => {
+            Err(gone("the provider does not offer the task's image any more; retry --again has it made anew"))
+        }
+    }
+}
+
+async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, Hitch> {
+    let permit = tokio::select! {
+        permit = ctx.downloads.acquire() => permit,
+        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+    };
+    let pass = tokio::select! {
+        pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
+        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+    };
+    let landing = Landing::new(ctx.tree.clone(), job.spec.id.clone(), job.seq, position);
+    let landing = match download(ctx, url, landing).await {
+        Ok(landing) => {
+            pass.worked();
+            landing
+        }
+        Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
+        Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
+    };
+    let name = name_of(ctx, job, position).map_err(Hitch::Machine)?;
+    let published = landing.publish(name, Judge::of(ctx, job)).await;
+    drop(permit);
+    published.map_err(landing_hitch)
+}
+
+/// What went wrong while an image arrived.
+enum Broken {
+    Download(FetchError),
+    Landing(LandingError),
+}
+
+async fn download(ctx: &Context, url: &str, mut landing: Landing) -> Result<Landing, Broken> {
+    let mut download = ctx.results.fetch(url).await.map_err(Broken::Download)?;
+    while let Some(piece) = download.piece().await.map_err(Broken::Download)? {
+        landing = landing.take(&piece).await.map_err(Broken::Landing)?;
+    }
+    Ok(landing)
+}
+
+fn download_hitch(error: &FetchError, pass: Pass) -> Hitch {
+    let why = format!("could not download the image: {error}");
+    match error {
+        // The host answers; what is wrong is wrong with this picture.
+        FetchError::Gone(_) | FetchError::BrokeOff(_) => {
+            pass.worked();
+            Hitch::Again { why, counts: true, fresh_links: true }
+        }
+        FetchError::TooLarge => {
+            pass.worked();
+            Hitch::Final(Failure::of(FailureKind::Download, &why))
+        }
+        // Trouble of the host as a whole is waited out, and held against no job.
+        FetchError::Status(_) | FetchError::Unreached(_) => {
+            let is_outage = pass.failed(&why, true);
+            Hitch::Again { why, counts: !is_outage, fresh_links: true }
+        }
+    }
+}
+
+fn landing_hitch(error: LandingError) -> Hitch {
+    match error {
+        LandingError::Output(error @ OutputError::Machine { .. }) => Hitch::Machine(error.into()),
+        LandingError::Output(error @ (OutputError::LeavesTree(_) | OutputError::InTheWay { .. })) => {
+            Hitch::Final(Failure::of(FailureKind::Download, &error.to_string()))
+        }
+        LandingError::Broken(_) => Hitch::Again { why: error.to_string(), counts: true, fresh_links: true },
+        // The same picture would break the next run as well.
+        LandingError::Bug(error) if error.is_panic() => {
+            let why = "the result breaks the program that looks at it; please report this";
+            Hitch::Final(Failure::of(FailureKind::Download, why))
+        }
+        LandingError::Bug(error) => Hitch::Machine(RunError::Bug(error.to_string())),
+    }
+}

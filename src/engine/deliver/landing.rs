@@ -1,0 +1,158 @@
+//! Where a result lands while it arrives: pieces are gathered in memory and written in lumps, on a thread that may wait
+//! for the disk. A small image is staged, checked and published in one go.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
+use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::queue::{ActiveJob, PublishedImage};
+use crate::store::{OutputError, OutputTree, Staged};
+
+use crate::engine::error::RunError;
+use crate::engine::inputs::people::People;
+use crate::engine::run::context::Context;
+
+/// So many bytes are gathered before they are written.
+const LUMP: usize = 1 << 20;
+
+/// An image that arrives. Its file is removed when it is dropped before it is published.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    tree: OutputTree,
+    id: JobId,
+    seq: JobSeq,
+    image: u32,
+    gathered: Vec<u8>,
+    /// Opened only when there is something to write: while a host is out, thousands of jobs may wait.
+    file: Option<(Staged, File)>,
+    bytes: u64,
+}
+
+/// Why an image could not land.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LandingError {
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// What arrived is no whole picture.
+    #[error("the result {0}")]
+    Broken(BrokenPicture),
+    /// A thread broke down; its own message says more.
+    #[error("{0}")]
+    Bug(#[from] tokio::task::JoinError),
+}
+
+impl Landing {
+    pub(crate) fn new(tree: OutputTree, id: JobId, seq: JobSeq, image: u32) -> Self {
+        Self { tree, id, seq, image, gathered: Vec::new(), file: None, bytes: 0 }
+    }
+
+    /// Takes in a piece.
+    pub(crate) async fn take(mut self, piece: &[u8]) -> Result<Self, LandingError> {
+        self.gathered.extend_from_slice(piece);
+        if self.gathered.len() < LUMP {
+            return Ok(self);
+        }
+        tokio::task::spawn_blocking(move || self.write_out().map(|()| self)).await?
+    }
+
+    /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
+    pub(crate) async fn publish(mut self, name: String, judge: Judge) -> Result<PublishedImage, LandingError> {
+        let publish = move || {
+            self.write_out()?;
+            self.check_and_publish(&name, &judge)
+        };
+        tokio::task::spawn_blocking(publish).await?
+    }
+
+    fn write_out(&mut self) -> Result<(), LandingError> {
+        if self.file.is_none() {
+            self.file = Some(self.tree.stage(&self.id, self.seq, self.image)?);
+        }
+        if let Some((staged, file)) = &mut self.file {
+            file.write_all(&self.gathered).map_err(|source| unwritable(staged, source))?;
+        }
+        self.bytes += self.gathered.len() as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn check_and_publish(&mut self, name: &str, judge: &Judge) -> Result<PublishedImage, LandingError> {
+        let (staged, mut file) = match self.file.take() {
+            Some(file) => file,
+            None => self.tree.stage(&self.id, self.seq, self.image)?,
+        };
+        let picture = verify_result(&mut file).map_err(|error| match error {
+            BrokenPicture::Unreadable(source) => {
+                unwritable(&staged, std::io::Error::new(source.kind(), source.to_string())).into()
+            }
+            broken => LandingError::Broken(broken),
+        })?;
+        let sha256 = sha256_of(&mut file).map_err(|source| unwritable(&staged, source))?;
+        let path = self.tree.publish(staged, &file, &format!("{name}.{}", picture.format.extension()))?;
+        let flags = judge.flags(&picture);
+        // What its other flags say already makes it no twin: a hundred blank results are the same picture, of course.
+        let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
+        let fingerprint = picture.look.fingerprint().filter(|_| is_telling);
+        let VerifiedPicture { width, height, .. } = picture;
+        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256, flags, fingerprint })
+    }
+}
+
+/// By what a result is judged.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    people: Arc<People>,
+    human: ImageSource,
+    min_side_px: u32,
+}
+
+impl Judge {
+    /// For the results of a job.
+    pub(crate) fn of(ctx: &Context, job: &ActiveJob) -> Self {
+        let (people, human) = (Arc::clone(&ctx.people), job.spec.human.source.clone());
+        Self { people, human, min_side_px: ctx.settings.min_result_px }
+    }
+
+    fn flags(&self, picture: &VerifiedPicture) -> Flags {
+        picture.flags(self.people.look(&self.human).as_deref(), self.min_side_px)
+    }
+}
+
+/// The name of an image without extension: the id, and for further images a number that no other job uses.
+pub(crate) fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, RunError> {
+    let id = job.spec.id.as_str();
+    if position == 0 {
+        return Ok(id.to_owned());
+    }
+    let reader = ctx.queue.reader()?;
+    let mut name = format!("{id}_{position}");
+    while reader.is_taken_by_other(&name, job.seq)? {
+        name.push('_');
+    }
+    Ok(name)
+}
+
+fn unwritable(staged: &Staged, source: std::io::Error) -> OutputError {
+    OutputError::Machine { path: staged.path().to_owned(), source }
+}
+
+fn sha256_of(file: &mut File) -> std::io::Result<String> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hexadecimal(hash)),
+            read => hash.update(&piece[..read]),
+        }
+    }
+}
+
+/// A checksum as the queue keeps it.
+pub(crate) fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,71 @@
+//! A job that shares its twin's task (`--dedupe`) copies the twin's image, as long as that stands in the output folder as
+//! it was published. Otherwise the image is fetched as any other.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::job::TaskId;
+use crate::queue::{ActiveJob, PublishedImage};
+use crate::store::{OutputError, OutputTree, Staged};
+
+use crate::engine::deliver::landing::{hexadecimal, name_of};
+use crate::engine::error::RunError;
+use crate::engine::run::context::Context;
+
+/// Copies the images of the job whose task this one shares. `None` where there is nothing to copy from.
+pub(crate) async fn copy(
+    ctx: &Context,
+    job: &ActiveJob,
+    task_id: &TaskId,
+) -> Result<Option<Vec<PublishedImage>>, RunError> {
+    let Some(twin) = job.shares else { return Ok(None) };
+    let images = ctx.queue.reader()?.images_of(twin, task_id)?;
+    let mut copies = Vec::new();
+    for image in images {
+        let Ok((staged, file)) = ctx.tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
+        let name = name_of(ctx, job, image.image)?;
+        let tree = ctx.tree.clone();
+        let copied = tokio::task::spawn_blocking(move || copy_one(&tree, image, staged, file, &name));
+        match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {
+            Some(copy) => copies.push(copy),
+            None => return Ok(None),
+        }
+    }
+    Ok((!copies.is_empty()).then_some(copies))
+}
+
+/// Copies one image under another name; `None` where it is not what was published any more.
+fn copy_one(
+    tree: &OutputTree,
+    image: PublishedImage,
+    staged: Staged,
+    mut file: File,
+    name: &str,
+) -> Result<Option<PublishedImage>, RunError> {
+    let Ok(mut original) = File::open(tree.root().join(&image.path)) else { return Ok(None) };
+    let machine = |source| OutputError::Machine { path: staged.path().to_owned(), source };
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match original.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => {
+                hash.update(&piece[..read]);
+                file.write_all(&piece[..read]).map_err(machine)?;
+            }
+            Err(_) => return Ok(None),
+        }
+    }
+    if hexadecimal(hash) != image.sha256 {
+        return Ok(None);
+    }
+    let extension = image.path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let path = match tree.publish(staged, &file, &format!("{name}.{extension}")) {
+        Ok(path) => path,
+        Err(error @ OutputError::Machine { .. }) => return Err(error.into()),
+        Err(OutputError::LeavesTree(_) | OutputError::InTheWay { .. }) => return Ok(None),
+    };
+    Ok(Some(PublishedImage { path, ..image }))
+}

@@ -1,0 +1,4 @@
+//! What is sent for a job, prepared ahead of its turn, within a bound of memory.
+
+pub(crate) mod people;
+pub(crate) mod request_pictures;

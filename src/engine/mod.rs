@@ -1,0 +1,21 @@
+//! Works the queue: claims jobs, keeps the provider's slots full, and sees every task through to its file.
+//!
+//! The route of a job: [`run::coordinator`] claims it when a slot is free, which writes the intent to submit to disk; a
+//! [`run::worker`] submits, waits ([`account::watcher`]) and fetches ([`deliver::fetch`]); every step is in the queue before
+//! the next one begins. All requests pass the [`account::gate`], which knows throttling, outages and the provider's last
+//! word.
+//!
+//! At the bottom: [`settings`], [`event`] and [`error`], which the rooms import.
+
+mod account;
+mod deliver;
+mod error;
+pub mod event;
+mod inputs;
+mod run;
+mod settings;
+
+pub use account::gate::Patience;
+pub use error::RunError;
+pub use run::coordinator::{Door, Outcome, RunEnd, run};
+pub use settings::{InDoubtPolicy, RunSettings, SlotCount};

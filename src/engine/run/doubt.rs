@@ -1,0 +1,299 @@
+//! A submission whose fate is unknown: found by its external id, sent again under the same id where that is
+//! certainly safe, or left for a person. Time alone never permits a second submission.
+//!
+//! "No such task" is believed when it was said at least twice, the last time no earlier than `--doubt-age` after the
+//! request can last have left this machine: a gateway goes on forwarding what its client has given up, and may have the
+//! task made a minute later.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::job::{ExternalTaskId, Failure, Transition};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, TaskReport};
+use crate::queue::{ActiveJob, Note};
+
+use crate::engine::account::gate::Lane;
+use crate::engine::error::RunError;
+use crate::engine::event::Fact;
+use crate::engine::inputs::request_pictures::NotReady;
+use crate::engine::run::capabilities::{Accepted, is_evasive, pass_for_create};
+use crate::engine::run::context::Context;
+use crate::engine::run::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refusal, send};
+use crate::engine::settings::InDoubtPolicy;
+
+/// This many answers that do not tell are taken; then the job is left in doubt.
+const MOST_EVASIONS: u32 = 5;
+
+/// "No such task" has to be said so often.
+const UNKNOWN_TIMES: u32 = 2;
+
+/// Between claiming a job and sending its create, its pictures may have to be made.
+const LONGEST_PREPARATION: Duration = Duration::from_secs(60);
+
+/// What asking for an external id has shown.
+enum Sought {
+    /// The task exists.
+    Found(Box<TaskReport>),
+    /// The provider has said often and late enough that it knows no such task.
+    CertainlyUnknown,
+    /// It cannot be told: the door does not know external ids, or has not shown that it does.
+    CannotTell(&'static str),
+    /// The run ends before it could be told.
+    RunEnds,
+}
+
+/// Settles a job in doubt, as far as it can be.
+pub(crate) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    match seek(ctx, job, held).await? {
+        Sought::Found(task) => found(ctx, job, held, *task).await,
+        Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
+        Sought::CannotTell(why) => left_in_doubt(ctx, job, why).await,
+        Sought::RunEnds => Ok(Step::Leave),
+    }
+}
+
+/// What becomes of a submission about which asking tells nothing.
+async fn left_in_doubt(ctx: &Context, job: &ActiveJob, why: &'static str) -> Result<Step, RunError> {
+    let may_resubmit = ctx.settings.in_doubt == InDoubtPolicy::Resubmit && job.tries < ctx.settings.max_attempts;
+    if may_resubmit {
+        let note = Note::of(format!("submitted again by --in-doubt resubmit: {why}"));
+        let state = ctx.record(job, Transition::GiveUpDoubt, note).await?;
+        let id = job.spec.id.clone();
+        ctx.tell(Fact::PutBack { id, why: "given up as lost, and submitted again".to_owned(), retry_at: None });
+        return Ok(Step::Now(state));
+    }
+    if ctx.external_ids().is_some() {
+        // Nothing that this run may still learn can change that.
+        ctx.park(job);
+    }
+    tracing::debug!(job = %job.spec.id, why, "left in doubt");
+    Ok(Step::Leave)
+}
+
+async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport) -> Result<Step, RunError> {
+    if let Some(slot) = &mut held.slot {
+        slot.mark_held();
+    } else {
+        let mut slot = ctx.slots.occupy();
+        slot.mark_held();
+        held.slot = Some(slot);
+    }
+    let task_id = task.task_id;
+    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, Note::default()).await?;
+    ctx.learn_external_ids(true).await?;
+    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
+    ctx.tell(Fact::Found { id: job.spec.id.clone(), task_id });
+    Ok(Step::Now(state))
+}
+
+/// Asks for a task by our own name for it, until the answer is sure.
+async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
+    let external_id = &job.external_id;
+    let began = Instant::now();
+    let believed_from = believed_from(ctx, job, held.lost_at);
+    let (mut unknown, mut evaded) = (0, 0);
+    loop {
+        if ctx.external_ids() == Some(false) {
+            return Ok(Sought::CannotTell("this provider does not know external task ids"));
+        }
+        let at = Instant::now();
+        let asked = tokio::select! {
+            asked = ask(ctx, external_id) => asked,
+            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+        };
+        match asked {
+            Asked::Task(task) if is_ours(ctx, &task, external_id) => return Ok(Sought::Found(task)),
+            // An answer about some task that does not carry our id proves nothing about ours.
+            Asked::Task(_) => return Ok(Sought::CannotTell("the provider's answer does not carry our task id")),
+            Asked::Unknown => {
+                unknown += 1;
+                // As far as is known there is no task, and so no slot is taken by it.
+                held.slot = None;
+                if unknown >= UNKNOWN_TIMES && at >= believed_from {
+                    return Ok(match ctx.external_ids() {
+                        Some(true) => Sought::CertainlyUnknown,
+                        _ => Sought::CannotTell("this provider has not shown that it knows external task ids"),
+                    });
+                }
+            }
+            Asked::Evaded => {
+                evaded += 1;
+                if evaded >= MOST_EVASIONS {
+                    return Ok(Sought::CannotTell("the provider does not say whether it knows the task"));
+                }
+            }
+            Asked::Nothing => {}
+            Asked::Stopped => return Ok(Sought::RunEnds),
+        }
+        if began.elapsed() >= ctx.settings.task_timeout.max(ctx.settings.doubt_age * 2) {
+            ctx.park(job);
+            return Ok(Sought::CannotTell("the provider did not say in time whether it knows the task"));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(next_question(ctx, unknown, believed_from)) => {}
+            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+        }
+    }
+}
+
+/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. Of a
+/// request of an earlier run that is not known to the moment: it had ended by now, and by its own time limit.
+fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
+    let lost_at = lost_at.unwrap_or_else(|| {
+        // A clock that was set back since makes the request as young as can be.
+        let age = Duration::try_from(Timestamp::now().duration_since(job.sent_at)).unwrap_or_default();
+        let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
+        let now = Instant::now();
+        now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
+    });
+    lost_at + ctx.settings.doubt_age
+}
+
+/// How long until the next question: soon at first, then ever more rarely, and at the moment when the answer counts.
+fn next_question(ctx: &Context, unknown: u32, believed_from: Instant) -> Duration {
+    let interval = ctx.settings.doubt_interval;
+    let until_believed = believed_from.saturating_duration_since(Instant::now());
+    if until_believed.is_zero() {
+        return interval;
+    }
+    (interval * 2_u32.pow(unknown.saturating_sub(1).min(4))).min(until_believed.max(Duration::from_millis(1)))
+}
+
+/// Whether an answer is about the task that was asked for. A door that is known to find tasks by our ids need not repeat
+/// them.
+fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bool {
+    match &task.external_id {
+        Some(carried) => carried == external_id,
+        None => ctx.external_ids() == Some(true),
+    }
+}
+
+enum Asked {
+    Task(Box<TaskReport>),
+    /// The API says that there is no such task.
+    Unknown,
+    /// An answer that some doors give for a task that they do not know, and that others give for other reasons.
+    Evaded,
+    Nothing,
+    Stopped,
+}
+
+async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
+    let Ok(pass) = ctx.gate.pass_in_turn(Lane::Query, &ctx.queries).await else { return Asked::Stopped };
+    match ctx.provider.query(&external_id.0).await {
+        QueryAnswer::Task(task) => {
+            pass.worked();
+            Asked::Task(task)
+        }
+        QueryAnswer::Unknown(_) => {
+            pass.worked();
+            Asked::Unknown
+        }
+        QueryAnswer::Trouble(trouble) => {
+            pass.heed(&trouble);
+            if is_evasive(&trouble) { Asked::Evaded } else { Asked::Nothing }
+        }
+    }
+}
+
+/// Sends the create again, under the same external id. Whatever goes wrong puts it back in doubt, because the
+/// first request might still arrive.
+async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    // Before the request's turn comes, so that it is not held up.
+    ctx.pictures.get_ready(&job.spec).await;
+    let leave = async {
+        if held.slot.is_none() {
+            held.slot = Some(ctx.slots.acquire().await);
+        }
+        let open = ctx.refusals.open().await;
+        pass_for_create(ctx).await.map(|pass| (pass, open))
+    };
+    let permit = tokio::select! {
+        permit = leave => permit,
+        () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
+    };
+    let Ok((pass, _open)) = permit else {
+        // Nothing is submitted any more in this run. Asking again would keep it alive for ever.
+        ctx.park(job);
+        return Ok(Step::Leave);
+    };
+    let Some(state) = ctx.record_again(job).await? else {
+        ctx.is_budget_short.store(true, Ordering::Relaxed);
+        // Asking again would bring nothing new in this run, and keep it alive for ever.
+        ctx.park(job);
+        return Ok(Step::Leave);
+    };
+    let job = &ActiveJob { state, ..job.clone() };
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        // The first request never arrived, and this one was not sent: nothing was created.
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(not_ready) => {
+            ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
+            return if let NotReady::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
+        }
+    };
+    match send(ctx, job, &pictures).await {
+        CreateFate::Accepted { task_id, echoed, facts } => {
+            pass.accepted();
+            accepted(ctx, job, held, task_id, echoed, facts).await
+        }
+        CreateFate::Refused(trouble) if trouble.meaning == Meaning::JobRefused => {
+            pass.heed(&trouble);
+            held.lost_at = Some(Instant::now());
+            refused_again(ctx, job, held, refusal(&trouble), trouble.facts).await
+        }
+        CreateFate::InDoubt(trouble) => {
+            held.lost_at = Some(Instant::now());
+            pass.heed(&trouble);
+            back_in_doubt(ctx, job, &trouble.facts).await
+        }
+        // Nothing was created by this request, and the first one was certainly unknown: only asking again is left.
+        CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) => {
+            pass.heed(&trouble);
+            if trouble.meaning == Meaning::OverCap {
+                held.over_cap(ctx);
+            }
+            back_in_doubt(ctx, job, &trouble.facts).await
+        }
+        // The first request never arrived, and this one was broken off: nothing was created.
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
+    }
+}
+
+/// The repeated create brought no task either, as far as is known.
+async fn back_in_doubt(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
+    let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
+    tokio::select! {
+        () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
+        () = ctx.shutdown.cancelled() => Ok(Step::Leave),
+    }
+}
+
+/// The repeated create was refused: because the id is taken (then the task is found), or because of the job (then
+/// it is still unknown, and the refusal is believed).
+async fn refused_again(
+    ctx: &Context,
+    job: &ActiveJob,
+    held: &mut Held,
+    failure: Failure,
+    facts: AnswerFacts,
+) -> Result<Step, RunError> {
+    match seek(ctx, job, held).await? {
+        Sought::Found(task) => found(ctx, job, held, *task).await,
+        // 1201 may say that the id is taken, by a task that cannot be found yet: that is no word about the job.
+        Sought::CertainlyUnknown if facts.code != Some(1201) => {
+            let transition = Transition::Refuse { failure: failure.clone() };
+            ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
+        }
+        Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::RunEnds => {
+            // Still `submitting` on disk. What was asked and sent again in vain is left to the next run.
+            let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
+            ctx.park(&ActiveJob { state, ..job.clone() });
+            Ok(Step::Leave)
+        }
+    }
+}

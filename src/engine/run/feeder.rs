@@ -1,0 +1,121 @@
+//! Claims: the next job, whenever a slot, the gate and the rate allow a submission.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::job::{ExternalTaskId, StateName};
+use crate::queue::{ActiveJob, Claim, ClaimOnce, QueueReader};
+
+use crate::engine::account::gate::Stopped;
+use crate::engine::error::RunError;
+use crate::engine::event::Fact;
+use crate::engine::run::capabilities::pass_for_create;
+use crate::engine::run::context::Context;
+use crate::engine::run::worker::{CreatePermit, Held};
+
+/// How long a run whose budget is spent waits for submissions under way to give some of it back.
+const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether doubt has become less.
+const WAIT_FOR_DOUBT: Duration = Duration::from_millis(100);
+
+/// How the feeder, which claims, has ended.
+pub(crate) enum FeederEnd {
+    Stopped(Stopped),
+    BudgetSpent,
+    /// The run winds down.
+    RunEnds,
+}
+
+/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
+pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
+    let reader = ctx.queue.reader()?;
+    loop {
+        if is_doubt_full(&ctx, &reader)? {
+            tokio::select! {
+                () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+                () = tokio::time::sleep(WAIT_FOR_DOUBT) => continue,
+            }
+        }
+        // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
+        let next = reader.next_up(Timestamp::now())?;
+        let leave = async {
+            let get_ready = async {
+                if let Some(next) = &next {
+                    ctx.pictures.get_ready(next).await;
+                }
+            };
+            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
+            let open = ctx.refusals.open().await;
+            pass_for_create(&ctx).await.map(|pass| (slot, CreatePermit { pass, open }))
+        };
+        let (slot, permit) = tokio::select! {
+            biased;
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            leave = leave => match leave {
+                Ok(leave) => leave,
+                Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+            },
+        };
+        // Not cancel-safe past this point: a claim is always handed over.
+        let wait = match claim(&ctx).await? {
+            Claim::Job(job) => {
+                let held = Held { slot: Some(slot), pass: Some(permit), lost_at: None };
+                if claimed.send((*job, held)).await.is_err() {
+                    return Ok(FeederEnd::RunEnds);
+                }
+                continue;
+            }
+            Claim::BudgetSpent => {
+                // A submission under way may yet be refused, and gives its unit back then.
+                if reader.counts()?.of(StateName::Submitting) == 0 {
+                    return Ok(FeederEnd::BudgetSpent);
+                }
+                WAIT_FOR_BUDGET
+            }
+            Claim::NoneReady { next_retry_at } => {
+                // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
+                let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
+                let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
+                wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
+            }
+        };
+        drop((slot, permit));
+        tokio::select! {
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Whether one more create could leave more than `--max-in-doubt` jobs in doubt, should every create on its way be lost.
+/// The coordinator ends the run where asking does not settle them.
+fn is_doubt_full(ctx: &Context, reader: &QueueReader) -> Result<bool, RunError> {
+    let counts = reader.counts()?;
+    let may_be = counts.of(StateName::InDoubt) + counts.of(StateName::Submitting);
+    Ok(may_be >= ctx.settings.max_in_doubt)
+}
+
+/// The next job that has to be submitted, whatever is settled without a submission on the way to it.
+async fn claim(ctx: &Context) -> Result<Claim, RunError> {
+    loop {
+        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now());
+        if !ctx.settings.dedupe {
+            return Ok(ctx.queue.claim(run, id, model, now).await?);
+        }
+        match ctx.queue.claim_once(run, id, model, now).await? {
+            ClaimOnce::Claim(claim) => return Ok(claim),
+            ClaimOnce::Settled { failed } => {
+                for (id, failure) in failed {
+                    ctx.tell(Fact::Failed { id, failure });
+                }
+            }
+        }
+        if ctx.shutdown.is_cancelled() {
+            return Ok(Claim::NoneReady { next_retry_at: None });
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The run itself: what is claimed, what becomes of each job, and when it is over.
+
+pub(crate) mod capabilities;
+pub(crate) mod context;
+pub(crate) mod coordinator;
+pub(crate) mod doubt;
+pub(crate) mod feeder;
+pub(crate) mod missing;
+pub(crate) mod worker;

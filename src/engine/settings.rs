@@ -1,0 +1,69 @@
+//! How a run works: values that are resolved and checked; nothing here is a flag.
+
+use std::time::Duration;
+
+use crate::job::ModelName;
+
+use super::account::gate::Patience;
+
+/// How a run works. Durations and rates are resolved; nothing here is a flag.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// For rows that name none.
+    pub model: ModelName,
+    /// Tasks in flight at the provider.
+    pub slots: SlotCount,
+    /// Submissions a second, at most; over 0.
+    pub rate_per_second: f64,
+    /// Status requests a second, at most; over 0.
+    pub poll_rate_per_second: f64,
+    /// The same task is never asked about more often than this.
+    pub poll_interval: Duration,
+    /// Downloads at a time.
+    pub downloads: usize,
+    /// Attempts of one job, and tries of one download.
+    pub max_attempts: u32,
+    /// A task that has not ended after this long in this run is left to the next one.
+    pub task_timeout: Duration,
+    /// Pictures that almost fit are made to fit when they are sent.
+    pub fit_images: bool,
+    /// Identical pairs are made once, and each of their jobs gets a file.
+    pub dedupe: bool,
+    /// A result with a shorter side is flagged; in pixels.
+    pub min_result_px: u32,
+    /// What becomes of a submission whose fate the provider cannot tell.
+    pub in_doubt: InDoubtPolicy,
+    /// Tasks this run may submit; `None` is without limit.
+    pub budget: Option<u64>,
+    /// A provider that was not reached for this long from the start ends the run.
+    pub reach_patience: Duration,
+    /// Between the first questions about a submission in doubt.
+    pub doubt_interval: Duration,
+    /// "No such task" is believed of a submission in doubt only so long after its request was given up: gateways go on
+    /// forwarding what a client has given up.
+    pub doubt_age: Duration,
+    /// How long a request may be under way (`--request-timeout`).
+    pub request_timeout: Duration,
+    /// When so many jobs of the queue are in doubt, and asking does not settle them, nothing more is submitted.
+    pub max_in_doubt: u64,
+    /// How long answers that would end the run are checked.
+    pub patience: Patience,
+}
+
+/// How many tasks are kept in flight at the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotCount {
+    /// As many as the account turns out to have room for.
+    Auto,
+    /// So many, and never more; at least 1.
+    AtMost(usize),
+}
+
+/// What becomes of a submission whose fate the provider cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InDoubtPolicy {
+    /// It stays visible, for a person to decide.
+    Hold,
+    /// It is submitted anew, and may be paid for twice.
+    Resubmit,
+}
