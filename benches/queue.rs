@@ -69,7 +69,7 @@ impl Bed {
 }
 
 async fn load(queue: &Queue, rows: u64) {
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         loader.begin_manifest("jobs.csv")?;
         for number in 0..rows {
             loader.add(&row(number), number + 2)?;
@@ -106,6 +106,7 @@ async fn live(queue: &Queue, run: RunId) {
         height: 1024,
         bytes: 1_000_000,
         sha256: "0123456789abcdef".repeat(4),
+        ..PublishedImage::default()
     };
     queue.publish(job.seq, job.attempt, vec![image], Timestamp::now()).await.expect("published");
 }

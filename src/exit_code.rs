@@ -40,10 +40,11 @@ impl ExitCode {
         }
     }
 
-    /// The code of a run that came to its end with these counts.
+    /// The code of a run that came to its end with these counts. Where `is_strict`, a flagged result is no success.
     #[must_use]
-    pub fn of_counts(counts: &Counts) -> Self {
-        let is_done = counts.of(StateName::Succeeded) + counts.of(StateName::Cancelled) == counts.total();
+    pub fn of_counts(counts: &Counts, is_strict: bool) -> Self {
+        let is_done = counts.of(StateName::Succeeded) + counts.of(StateName::Cancelled) == counts.total()
+            && !(is_strict && counts.flagged > 0);
         if is_done { Self::Ok } else { Self::SomeFailed }
     }
 
@@ -58,7 +59,7 @@ impl ExitCode {
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,
-            QueueError::Held { .. } => Self::Held,
+            QueueError::Held { .. } | QueueError::LoadGoingOn { .. } | QueueError::MadeMeanwhile(_) => Self::Held,
             QueueError::Foreign { .. }
             | QueueError::Newer { .. }
             | QueueError::Unreadable { .. }

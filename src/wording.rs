@@ -1,6 +1,7 @@
 //! How numbers, spans and moments are said to people.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -138,6 +139,23 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
     }
     // Only a NUL cannot be quoted, and no argument has one.
     shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
+}
+
+/// As [`quoted`], for a word that need not be UTF-8: bytes that are not are written as bash, zsh and ksh read them.
+#[must_use]
+pub fn quoted_os(word: &OsStr) -> String {
+    if let Some(word) = word.to_str() {
+        return quoted(word).into_owned();
+    }
+    let mut text = "$'".to_owned();
+    for byte in word.as_encoded_bytes() {
+        match byte {
+            b'\'' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text + "'"
 }
 
 /// How wide the terminal is that standard output goes to; `None` where it goes elsewhere.

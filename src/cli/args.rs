@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Concurrency, Door, LogFormat, Options, Price};
+use crate::settings::{Concurrency, Door, LogFormat, Options, Price, TextEncoding};
 
 use super::sources::Sourced;
 use super::{Console, Place, examples};
@@ -114,11 +114,11 @@ pub(super) enum Command {
         #[arg(required = true)]
         manifests: Vec<PathBuf>,
         #[command(flatten)]
-        options: ManifestOptions,
+        options: LoadOptions,
         #[command(flatten)]
         place: PlaceOptions,
     },
-    /// Check manifests and estimate what they cost; touches no queue and calls nobody
+    /// Check manifests, and tell what they would change in the queue and cost; changes nothing and calls nobody
     #[command(after_help = examples::CHECK)]
     Check {
         /// CSV files with a row for each picture to make; `-` reads standard input
@@ -126,6 +126,8 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: CheckOptions,
+        #[command(flatten)]
+        place: PlaceOptions,
     },
     /// Print a manifest of every pair of two folders' pictures, to be loaded from the same working directory
     #[command(after_help = examples::PAIR)]
@@ -148,7 +150,7 @@ pub(super) enum Command {
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
     #[command(after_help = examples::ADOPT)]
     Adopt(At<super::edit::Adopt>),
-    /// Take jobs that were not submitted out of the queue
+    /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
     /// Run the stand-in of the provider's API by itself
@@ -184,6 +186,10 @@ pub(super) struct ManifestOptions {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     skip_invalid: Option<bool>,
 
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
+    encoding: Option<TextEncoding>,
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
@@ -193,12 +199,55 @@ pub(super) struct ManifestOptions {
     #[arg(long, env = "TRYON_DEDUPE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     dedupe: Option<bool>,
+
+    /// The manifests are for the embedded stand-in, which can fetch pictures that only this network knows
+    #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    sandbox: Option<bool>,
+
+    /// Load pairs that an earlier load has put into the queue under other ids: they are made and paid for again
+    #[arg(long, env = "TRYON_ALLOW_REPEATS", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    allow_repeats: Option<bool>,
+
+    /// What one unit costs you, in your currency, to reckon with
+    #[arg(long, value_name = "P", env = "TRYON_PRICE")]
+    price: Option<Price>,
 }
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, fit_images, dedupe } = self;
-        Options { model, skip_invalid, fit_images, dedupe, ..Options::default() }.or(file)
+        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price } = self;
+        Options {
+            model,
+            skip_invalid,
+            encoding,
+            fit_images,
+            dedupe,
+            sandbox,
+            allow_repeats,
+            price,
+            ..Options::default()
+        }
+        .or(file)
+    }
+}
+
+/// The options that decide how a manifest is read and which pictures can be fetched.
+#[derive(Debug, Args)]
+pub(super) struct LoadOptions {
+    #[command(flatten)]
+    manifest: ManifestOptions,
+
+    /// The provider's address: one of this network can fetch pictures that only this network knows [default: the
+    /// provider's own]
+    #[arg(long, help_heading = "Manifest", value_name = "URL", env = "TRYON_BASE_URL")]
+    base_url: Option<String>,
+}
+
+impl LoadOptions {
+    pub(super) fn or(self, file: Options) -> Options {
+        Options { base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
     }
 }
 
@@ -212,10 +261,6 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Estimate", value_name = "auto|N", env = "TRYON_CONCURRENCY")]
     concurrency: Option<Concurrency>,
 
-    /// What one unit costs you, in your currency, to reckon with
-    #[arg(long, help_heading = "Estimate", value_name = "P", env = "TRYON_PRICE")]
-    price: Option<Price>,
-
     /// Ask the provider what the account's resource packages hold (with --provider kling). Without this flag nobody is
     /// called
     #[arg(long, help_heading = "Account")]
@@ -225,7 +270,7 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
     provider: Option<Door>,
 
-    /// The provider's address, for --account [default: the provider's own]
+    /// The provider's address, for --account, and for pictures that only its network knows [default: the provider's own]
     #[arg(long, help_heading = "Account", value_name = "URL", env = "TRYON_BASE_URL")]
     base_url: Option<String>,
 }
@@ -234,7 +279,6 @@ impl CheckOptions {
     pub(super) fn or(self, file: Options) -> Options {
         let said = Options {
             concurrency: self.concurrency,
-            price: self.price,
             provider: self.provider,
             base_url: self.base_url,
             ..Options::default()

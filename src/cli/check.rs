@@ -4,22 +4,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
-use crate::queue::Queue;
+use crate::queue::Loader;
 use crate::settings::{Door, Options, Settings, keys};
 use crate::wording::{self, counted, thousands};
 
 use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
-use super::load::{load, println, sentence};
-use super::{Console, Failure, run};
+use super::load::{Purpose, println, read, sentence};
+use super::{Console, Failure, Place, repeats, run};
 
 /// How long the account is waited for.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(15);
 
-/// `tryon check MANIFEST…`. The rows go through a queue in a temporary folder, so that what is checked is what
-/// would be loaded. Nobody is called, but with `--account`.
+/// `tryon check MANIFEST…`. The rows go the way of a load that is not kept, beside the queue of the place where there is
+/// one, so that what is checked is what would be loaded. Nobody is called, but with `--account`.
 pub(super) async fn command(
     manifests: &[PathBuf],
     options: &Options,
+    place: &Place,
     asks_account: bool,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
@@ -33,12 +34,12 @@ pub(super) async fn command(
             ));
         }
     };
-    let machine = |error: std::io::Error| Failure::machine(format!("no temporary folder: {error}"));
-    let folder = tempfile::tempdir().map_err(machine)?;
-    let queue = Queue::open(&folder.path().join("queue.db"))?;
-    let tally = load(&queue, manifests, &settings, None, console.clone()).await?;
-    println(&sentence(&tally))?;
-    let (tasks, mut lines) = lines(&queue, &settings)?;
+    let mut settings = settings;
+    let loader =
+        read(Loader::looking_at(&place.queue)?, manifests, &settings, &place.out, Purpose::Check, console).await?;
+    println(&sentence(&loader.tally()))?;
+    settings.dedupe |= options.dedupe.is_none() && loader.queue_dedupes()?;
+    let (tasks, mut lines) = lines(&loader, place, &settings)?;
     if let Some(provider) = provider {
         lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
@@ -47,14 +48,29 @@ pub(super) async fn command(
 }
 
 /// How many tasks there are to pay for, and everything that is said about them.
-fn lines(queue: &Queue, settings: &Settings) -> Result<(u64, Lines), Failure> {
-    let work = queue.reader()?.workload(&settings.model, REPEATS_NAMED)?;
+fn lines(loader: &Loader, place: &Place, settings: &Settings) -> Result<(u64, Lines), Failure> {
+    let work = loader.workload(&settings.model, REPEATS_NAMED)?;
     let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
-    let mut lines =
-        vec![("images", format!("{}, from {people} and {}", thousands(work.jobs), counted(work.cloths, "garment")))];
+    let mut lines = Lines::new();
+    if loader.has_queue() {
+        lines.push(("queue", format!("compared with {}; nothing was changed there", place.queue.display())));
+    }
+    lines.push(match work.jobs {
+        0 => ("images", "none to make: every row is in the queue, and none waits".to_owned()),
+        jobs => ("images", format!("{}, from {people} and {}", thousands(jobs), counted(work.cloths, "garment"))),
+    });
     let repeats = estimate::repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe);
     lines.extend(repeats.map(|text| ("pairs", text)));
-    let tasks = if settings.dedupe { work.distinct_pairs } else { work.jobs };
+    let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
+    if again.jobs > 0 {
+        let indent = format!("\n{:<12}", "");
+        lines.push(("again", repeats::sentence(&again, settings, settings.dedupe).replace("\n  ", &indent)));
+    }
+    let tasks = match settings.dedupe {
+        // Low where several new jobs ask for one pair of the queue: it is taken off for each of them.
+        true => work.distinct_pairs.saturating_sub(again.jobs),
+        false => work.jobs,
+    };
     lines.push(("tasks", format!("{} to pay for", thousands(tasks))));
     lines.extend(Reckoning::by(settings).lines(tasks));
     Ok((tasks, lines))

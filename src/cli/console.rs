@@ -1,11 +1,13 @@
 //! What is said on standard error: plain lines for people, or one JSON object a line.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use tracing::level_filters::LevelFilter;
 
 use crate::progress::{Progress, Screen, Verbosity};
 use crate::settings::LogFormat;
+
+use super::json_log;
 
 /// How to speak.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ impl Console {
     /// Lets what the program's parts note through, as far as `-v` asks for it: warnings always, what is good to know
     /// with `-v`, what a run thinks with `-vv`, the libraries' own words with `-vvv`.
     pub(super) fn start_logging(&self) {
+        self.tell_panics();
         let own = match self.verbose {
             _ if self.quiet => LevelFilter::ERROR,
             0 => LevelFilter::WARN,
@@ -45,9 +48,19 @@ impl Console {
             }
             LogFormat::Json => tracing::subscriber::set_global_default(tracing_subscriber::layer::SubscriberExt::with(
                 registry,
-                logs.json().with_ansi(false),
+                logs.with_ansi(false).event_format(json_log::JsonEvents),
             )),
         };
+    }
+
+    /// With JSON lines, a defect of the program is told in one as well.
+    fn tell_panics(&self) {
+        if self.format == LogFormat::Json {
+            std::panic::set_hook(Box::new(|panic| {
+                let line = json_log::said("ERROR", "panicked", &panic.to_string());
+                let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            }));
+        }
     }
 
     /// Shows a run.
@@ -66,6 +79,11 @@ impl Console {
     /// Whether somebody is there to be told what is going to happen: on a terminal, or with `-v`.
     pub(super) fn tells_beforehand(&self) -> bool {
         !self.quiet && (self.verbose > 0 || (self.format == LogFormat::Text && self.screen.is_terminal()))
+    }
+
+    /// Whether somebody is there to be asked: both what is asked and the answer go by a terminal.
+    pub(super) fn can_ask(&self) -> bool {
+        !self.quiet && self.format == LogFormat::Text && self.screen.is_terminal() && std::io::stdin().is_terminal()
     }
 
     /// Whether only errors are wanted.
@@ -93,11 +111,7 @@ impl Console {
     fn say(&self, level: &str, prefix: &str, message: &str) {
         let line = match self.format {
             LogFormat::Text => format!("{prefix}{message}\n"),
-            LogFormat::Json => {
-                let at = format!("{:.3}", jiff::Timestamp::now());
-                let level = level.to_uppercase();
-                format!("{}\n", serde_json::json!({ "at": at, "level": level, "event": "said", "message": message }))
-            }
+            LogFormat::Json => json_log::said(&level.to_uppercase(), "said", message),
         };
         // Standard error may be closed; there is nowhere left to say so.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());

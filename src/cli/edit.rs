@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::exit_code::ExitCode;
 use crate::job::{JobState, StateName, TaskId};
 use crate::queue::{Queue, QueueError, QueueReader};
+use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
 use super::load::println;
@@ -27,6 +28,10 @@ pub(super) struct Retry {
     #[arg(long, value_name = "FILE", group = "which")]
     from: Option<PathBuf>,
 
+    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
+    encoding: Option<TextEncoding>,
+
     /// Every failed job; where only the download failed, only that is done again, and nothing is paid
     #[arg(long, group = "which")]
     failed: bool,
@@ -38,6 +43,10 @@ pub(super) struct Retry {
     /// Every job in doubt: it is submitted anew, and if the provider did make the first task, both are paid for
     #[arg(long, group = "which")]
     in_doubt: bool,
+
+    /// With --again: every job whose result is flagged (blank, the person unchanged, …)
+    #[arg(long, group = "which", requires = "again")]
+    flagged: bool,
 
     /// Make jobs anew that have succeeded, or whose image could not be fetched: each is submitted and PAID FOR ONCE
     /// MORE, and its new image takes the place of the old one. Without this they are left as they are
@@ -69,11 +78,11 @@ pub(super) struct Adopt {
 }
 
 /// `tryon retry`.
-pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failure> {
+pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
     let queue = Queue::open_existing(&place.queue)?;
     let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
-        let ids = ids_of_reason(&queue.reader()?, reason)?;
+        let ids = ids_of_reason(&queue.reader()?, reason, place)?;
         return retry_list(&queue, ids, false, place).await;
     }
     if what.failed || what.in_doubt {
@@ -81,7 +90,7 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         let count = queue.retry_all(state, now).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
-            say_how_to_go_on(place)?;
+            say_how_to_go_on(&queue, place)?;
         }
         let rejected = queue.reader()?.counts()?.rejected;
         if what.failed && rejected > 0 {
@@ -91,15 +100,28 @@ pub(super) async fn retry(what: &Retry, place: &Place) -> Result<ExitCode, Failu
         }
         return Ok(ExitCode::Ok);
     }
+    if what.flagged {
+        let count = queue.make_flagged_anew(now).await?;
+        println(&format!("{count} put back"))?;
+        if count > 0 {
+            println(&format!("  {count} made anew and paid for again"))?;
+            say_how_to_go_on(&queue, place)?;
+        }
+        return Ok(ExitCode::Ok);
+    }
     match &what.from {
-        Some(file) => retry_list(&queue, read_ids(file, &queue.reader()?)?, what.again, place).await,
+        Some(list) => {
+            let encoding = what.encoding.or(file.encoding).map(TextEncoding::encoding);
+            retry_list(&queue, read_ids(list, encoding, &queue.reader()?)?, what.again, place).await
+        }
         None => retry_named(&queue, &what.ids, what.again, place).await,
     }
 }
 
-/// A run that is going on takes up what was put back; where there is none, it takes a command.
-fn say_how_to_go_on(place: &Place) -> Result<(), Failure> {
-    println(&format!("a run takes up what was put back: {}", place.command("run")))
+/// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this
+/// queue is worked by.
+fn say_how_to_go_on(queue: &Queue, place: &Place) -> Result<(), Failure> {
+    println(&format!("a run takes up what was put back: {}", place.run_again(&queue.reader()?)?))
 }
 
 /// Puts back the jobs that were typed, and tells of each.
@@ -118,7 +140,7 @@ async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) 
         }
     }
     if refused < ids.len() {
-        say_how_to_go_on(place)?;
+        say_how_to_go_on(queue, place)?;
     }
     outcome
 }
@@ -150,7 +172,7 @@ async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place)
         }
     }
     if !put_backs.is_empty() {
-        say_how_to_go_on(place)?;
+        say_how_to_go_on(queue, place)?;
     }
     if refused.is_empty() {
         return Ok(ExitCode::Ok);
@@ -195,7 +217,7 @@ async fn put_back(queue: &Queue, id: String, again: bool) -> Result<PutBack, Que
 }
 
 /// The failed jobs that have a reason, or its code.
-fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, Failure> {
+fn ids_of_reason(reader: &QueueReader, reason: &str, place: &Place) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
     reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
         if let JobState::Failed { failure, .. } = &job.state
@@ -207,7 +229,8 @@ fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, Fail
     })?;
     if ids.is_empty() {
         return Err(Failure::usage(format!(
-            "no job has failed for the reason `{reason}`; `tryon list --state failed` shows the reasons"
+            "no job has failed for the reason `{reason}`; `{}` shows the reasons",
+            place.command("list --state failed")
         )));
     }
     Ok(ids)
@@ -235,8 +258,13 @@ pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Fai
         return Ok(ExitCode::Ok);
     }
     let mut outcome = Ok(ExitCode::Ok);
+    let reader = queue.reader()?;
     for id in &what.ids {
+        let has_failed = reader.job(id).is_ok_and(|job| job.state.name() == StateName::Failed);
         match queue.cancel(id.clone(), now).await {
+            Ok(_) if has_failed => println(&format!(
+                "{id}: cancelled; its image is given up, and a retry would have another one made and paid for"
+            ))?,
             Ok(_) => println(&format!("{id}: cancelled"))?,
             Err(error) => outcome = keep_going(outcome, error)?,
         }

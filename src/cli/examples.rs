@@ -57,6 +57,7 @@ slots are what limits the run, and a bigger pack would make it faster. Far below
 pub(super) const LIST: &str = "\
 Examples:
   tryon list --state failed,in_doubt -o results
+  tryon list --flagged -o results          results that should be looked at: blank, unchanged, …
   tryon list --json -o results             for jq and the like";
 
 pub(super) const SHOW: &str = "\
@@ -75,6 +76,7 @@ Examples:
   tryon retry --failed -o results          then `tryon run`, which makes them
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
+  tryon retry --again --flagged            results that are flagged, likewise
 
 Where only the download failed, only that is done again, and nothing is paid.";
 
@@ -85,7 +87,9 @@ Examples:
 pub(super) const CANCEL: &str = "\
 Examples:
   tryon cancel spring/ana-linen-shirt -o results
-  tryon cancel --pending -o results        everything that waits; `retry` takes it back";
+  tryon cancel --pending -o results        everything that waits; `retry` takes it back
+
+A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
 pub(super) const SANDBOX: &str = "\
 Examples:

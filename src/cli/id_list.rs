@@ -1,98 +1,163 @@
-//! Lists of jobs in CSV: what the page saves of the rejected results, or what a spreadsheet left of a report.
+//! Lists of jobs: what the page saves of the rejected results, or what a spreadsheet left of a report.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::Path;
 
+use encoding_rs::Encoding;
+
+use crate::job::{JobSpec, clean_text};
+use crate::manifest::{ListedJob, read_id_list};
 use crate::queue::{QueueError, QueueReader};
 
 use super::Failure;
 
-/// A longer list is no list of jobs.
-const MOST_BYTES: u64 = 1 << 30;
+/// So many rows that cannot be meant are told one by one.
+const MOST_TOLD: usize = 10;
 
-/// The ids in the `id` column of a CSV file, each once, in its order; `-` reads standard input.
-pub(super) fn read_ids(file: &Path, reader: &QueueReader) -> Result<Vec<String>, Failure> {
-    let name = file.display();
-    let unreadable = |error: std::io::Error| Failure::usage(format!("{name}: {error}"));
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
-    };
-    read.map_err(unreadable)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{name}: is not UTF-8; save it as \"CSV UTF-8\"")))?;
-    let cells = id_cells(&text).map_err(|why| Failure::usage(format!("{name}: {why}")))?;
-    let mut seen = HashSet::new();
-    let mut ids = Vec::new();
-    for cell in cells {
-        let id = as_loaded(cell, reader)?;
-        if seen.insert(id.clone()) {
-            ids.push(id);
+/// The longest number of zeros that a spreadsheet is suspected to have dropped.
+const MOST_ZEROS: usize = 16;
+
+/// The ids of a list of jobs, each once, in its order; `-` reads standard input.
+///
+/// A list that a spreadsheet has damaged names other jobs than were meant, so one row that shows it refuses the list.
+pub(super) fn read_ids(
+    file: &Path,
+    encoding: Option<&'static Encoding>,
+    reader: &QueueReader,
+) -> Result<Vec<String>, Failure> {
+    let rows = read_id_list(file, encoding).map_err(Failure::usage)?;
+    let (mut seen, mut ids, mut damages) = (HashSet::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match meant(&row, reader)? {
+            Ok(id) if !seen.contains(&id) => {
+                seen.insert(id.clone());
+                ids.push(id);
+            }
+            Ok(_) => {}
+            Err(damage) => damages.push(format!("{}:{}: {damage}", file.display(), row.line)),
         }
     }
-    Ok(ids)
+    if damages.is_empty() { Ok(ids) } else { Err(refused(damages)) }
 }
 
-/// The cells of the column `id`. Spreadsheets separate by commas, semicolons or tabs, as the country has it.
-fn id_cells(text: &str) -> Result<Vec<String>, String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for separator in [b',', b';', b'\t'] {
-        let mut table = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
-        let header = table.headers().map_err(|error| error.to_string())?;
-        let Some(column) = header.iter().position(|name| name.trim().eq_ignore_ascii_case("id")) else { continue };
-        let mut cells = Vec::new();
-        for row in table.records() {
-            let row = row.map_err(|error| error.to_string())?;
-            cells.extend(row.get(column).filter(|cell| !cell.is_empty()).map(str::to_owned));
+fn refused(mut damages: Vec<String>) -> Failure {
+    let further = damages.len().saturating_sub(MOST_TOLD);
+    damages.truncate(MOST_TOLD);
+    if further > 0 {
+        damages.push(format!("and {further} more rows like these"));
+    }
+    damages.push(
+        "nothing was put back; make the list again from report.csv or the page, and in a spreadsheet import the column \
+         `id` as text"
+            .to_owned(),
+    );
+    Failure::usage(damages.join("\n"))
+}
+
+/// The id that a row means, or how it shows that a spreadsheet has changed it.
+fn meant(row: &ListedJob, reader: &QueueReader) -> Result<Result<String, String>, QueueError> {
+    let shown = clean_text(&row.id);
+    match spec_of(&row.id, reader)? {
+        Some(spec) => Ok(match contradiction(row, &spec) {
+            Some(why) => Err(format!("`{shown}` is {why}; the id, or the row, is not what it was")),
+            None => Ok(row.id.clone()),
+        }),
+        None => {
+            // Reports defuse what a spreadsheet would take for a formula by an apostrophe in front.
+            if let Some(bare) = row.id.strip_prefix('\'').filter(|bare| bare.starts_with(['=', '+', '-', '@'])) {
+                return Ok(Ok(bare.to_owned()));
+            }
+            Ok(match with_zeros(&row.id, reader)? {
+                Some(whole) => {
+                    Err(format!("there is no job `{shown}`, but `{whole}`: a spreadsheet drops zeros in front"))
+                }
+                None => Ok(row.id.clone()),
+            })
         }
-        return Ok(cells);
     }
-    Err("has no column `id`; its first line must name the columns".to_owned())
 }
 
-/// The id that a cell means. Reports defuse what a spreadsheet would take for a formula by an apostrophe in front.
-fn as_loaded(cell: String, reader: &QueueReader) -> Result<String, QueueError> {
-    let Some(bare) = cell.strip_prefix('\'').filter(|bare| bare.starts_with(['=', '+', '-', '@'])) else {
-        return Ok(cell);
-    };
-    match reader.job(&cell) {
-        Err(QueueError::NoSuchJob(_)) => Ok(bare.to_owned()),
-        found => found.map(|_| cell.clone()),
+fn spec_of(id: &str, reader: &QueueReader) -> Result<Option<JobSpec>, QueueError> {
+    match reader.job(id) {
+        Ok(job) => Ok(Some(job.spec)),
+        Err(QueueError::NoSuchJob(_)) => Ok(None),
+        Err(error) => Err(error),
     }
+}
+
+/// What the job of this id is of, where the row says that it is of something else.
+fn contradiction(row: &ListedJob, spec: &JobSpec) -> Option<String> {
+    let of = |cell: &Option<String>, written: &str, what: &str| {
+        let cell = cell.as_ref()?;
+        let is_same = as_shown(cell) == as_shown(written);
+        (!is_same).then(|| format!("the job of {what} {}, and the row has {}", clean_text(written), clean_text(cell)))
+    };
+    of(&row.human, &spec.human.written, "human_image").or_else(|| of(&row.cloth, &spec.cloth.written, "cloth_image"))
+}
+
+/// A cell as far as it survives a report and a spreadsheet.
+fn as_shown(text: &str) -> String {
+    clean_text(text.strip_prefix('\'').unwrap_or(text))
+}
+
+/// The job whose id is this number with zeros in front.
+fn with_zeros(id: &str, reader: &QueueReader) -> Result<Option<String>, QueueError> {
+    if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(None);
+    }
+    for zeros in 1..=MOST_ZEROS {
+        let whole = format!("{}{id}", "0".repeat(zeros));
+        if spec_of(&whole, reader)?.is_some() {
+            return Ok(Some(whole));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::stocked::{self, Stocked};
 
-    fn cells(text: &str) -> Vec<String> {
-        id_cells(text).expect("a list")
+    fn queue_of(ids: &[&str]) -> Stocked {
+        let specs: Vec<JobSpec> = ids.iter().map(|id| stocked::spec(id, 0)).collect();
+        stocked::queue_with(async move |queue| stocked::load(queue, specs).await)
     }
 
-    #[test]
-    fn the_column_id_is_found_whatever_separates_and_stands_beside_it() {
-        assert_eq!(cells("id,output\r\na/1,a/1.png\r\n\"b, 2\",x\r\n"), ["a/1", "b, 2"]);
-        assert_eq!(cells("\u{feff}state;ID\nfailed;a/1\n;\n"), ["a/1"]);
-        assert_eq!(cells("state\tid\nfailed\ta 1\n"), ["a 1"]);
-        assert_eq!(cells("id\n"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_list_without_that_column_is_refused() {
-        assert!(id_cells("a/1\na/2\n").expect_err("no header").contains("column `id`"));
-        assert!(id_cells("").is_err());
+    fn read(stocked: &Stocked, list: &str) -> Result<Vec<String>, String> {
+        let file = stocked.folder.path().join("list.csv");
+        std::fs::write(&file, list).expect("written");
+        read_ids(&file, None, &stocked.reader).map_err(|failure| failure.message)
     }
 
     #[test]
     fn an_apostrophe_of_the_report_is_taken_off_and_one_of_the_id_is_not() {
-        use crate::report::stocked;
-        let stocked = stocked::queue_with(async |queue| {
-            stocked::load(queue, vec![stocked::spec("=bob", 0), stocked::spec("'-x", 0), stocked::spec("'q", 0)]).await;
-        });
-        let loaded = |cell: &str| as_loaded(cell.to_owned(), &stocked.reader).expect("readable");
-        assert_eq!([loaded("'=bob"), loaded("=bob"), loaded("'-x"), loaded("'q")], ["=bob", "=bob", "'-x", "'q"]);
+        let stocked = queue_of(&["=bob", "'-x", "'q"]);
+        let ids = read(&stocked, "id\n'=bob\n=bob\n'-x\n'q\n").expect("ids");
+        assert_eq!(ids, ["=bob", "'-x", "'q"]);
+    }
+
+    #[test]
+    fn zeros_that_a_spreadsheet_dropped_refuse_the_list() {
+        let stocked = queue_of(&["00123", "124", "0125"]);
+        let error = read(&stocked, "id\n123\n124\n125\n").expect_err("refused");
+        assert!(error.contains("list.csv:2: there is no job `123`, but `00123`"), "{error}");
+        assert!(error.contains("list.csv:4: ") && !error.contains("list.csv:3: "), "{error}");
+        assert!(error.ends_with("import the column `id` as text"), "{error}");
+        assert_eq!(read(&stocked, "id\n00123\n126\n").expect("ids"), ["00123", "126"], "an unknown one is told later");
+    }
+
+    #[test]
+    fn a_row_that_contradicts_its_job_refuses_the_list() {
+        let stocked = queue_of(&["123", "00123"]);
+        let spec = stocked.reader.job("123").expect("a job").spec;
+        let row = |human: &str, cloth: &str| format!("id,human_image,cloth_image\n123,{human},{cloth}\n");
+        let (human, cloth) = (spec.human.written.as_str(), spec.cloth.written.as_str());
+        assert_eq!(read(&stocked, &row(human, cloth)).expect("ids"), ["123"]);
+        assert_eq!(read(&stocked, &row(human, "")).expect("ids"), ["123"], "an empty cell says nothing");
+        for row in [row("tom.jpg", cloth), row(human, "else.jpg")] {
+            let error = read(&stocked, &row).expect_err("refused");
+            assert!(error.contains("list.csv:2: `123` is the job of "), "{error}");
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct JobJson<'a> {
     /// Only where the row named one.
     model: Option<&'a str>,
     priority: i64,
+    /// What was noticed about the result, a word each.
+    flags: Vec<&'static str>,
 }
 
 impl<'a> JobJson<'a> {
@@ -71,6 +73,7 @@ impl<'a> JobJson<'a> {
             cloth_type_2: spec.second.as_ref().map(|second| second.garment.word()),
             model: spec.model.as_ref().map(ModelName::as_str),
             priority: spec.priority,
+            flags: job.flags.words(),
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{JobState, StateName};
-use crate::queue::{JobRecord, QueueReader};
+use crate::queue::{JobRecord, QueueReader, Selection};
 use crate::wording::{clock, counted};
 
 use super::job_json::JobJson;
@@ -27,9 +27,18 @@ pub(super) struct ListArgs {
     /// Only jobs in these states; separate several by commas, or repeat the option
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
     pub state: Vec<StateName>,
+    /// Only jobs whose result is flagged: blank, the person unchanged, …
+    #[arg(long)]
+    pub flagged: bool,
     /// One JSON object a line, for scripts
     #[arg(long)]
     pub json: bool,
+}
+
+impl ListArgs {
+    fn selection(&self) -> Selection<'_> {
+        Selection { states: &self.state, only_flagged: self.flagged }
+    }
 }
 
 impl ValueEnum for StateName {
@@ -74,7 +83,7 @@ pub(super) fn list_at(
 }
 
 fn print_json(args: &ListArgs, reader: &QueueReader, mut out: impl Write) -> anyhow::Result<()> {
-    reader.jobs(&args.state, |job| -> anyhow::Result<()> {
+    reader.jobs_of(&args.selection(), |job| -> anyhow::Result<()> {
         serde_json::to_writer(&mut out, &JobJson::of(&job)).map_err(std::io::Error::from)?;
         Ok(out.write_all(b"\n")?)
     })?;
@@ -89,7 +98,7 @@ fn print_lines(
     zone: &TimeZone,
 ) -> anyhow::Result<()> {
     let mut table = Table { out, waiting: Vec::new(), id_width: None };
-    reader.jobs(&args.state, |job| -> anyhow::Result<()> {
+    reader.jobs_of(&args.selection(), |job| -> anyhow::Result<()> {
         table.add(Line {
             id: job.spec.id.to_string(),
             state: job.state.name(),
@@ -110,6 +119,9 @@ fn reason<'a>(job: &'a JobRecord, now: Timestamp, zone: &TimeZone) -> Cow<'a, st
         }
         JobState::Pending { retry_at: None } | JobState::InDoubt { .. } => said.into(),
         JobState::Running { task_id } | JobState::Downloading { task_id } => format!("task {task_id}").into(),
+        JobState::Succeeded { .. } if !job.flags.is_empty() => {
+            format!("{} ({})", job.output.as_deref().unwrap_or_default(), job.flags).into()
+        }
         JobState::Succeeded { .. } => job.output.as_deref().unwrap_or_default().into(),
         JobState::Failed { failure, .. } => failure.to_string().into(),
         JobState::Submitting { .. } | JobState::Cancelled => "".into(),

@@ -1,18 +1,19 @@
-//! `tryon load`, and the loading that `run` begins with.
+//! `tryon load`, and the loading that `run` begins with: read everything, ask what has to be asked, then write.
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::exit_code::ExitCode;
-use crate::job::ModelName;
-use crate::manifest::{ManifestError, ManifestReader, PictureChecks, Row};
-use crate::output::{FolderChecks, OutputTree};
+use crate::job::JobId;
+use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
+use crate::output::{FolderChecks, NameChecks, OutputTree};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow};
-use crate::settings::{Options, Settings};
+use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
+use crate::settings::{Options, Settings, TextEncoding};
 use crate::wording::thousands;
 
+use super::repeats::agree_to_repeats;
 use super::{Console, Failure, Place};
 
 /// `tryon load MANIFEST…`.
@@ -23,11 +24,41 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let tree = OutputTree::create(&place.out)?;
-    let queue = Queue::open(&place.queue)?;
-    let tally = load(&queue, manifests, &settings, Some(tree), console.clone()).await?;
+    let queue = if place.queue.exists() { Some(Queue::open(&place.queue)?) } else { None };
+    let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
+    agree_to_repeats(&mut loader, &settings, options, console)?;
+    let (_tree, queue) = make_ready(place, queue)?;
+    let tally = keep(&queue, loader, &settings, console).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
+}
+
+/// Reads manifests for the queue of a place, or for the one that it will have.
+///
+/// # Errors
+/// As [`read`], and those of the queue.
+pub(super) async fn read_for(
+    queue: Option<&Queue>,
+    place: &Place,
+    manifests: &[PathBuf],
+    settings: &Settings,
+    console: &Console,
+) -> Result<Loader, Failure> {
+    let loader = match queue {
+        Some(queue) => queue.begin_load().await?,
+        None => Loader::for_new_queue()?,
+    };
+    read(loader, manifests, settings, &place.out, Purpose::Load, console).await
+}
+
+/// The output folder and the queue of a place; both are made where there are none.
+pub(super) fn make_ready(place: &Place, queue: Option<Queue>) -> Result<(OutputTree, Queue), Failure> {
+    let tree = OutputTree::create(&place.out)?;
+    let queue = match queue {
+        Some(queue) => queue,
+        None => Queue::open(&place.queue)?,
+    };
+    Ok((tree, queue))
 }
 
 /// The one line that says what a load did.
@@ -67,62 +98,145 @@ fn sent_as_they_are(peculiar: &BTreeMap<Peculiarity, u64>) -> Option<String> {
     })
 }
 
-/// Loads manifests in one transaction. All problems are told, on standard error; if there are any, and they are not
-/// to be skipped, nothing is loaded.
+/// What manifests are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be loaded.
+    Load,
+    /// Only to be looked at: the columns that count are told too.
+    Check,
+}
+
+/// Reads manifests into a load. All problems are told, on standard error. Nothing is written to the queue, and nothing
+/// that reads or writes it waits meanwhile.
 ///
 /// # Errors
-/// A manifest that cannot be read, or rows that cannot be taken: exit code 2.
-pub(super) async fn load(
-    queue: &Queue,
+/// A manifest that cannot be read, or rows that cannot be taken and are not to be skipped: exit code 2.
+pub(super) async fn read(
+    mut loader: Loader,
     manifests: &[PathBuf],
     settings: &Settings,
-    tree: Option<OutputTree>,
-    console: Console,
-) -> Result<Enqueued, Failure> {
+    out: &Path,
+    purpose: Purpose,
+    console: &Console,
+) -> Result<Loader, Failure> {
     let manifests = manifests.to_vec();
-    let (model, skip_invalid, fit_images) = (settings.model.clone(), settings.skip_invalid, settings.fit_images);
-    let filled = queue
-        .load(move |loader| {
-            let mut pictures = PictureChecks::new().fitting(fit_images);
-            let filled = fill(loader, &manifests, &model, &mut pictures, tree.as_ref(), &console)?;
-            let keep = filled.as_ref().is_ok_and(|tally| skip_invalid || tally.rejected == 0);
-            if keep && pictures.to_fit() > 0 {
-                loader.fit_images()?;
+    let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
+    let shares_network = settings.provider_shares_network();
+    let how = reading(settings);
+    let (out, console) = (out.to_owned(), console.clone());
+    let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
+        let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
+        let filled = fill(&mut loader, &manifests, &how, &mut pictures, IdChecks::of(&out), purpose, &console)?;
+        if filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
+            if pictures.to_fit() > 0 {
+                loader.fit_images();
                 console.info(&to_be_fitted(pictures.to_fit()));
             }
-            if keep && let Some(text) = sent_as_they_are(pictures.peculiar()) {
+            if let Some(text) = sent_as_they_are(pictures.peculiar()) {
                 console.info(&text);
             }
-            Ok((filled, keep))
-        })
-        .await?;
-    let tally = filled.map_err(Failure::usage)?;
-    if tally.rejected > 0 && !skip_invalid {
-        let rows = if tally.rejected == 1 { "1 row is".to_owned() } else { format!("{} rows are", tally.rejected) };
-        return Err(Failure::usage(format!(
-            "{rows} not right, so nothing was loaded and nothing was spent; \
-             mend them, or load the others with --skip-invalid"
-        )));
+        }
+        Ok(filled.map(|_| loader))
+    });
+    let loader = reading.await.map_err(Failure::machine)??.map_err(Failure::usage)?;
+    let rejected = loader.tally().rejected;
+    if rejected > 0 && !skip_invalid { Err(nothing_was_loaded(rejected)) } else { Ok(loader) }
+}
+
+fn nothing_was_loaded(rejected: u64) -> Failure {
+    let rows = if rejected == 1 { "1 row is".to_owned() } else { format!("{rejected} rows are") };
+    Failure::usage(format!(
+        "{rows} not right, so nothing was loaded and nothing was spent; \
+         mend them, or load the others with --skip-invalid"
+    ))
+}
+
+/// Writes what was read to the queue.
+///
+/// # Errors
+/// Those of the queue; and rows that a run has submitted with other inputs since they were read.
+pub(super) async fn keep(
+    queue: &Queue,
+    loader: Loader,
+    settings: &Settings,
+    console: &Console,
+) -> Result<Enqueued, Failure> {
+    let mut tally = loader.tally();
+    let kept = queue.keep(loader, !settings.skip_invalid).await?;
+    for TooLate { manifest, row, was_new } in &kept.too_late {
+        console.problem(&line_of(manifest, row));
+        tally.rejected += 1;
+        *(if *was_new { &mut tally.added } else { &mut tally.updated }) -= 1;
     }
-    Ok(tally)
+    if kept.is_kept { Ok(tally) } else { Err(nothing_was_loaded(tally.rejected)) }
+}
+
+/// Which columns of a manifest count, and which do not.
+fn columns_of(manifest: &str, columns: &ColumnNames) -> String {
+    let left_alone = match listed(&columns.left_alone) {
+        none if none.is_empty() => "no column is left alone".to_owned(),
+        some => format!("left alone: {some}"),
+    };
+    format!("{manifest}: columns read: {}; {left_alone}", listed(&columns.read))
+}
+
+/// Names in a row, with a bound to what a message takes.
+fn listed(names: &[String]) -> String {
+    const MOST_NAMED: usize = 20;
+    let mut text = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST_NAMED {
+        text.push_str(&format!(" and {} more", names.len() - MOST_NAMED));
+    }
+    text
+}
+
+/// How manifests are read by these settings.
+pub(super) fn reading(settings: &Settings) -> Reading {
+    let encoding = settings.encoding.map(TextEncoding::encoding);
+    Reading { default_model: settings.model.clone(), encoding }
+}
+
+/// Whether the output folder takes an id's files.
+struct IdChecks {
+    folders: Option<FolderChecks>,
+    names: NameChecks,
+}
+
+impl IdChecks {
+    fn of(out: &Path) -> Self {
+        // A folder that cannot be written to is an error once something is to be written.
+        let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
+        Self { folders: tree.map(FolderChecks::new), names: NameChecks::new(out) }
+    }
+
+    /// Why the output folder does not take it.
+    fn objection(&mut self, id: &JobId) -> Option<String> {
+        let in_folders = self.folders.as_mut().and_then(|folders| folders.check(id).err());
+        in_folders.map(|error| error.to_string()).or_else(|| self.names.check(id).err())
+    }
 }
 
 fn fill(
-    loader: &mut Loader<'_>,
+    loader: &mut Loader,
     manifests: &[PathBuf],
-    model: &ModelName,
+    reading: &Reading,
     pictures: &mut PictureChecks,
-    tree: Option<&OutputTree>,
+    mut ids: IdChecks,
+    purpose: Purpose,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
-    let mut folders = tree.map(|tree| FolderChecks::new(tree.clone()));
     for path in manifests {
-        let reader = match ManifestReader::open(path, model, pictures) {
+        let reader = match ManifestReader::open(path, reading, pictures) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };
         let name = reader.name().to_owned();
-        loader.begin_manifest(&name)?;
+        let identity = identity_of(path, &name);
+        loader.begin_manifest_known_as(&name, &identity, |other| is_same_file(other, &identity))?;
+        if purpose == Purpose::Check {
+            console.info(&columns_of(&name, &reader.columns()));
+        }
         for row in reader {
             let row = match row {
                 Ok(row) => row,
@@ -130,14 +244,14 @@ fn fill(
             };
             match row {
                 Row::Good(row) => {
-                    if let Some(Err(error)) = folders.as_mut().map(|folders| folders.check(&row.spec.id)) {
+                    if let Some(reason) = ids.objection(&row.spec.id) {
                         let rejected = RejectedRow {
                             line: row.line,
                             id: row.spec.id.to_string(),
                             human: row.spec.human.written,
                             cloth: row.spec.cloth.written,
                             column: "id".to_owned(),
-                            reason: error.to_string(),
+                            reason,
                         };
                         console.problem(&line_of(&name, &rejected));
                         loader.reject(&rejected)?;
@@ -167,6 +281,19 @@ fn fill(
         }
     }
     Ok(Ok(loader.tally()))
+}
+
+/// What a manifest is known by in the queue, however it is spelt: a file by its path. Whatever else it is has only its
+/// name.
+fn identity_of(path: &Path, name: &str) -> String {
+    let is_file = path != Path::new("-") && path.is_file();
+    let real = is_file.then(|| path.canonicalize().ok()).flatten();
+    real.map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// Whether a manifest that an earlier version knew by its spelling is this one.
+fn is_same_file(spelt: &str, identity: &str) -> bool {
+    Path::new(spelt).canonicalize().is_ok_and(|path| path.to_string_lossy() == identity)
 }
 
 fn line_of(manifest: &str, row: &RejectedRow) -> String {

@@ -13,6 +13,7 @@ mod failure;
 mod full_screen;
 mod id_list;
 mod job_json;
+mod json_log;
 mod list;
 mod load;
 mod man;
@@ -20,6 +21,7 @@ mod pair;
 mod parse;
 mod pipe;
 mod place;
+mod repeats;
 mod report;
 mod run;
 mod sandbox;
@@ -67,9 +69,9 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
             let place = place.or(&file.options);
             wait(load::command(&manifests, &options.or(file.options), &place, console))
         }
-        Command::Check { manifests, options } => {
-            let asks_account = options.account;
-            wait(check::command(&manifests, &options.or(file.options), asks_account, console))
+        Command::Check { manifests, options, place } => {
+            let (asks_account, place) = (options.account, place.or(&file.options));
+            wait(check::command(&manifests, &options.or(file.options), &place, asks_account, console))
         }
         Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
@@ -85,7 +87,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Report(At { args, place }) => {
             read(&place.or(&file.options), |reader, place, out| report::report(&args, reader, place, out))
         }
-        Command::Retry(At { args, place }) => wait(edit::retry(&args, &place.or(&file.options))),
+        Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options))),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options))),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options))),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),

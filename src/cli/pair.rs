@@ -76,6 +76,15 @@ pub(super) fn command(args: PairArgs, console: &Console) -> Result<ExitCode, Fai
             counted(to_fit, "picture")
         ));
     }
+    let renamed = pairing.pictures_named_otherwise_before();
+    if renamed > 0 {
+        let are = if renamed == 1 { "is" } else { "are" };
+        console.info(&format!(
+            "{} {are} called by the path below its folder, not by the file name alone, so that ids stay the same whatever \
+             is added; earlier versions gave these other ids, under which their pairs would be new and paid for again",
+            counted(renamed, "picture")
+        ));
+    }
     let people =
         if pairing.people() == 1 { "1 person".to_owned() } else { format!("{} people", thousands(pairing.people())) };
     console.info(&format!(

@@ -2,20 +2,37 @@
 //! comes from.
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, CommandFactory, Error, FromArgMatches};
 
 use super::Arguments;
+use super::json_log;
 
 impl Arguments {
     /// What this process was called with. Help, and a command line that cannot be read, end it.
     #[must_use]
     pub fn of_this_process() -> Self {
         let words: Vec<OsString> = std::env::args_os().collect();
-        read(&words).unwrap_or_else(|error| error.exit())
+        read(&words).unwrap_or_else(|error| {
+            if error.use_stderr() && wants_json(&words) {
+                let line = json_log::said("ERROR", "said", error.to_string().trim_end());
+                let _ = std::io::stderr().lock().write_all(line.as_bytes());
+                std::process::exit(error.exit_code());
+            }
+            error.exit()
+        })
     }
+}
+
+/// Whether a command line that cannot be read asks for JSON lines.
+fn wants_json(words: &[OsString]) -> bool {
+    let is_json = |word: &OsString| word.eq_ignore_ascii_case("json");
+    let by_flag = words.iter().any(|word| word == "--log-format=json")
+        || words.windows(2).any(|pair| pair[0] == "--log-format" && is_json(&pair[1]));
+    by_flag || std::env::var_os("TRYON_LOG_FORMAT").as_ref().is_some_and(is_json)
 }
 
 fn read(words: &[OsString]) -> Result<Arguments, Error> {

@@ -1,9 +1,10 @@
 //! Which queue and which output folder a command is about, and how to name them again in a hint.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
-pub(super) use crate::wording::quoted;
+pub(super) use crate::wording::{quoted, quoted_os};
 
 /// The output folder where none is named.
 pub(super) const DEFAULT_OUT: &str = "tryon-out";
@@ -48,6 +49,19 @@ impl Place {
         format!("tryon {verb} {}", self.flags()).trim_end().to_owned()
     }
 
+    /// A command of this program about jobs of this place. An id that begins with a dash would be taken for a flag, so it
+    /// is put behind all flags.
+    #[must_use]
+    pub(super) fn command_about(&self, verb: &str, id: &str, after: &str) -> String {
+        let id = format!("{} {after}", quoted(id));
+        let id = id.trim_end();
+        if id.trim_start_matches(['\'', '"']).starts_with('-') {
+            format!("{} -- {id}", self.command(verb))
+        } else {
+            self.command(&format!("{verb} {id}"))
+        }
+    }
+
     /// The command that goes on with the queue at this place where the last run left off, at the same provider. How that
     /// run was called is not known; what another one needs is.
     ///
@@ -65,7 +79,8 @@ impl Place {
 }
 
 fn quoted_path(path: &Path) -> String {
-    let text = path.to_string_lossy();
+    let Some(text) = path.to_str() else { return quoted_os(path.as_os_str()) };
+    let text = Cow::Borrowed(text);
     // A name that begins with a dash would be taken for a flag.
     let text = if text.starts_with('-') { format!("./{text}").into() } else { text };
     quoted(&text).into_owned()
@@ -87,6 +102,15 @@ mod tests {
         assert_eq!(flags(None, Some("/q.db")), "--queue /q.db");
         assert_eq!(flags(Some("results"), Some("q.db")), "-o results --queue q.db");
         assert_eq!(Place::new(None, None).command("retry --failed"), "tryon retry --failed");
+    }
+
+    #[test]
+    fn an_id_that_looks_like_a_flag_is_no_flag_in_a_hint() {
+        let place = Place::new(Some(PathBuf::from("results")), None);
+        assert_eq!(place.command_about("cancel", "a b", ""), "tryon cancel 'a b' -o results");
+        assert_eq!(place.command_about("cancel", "--pending", ""), "tryon cancel -o results -- --pending");
+        assert_eq!(place.command_about("adopt", "-x", "TASK_ID"), "tryon adopt -o results -- -x TASK_ID");
+        assert_eq!(place.command_about("retry", "-a b", ""), "tryon retry -o results -- '-a b'");
     }
 
     #[test]

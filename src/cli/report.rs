@@ -33,8 +33,11 @@ pub(super) struct ReportArgs {
 /// The forms a report can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A table for a spreadsheet
+    /// A table for scripts and spreadsheets, the one that `run` writes
     Csv,
+    /// The table for Excel, WPS and Calc: opens rightly in every language, and long numbers and leading zeros in
+    /// ids stay as they are
+    Spreadsheet,
     /// An array of objects, for scripts
     Json,
     /// A page to look at: human, garment and result side by side
@@ -68,6 +71,7 @@ pub(super) fn report(
 fn to_file(format: Format, reader: &QueueReader, place: &Place, path: &Path) -> Result<ReportSummary, ReportError> {
     match format {
         Format::Csv => write_report_file(reader, ReportFormat::Csv, path, &place.out),
+        Format::Spreadsheet => write_report_file(reader, ReportFormat::Spreadsheet, path, &place.out),
         Format::Json => write_report_file(reader, ReportFormat::Json, path, &place.out),
         Format::Html => with_page(reader, place, |page| write_page_file(reader, path, &place.out, page)),
     }
@@ -82,6 +86,7 @@ fn to_stdout(
     let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
     match format {
         Format::Csv => write_report(reader, ReportFormat::Csv, out, paths),
+        Format::Spreadsheet => write_report(reader, ReportFormat::Spreadsheet, out, paths),
         Format::Json => write_report(reader, ReportFormat::Json, out, paths),
         Format::Html => with_page(reader, place, |page| write_page(reader, out, paths, page)),
     }

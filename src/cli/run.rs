@@ -11,18 +11,18 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
-use crate::output::OutputTree;
 use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueError, QueueReader, RunLock};
+use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
 use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::runner::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 
-use super::load::{load, println, sentence};
-use super::place::quoted;
+use super::load::{keep, make_ready, println, read_for, sentence};
+use super::place::quoted_os;
+use super::repeats::agree_to_repeats;
 use super::{Console, Failure, Place, callbacks, estimate};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
@@ -49,30 +49,60 @@ pub(super) async fn run(
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
-    if manifests.is_empty() && !place.queue.exists() {
-        return Err(QueueError::Missing(place.queue.clone()).into());
+    let existed = place.queue.exists();
+    if manifests.is_empty() && !existed {
+        return Err(nothing_to_do(place));
     }
-    let tree = OutputTree::create(&place.out)?;
-    let _lock = RunLock::take(&place.queue)?;
-    let queue = Arc::new(Queue::open(&place.queue)?);
+    // What another run holds is not read for.
+    let lock = if existed { Some(RunLock::take(&place.queue)?) } else { None };
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
         settings::Door::Dmxapi => ProviderKind::Dmxapi,
         settings::Door::Kling => ProviderKind::Kling,
+    };
+    let queue = if existed { Some(Queue::open(&place.queue)?) } else { None };
+    if let Some(queue) = &queue {
+        queue.check_provider(kind).await?;
+    }
+    // Nothing is made before the manifests are read, and nothing is changed before everything is agreed to.
+    let loader = match manifests {
+        [] => None,
+        _ => {
+            let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
+            agree_to_repeats(&mut loader, &settings, options, console)?;
+            loader.before_a_run();
+            Some(loader)
+        }
+    };
+    let (tree, queue) = make_ready(place, queue)?;
+    let queue = Arc::new(queue);
+    let _lock = match lock {
+        Some(lock) => lock,
+        None => RunLock::take(&place.queue)?,
     };
     queue.check_provider(kind).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&queue).await?),
         None => None,
     };
-    if !manifests.is_empty() {
-        let tree = Some(tree.clone());
-        let tally = load(&queue, manifests, &settings, tree, console.clone()).await?;
-        console.info(&sentence(&tally));
+    match loader {
+        Some(loader) => {
+            let tally = keep(&queue, loader, &settings, console).await?;
+            console.info(&sentence(&tally));
+        }
+        None => queue.complete_load().await?,
+    }
+    let counts = queue.reader()?.counts()?;
+    if counts.total() + counts.rejected == 0 {
+        return Err(nothing_to_do(place));
     }
     if options.fit_images.is_none() {
         // A queue that was loaded with --fit-images goes on with it.
         settings.fit_images = queue.reader()?.fits_images()?;
+    }
+    if options.dedupe.is_none() {
+        // As above, for --dedupe.
+        settings.dedupe = queue.reader()?.dedupes()?;
     }
     queue.bind(kind).await?;
     queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
@@ -105,7 +135,7 @@ pub(super) async fn run(
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     if !console.is_quiet() {
-        let reasons = FailureReasons::read(&reader)?;
+        let (reasons, flags) = (FailureReasons::read(&reader)?, reader.flag_counts()?);
         let stopped = stopped_because(&outcome.end);
         let text = summary(&RunSummary {
             counts: &outcome.counts,
@@ -115,6 +145,7 @@ pub(super) async fn run(
             is_sandbox: settings.sandbox,
             stopped: stopped.as_deref(),
             reasons: &reasons,
+            flags: &flags,
             report: Some(&report),
             page: Some(&page),
             place_flags: &place.flags(),
@@ -122,7 +153,16 @@ pub(super) async fn run(
         });
         println(text.trim_end())?;
     }
-    Ok(exit_code(&outcome, interruption))
+    Ok(exit_code(&outcome, interruption, settings.strict))
+}
+
+/// A run that was given no manifest, where no earlier one was loaded.
+fn nothing_to_do(place: &Place) -> Failure {
+    Failure::usage(format!(
+        "nothing was loaded into {} yet; name a manifest: {}",
+        place.queue.display(),
+        place.command("run jobs.csv")
+    ))
 }
 
 /// Says what is going to be made, how long that takes and what it costs, while there is still time to say no. What the
@@ -173,17 +213,14 @@ fn stopped_because(end: &RunEnd) -> Option<String> {
 
 /// The command that goes on: the one that was typed. A manifest from standard input is in the queue by now.
 fn run_again() -> String {
-    let typed = std::env::args().skip(1).filter(|word| word != "-");
-    std::iter::once("tryon".to_owned())
-        .chain(typed.map(|word| quoted(&word).into_owned()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let typed = std::env::args_os().skip(1).filter(|word| word != "-");
+    std::iter::once("tryon".to_owned()).chain(typed.map(|word| quoted_os(&word))).collect::<Vec<_>>().join(" ")
 }
 
 /// The exit code of a run that the machine did not fail.
-fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>) -> ExitCode {
+fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool) -> ExitCode {
     match &outcome.end {
-        RunEnd::Done => ExitCode::of_counts(&outcome.counts),
+        RunEnd::Done => ExitCode::of_counts(&outcome.counts, is_strict),
         RunEnd::Stopped { .. } | RunEnd::BudgetSpent | RunEnd::TooManyInDoubt(_) | RunEnd::NeverReached(_) => {
             ExitCode::Stopped
         }
@@ -239,6 +276,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
         budget: settings.budget,
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
+        min_result_px: settings.min_result_px,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
         doubt_age: settings.doubt_age,

@@ -6,13 +6,16 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::job::{ImageRef, JobState, ModelName, StateName};
+use crate::job::{Flag, ImageRef, JobId, JobState, ModelName, StateName};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
 use crate::wording::{clock, local, units};
 
 use super::job_json::{AttemptJson, JobJson, StoryJson};
 use super::pipe::fine_if_reader_left;
-use super::place::{Place, quoted};
+use super::place::Place;
+
+/// So many jobs with the same picture are named.
+const MOST_TWINS: usize = 3;
 
 /// What `show` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,7 +51,8 @@ pub(super) fn show_at(
         serde_json::to_string(&story)? + "\n"
     } else {
         let teller = Teller { now, zone };
-        let mut text = teller.job(&job, &model(&job, &attempts, reader)?);
+        let twins = if job.flags.has(Flag::Twin) { reader.twins_of(job.seq)? } else { Vec::new() };
+        let mut text = teller.job(&job, &model(&job, &attempts, reader)?, &twins);
         attempts.iter().for_each(|attempt| teller.attempt(attempt, &mut text));
         Teller::next_steps(&job, place, &mut text);
         text
@@ -74,7 +78,7 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn job(&self, job: &JobRecord, model: &str) -> String {
+    fn job(&self, job: &JobRecord, model: &str, twins: &[JobId]) -> String {
         let spec = &job.spec;
         let mut text = format!("{}: {}\n\n", spec.id, spoken(job.state.name().word()));
         let garment = |garment: Option<&str>| garment.map(|garment| format!(", {garment}")).unwrap_or_default();
@@ -88,6 +92,11 @@ impl Teller<'_> {
             row(&mut text, "priority", &spec.priority.to_string());
         }
         maybe_row(&mut text, "output", job.output.as_deref());
+        for flag in job.flags.iter() {
+            let others = twins.iter().take(MOST_TWINS).map(JobId::as_str).collect::<Vec<_>>().join(", ");
+            let which = if flag == Flag::Twin && !twins.is_empty() { format!(": {others}") } else { String::new() };
+            row(&mut text, "flagged", &format!("{}: {}{which}", flag.word(), flag.meaning()));
+        }
         match &job.state {
             JobState::Pending { retry_at } => {
                 maybe_row(&mut text, "because", job.message.as_deref());
@@ -138,16 +147,18 @@ impl Teller<'_> {
 
     /// The commands that the owner of such a job may want next.
     fn next_steps(job: &JobRecord, place: &Place, text: &mut String) {
-        let id = quoted(job.spec.id.as_str());
-        let steps: &[(&str, &str)] = match job.state.name() {
-            StateName::Failed | StateName::Cancelled => &[("to try again", "retry {id}")],
-            StateName::InDoubt => &[("if it is there", "adopt {id} TASK_ID"), ("to send again", "retry {id}")],
-            StateName::Pending => &[("to take it out", "cancel {id}")],
+        let id = job.spec.id.as_str();
+        // What each is good for, the command, and what comes behind the id.
+        let steps: &[(&str, &str, &str)] = match job.state.name() {
+            StateName::Succeeded if !job.flags.is_empty() => &[("to pay for again", "retry --again", "")],
+            StateName::Failed | StateName::Cancelled => &[("to try again", "retry", "")],
+            StateName::InDoubt => &[("if it is there", "adopt", "TASK_ID"), ("to send again", "retry", "")],
+            StateName::Pending => &[("to take it out", "cancel", "")],
             _ => return,
         };
         text.push('\n');
-        for (what, verb) in steps {
-            let _ = writeln!(text, "  {what:<16} {}", place.command(&verb.replace("{id}", &id)));
+        for (what, verb, after) in steps {
+            let _ = writeln!(text, "  {what:<16} {}", place.command_about(verb, id, after));
         }
         if matches!(job.state, JobState::InDoubt { .. }) {
             text.push_str("\n  If the provider did make the task, sending again is charged twice.\n");

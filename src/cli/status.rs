@@ -137,6 +137,8 @@ struct StatusJson<'a> {
     sandbox: bool,
     /// Paid from a balance, in the account's currency.
     paid: f64,
+    /// Of the jobs that have succeeded, those whose result should be looked at.
+    flagged: u64,
     /// Manifest rows that were passed over; they are part of `failed` and `total`.
     rejected: u64,
     /// Whether a run is at work now.
@@ -169,6 +171,7 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
         units: counts.units_told(),
         paid: counts.paid,
         sandbox: status.is_sandbox(),
+        flagged: counts.flagged,
         rejected: counts.rejected,
         at_work: status.is_at_work,
         rate_per_minute: status.per_minute().map(|rate| (rate * 100.0).round() / 100.0),
@@ -217,6 +220,7 @@ pub(super) fn line(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
     let states = [(StateName::Failed, "failed"), (StateName::InDoubt, "in doubt")];
     let told = states.into_iter().filter(|(state, _)| counts.of(*state) > 0);
     pieces.extend(told.map(|(state, word)| format!("{} {word}", thousands(counts.of(state)))));
+    pieces.extend((counts.flagged > 0).then(|| format!("{} flagged", thousands(counts.flagged))));
     pieces.push(format!("{} running", thousands(counts.in_flight())));
     pieces.extend(status.per_minute().map(rate));
     match status.pause() {
@@ -237,6 +241,9 @@ fn remark(state: StateName, counts: &Counts) -> String {
             format!("   {} of them rows of the manifest that could not be used", thousands(counts.rejected))
         }
         StateName::InDoubt => "   sent, but the answer was lost".to_owned(),
+        StateName::Succeeded if counts.flagged > 0 => {
+            format!("   {} of them flagged: to be looked at", thousands(counts.flagged))
+        }
         _ => String::new(),
     }
 }
@@ -272,6 +279,7 @@ fn next_steps(status: &Status, place: &Place) -> Vec<String> {
     let steps = [
         (!status.is_at_work && left(counts) > 0, "to go on", status.run_again.clone()),
         (counts.of(StateName::Failed) > counts.rejected, "what failed", place.command("list --state failed")),
+        (counts.flagged > 0, "what is flagged", place.command("list --flagged")),
         (counts.of(StateName::InDoubt) > 0, "what is in doubt", place.command("list --state in_doubt")),
     ];
     let mut lines: Vec<String> = steps

@@ -4,6 +4,8 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::invisible_character;
+
 /// A job's position in the queue: the order in which the manifests named it, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobSeq(pub i64);
@@ -28,6 +30,10 @@ pub enum InvalidJobId {
     EmptyPart(String),
     #[error("`{}` has a control character", .0.escape_debug())]
     ControlCharacter(String),
+    #[error("`{}` has the invisible character {character}; delete it", super::clean_text(.text))]
+    Invisible { text: String, character: String },
+    #[error("`{0}` has the character U+FFFD, which stands for one that was lost; write what was meant")]
+    Lost(String),
     #[error("`{0}` has the part `{1}`, which is a device name on Windows")]
     DeviceName(String, String),
     #[error("a part of `{0}` is over {max} bytes long with its extension, too long for a file name", max = MAX_PART_BYTES)]
@@ -45,10 +51,12 @@ const MAX_PART_BYTES: usize = 255;
 const LONGEST_EXTENSION_BYTES: usize = 4;
 
 /// Names in the output folder that belong to the program (compared without case).
-const OWN_NAMES: [&str; 9] = [
+const OWN_NAMES: [&str; 11] = [
     "queue.db",
     "queue.db-wal",
     "queue.db-shm",
+    "queue.db-load",
+    "queue.db-load-lock",
     "queue.db-lock",
     "queue.db-journal",
     "queue.db-pictures",
@@ -69,6 +77,12 @@ impl JobId {
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidJobId::ControlCharacter(owned()));
+        }
+        if let Some(character) = invisible_character(text) {
+            return Err(InvalidJobId::Invisible { text: owned(), character });
+        }
+        if !text.is_ascii() && text.contains('\u{fffd}') {
+            return Err(InvalidJobId::Lost(owned()));
         }
         // A backslash separates on Windows, so for safety it separates everywhere.
         let is_separator = |c| c == '/' || c == '\\';
@@ -200,6 +214,18 @@ mod tests {
     fn ids_that_leave_the_tree_are_refused() {
         for id in ["..", "../a", "a/../b", "/a", "a/.", "./a", "C:/a", "a\\..\\b", "\\\\host\\x", ".. /a", "..."] {
             assert!(JobId::parse(id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_that_look_like_others_are_refused() {
+        for (id, named) in
+            [("a\u{200b}", "U+200B"), ("\u{feff}a/b", "U+FEFF"), ("a\u{fffd}", "U+FFFD"), ("a\u{ad}b", "U+00AD")]
+        {
+            assert!(JobId::parse(id).expect_err(id).to_string().contains(named), "{id:?}");
+        }
+        for id in ["می\u{200c}خواهم/❤\u{fe0f}", "a\u{a0}b", "葛\u{e0100}飾"] {
+            assert!(JobId::parse(id).is_ok(), "{id:?}");
         }
     }
 

@@ -3,16 +3,22 @@
 //! Nothing here does I/O. The state machine ([`state`]) is one pure function; the queue stores what it
 //! says, and everything else asks the queue.
 
+mod default_id;
 mod failure;
 mod flag;
 mod id;
-mod likeness;
+mod invisible;
+mod meant;
 mod spec;
 pub mod state;
+mod this_network;
 
+pub use default_id::default_id;
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};
 pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId, id_key};
-pub use likeness::Likeness;
+pub use invisible::{invisible_character, is_invisible};
+pub use meant::Meant;
 pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, UnknownModel, is_http_url};
 pub use state::{IllegalTransition, JobState, StateName, Transition};
+pub use this_network::is_on_this_network;

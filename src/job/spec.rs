@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::JobId;
+use super::{JobId, default_id};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// Whether the id is the one that the pictures' names make, which other rows' pictures may make as well.
+    #[must_use]
+    pub fn has_default_id(&self) -> bool {
+        default_id(&self.human.written, &self.cloth.written).is_some_and(|made| made == self.id.as_str())
+    }
+
     /// Whether two rows ask for the same picture: everything but the priority, and not how paths are spelt.
     #[must_use]
     pub fn same_inputs(&self, other: &Self) -> bool {

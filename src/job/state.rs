@@ -283,6 +283,8 @@ pub fn next(state: &JobState, transition: &Transition) -> Result<JobState, Illeg
         (S::Failed { failure, task_id: Some(_) }, T::MakeAnew) if failure.kind == FailureKind::Download => {
             S::Pending { retry_at: None }
         }
+        // Its task has ended, so nothing is alive at the provider; a picture that cannot be had is given up.
+        (S::Failed { failure, task_id: Some(_) }, T::Cancel) if failure.kind == FailureKind::Download => S::Cancelled,
 
         _ => return Err(IllegalTransition { from: state.name(), verb: transition.verb() }),
     };

@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use crate::job::clean_text;
+use crate::job::{clean_text, is_invisible};
 
 use super::ManifestError;
 use super::error::Misspelt;
+use super::near_names::{behind_damaged_mark, meant};
 use super::records::Record;
 use super::separator::Separator;
 
@@ -26,7 +27,7 @@ impl Column {
     /// How many there are.
     pub(super) const COUNT: usize = 8;
 
-    const ALL: [Self; Self::COUNT] = [
+    pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Human,
         Self::Cloth,
         Self::Id,
@@ -38,7 +39,7 @@ impl Column {
     ];
 
     /// Without these there is nothing to do.
-    const REQUIRED: [Self; 2] = [Self::Human, Self::Cloth];
+    pub(super) const REQUIRED: [Self; 2] = [Self::Human, Self::Cloth];
 
     /// The documented name, by which problems call the column whatever the header calls it.
     pub(super) fn name(self) -> &'static str {
@@ -54,9 +55,15 @@ impl Column {
         }
     }
 
-    /// The column that a header cell names, without regard to case and space around it.
+    /// The column that a header cell names, without regard to case, space around it, and what nobody sees.
     fn named(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let seen: String;
+        let text = if text.is_ascii() {
+            text.trim()
+        } else {
+            seen = text.chars().filter(|c| !is_invisible(*c)).collect();
+            seen.trim()
+        };
         let is = |name: &str| text.eq_ignore_ascii_case(name);
         match Self::ALL.into_iter().find(|column| is(column.name())) {
             None if is("human") => Some(Self::Human),
@@ -64,20 +71,6 @@ impl Column {
             found => found,
         }
     }
-}
-
-/// Names as much alike as this are the same name, misspelt: so many letters are other ones, out of how many.
-const MOST_SLIPS: [(usize, usize); 2] = [(8, 2), (5, 1)];
-
-/// The column that a name means which is no column's, if it is one of `absent`: the letters are the same, or nearly. A
-/// name that is as near to a column that is there is another column beside it.
-fn meant(name: &str, absent: impl Fn(Column) -> bool) -> Option<Column> {
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    let name = letters(name);
-    let slips = |column: Column| strsim::damerau_levenshtein(&name, &letters(column.name()));
-    let nearest = Column::ALL.into_iter().min_by_key(|column| (slips(*column), absent(*column)))?;
-    let most = MOST_SLIPS.iter().find(|(letters, _)| name.chars().count() >= *letters).map_or(0, |(_, most)| *most);
-    (absent(nearest) && slips(nearest) <= most).then_some(nearest)
 }
 
 /// A manifest's header, understood.
@@ -89,6 +82,7 @@ pub(super) struct Header {
     /// header may be there and may not; a spreadsheet leaves them out where a block of rows does not use them.
     pub(super) cells: RangeInclusive<usize>,
     pub(super) separator: Separator,
+    names: Vec<String>,
 }
 
 impl Header {
@@ -113,6 +107,13 @@ impl Header {
                 });
             }
         }
+        if let Some((encoding, behind)) = names.first().and_then(|name| behind_damaged_mark(name))
+            && (Column::named(&behind).is_some()
+                || meant(&behind, |column| positions[column as usize].is_none()).is_some())
+        {
+            let (written, behind) = (clean_text(&names[0]), clean_text(&behind));
+            return Err(ManifestError::DamagedMark { manifest: manifest(), line, written, behind, encoding });
+        }
         let misspelt: Vec<Misspelt> = names
             .iter()
             .filter(|name| Column::named(name).is_none())
@@ -128,17 +129,27 @@ impl Header {
             Column::REQUIRED.into_iter().filter(|c| positions[*c as usize].is_none()).map(Column::name).collect();
         if missing.is_empty() {
             let named = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
-            return Ok(Self { positions, cells: named..=names.len(), separator });
+            return Ok(Self { positions, cells: named..=names.len(), separator, names });
+        }
+        if let ([only], Some(sign)) = (names.as_slice(), names.first().and_then(|name| look_alike_separator(name)))
+            && only.split(sign).any(|name| Column::named(name).is_some())
+        {
+            return Err(ManifestError::LookAlikeSeparator { manifest: manifest(), line, sign, name: name_of(sign) });
         }
         let found = names.iter().map(|name| clean_text(name)).collect();
         Err(ManifestError::MissingColumn { manifest: manifest(), line, missing, found })
     }
 
-    /// How many of the required columns a record names.
-    pub(super) fn required_in(record: Record<'_>) -> usize {
+    /// How many of some columns a record names.
+    pub(super) fn count_in(record: Record<'_>, columns: &[Column]) -> usize {
         let names = names(record);
         let is_there = |column: &Column| names.iter().any(|name| Column::named(name) == Some(*column));
-        Column::REQUIRED.iter().filter(|column| is_there(column)).count()
+        columns.iter().filter(|column| is_there(column)).count()
+    }
+
+    /// Where a record names a column, if it does.
+    pub(super) fn position_in(record: Record<'_>, column: Column) -> Option<usize> {
+        names(record).iter().position(|name| Column::named(name) == Some(column))
     }
 
     /// Where a column stands in every row, if the manifest has it.
@@ -146,10 +157,32 @@ impl Header {
         self.positions[column as usize]
     }
 
+    /// Whether the cells at a position are read.
+    pub(super) fn reads(&self, index: usize) -> bool {
+        self.positions.contains(&Some(index))
+    }
+
+    /// The names of the columns that are read, as they are written, and those of the columns that are left alone.
+    pub(super) fn names(&self) -> ColumnNames {
+        let named = self.names.iter().enumerate().filter(|(_, name)| !name.is_empty());
+        let (read, left_alone): (Vec<_>, Vec<_>) = named.partition(|(index, _)| self.reads(*index));
+        let texts = |names: Vec<(usize, &String)>| names.into_iter().map(|(_, name)| clean_text(name)).collect();
+        ColumnNames { read: texts(read), left_alone: texts(left_alone) }
+    }
+
     /// The columns that the manifest has.
     pub(super) fn columns(&self) -> impl Iterator<Item = (Column, usize)> + '_ {
         Column::ALL.into_iter().filter_map(|column| Some((column, self.position(column)?)))
     }
+}
+
+/// The columns of a manifest by the names that its header gives them, fit for a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnNames {
+    /// Those that are read.
+    pub read: Vec<String>,
+    /// Those that mean nothing here.
+    pub left_alone: Vec<String>,
 }
 
 /// The cells of a header as texts.
@@ -161,4 +194,25 @@ fn names(record: Record<'_>) -> Vec<String> {
 /// Whether a name holds a CR that belongs to no CRLF: the whole file came as one line.
 fn has_lone_carriage_return(name: &str) -> bool {
     name.split_inclusive('\r').zip(name.split('\r').skip(1)).any(|(_, after)| !after.starts_with('\n'))
+}
+
+/// Signs that are taken for a comma or a semicolon and are none.
+const LOOK_ALIKE_SEPARATORS: [(char, &str); 6] = [
+    ('\u{ff0c}', "full-width comma"),
+    ('\u{ff1b}', "full-width semicolon"),
+    ('\u{3001}', "ideographic comma"),
+    ('\u{60c}', "Arabic comma"),
+    ('\u{61b}', "Arabic semicolon"),
+    ('\u{fe50}', "small comma"),
+];
+
+/// The sign that most likely was meant to separate the cells of a text.
+pub(super) fn look_alike_separator(text: &str) -> Option<char> {
+    let signs = LOOK_ALIKE_SEPARATORS.iter().map(|(sign, _)| *sign);
+    signs.filter(|sign| text.contains(*sign)).max_by_key(|sign| text.matches(*sign).count())
+}
+
+/// What such a sign is called.
+pub(super) fn name_of(sign: char) -> &'static str {
+    LOOK_ALIKE_SEPARATORS.iter().find(|(listed, _)| *listed == sign).map_or("sign", |(_, name)| name)
 }

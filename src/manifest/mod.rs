@@ -7,9 +7,14 @@
 //! which) and [`row`] (cells to a spec). Nothing is kept of a row once it is handed out, so a million rows
 //! need no more memory than a hundred.
 
-mod default_id;
+mod decoded;
 mod error;
+mod foreign_file;
+mod foreign_text;
 mod header;
+mod id_list;
+mod lost_path;
+mod near_names;
 mod pairing;
 mod picture_cell;
 mod picture_checks;
@@ -19,17 +24,21 @@ mod row;
 mod second_garment;
 mod separator;
 mod start;
+mod swallowed;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::fmt;
 
 use crate::job::JobSpec;
 
 pub use error::ManifestError;
+pub use header::ColumnNames;
+pub use id_list::{ListedJob, read_id_list};
 pub use pairing::{Choice, LeftOut, Pairing, PairingError, PairingOrder, PictureFolder, Side};
 pub use picture_checks::PictureChecks;
-pub use reader::{ManifestFile, ManifestReader};
+pub use reader::{ManifestFile, ManifestReader, Reading};
 
 /// One row of a manifest, looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

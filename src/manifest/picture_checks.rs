@@ -15,12 +15,17 @@ use sha2::{Digest, Sha256};
 use crate::job::clean_text;
 use crate::picture::{Peculiarity, PictureProblem, Probe, probe};
 
+use super::lost_path;
+
 /// How many cells one generation remembers, and how many bytes of text.
 const GENERATION_CELLS: usize = 16_384;
 const GENERATION_BYTES: usize = 4 << 20;
 
 /// How many good files are remembered by their digest: what a table of half a million places holds, 9 MB.
 const MAX_PROVED: usize = 450_000;
+
+/// For how many paths that lead nowhere it is looked what is near: each may take reading a folder.
+const MOST_LOOKED_AROUND: u32 = 200;
 
 /// What came of one cell: the resolved path of a fit picture, or the reason against it.
 type Outcome = Result<PathBuf, String>;
@@ -40,6 +45,9 @@ pub struct PictureChecks {
     decodable: HashSet<u128>,
     /// Whether a picture that almost fits will do.
     fits_images: bool,
+    /// Whether the provider is on this machine or its network.
+    shares_network: bool,
+    looked_around: u32,
     to_fit: u64,
     /// Pictures that a model may take wrong, and that nothing is done about.
     peculiar: BTreeMap<Peculiarity, u64>,
@@ -63,6 +71,16 @@ impl PictureChecks {
     #[must_use]
     pub fn fitting(self, fits_images: bool) -> Self {
         Self { fits_images, ..self }
+    }
+
+    /// The same, and with `shares_network` the provider can fetch what only this network knows.
+    #[must_use]
+    pub fn sharing_network(self, shares_network: bool) -> Self {
+        Self { shares_network, ..self }
+    }
+
+    pub(super) fn shares_network(&self) -> bool {
+        self.shares_network
     }
 
     /// How many of the pictures have to be made to fit.
@@ -118,7 +136,10 @@ impl PictureChecks {
     /// Asks the system.
     fn look(&mut self, cell: &str) -> Outcome {
         let joined = self.base.join(cell);
-        let path = fs::canonicalize(&joined).map_err(|error| reason(unresolvable(&joined, error)))?;
+        let path = match fs::canonicalize(&joined) {
+            Ok(path) => path,
+            Err(error) => self.look_around(cell, &joined, error)?,
+        };
         let Some(text) = path.to_str() else {
             return Err(format!("leads to a path that is not UTF-8 ({})", clean_text(&path.to_string_lossy())));
         };
@@ -136,6 +157,24 @@ impl PictureChecks {
 }
 
 impl PictureChecks {
+    /// What a cell means that leads nowhere as it is written, or what was most likely meant by it.
+    fn look_around(&mut self, cell: &str, joined: &Path, error: io::Error) -> Result<PathBuf, String> {
+        let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        if is_missing && let Some(path) = lost_path::in_other_form(&self.base, cell) {
+            return fs::canonicalize(&path).map_err(|error| reason(unresolvable(&path, error)));
+        }
+        if let Some(cause) = lost_path::not_a_path(cell) {
+            return Err(cause);
+        }
+        let mut text = reason(unresolvable(joined, error));
+        if is_missing && self.looked_around < MOST_LOOKED_AROUND {
+            self.looked_around += 1;
+            let hint = lost_path::nearby(&self.base, cell);
+            text.extend(hint.into_iter().flat_map(|hint| ["; ".to_owned(), hint]));
+        }
+        Err(text)
+    }
+
     /// Whether the picture will do, as it is or made to fit.
     fn check(&mut self, probe: &Probe) -> Result<(), PictureProblem> {
         if !self.fits_images {

@@ -33,6 +33,9 @@ pub(super) struct Records<R> {
     ends: Vec<usize>,
     text_len: usize,
     cells: usize,
+    /// Where the current record begins, and on how many lines it is.
+    line: u64,
+    lines: u64,
 }
 
 /// One record. Lives until the next is read.
@@ -40,6 +43,8 @@ pub(super) struct Records<R> {
 pub(super) struct Record<'a> {
     /// The physical line on which it begins; the first line of the file is 1.
     pub(super) line: u64,
+    /// On how many physical lines it is; over one where quotes hold line breaks.
+    pub(super) lines: u64,
     text: &'a [u8],
     ends: &'a [usize],
 }
@@ -48,6 +53,16 @@ impl<'a> Record<'a> {
     /// How many cells it has.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whether it is in ASCII throughout.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
+    }
+
+    /// Whether it is in UTF-8 throughout.
+    pub(super) fn is_utf_8(&self) -> bool {
+        (0..self.len()).all(|index| std::str::from_utf8(self.cell(index).unwrap_or_default()).is_ok())
     }
 
     /// The cell at a position, as it is in the file but for its quotes.
@@ -63,7 +78,17 @@ impl<R: BufRead> Records<R> {
         // With LF as the only terminator, a CR before it ends up in the last cell, where trimming takes it
         // off; a stray CR elsewhere does not tear its row in two, and lines are what other programs count.
         let parser = ReaderBuilder::new().delimiter(separator.byte()).terminator(Terminator::Any(b'\n')).build();
-        Self { input, parser, blank_lines: 0, text: vec![0; 1024], ends: vec![0; 32], text_len: 0, cells: 0 }
+        Self {
+            input,
+            parser,
+            blank_lines: 0,
+            text: vec![0; 1024],
+            ends: vec![0; 32],
+            text_len: 0,
+            cells: 0,
+            line: 0,
+            lines: 0,
+        }
     }
 
     /// The next record that is not a blank line, or `None` at the end.
@@ -77,11 +102,29 @@ impl<R: BufRead> Records<R> {
             // A line of white space, the CR of a CRLF included, is as blank as an empty one, and so is a line of
             // separators alone: a spreadsheet writes an empty row like that.
             let is_blank = self.text[..self.text_len].trim_ascii().is_empty();
-            if !is_blank {
+            if !is_blank && !self.is_remark() {
                 break line;
             }
         };
-        Ok(Some(Record { line, text: &self.text[..self.text_len], ends: &self.ends[..self.cells] }))
+        (self.line, self.lines) = (line, self.parser.line() + self.blank_lines - line);
+        Ok(Some(self.current()))
+    }
+
+    /// The record that was read last.
+    pub(super) fn current(&self) -> Record<'_> {
+        let (text, ends) = (&self.text[..self.text_len], &self.ends[..self.cells]);
+        Record { line: self.line, lines: self.lines, text, ends }
+    }
+
+    /// What of the input comes next and is at hand.
+    pub(super) fn at_hand(&mut self) -> &[u8] {
+        fill(&mut self.input).unwrap_or_default()
+    }
+
+    /// Whether the record is a first cell that begins with `#`, and nothing else: a remark, which is passed over.
+    fn is_remark(&self) -> bool {
+        let (first, others) = self.text[..self.text_len].split_at(self.ends.first().copied().unwrap_or_default());
+        first.trim_ascii_start().starts_with(b"#") && others.trim_ascii().is_empty()
     }
 
     /// The parser would skip these too, but a record's line is that of its first byte, so it must not begin before them.

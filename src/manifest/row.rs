@@ -1,12 +1,12 @@
 //! The cells of one row to a [`JobSpec`], or to everything that is wrong with them.
 
-use crate::job::{Garment, ImageRef, JobId, JobSpec, ModelName, clean_text};
+use crate::job::{Garment, ImageRef, JobId, JobSpec, ModelName, clean_text, default_id, invisible_character};
 
-use super::default_id::default_id;
-use super::header::{Column, Header};
+use super::header::{Column, Header, look_alike_separator, name_of};
 use super::picture_cell;
 use super::records::Record;
 use super::second_garment;
+use super::separator::Separator;
 use super::{ManifestRow, PictureChecks, Problem, RejectedRow, Row};
 
 /// What is the same for all rows of a manifest.
@@ -72,16 +72,18 @@ impl RowRules {
 
     /// The cells of the columns that count.
     fn cells<'a>(&self, record: Record<'a>, problems: &mut Problems<'_>) -> Cells<'a> {
-        if !self.header.cells.contains(&record.len()) {
-            problems.add_to(WHOLE_ROW, &wrong_length(record.len(), &self.header));
+        if is_commented_out(record) {
+            problems.add_to(WHOLE_ROW, COMMENTED_OUT);
+        } else if !self.header.cells.contains(&record.len()) {
+            problems.add_to(WHOLE_ROW, &wrong_length(record, &self.header));
         }
         let mut texts = [Some(""); Column::COUNT];
         for (column, position) in self.header.columns() {
             let text = std::str::from_utf8(record.cell(position).unwrap_or_default());
             if text.is_err() {
-                problems.add(column, "is not UTF-8 text; save the manifest as CSV UTF-8");
+                problems.add(column, "is damaged: it is no UTF-8, as the rest of the manifest is; write it again");
             }
-            texts[column as usize] = text.ok().map(str::trim);
+            texts[column as usize] = text.ok().map(str::trim).filter(|text| is_all_seen(column, text, problems));
         }
         Cells { texts }
     }
@@ -106,17 +108,71 @@ impl RowRules {
     }
 }
 
+/// Whether a word has no character that nobody sees. Pictures and ids look after that themselves.
+fn is_all_seen(column: Column, text: &str, problems: &mut Problems<'_>) -> bool {
+    if text.is_ascii() || matches!(column, Column::Id | Column::Human | Column::Cloth | Column::Cloth2) {
+        return true;
+    }
+    let character = invisible_character(text);
+    if let Some(character) = &character {
+        problems.add(column, &format!("has the invisible character {character}; delete it"));
+    }
+    character.is_none()
+}
+
 /// The name under which problems of a row as a whole are reported.
 const WHOLE_ROW: &str = "row";
 
-fn wrong_length(found: usize, header: &Header) -> String {
+/// Whether somebody meant to take the row out.
+fn is_commented_out(record: Record<'_>) -> bool {
+    record.cell(0).unwrap_or_default().trim_ascii_start().starts_with(b"#")
+}
+
+const COMMENTED_OUT: &str = "begins with #, which takes no row out of a manifest; delete the row, or, where # belongs to \
+                             its first cell, put another column first";
+
+fn wrong_length(record: Record<'_>, header: &Header) -> String {
+    let found = record.len();
+    if let Some(sign) = separator_meant(record, header) {
+        return sign;
+    }
     let cells = |count: usize| if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") };
+    if record.lines > 1 {
+        let lines = record.lines;
+        return format!(
+            "has {}, and it is {lines} lines long: most likely a quote (\") in it is opened and not closed",
+            cells(found)
+        );
+    }
     let (fewest, most, separator) = (header.cells.start(), header.cells.end(), header.separator.name());
     if found < *fewest {
         format!("has {}, the header has {fewest}; add the missing {separator}s", cells(found))
     } else {
         format!("has {}, the header has {most}; a cell that contains a {separator} must stand in quotes", cells(found))
     }
+}
+
+/// What separates the cells of a row instead of the header's separator, if that is plain.
+fn separator_meant(record: Record<'_>, header: &Header) -> Option<String> {
+    let text = (0..record.len()).map(|index| String::from_utf8_lossy(record.cell(index).unwrap_or_default()));
+    let text = text.collect::<Vec<_>>().join(" ");
+    let separator = header.separator;
+    if let Some(sign) = look_alike_separator(&text).filter(|_| record.len() < *header.cells.start()) {
+        let name = name_of(sign);
+        return Some(format!(
+            "has {name}s ({sign}) between its cells; write plain {}s ({})",
+            separator.name(),
+            separator.sign()
+        ));
+    }
+    let other = Separator::ALL.into_iter().filter(|other| *other != separator && record.len() == 1);
+    let mut other = other.filter(|other| header.cells.contains(&text.split(char::from(other.byte())).count()));
+    let other = other.next()?;
+    Some(format!(
+        "has {}s between its cells, the header has {}s; use one of them throughout",
+        other.name(),
+        separator.name()
+    ))
 }
 
 /// A picture in a required column.

@@ -1,10 +1,9 @@
 //! The second garment of a row: what must be true of it before both are put on one picture.
 
-use crate::job::{Garment, ImageRef, ImageSource, ModelName, SecondGarment};
+use crate::job::{Garment, ImageRef, ImageSource, Meant, ModelName, SecondGarment};
 
 use super::PictureChecks;
 use super::header::Column;
-use super::picture_cell::Meant;
 use super::row::{Cells, Problems, garment, picture};
 
 /// The second garment, if the row has one. `model` is the one that the row would run with; `None` if that is not known.

@@ -4,7 +4,7 @@
 //! "Unicode text" by tabs. The header says which it is: it must name the required columns, and only one separator
 //! makes columns of them. Rows are never guessed from.
 
-use super::header::Header;
+use super::header::{Column, Header};
 use super::records::Records;
 
 /// A separator of cells.
@@ -18,7 +18,7 @@ pub(super) enum Separator {
 
 impl Separator {
     /// In the order in which they are tried; the first of equals wins.
-    const ALL: [Self; 4] = [Self::Comma, Self::Semicolon, Self::Tab, Self::Bar];
+    pub(super) const ALL: [Self; 4] = [Self::Comma, Self::Semicolon, Self::Tab, Self::Bar];
 
     pub(super) fn byte(self) -> u8 {
         match self {
@@ -27,6 +27,11 @@ impl Separator {
             Self::Tab => b'\t',
             Self::Bar => b'|',
         }
+    }
+
+    /// As a message shows it.
+    pub(super) fn sign(self) -> char {
+        if self == Self::Tab { '⇥' } else { char::from(self.byte()) }
     }
 
     /// What one of them is called; the plural is this with an s.
@@ -46,16 +51,18 @@ pub(super) struct Layout {
     pub(super) separator: Separator,
     /// Whether a line `sep=;` stands before the header. Excel reads it, and people write it for Excel.
     pub(super) has_separator_line: bool,
+    /// Whether the header names a column that is looked for.
+    pub(super) is_recognised: bool,
 }
 
 impl Layout {
-    /// Tells the layout of a text by its first bytes, which may end anywhere.
-    pub(super) fn of(head: &[u8]) -> Self {
+    /// Tells the layout of a text by its first bytes, which may end anywhere, and by columns that its header must name.
+    pub(super) fn of(head: &[u8], columns: &[Column]) -> Self {
         if let Some(separator) = separator_line(head) {
-            return Self { separator, has_separator_line: true };
+            return Self { separator, has_separator_line: true, is_recognised: true };
         }
         let named = |separator: Separator| match Records::new(head, separator).next() {
-            Ok(Some(record)) => Header::required_in(record),
+            Ok(Some(record)) => Header::count_in(record, columns),
             _ => 0,
         };
         let mut best = (Separator::Comma, 0);
@@ -65,7 +72,7 @@ impl Layout {
                 best = (separator, count);
             }
         }
-        Self { separator: best.0, has_separator_line: false }
+        Self { separator: best.0, has_separator_line: false, is_recognised: best.1 > 0 }
     }
 }
 

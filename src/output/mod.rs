@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use crate::job::{JobId, JobSeq};
 
+mod names;
+
+pub use names::NameChecks;
+
 /// The root of the output tree.
 #[derive(Debug, Clone)]
 pub struct OutputTree {
@@ -132,13 +136,14 @@ impl OutputTree {
     pub fn publish(&self, mut staged: Staged, file: &File, name: &str) -> Result<String, OutputError> {
         let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
         let place = staged.folder.join(last);
-        file.sync_all().map_err(|error| self.trouble(&staged.path, error))?;
+        let unflushed = |path: &Path, source| OutputError::Machine { path: path.to_owned(), source };
+        file.sync_all().map_err(|error| unflushed(&staged.path, error))?;
         if place.is_dir() {
             return Err(OutputError::InTheWay { path: place, why: "it is a folder".to_owned() });
         }
         std::fs::rename(&staged.path, &place).map_err(|error| self.trouble(&place, error))?;
         staged.is_published = true;
-        sync_folder(&staged.folder).map_err(|error| self.trouble(&staged.folder, error))?;
+        sync_folder(&staged.folder).map_err(|error| unflushed(&staged.folder, error))?;
         Ok(name.replace('\\', "/"))
     }
 
@@ -155,11 +160,10 @@ impl OutputTree {
     /// Whether an error is about this one name, or about the machine.
     fn trouble(&self, path: &Path, source: io::Error) -> OutputError {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-                OutputError::InTheWay { path, why: source.to_string() }
-            }
-            _ => OutputError::Machine { path, source },
+        if names::is_about_the_name(&source) {
+            OutputError::InTheWay { path, why: source.to_string() }
+        } else {
+            OutputError::Machine { path, source }
         }
     }
 }

@@ -1,24 +1,30 @@
 //! Looks at a result: is it the person's picture again, is it blank, too small, of another shape, of an unusual format.
 //!
 //! A false alarm costs a person's time a thousand times a night, so each rule is made to miss rather than to err; how far
-//! good results are from each is measured by `tests/it/looks.rs`. Whether two results are the same picture is decided
-//! by [`Likeness`], over all results of a queue.
+//! good results are from each is measured by `benches/looks.rs`. Whether two results are the same picture is decided
+//! by their fingerprints, over all results of a queue.
 
+use std::borrow::Cow;
+use std::fs::File;
 use std::path::Path;
 
 use image::metadata::Orientation;
+use sha2::{Digest, Sha256};
 
-use super::decode::decode;
-use super::pixels::Pixels;
-use super::thumbnail::{SIDE, Samples, Thumbnail};
-use super::{PictureFormat, PictureProblem, VerifiedPicture, probe};
-use crate::job::{Flag, Flags, Likeness};
+use super::thumbnail::{SIDE, Thumbnail};
+use super::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::job::{Flag, Flags};
 
 /// A copy of the person's picture may differ by this much in each cell (of 255), whatever encodes it again…
-const COPY_BASE: f32 = 2.5;
+const COPY_BASE: f32 = 3.0;
 
 /// …and by this share of the contrast around the cell, which resizing sharpens or softens.
-const COPY_SHARE_OF_CONTRAST: f32 = 0.12;
+const COPY_SHARE_OF_CONTRAST: f32 = 0.3;
+
+/// What is compared with a picture of another size is at least this large: so many pixels, and so many squares of which
+/// only the average is known.
+const LEAST_CELL_PX: u32 = 8;
+const LEAST_CELL_GRAINS: u32 = 3;
 
 /// A blank picture's cells lie within so many steps (of 255) of one another, in brightness and in both colours…
 const BLANK_RANGE: f32 = 6.0;
@@ -58,31 +64,64 @@ impl Look {
         Self { width, height, upright, as_it_lies: lies }
     }
 
-    /// Of an input file, as it is sent. It is decoded, so this takes as long and as much memory as that.
+    /// Of an input file, looked at exactly as a result is, so that a copy of it looks the same. Takes as long as that, and
+    /// the memory for it from the same budget.
     ///
     /// # Errors
-    /// It cannot be decoded.
-    pub fn of_input(path: &Path) -> Result<Self, PictureProblem> {
-        let pixels = decode(path, &probe(path)?)?;
-        let Pixels { width, height, channels, ref samples, orientation, .. } = pixels;
-        let (width, height) = (width as u32, height as u32);
-        let kind = if channels == 1 { Samples::Grey } else { Samples::Rgb };
-        Ok(Self::new(width, height, Thumbnail::of_frame(width, height, kind, samples), orientation))
+    /// It is no whole picture, or a larger one than results may be.
+    pub fn of_input(path: &Path) -> Result<Self, BrokenPicture> {
+        Ok(verify_result(&mut File::open(path)?)?.look)
     }
 
-    /// What tells this result from all others; `None` where there is nothing in it that could.
+    /// The same for pictures of the same pixels, and another one for all others: one step more or less in one pixel shows
+    /// in the average of its cell, and of a JPEG one that shows in the average of a block. `None` where there is nothing in the picture that could tell it from others.
+    ///
+    /// Pictures that merely look alike are different on purpose: two shades of a garment are closer to one another than a
+    /// picture is to its copy in a JPEG of quality 75.
     #[must_use]
-    pub fn likeness(&self) -> Option<Likeness> {
-        let thumbnail = self.upright.as_ref().filter(|thumbnail| thumbnail.has_colours && !is_blank(thumbnail))?;
-        Some(Likeness::of(SIDE, &thumbnail.cells))
+    pub fn fingerprint(&self) -> Option<i64> {
+        let thumbnail = self.upright.as_ref().filter(|thumbnail| !is_blank(thumbnail))?;
+        let mut hash = Sha256::new();
+        hash.update(self.width.to_le_bytes());
+        hash.update(self.height.to_le_bytes());
+        thumbnail.cells.iter().flatten().for_each(|average| hash.update(average.to_bits().to_le_bytes()));
+        hash.finalize().first_chunk().map(|first| i64::from_le_bytes(*first))
     }
 
     /// How far this picture is from being a copy of the other; 1 and less is one.
     #[must_use]
     pub fn distance_to_copy_of(&self, other: &Self) -> f32 {
-        let pairs = [(&self.upright, &other.upright), (&self.as_it_lies, &other.as_it_lies)];
-        let known = pairs.into_iter().filter_map(|(own, other)| own.as_ref().zip(other.as_ref()));
-        known.map(|(own, other)| distance_to_copy(own, other)).fold(f32::INFINITY, f32::min)
+        let is_same_size = (self.width, self.height) == (other.width, other.height);
+        let mut nearest = f32::INFINITY;
+        for (own, is_upright) in self.ways() {
+            for (copied, was_upright) in other.ways() {
+                // Of the same size, both were averaged over the same squares.
+                let is_alike = is_same_size && is_upright == was_upright && own.grain_px == copied.grain_px;
+                let side = if is_alike { SIDE } else { self.comparable_side(own).min(other.comparable_side(copied)) };
+                nearest = nearest.min(distance_to_copy(own, copied, side));
+            }
+        }
+        nearest
+    }
+
+    /// The picture in each way in which it may be shown, and whether that is upright.
+    fn ways(&self) -> impl Iterator<Item = (&Thumbnail, bool)> {
+        let upright = self.upright.iter().map(|thumbnail| (thumbnail, true));
+        upright.chain(self.as_it_lies.iter().map(|thumbnail| (thumbnail, false)))
+    }
+
+    /// How many cells a side may be compared with a picture of another size: only those that are much larger than what
+    /// was averaged before, or than the pixels.
+    fn comparable_side(&self, thumbnail: &Thumbnail) -> usize {
+        let cell_px = LEAST_CELL_PX.max(LEAST_CELL_GRAINS * thumbnail.grain_px);
+        let cells = (self.width.min(self.height) / cell_px) as usize;
+        if cells >= SIDE {
+            SIDE
+        } else if cells >= SIDE / 2 {
+            SIDE / 2
+        } else {
+            SIDE / 4
+        }
     }
 }
 
@@ -90,27 +129,26 @@ impl VerifiedPicture {
     /// What is noticed about it beside the person's picture, where that is known. [`Flag::Twin`] is not among it.
     #[must_use]
     pub fn flags(&self, person: Option<&Look>, min_side_px: u32) -> Flags {
-        let is_usual = matches!(self.format, PictureFormat::Jpeg | PictureFormat::Png);
         Flags::NONE
             .with_if(person.is_some_and(|person| self.look.distance_to_copy_of(person) <= 1.0), Flag::Unchanged)
             .with_if(self.look.upright.as_ref().is_some_and(is_blank), Flag::Blank)
             .with_if(self.width.min(self.height) < min_side_px, Flag::Small)
             .with_if(person.is_some_and(|person| !has_shape_of(&self.look, person)), Flag::Aspect)
-            .with_if(!is_usual, Flag::Format)
+            .with_if(!self.format.is_usual(), Flag::Format)
     }
 }
 
 /// The largest difference of a cell to the copied picture, in units of what a copy may differ there. The largest and not
 /// the mean: a good result is the person's picture in all but the garment's place.
-fn distance_to_copy(copy: &Thumbnail, copied: &Thumbnail) -> f32 {
-    let channels = if copy.has_colours && copied.has_colours { 3 } else { 1 };
+fn distance_to_copy(copy: &Thumbnail, copied: &Thumbnail, side: usize) -> f32 {
+    let (copy, copied) = (with_cells(copy, side), with_cells(copied, side));
     let mut largest: f32 = 0.0;
-    for (place, (own, other)) in copy.cells.iter().zip(&copied.cells).enumerate() {
-        for channel in 0..channels {
+    for (place, (own, other)) in copy.iter().zip(copied.iter()).enumerate() {
+        for channel in 0..3 {
             let difference = (own[channel] - other[channel]).abs();
             // The contrast is asked for only where it could matter.
             if difference > COPY_BASE * largest {
-                let allowed = COPY_BASE + COPY_SHARE_OF_CONTRAST * contrast(&copied.cells, place, channel);
+                let allowed = COPY_BASE + COPY_SHARE_OF_CONTRAST * contrast(&copied, side, place, channel);
                 largest = largest.max(difference / allowed);
             }
         }
@@ -118,13 +156,24 @@ fn distance_to_copy(copy: &Thumbnail, copied: &Thumbnail) -> f32 {
     largest
 }
 
+/// A thumbnail's cells with so many a side.
+fn with_cells(thumbnail: &Thumbnail, side: usize) -> Cow<'_, [[f32; 3]]> {
+    let mut cells = Cow::Borrowed(thumbnail.cells.as_slice());
+    let mut present = SIDE;
+    while present > side {
+        cells = Cow::Owned(Thumbnail::halved(&cells, present));
+        present /= 2;
+    }
+    cells
+}
+
 /// The range of a channel in a cell and those around it.
-fn contrast(cells: &[[f32; 3]], place: usize, channel: usize) -> f32 {
-    let (x, y) = (place % SIDE, place / SIDE);
+fn contrast(cells: &[[f32; 3]], side: usize, place: usize, channel: usize) -> f32 {
+    let (x, y) = (place % side, place / side);
     let (mut low, mut high) = (f32::MAX, f32::MIN);
-    for row in y.saturating_sub(1)..=(y + 1).min(SIDE - 1) {
-        for column in x.saturating_sub(1)..=(x + 1).min(SIDE - 1) {
-            let value = cells[row * SIDE + column][channel];
+    for row in y.saturating_sub(1)..=(y + 1).min(side - 1) {
+        for column in x.saturating_sub(1)..=(x + 1).min(side - 1) {
+            let value = cells[row * side + column][channel];
             (low, high) = (low.min(value), high.max(value));
         }
     }
@@ -135,8 +184,7 @@ fn is_blank(thumbnail: &Thumbnail) -> bool {
     (0..3).all(|channel| {
         let mut levels: Vec<f32> = thumbnail.cells.iter().map(|cell| cell[channel]).collect();
         let last = levels.len() - 1;
-        let (.., high) = levels.select_nth_unstable_by(last - BLANK_SPECKS, f32::total_cmp);
-        let high = high.iter().copied().fold(f32::MAX, f32::min).min(levels[last - BLANK_SPECKS]);
+        let high = *levels.select_nth_unstable_by(last - BLANK_SPECKS, f32::total_cmp).1;
         let low = *levels.select_nth_unstable_by(BLANK_SPECKS, f32::total_cmp).1;
         high - low <= BLANK_RANGE
     })

@@ -8,13 +8,14 @@ use image::metadata::Orientation;
 /// So many cells has the grid in each direction.
 pub(super) const SIDE: usize = 64;
 
+/// The sum of so many bytes fits into two.
+const MOST_WHOLE_ROWS: usize = 256;
+
 /// How a row's samples are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Samples {
     /// One byte a pixel.
     Grey,
-    /// A byte of brightness a pixel, of a picture whose colours were not decoded.
-    LumaOnly,
     /// Three bytes a pixel, sRGB or nearly so.
     Rgb,
 }
@@ -23,7 +24,7 @@ impl Samples {
     /// Bytes a pixel.
     pub(super) fn channels(self) -> usize {
         match self {
-            Self::Grey | Self::LumaOnly => 1,
+            Self::Grey => 1,
             Self::Rgb => 3,
         }
     }
@@ -32,8 +33,10 @@ impl Samples {
 /// Averages of brightness (Y) and the two colour differences (Cb, Cr), row by row, each from 0 to 255.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Thumbnail {
+    /// Row by row, as many rows as columns.
     pub(super) cells: Vec<[f32; 3]>,
-    pub(super) has_colours: bool,
+    /// Of squares of so many pixels a side only the average was known.
+    pub(super) grain_px: u32,
 }
 
 /// A thumbnail that is being made.
@@ -44,6 +47,10 @@ pub(super) struct Sampler {
     height: usize,
     /// The next row's number.
     row: usize,
+    /// Columns of rows that lie in one band as a whole, not yet in `sums`: in two bytes each they are added several times
+    /// as quickly.
+    whole: Vec<u16>,
+    whole_rows: usize,
     /// Columns of the band of rows that one row of cells covers, each weighted by the share of its rows: in parts of
     /// [`SIDE`].
     sums: Vec<u32>,
@@ -54,8 +61,9 @@ impl Sampler {
     /// For a picture of this size; no side is 0 or over 65,535 where the thumbnail is to be right.
     pub(super) fn new(width: u32, height: u32, samples: Samples) -> Self {
         let (width, height) = (width as usize, height as usize);
-        let sums = vec![0; width * samples.channels()];
-        Self { samples, width, height, row: 0, sums, cells: Vec::with_capacity(SIDE * SIDE) }
+        let row = width * samples.channels();
+        let (whole, sums) = (vec![0; row], vec![0; row]);
+        Self { samples, width, height, row: 0, whole, whole_rows: 0, sums, cells: Vec::with_capacity(SIDE * SIDE) }
     }
 
     /// Takes in the next row.
@@ -72,7 +80,11 @@ impl Sampler {
         while at < to && self.cells.len() < SIDE * SIDE {
             let band_end = (self.cells.len() / SIDE + 1) * self.height;
             let share = to.min(band_end) - at;
-            add(&mut self.sums, samples, share as u32);
+            if share == SIDE {
+                self.add_whole(samples);
+            } else {
+                add(&mut self.sums, samples, share);
+            }
             at += share;
             if at == band_end {
                 self.end_band();
@@ -83,11 +95,28 @@ impl Sampler {
     /// The thumbnail; `None` where rows are missing.
     pub(super) fn finish(self) -> Option<Thumbnail> {
         let is_whole = self.cells.len() == SIDE * SIDE;
-        is_whole.then(|| Thumbnail { cells: self.cells, has_colours: self.samples != Samples::LumaOnly })
+        is_whole.then_some(Thumbnail { cells: self.cells, grain_px: 1 })
+    }
+
+    fn add_whole(&mut self, samples: &[u8]) {
+        for (sum, sample) in self.whole.iter_mut().zip(samples) {
+            *sum += u16::from(*sample);
+        }
+        self.whole_rows += 1;
+        if self.whole_rows == MOST_WHOLE_ROWS {
+            self.take_whole();
+        }
+    }
+
+    fn take_whole(&mut self) {
+        add(&mut self.sums, &self.whole, SIDE);
+        self.whole.fill(0);
+        self.whole_rows = 0;
     }
 
     /// Makes a row of cells of the sums of its band.
     fn end_band(&mut self) {
+        self.take_whole();
         let channels = self.samples.channels();
         let weight = (self.width * self.height) as f32;
         for cell in 0..SIDE {
@@ -110,7 +139,7 @@ impl Sampler {
     fn y_cb_cr(&self, average: [f32; 3]) -> [f32; 3] {
         let [first, second, third] = average;
         match self.samples {
-            Samples::Grey | Samples::LumaOnly => [first, 128.0, 128.0],
+            Samples::Grey => [first, 128.0, 128.0],
             // As JFIF has it. It is linear, so averages may be converted in place of pixels.
             Samples::Rgb => {
                 let luma = 0.299 * first + 0.587 * second + 0.114 * third;
@@ -120,9 +149,9 @@ impl Sampler {
     }
 }
 
-fn add(sums: &mut [u32], samples: &[u8], share: u32) {
+fn add<T: Copy + Into<u32>>(sums: &mut [u32], samples: &[T], share: usize) {
     for (sum, sample) in sums.iter_mut().zip(samples) {
-        *sum += u32::from(*sample) * share;
+        *sum += (*sample).into() * share as u32;
     }
 }
 
@@ -134,6 +163,22 @@ impl Thumbnail {
             sampler.row(row);
         }
         sampler.finish()
+    }
+
+    /// Of a picture of which only averages were known, of squares of so many pixels a side.
+    pub(super) fn of_grain(self, grain_px: u32) -> Self {
+        Self { grain_px, ..self }
+    }
+
+    /// The cells with half as many a side, each the average of four.
+    pub(super) fn halved(cells: &[[f32; 3]], side: usize) -> Vec<[f32; 3]> {
+        let half = side / 2;
+        let average = |place: usize| {
+            let first = place / half * 2 * side + place % half * 2;
+            let four = [first, first + 1, first + side, first + side + 1].map(|cell| cells[cell]);
+            std::array::from_fn(|channel| four.iter().map(|cell| cell[channel]).sum::<f32>() / 4.0)
+        };
+        (0..half * half).map(average).collect()
     }
 
     /// As it looks when the picture is turned upright.
@@ -153,7 +198,7 @@ impl Thumbnail {
             };
             self.cells[y * SIDE + x]
         });
-        Self { cells: cells.collect(), has_colours: self.has_colours }
+        Self { cells: cells.collect(), ..*self }
     }
 }
 
@@ -190,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_the_exact_average_of_what_lies_under_it_whatever_the_size() {
-        for (width, height) in [(64, 64), (100, 30), (1, 1), (7, 131), (129, 65), (63, 200)] {
+        for (width, height) in [(64, 64), (100, 30), (1, 1), (7, 131), (129, 65), (63, 200), (3, 40_000)] {
             let picture = RgbImage::from_fn(width, height, |x, y| {
                 let grey = (x.wrapping_mul(2_654_435_761).wrapping_add(y.wrapping_mul(40_503)) >> 8) as u8;
                 Rgb([grey, grey, grey])

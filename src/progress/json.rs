@@ -106,6 +106,7 @@ impl JsonLines {
         let mut details = json!({
             "total": counts.total(),
             "units": counts.units_told(),
+            "flagged": counts.flagged,
             "rate_per_minute": standing.images_per_minute().map(|rate| (rate * 10.0).round() / 10.0),
             "eta_seconds": standing.time_left().map(|left| left.as_secs()),
             "paused_until": standing.pause.as_ref().map(|pause| format!("{:.3}", pause.until)),

@@ -107,6 +107,9 @@ impl Standing {
                 pieces.push(Piece::new(format!("{} {word}", wording::thousands(count)), tone, 5));
             }
         }
+        if self.counts.flagged > 0 {
+            pieces.push(Piece::new(format!("{} flagged", wording::thousands(self.counts.flagged)), Tone::Warning, 2));
+        }
     }
 
     fn say_course(&self, pieces: &mut Vec<Piece>) {

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::job::StateName;
+use crate::job::{Flag, StateName};
 use crate::queue::Counts;
 use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
-use crate::report::{about_failed, about_in_doubt, about_left, about_rejected};
+use crate::report::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 use crate::wording::{cost, percent, span, thousands};
 
 /// So many reasons are shown.
@@ -30,6 +30,8 @@ pub struct RunSummary<'a> {
     pub stopped: Option<&'a str>,
     /// Why jobs failed.
     pub reasons: &'a FailureReasons,
+    /// How many results have which flag.
+    pub flags: &'a [(Flag, u64)],
     /// Where the report is, if it could be written.
     pub report: Option<&'a Path>,
     /// Where the page to look at is, if it could be written.
@@ -52,10 +54,15 @@ pub fn summary(run: &RunSummary<'_>) -> String {
     let mut text = String::new();
     say_result(run, &mut text);
     say_failed(run, &mut text);
-    for advice in
-        [about_rejected(run.counts), about_in_doubt(run.counts, run.commands()), about_left(run.counts, run.commands())]
-            .into_iter()
-            .flatten()
+    let (counts, commands) = (run.counts, run.commands());
+    for advice in [
+        about_rejected(counts),
+        about_flagged(counts, run.flags, commands),
+        about_in_doubt(counts, commands),
+        about_left(counts, commands),
+    ]
+    .into_iter()
+    .flatten()
     {
         line(&mut text, "");
         line(&mut text, &advice.head);
@@ -88,6 +95,9 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
     };
     let made = thousands(run.succeeded_now);
     row("images", &format!("{} of {}, {made} in this run", thousands(done), thousands(total)));
+    if counts.flagged > 0 {
+        row("flagged", &format!("{} of these images", thousands(counts.flagged)));
+    }
     for state in [StateName::Failed, StateName::InDoubt, StateName::Cancelled] {
         if counts.of(state) > 0 {
             row(&state.word().replace('_', " "), &thousands(counts.of(state)));
@@ -150,6 +160,7 @@ mod tests {
             is_sandbox: false,
             stopped: None,
             reasons,
+            flags: &[],
             report: Some(Path::new("results/report.csv")),
             page: Some(Path::new("results/index.html")),
             place_flags: "-o results",
@@ -232,6 +243,29 @@ mod tests {
 
             978 jobs still to do.
               to go on         tryon run -o results
+            ");
+    }
+
+    #[test]
+    fn flagged_results_are_told_by_their_flags_and_how_to_see_them() {
+        let mut counts = counts(&[(StateName::Succeeded, 2_000)]);
+        counts.flagged = 1_003;
+        let reasons = FailureReasons::default();
+        let flags = [(Flag::Unchanged, 1), (Flag::Blank, 1_002)];
+        let run = RunSummary { flags: &flags, ..run(&counts, &reasons) };
+        assert_snapshot!(summary(&run), @"
+            Finished in 4 h 54 min
+
+              images    2,000 of 2,000, 5,895 in this run
+              flagged   1,003 of these images
+              units     9,997
+              slots     97 % busy
+              report    results/report.csv
+              page      results/index.html
+
+            1,003 results flagged: 1 unchanged, 1,002 blank. Look at them first: what is made again is paid for again.
+              to see them      tryon list --flagged -o results
+              to make again    tryon retry --again --flagged -o results && tryon run -o results
             ");
     }
 

@@ -168,23 +168,23 @@ fn every_json_line_is_an_object_that_says_when_and_what() {
         assert!(object["at"].is_string() && object["event"].is_string() && object["level"].is_string(), "{line}");
     }
     assert_snapshot!(text, @r#"
-        {"at":"2026-11-03T13:00:00.000Z","event":"started","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":2,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5988,"provider":"dmxapi","rate_per_minute":null,"running":10,"slots":10,"submitting":0,"succeeded":4000,"total":10000,"units":0.0}
+        {"at":"2026-11-03T13:00:00.000Z","event":"started","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":2,"flagged":0,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5988,"provider":"dmxapi","rate_per_minute":null,"running":10,"slots":10,"submitting":0,"succeeded":4000,"total":10000,"units":0.0}
         {"at":"2026-11-03T13:00:01.000Z","event":"submitted","level":"DEBUG","attempt":2,"id":"ana/shirt","task_id":"t-1"}
         {"at":"2026-11-03T13:00:02.000Z","event":"put_back","level":"DEBUG","because":"no room","id":"ana/hat","retry_at":null}
         {"at":"2026-11-03T13:00:30.000Z","event":"generated","level":"DEBUG","id":"ana/shirt","seconds":29.04}
         {"at":"2026-11-03T13:00:31.000Z","event":"succeeded","level":"INFO","id":"ana/shirt","path":"results/ana/shirt.png"}
-        {"at":"2026-11-03T13:00:32.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":191904,"failed":2,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5987,"rate_per_minute":1.9,"running":10,"submitting":0,"succeeded":4001,"total":10000,"units":0.0}
+        {"at":"2026-11-03T13:00:32.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":191904,"failed":2,"flagged":0,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5987,"rate_per_minute":1.9,"running":10,"submitting":0,"succeeded":4001,"total":10000,"units":0.0}
         {"at":"2026-11-03T13:00:40.000Z","event":"failed","level":"ERROR","error":"content safety","error_code":"1301","id":"bob/hat"}
         {"at":"2026-11-03T13:00:41.000Z","event":"in_doubt","level":"ERROR","because":"the answer was cut off","id":"bob/coat"}
         {"at":"2026-11-03T13:01:00.000Z","event":"paused","level":"WARN","because":"the provider does not answer","until":"2026-11-03T13:01:10.000Z"}
-        {"at":"2026-11-03T13:01:03.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"in_doubt":1,"paused_because":"the provider does not answer","paused_until":"2026-11-03T13:01:10.000Z","pending":5977,"rate_per_minute":1.0,"running":10,"submitting":0,"succeeded":4010,"total":10001,"units":0.0}
+        {"at":"2026-11-03T13:01:03.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"flagged":0,"in_doubt":1,"paused_because":"the provider does not answer","paused_until":"2026-11-03T13:01:10.000Z","pending":5977,"rate_per_minute":1.0,"running":10,"submitting":0,"succeeded":4010,"total":10001,"units":0.0}
         {"at":"2026-11-03T13:01:10.000Z","event":"paused","level":"WARN","because":"the provider does not answer","until":"2026-11-03T13:01:40.000Z"}
-        {"at":"2026-11-03T13:01:40.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"in_doubt":1,"paused_because":"the provider does not answer","paused_until":"2026-11-03T13:01:40.000Z","pending":5977,"rate_per_minute":0.6,"running":10,"submitting":0,"succeeded":4010,"total":10001,"units":0.0}
+        {"at":"2026-11-03T13:01:40.000Z","event":"progress","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"flagged":0,"in_doubt":1,"paused_because":"the provider does not answer","paused_until":"2026-11-03T13:01:40.000Z","pending":5977,"rate_per_minute":0.6,"running":10,"submitting":0,"succeeded":4010,"total":10001,"units":0.0}
         {"at":"2026-11-03T13:01:50.000Z","event":"resumed","level":"INFO"}
         {"at":"2026-11-03T13:01:51.000Z","event":"found","level":"INFO","id":"bob/coat","task_id":"t-9"}
         {"at":"2026-11-03T13:01:52.000Z","event":"parked","level":"WARN","id":"eva/hat","task_id":"t-3"}
         {"at":"2026-11-03T13:02:00.000Z","event":"stopping","level":"ERROR","because":"the account is empty","in_flight":10}
-        {"at":"2026-11-03T13:02:30.000Z","event":"ended","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5967,"rate_per_minute":0.4,"running":10,"submitting":0,"succeeded":4020,"total":10000,"units":0.0}
+        {"at":"2026-11-03T13:02:30.000Z","event":"ended","level":"INFO","cancelled":0,"downloading":0,"eta_seconds":null,"failed":3,"flagged":0,"in_doubt":0,"paused_because":null,"paused_until":null,"pending":5967,"rate_per_minute":0.4,"running":10,"submitting":0,"succeeded":4020,"total":10000,"units":0.0}
         "#);
 }
 

@@ -22,6 +22,12 @@ pub enum QueueError {
     /// Another run holds the queue.
     #[error("another run is working on {} (process {holder}); `tryon status` shows how far it is", .path.display())]
     Held { path: PathBuf, holder: String },
+    /// Another load of the queue does not end.
+    #[error("another load of {} is going on (process {holder}); wait for its end and run the same command again", .path.display())]
+    LoadGoingOn { path: PathBuf, holder: String },
+    /// The queue was not there when the load began.
+    #[error("another process has made the queue {} meanwhile; run the same command again", .0.display())]
+    MadeMeanwhile(PathBuf),
     /// The queue belongs to another kind of provider.
     #[error(
         "this queue belongs to {bound} and cannot be run against {wanted}: its tasks live there; \

@@ -12,7 +12,7 @@ mod sqlite;
 
 pub use error::QueueError;
 pub use record::{
-    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, Pause, ProviderKind, Published,
-    PublishedImage, RepeatedPair, ReportRow, RunId, RunRecord, SlotUse, Workload,
+    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause, ProviderKind,
+    Published, PublishedImage, RepeatedPair, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
-pub use sqlite::{Enqueued, Loader, Queue, QueueReader, RejectedRow, RunLock};
+pub use sqlite::{Enqueued, Kept, Loader, Queue, QueueReader, RejectedRow, RunLock, TooLate};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, Failure, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
+use crate::job::{ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Note {
 }
 
 /// One image file in the output tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishedImage {
     /// Which of the task's images; 0 is the result.
     pub image: u32,
@@ -75,6 +75,10 @@ pub struct PublishedImage {
     pub bytes: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
+    /// What was noticed about it by itself; whether it has a twin, the queue knows.
+    pub flags: Flags,
+    /// The same for images of the same pixels; `None` where nothing in them tells them from others.
+    pub fingerprint: Option<i64>,
 }
 
 /// A finished job, and where its images stand.
@@ -99,6 +103,8 @@ pub struct Counts {
     pub paid: f64,
     /// Tasks that made an image and of which the provider has not said what they cost.
     pub untold: u64,
+    /// Jobs that have succeeded with a result that should be looked at.
+    pub flagged: u64,
 }
 
 impl Counts {
@@ -175,6 +181,35 @@ pub struct RepeatedPair {
     pub jobs: u64,
 }
 
+/// Pairs of a load that the queue has under other ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairsAgain {
+    /// Rows of the load that ask for such a pair.
+    pub jobs: u64,
+    /// The first of them; a few.
+    pub named: Vec<PairAgain>,
+}
+
+/// A row that asks for a pair which the queue has under another id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairAgain {
+    /// The row's id.
+    pub id: JobId,
+    /// The job that has the pair.
+    pub earlier: JobId,
+    /// Where that job stands.
+    pub state: StateName,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection<'a> {
+    /// In one of these states; all, if none are named.
+    pub states: &'a [StateName],
+    /// Only those whose result is flagged.
+    pub only_flagged: bool,
+}
+
 /// One job as `list` and `show` print it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
@@ -185,6 +220,8 @@ pub struct JobRecord {
     pub finished_at: Option<Timestamp>,
     /// The result's path relative to the output folder.
     pub output: Option<String>,
+    /// What was noticed about the result.
+    pub flags: Flags,
     /// What was last said about the present attempt (why it is in doubt, why it waits).
     pub message: Option<String>,
 }
@@ -242,6 +279,8 @@ pub struct ReportRow {
     pub finished_at: Option<Timestamp>,
     /// What was made of the last attempt's pictures; no column of the table.
     pub sent_as: Option<String>,
+    /// What was noticed about the result.
+    pub flags: Flags,
 }
 
 impl ReportRow {

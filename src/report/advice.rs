@@ -1,9 +1,9 @@
 //! What is left after a run, in sentences with the commands for it. Said at the end of a run and on the page, in the
 //! same words.
 
-use crate::job::StateName;
+use crate::job::{Flag, StateName};
 use crate::queue::Counts;
-use crate::wording::counted;
+use crate::wording::{counted, thousands};
 
 /// Said wherever pictures of the stand-in are shown.
 pub const SANDBOX_NOTICE: &str = "SANDBOX: these pictures are composites of the stand-in, not try-ons.";
@@ -49,6 +49,23 @@ pub fn about_failed(counts: &Counts, commands: Commands<'_>) -> Option<Advice> {
         how: vec![
             ("to see them", commands.tryon("list --state failed")),
             ("to try again", commands.then_run("retry --failed")),
+        ],
+    })
+}
+
+/// About results that should be looked at: how many jobs have which flag. A job may have several.
+#[must_use]
+pub fn about_flagged(counts: &Counts, flags: &[(Flag, u64)], commands: Commands<'_>) -> Option<Advice> {
+    let of_each: Vec<_> = flags.iter().map(|(flag, count)| format!("{} {}", thousands(*count), flag.word())).collect();
+    (counts.flagged > 0).then(|| Advice {
+        head: format!(
+            "{} flagged: {}. Look at them first: what is made again is paid for again.",
+            counted(counts.flagged, "result"),
+            of_each.join(", ")
+        ),
+        how: vec![
+            ("to see them", commands.tryon("list --flagged")),
+            ("to make again", commands.then_run("retry --again --flagged")),
         ],
     })
 }

@@ -13,7 +13,7 @@ use super::place::Way;
 const SANDBOX_SUFFIX: &str = " (sandbox)";
 
 /// The columns' names, in order (`contract.md`, "The report"). Scripts rely on them.
-pub(super) const HEADER: [&str; 20] = [
+pub(super) const HEADER: [&str; 21] = [
     "id",
     "state",
     "human_image",
@@ -34,6 +34,7 @@ pub(super) const HEADER: [&str; 20] = [
     "submitted_at",
     "finished_at",
     "seconds",
+    "flags",
 ];
 
 /// One row of the report. The fields are [`HEADER`]'s, in its order, and what only JSON has room for; a test compares
@@ -62,6 +63,8 @@ pub(super) struct Columns<'a> {
     pub(super) finished_at: Option<String>,
     /// From the submission of the last attempt to the end of the job.
     pub(super) seconds: Option<f64>,
+    /// What was noticed about the result, a word each.
+    pub(super) flags: Vec<&'static str>,
     /// What was made of the pictures before they were sent; `null` where every file went as it is. JSON only: the
     /// table's columns are fixed.
     pub(super) sent_as: Option<&'a str>,
@@ -95,6 +98,7 @@ impl<'a> Columns<'a> {
             submitted_at: row.submitted_at.map(utc),
             finished_at: row.finished_at.map(utc),
             seconds: row.submitted_at.zip(row.finished_at).map(|(from, to)| seconds_between(from, to)),
+            flags: row.flags.words(),
             sent_as: row.sent_as.as_deref(),
         }
     }

@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
 
-pub use self::advice::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
+pub use self::advice::{
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+};
 use self::columns::Columns;
 pub use self::html::{PageSettings, write_page, write_page_file};
 pub use self::reasons::{FailureReason, FailureReasons};
@@ -26,6 +28,9 @@ pub use self::reasons::{FailureReason, FailureReasons};
 pub enum ReportFormat {
     /// A table for a spreadsheet; what a spreadsheet would take for a formula is defused.
     Csv,
+    /// The same table for people who open it in Excel, WPS or Calc: marked as UTF-8, and ids and other texts of
+    /// digits kept as they are. Not for scripts.
+    Spreadsheet,
     /// An array of objects with the table's columns as keys, and `sent_as`; what is absent is `null`.
     Json,
 }
@@ -89,7 +94,8 @@ pub fn write_report(
     let to = BufWriter::with_capacity(BUFFER_BYTES, to);
     let mut summary = ReportSummary::default();
     let mut sheet = match format {
-        ReportFormat::Csv => Sheet::Csv(Box::new(csv::CsvSheet::begin(to)?)),
+        ReportFormat::Csv => Sheet::Csv(Box::new(csv::CsvSheet::begin(to, false)?)),
+        ReportFormat::Spreadsheet => Sheet::Csv(Box::new(csv::CsvSheet::begin(to, true)?)),
         ReportFormat::Json => Sheet::Json(json::JsonSheet::begin(to)?),
     };
     reader.report(|row| -> Result<(), ReportError> {

@@ -72,7 +72,7 @@ pub(crate) async fn load(queue: &Queue, specs: Vec<JobSpec>) {
         column: "cloth_image".to_owned(),
         reason: "no such file".to_owned(),
     };
-    let fill = move |loader: &mut crate::queue::Loader<'_>| {
+    let fill = move |loader: &mut crate::queue::Loader| {
         loader.begin_manifest("shop.csv")?;
         let last = specs.len() - 1;
         for (index, spec) in specs.iter().enumerate() {
@@ -149,5 +149,6 @@ async fn claim(queue: &Queue, run: RunId, number: u32) -> Box<crate::queue::Acti
 }
 
 fn picture(path: &str) -> PublishedImage {
-    PublishedImage { image: 0, path: path.to_owned(), width: 768, height: 1024, bytes: 51_234, sha256: "ab".repeat(32) }
+    let (path, sha256) = (path.to_owned(), "ab".repeat(32));
+    PublishedImage { path, width: 768, height: 1024, bytes: 51_234, sha256, ..PublishedImage::default() }
 }

@@ -19,6 +19,7 @@ use super::capabilities::Accepted;
 use super::event::Fact;
 use super::gate::Gate;
 use super::pace::Pace;
+use super::people::People;
 use super::refusals::Refusals;
 use super::request_pictures::RequestPictures;
 use super::slots::Slots;
@@ -52,6 +53,7 @@ pub(super) struct Context {
     pub(super) door: String,
     pub(super) results: ResultHost,
     pub(super) pictures: RequestPictures,
+    pub(super) people: Arc<People>,
     pub(super) tree: OutputTree,
     pub(super) gate: Arc<Gate>,
     pub(super) slots: Arc<Slots>,

@@ -119,6 +119,7 @@ pub async fn run(
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
         counts: Mutex::new(reader.counts()?),
         pictures: RequestPictures::new(queue.path(), settings.fit_images),
+        people: Arc::default(),
         queue,
         provider,
         door: door.name,

@@ -13,7 +13,7 @@ use crate::queue::{ActiveJob, Note, PublishedImage};
 use super::context::{Context, RunError};
 use super::event::Fact;
 use super::gate::{Lane, Pass};
-use super::landing::{Landing, LandingError, name_of};
+use super::landing::{Judge, Landing, LandingError, name_of};
 use super::retry::Backoff;
 use super::share;
 use super::watcher::Ended;
@@ -162,7 +162,7 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
     let name = name_of(ctx, job, position).map_err(Hitch::Machine)?;
-    let published = landing.publish(name).await;
+    let published = landing.publish(name, Judge::of(ctx, job)).await;
     drop(permit);
     published.map_err(landing_hitch)
 }

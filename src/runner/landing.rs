@@ -3,15 +3,17 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::job::{JobId, JobSeq};
+use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
 use crate::output::{OutputError, OutputTree, Staged};
 use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
 use crate::queue::{ActiveJob, PublishedImage};
 
 use super::context::{Context, RunError};
+use super::people::People;
 
 /// So many bytes are gathered before they are written.
 const LUMP: usize = 1 << 20;
@@ -57,10 +59,10 @@ impl Landing {
     }
 
     /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
-    pub(super) async fn publish(mut self, name: String) -> Result<PublishedImage, LandingError> {
+    pub(super) async fn publish(mut self, name: String, judge: Judge) -> Result<PublishedImage, LandingError> {
         let publish = move || {
             self.write_out()?;
-            self.check_and_publish(&name)
+            self.check_and_publish(&name, &judge)
         };
         tokio::task::spawn_blocking(publish).await?
     }
@@ -77,7 +79,7 @@ impl Landing {
         Ok(())
     }
 
-    fn check_and_publish(&mut self, name: &str) -> Result<PublishedImage, LandingError> {
+    fn check_and_publish(&mut self, name: &str, judge: &Judge) -> Result<PublishedImage, LandingError> {
         let (staged, mut file) = match self.file.take() {
             Some(file) => file,
             None => self.tree.stage(&self.id, self.seq, self.image)?,
@@ -90,8 +92,32 @@ impl Landing {
         })?;
         let sha256 = sha256_of(&mut file).map_err(|source| unwritable(&staged, source))?;
         let path = self.tree.publish(staged, &file, &format!("{name}.{}", picture.format.extension()))?;
+        let flags = judge.flags(&picture);
+        // What its other flags say already makes it no twin: a hundred blank results are the same picture, of course.
+        let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
+        let fingerprint = picture.look.fingerprint().filter(|_| is_telling);
         let VerifiedPicture { width, height, .. } = picture;
-        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256 })
+        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256, flags, fingerprint })
+    }
+}
+
+/// By what a result is judged.
+#[derive(Debug)]
+pub(super) struct Judge {
+    people: Arc<People>,
+    human: ImageSource,
+    min_side_px: u32,
+}
+
+impl Judge {
+    /// For the results of a job.
+    pub(super) fn of(ctx: &Context, job: &ActiveJob) -> Self {
+        let (people, human) = (Arc::clone(&ctx.people), job.spec.human.source.clone());
+        Self { people, human, min_side_px: ctx.settings.min_result_px }
+    }
+
+    fn flags(&self, picture: &VerifiedPicture) -> Flags {
+        picture.flags(self.people.look(&self.human).as_deref(), self.min_side_px)
     }
 }
 

@@ -16,6 +16,7 @@ mod gate;
 mod landing;
 mod missing;
 mod pace;
+mod people;
 mod refusals;
 mod request_pictures;
 mod retry;
@@ -55,6 +56,8 @@ pub struct RunSettings {
     pub fit_images: bool,
     /// Identical pairs are made once, and each of their jobs gets a file.
     pub dedupe: bool,
+    /// A result with a shorter side is flagged; in pixels.
+    pub min_result_px: u32,
     /// What becomes of a submission whose fate the provider cannot tell.
     pub in_doubt: InDoubtPolicy,
     /// Tasks this run may submit; `None` is without limit.

@@ -31,11 +31,15 @@ impl Settings {
             budget,
             price,
             dedupe,
+            allow_repeats,
             in_doubt,
             max_in_doubt,
             doubt_age,
             skip_invalid,
+            encoding,
             fit_images,
+            min_result_px,
+            strict,
         } = self;
         let (callback_url, callback_listen) = callback.as_ref().map(|Callback { url, listen }| (url, listen)).unzip();
         vec![
@@ -56,11 +60,15 @@ impl Settings {
             ("budget", json!(budget)),
             ("price", price.map_or(Value::Null, number)),
             ("dedupe", json!(dedupe)),
+            ("allow-repeats", json!(allow_repeats)),
             ("in-doubt", word(in_doubt)),
             ("max-in-doubt", json!(max_in_doubt)),
             ("doubt-age", span(*doubt_age)),
             ("skip-invalid", json!(skip_invalid)),
+            ("encoding", json!(encoding.map(|encoding| encoding.to_string()))),
             ("fit-images", json!(fit_images)),
+            ("min-result-px", json!(min_result_px)),
+            ("strict", json!(strict)),
         ]
     }
 }
@@ -94,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_in_force_can_be_written_into_a_settings_file_and_means_the_same() {
         let text = "provider = \"kling\"\nconcurrency = 7\nrate = 2.5\npoll-interval = \"250ms\"\nbudget = 0\nprice = 0.12\n\
-                    in-doubt = \"resubmit\"\nfit-images = true\ncallback-url = \"https://shop.example/\"\n\
+                    in-doubt = \"resubmit\"\nencoding = \"gbk\"\nfit-images = true\ncallback-url = \"https://shop.example/\"\n\
                     callback-listen = \"0.0.0.0:80\"\ntask-timeout = \"1h 30m\"";
         let options: Options = toml::from_str(text).expect("TOML");
         let settings = Settings::resolve(&options).expect("settings");

@@ -11,6 +11,7 @@ mod nearest;
 mod options;
 mod resolve;
 mod secrets;
+mod text_encoding;
 mod values;
 
 pub use error::SettingsError;
@@ -21,4 +22,5 @@ pub use secrets::{
     API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, keys, look_for_secrets,
     webhook_secret,
 };
+pub use text_encoding::TextEncoding;
 pub use values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
+use super::text_encoding::TextEncoding;
 use super::values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};
 
 /// Every option that can stand in a file, in the environment or on the command line. `None` is "not said here".
@@ -95,15 +96,33 @@ pub struct Options {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cost")]
     pub dedupe: Option<bool>,
 
+    /// Make and pay for pairs again that an earlier load has put into the queue under other ids
+    #[arg(long, env = "TRYON_ALLOW_REPEATS", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cost")]
+    pub allow_repeats: Option<bool>,
+
     /// Load the good rows; the bad ones appear in the report as failed
     #[arg(long, env = "TRYON_SKIP_INVALID", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub skip_invalid: Option<bool>,
 
+    /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING", help_heading = "Manifest")]
+    pub encoding: Option<TextEncoding>,
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     pub fit_images: Option<bool>,
+
+    /// Flag results with a shorter side, in pixels; 0 flags none [default: 300]
+    #[arg(long, value_name = "N", env = "TRYON_MIN_RESULT_PX", help_heading = "Results")]
+    pub min_result_px: Option<u32>,
+
+    /// Count flagged results (blank, the person unchanged, …) as failures for the exit code
+    #[arg(long, env = "TRYON_STRICT", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
+    pub strict: Option<bool>,
 
     /// Not an option of `run` alone, so not an argument here; see [`crate::cli`].
     #[arg(skip)]
@@ -148,11 +167,15 @@ impl Options {
             budget: self.budget.or(below.budget),
             price: self.price.or(below.price),
             dedupe: self.dedupe.or(below.dedupe),
+            allow_repeats: self.allow_repeats.or(below.allow_repeats),
             in_doubt: self.in_doubt.or(below.in_doubt),
             max_in_doubt: self.max_in_doubt.or(below.max_in_doubt),
             doubt_age: self.doubt_age.or(below.doubt_age),
             skip_invalid: self.skip_invalid.or(below.skip_invalid),
+            encoding: self.encoding.or(below.encoding),
             fit_images: self.fit_images.or(below.fit_images),
+            min_result_px: self.min_result_px.or(below.min_result_px),
+            strict: self.strict.or(below.strict),
             out: self.out.or(below.out),
             queue: self.queue.or(below.queue),
             log_format: self.log_format.or(below.log_format),

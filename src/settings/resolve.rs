@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::job::ModelName;
+use crate::job::{ModelName, is_on_this_network};
 
+use super::text_encoding::TextEncoding;
 use super::values::{Concurrency, Door, InDoubt, Price, Rate, Span};
 use super::{Options, SettingsError};
 
@@ -42,14 +43,22 @@ pub struct Settings {
     pub price: Option<f64>,
     /// Identical pairs are made once.
     pub dedupe: bool,
+    /// Pairs that the queue has under other ids are made and paid for again.
+    pub allow_repeats: bool,
     pub in_doubt: InDoubt,
     /// So many jobs in doubt end a run.
     pub max_in_doubt: NonZeroU32,
     /// How long after its request a lost submission may still become a task.
     pub doubt_age: Duration,
     pub skip_invalid: bool,
+    /// The encoding of the manifests; `None` is UTF-8, looked at with suspicion.
+    pub encoding: Option<TextEncoding>,
     /// Pictures that almost fit are made to fit.
     pub fit_images: bool,
+    /// A result with a shorter side is flagged; in pixels.
+    pub min_result_px: u32,
+    /// Flagged results count as failures for the exit code.
+    pub strict: bool,
 }
 
 /// How the provider can tell that a task has ended.
@@ -93,16 +102,27 @@ impl Settings {
             budget: options.budget,
             price: options.price.map(Price::of_one_unit),
             dedupe: options.dedupe.unwrap_or(false),
+            allow_repeats: options.allow_repeats.unwrap_or(false),
             in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
             max_in_doubt: options.max_in_doubt.unwrap_or(const { NonZeroU32::new(50).unwrap() }),
             doubt_age: span(options.doubt_age, Duration::from_secs(120)),
             skip_invalid: options.skip_invalid.unwrap_or(false),
+            encoding: options.encoding,
             fit_images: options.fit_images.unwrap_or(false),
+            min_result_px: options.min_result_px.unwrap_or(300),
+            strict: options.strict.unwrap_or(false),
         })
     }
 }
 
 impl Settings {
+    /// Whether the provider is the stand-in, or at an address of this machine or its network, and so can fetch pictures
+    /// that only this network knows.
+    #[must_use]
+    pub fn provider_shares_network(&self) -> bool {
+        self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
+    }
+
     /// The base URL, where it is not the provider's usual one, nor the sandbox's.
     #[must_use]
     pub fn unusual_base_url(&self) -> Option<&str> {
@@ -185,6 +205,7 @@ mod tests {
         assert_eq!((settings.max_in_doubt.get(), settings.doubt_age), (50, Duration::from_secs(120)));
         assert_eq!((settings.callback, settings.price), (None, None));
         assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
+        assert_eq!((settings.min_result_px, settings.strict), (300, false));
     }
 
     #[test]

@@ -121,6 +121,11 @@ function showState(holder, job) {
   state.textContent = spoken(job.state);
 }
 
+/** Shows what was noticed about a result. */
+function showFlags(holder, job) {
+  holder.querySelector('.flags').replaceChildren(...flagsOf(job).map((flag) => element('span', 'flag', flag)));
+}
+
 function cardOf(job) {
   const card = document.getElementById('card').content.firstElementChild.cloneNode(true);
   card.querySelector('.tiles').append(...tilesOf(job));
@@ -128,6 +133,7 @@ function cardOf(job) {
   card.querySelector('.meta').textContent = metaOf(job);
   card.querySelector('.why').textContent = job.why ?? '';
   showState(card, job);
+  showFlags(card, job);
   showMark(card, job);
   return card;
 }

@@ -58,10 +58,17 @@ function fileName(path) {
 const UNUSABLE = 'unusable';
 const reasonOf = (job) => (job.state === 'failed' && job.human.link === null ? UNUSABLE : job.reason);
 
+const flagsOf = (job) => job.flags ?? [];
+
+/** Whether a job has a flag, or any. */
+const hasFlag = (job, flag) => (flag === ANY_FLAG ? flagsOf(job).length > 0 : flagsOf(job).includes(flag));
+const ANY_FLAG = 'any';
+const FLAGS = [ANY_FLAG, 'unchanged', 'blank', 'small', 'aspect', 'twin', 'format'];
+
 /** What the text filter looks at. */
 function textOf(job) {
   if (job.text === undefined) {
-    const said = [job.id, spoken(job.state), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task];
+    const said = [job.id, spoken(job.state), ...flagsOf(job), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task];
     job.text = said.filter(Boolean).join('\n').toLowerCase();
   }
   return job.text;
@@ -73,6 +80,7 @@ function select(view, isRejected) {
   const chosen = jobs.filter((job) =>
     (view.states.size === 0 || view.states.has(job.state))
     && (!view.rejected || isRejected(job))
+    && (view.flag === null || hasFlag(job, view.flag))
     && (view.reason === null || reasonOf(job) === view.reason)
     && (words.length === 0 || words.every((word) => textOf(job).includes(word))));
   sort(chosen, view.sort);
@@ -85,6 +93,7 @@ const byText = new Intl.Collator(undefined, { numeric: true });
 const number = (value) => value ?? Infinity;
 
 const COMPARE = {
+  flagged: (a, b) => hasFlag(b, ANY_FLAG) - hasFlag(a, ANY_FLAG),
   id: (a, b) => byText.compare(a.id, b.id),
   state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
   seconds: (a, b) => number(a.seconds) - number(b.seconds) || 0,

@@ -4,8 +4,13 @@ const PAGE_JOBS = 40;
 const byId = (id) => document.getElementById(id);
 const list = byId('cards');
 
+const EVERYTHING = { find: '', states: new Set(), rejected: false, reason: null, flag: null };
+
+/** Where there are flagged results they come first, unless the reader wants another order. */
+const USUAL_SORT = byId('sort').options[0].value;
+
 /** What the reader asked to see. */
-const view = { find: '', states: new Set(), rejected: false, reason: null, sort: 'order', descending: false };
+const view = { ...EVERYTHING, sort: USUAL_SORT, descending: false };
 let chosen = [];
 let page = 0;
 /** The place of the reader's job among the chosen ones. */
@@ -64,6 +69,7 @@ function showTools() {
     chip.setAttribute('aria-pressed', String(view.states.has(chip.dataset.state)));
   }
   byId('only-rejected').setAttribute('aria-pressed', String(view.rejected));
+  showFlagChip();
   byId('only-reason').hidden = view.reason === null;
   if (view.reason !== null) {
     const reason = document.querySelector(`[data-reason="${view.reason}"]`)?.closest('li')?.querySelector('.reason');
@@ -71,6 +77,17 @@ function showTools() {
     byId('only-reason').title = said;
     byId('only-reason').querySelector('.said').textContent = said;
   }
+}
+
+function showFlagChip() {
+  const chip = byId('only-flagged');
+  if (chip === null) {
+    return;
+  }
+  const isOne = view.flag !== null && view.flag !== ANY_FLAG;
+  chip.setAttribute('aria-pressed', String(view.flag !== null));
+  chip.querySelector('.which').textContent = isOne ? `: ${view.flag}` : '';
+  chip.querySelector('b').textContent = jobs.filter((job) => hasFlag(job, isOne ? view.flag : ANY_FLAG)).length.toLocaleString('en');
 }
 
 function showMarks() {
@@ -213,7 +230,8 @@ function remember() {
   if (view.states.size > 0) said.set('state', [...view.states].join(','));
   if (view.rejected) said.set('rejected', '');
   if (view.reason !== null) said.set('reason', view.reason);
-  if (view.sort !== 'order') said.set('sort', view.sort);
+  if (view.flag !== null) said.set('flag', view.flag);
+  if (view.sort !== USUAL_SORT) said.set('sort', view.sort);
   if (view.descending) said.set('down', '');
   if (page > 0) said.set('page', page + 1);
   try {
@@ -235,7 +253,8 @@ function recall() {
   view.states = new Set((said.get('state') ?? '').split(',').filter((word) => STATES.includes(word)));
   view.rejected = said.has('rejected');
   view.reason = reasonNamed(said.get('reason') ?? '');
-  view.sort = said.get('sort') in COMPARE ? said.get('sort') : 'order';
+  view.flag = FLAGS.includes(said.get('flag')) ? said.get('flag') : null;
+  view.sort = [...byId('sort').options].some(({ value }) => value === said.get('sort')) ? said.get('sort') : USUAL_SORT;
   view.descending = said.has('down');
   return Math.max(0, (Number.parseInt(said.get('page'), 10) || 1) - 1);
 }
@@ -308,8 +327,9 @@ byId('tools').addEventListener('submit', (event) => {
 byId('sort').addEventListener('change', ({ target }) => ask({ sort: target.value }));
 byId('direction').addEventListener('click', () => ask({ descending: !view.descending }));
 byId('only-rejected').addEventListener('click', () => ask({ rejected: !view.rejected }));
+byId('only-flagged')?.addEventListener('click', () => ask({ flag: view.flag === null ? ANY_FLAG : null }));
 byId('only-reason').addEventListener('click', () => ask({ reason: null }));
-byId('everything').addEventListener('click', () => ask({ find: '', states: new Set(), rejected: false, reason: null }));
+byId('everything').addEventListener('click', () => ask({ ...EVERYTHING }));
 byId('page').addEventListener('change', ({ target }) => {
   turnTo(target.value === '' ? page : Math.floor(Number(target.value)) - 1);
   // Whatever was typed, the field says which page is shown.
@@ -319,6 +339,7 @@ byId('page').addEventListener('change', ({ target }) => {
 document.addEventListener('click', ({ target }) => {
   const chip = target.closest('.chip[data-state]');
   const reason = target.closest('[data-reason]');
+  const flag = target.closest('[data-flag]');
   const turn = target.closest('[data-turn]');
   const copy = target.closest('.copy');
   if (chip !== null) {
@@ -328,7 +349,10 @@ document.addEventListener('click', ({ target }) => {
     }
     ask({ states });
   } else if (reason !== null) {
-    ask({ find: '', states: new Set(), rejected: false, reason: reasonNamed(reason.dataset.reason) });
+    ask({ ...EVERYTHING, reason: reasonNamed(reason.dataset.reason) });
+    toListTop();
+  } else if (flag !== null) {
+    ask({ ...EVERYTHING, flag: flag.dataset.flag });
     toListTop();
   } else if (turn !== null) {
     turnTo(page + Number(turn.dataset.turn));

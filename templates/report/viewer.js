@@ -29,6 +29,7 @@ function showInViewer(job, place) {
     return fact;
   }));
   showState(viewer, job);
+  showFlags(viewer, job);
   showMark(viewer, job);
   if (!viewer.open) {
     viewer.showModal();

@@ -5,6 +5,7 @@
 
 mod driver;
 mod finding;
+mod flagged;
 mod judging;
 mod looking;
 mod shop;

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use tryon::job::{
-    ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, SecondGarment,
-    TaskId, Transition,
+    ExternalTaskId, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName,
+    SecondGarment, TaskId, Transition,
 };
 use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId, SlotUse};
 
@@ -18,6 +18,8 @@ use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, 
 pub(crate) enum Fate {
     /// Its picture is made; the number is mixed into its checksum.
     Succeeds(u32),
+    /// Its picture is made, and these flags are on it.
+    Flagged(&'static [Flag]),
     Fails(FailureKind, Option<i64>, String),
     InDoubt,
     Waits,
@@ -147,13 +149,26 @@ impl Shop {
                 let failure = Failure::with_code(*kind, *code, message);
                 record(Transition::TaskFail { failure: failure.clone() }, Note::of(failure.message), 20).await;
             }
-            Fate::Succeeds(number) => {
+            Fate::Succeeds(_) | Fate::Flagged(_) => {
+                let (number, flags) = match &row.fate {
+                    Fate::Flagged(flags) => (0, flags.iter().copied().collect()),
+                    Fate::Succeeds(number) => (*number, Flags::NONE),
+                    _ => (0, Flags::NONE),
+                };
                 record(accept, Note::default(), 1).await;
                 record(Transition::TaskSucceed, Note { units: Some(1.0), ..Note::default() }, 30).await;
                 let path = format!("{}.png", row.id);
                 draw(&self.results().join(&path), &row.id);
                 let sha256 = format!("{number:08x}{seq:056x}");
-                let image = PublishedImage { image: 0, path, width: 60, height: 80, bytes: 1_234, sha256 };
+                let image = PublishedImage {
+                    path,
+                    width: 60,
+                    height: 80,
+                    bytes: 1_234,
+                    sha256,
+                    flags,
+                    ..PublishedImage::default()
+                };
                 queue.publish(job.seq, job.attempt, vec![image], at(seq * 3 + 31)).await.expect("published");
             }
         }

@@ -5,6 +5,7 @@ mod benchmark;
 mod callbacks;
 mod commands;
 mod html;
+mod looks;
 mod queue;
 mod resume;
 mod state_machine;

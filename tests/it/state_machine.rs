@@ -99,7 +99,7 @@ fn every_state() -> Vec<(&'static str, JobState)> {
 }
 
 /// The whole table: from, transition, to. What is not here is illegal.
-const LEGAL: [(&str, &str, StateName); 26] = [
+const LEGAL: [(&str, &str, StateName); 27] = [
     ("pending", "Claim", StateName::Submitting),
     ("pending", "Share", StateName::Downloading),
     ("pending", "ShareFailure", StateName::Failed),
@@ -125,6 +125,7 @@ const LEGAL: [(&str, &str, StateName); 26] = [
     ("refused", "WithdrawRefusal", StateName::Pending),
     ("failed download", "Retry", StateName::Downloading),
     ("failed download", "MakeAnew", StateName::Pending),
+    ("failed download", "Cancel", StateName::Cancelled),
     ("cancelled", "Retry", StateName::Pending),
 ];
 
@@ -260,6 +261,8 @@ impl Witness {
                 prop_assert!(!image_waits, "a paid image was left at the provider");
                 self.alive.clear();
             }
+            // A person gives up a picture that cannot be had; its task has ended.
+            Transition::Cancel if matches!(before, JobState::Failed { .. }) => self.alive.clear(),
             Transition::Accept { task_id } => self.accepted_as = Some(task_id.clone()),
             Transition::LoseAnswer
             | Transition::Publish

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 use sha2::{Digest, Sha256};
-use walkdir::{DirEntry, WalkDir};
 
-use crate::job::{Garment, clean_text};
-use crate::manifest::picture_cell::Meant;
+use crate::job::{Garment, Meant, clean_text};
+use crate::manifest::lost_path::PICTURE_EXTENSIONS;
 use crate::picture::probe;
 
+use super::walk::{Found, find_files};
 use super::{PairingError, Side};
 
 /// Which pictures of which folder.
@@ -76,7 +76,7 @@ impl PictureFolder {
         }
     }
 
-    fn unreadable(&self, path: &Path, error: &dyn std::fmt::Display) -> PairingError {
+    pub(super) fn unreadable(&self, path: &Path, error: &dyn std::fmt::Display) -> PairingError {
         PairingError::Unreadable { side: self.side, path: shown(path), why: error.to_string() }
     }
 
@@ -105,8 +105,8 @@ fn is_match(pattern: &Pattern, below: &Path) -> bool {
     }
 }
 
-/// Finds the pictures of a folder and of those below it. Hidden files and folders are passed over, and so are `other`
-/// (the folder of the other side) and folders that hold a queue: what is in them are results.
+/// Finds the pictures of a folder and of those below it, in the order of their paths. Hidden files and folders are passed
+/// over, and so are `other` (the folder of the other side) and folders that hold a queue: what is in them are results.
 pub(super) fn look_through(
     folder: &PictureFolder,
     other: &Path,
@@ -114,64 +114,37 @@ pub(super) fn look_through(
 ) -> Result<Vec<Picture>, PairingError> {
     let only = folder.patterns()?;
     let (mut pictures, mut without_match) = (Vec::new(), 0_u64);
-    let left_out_before = left_out.len();
-    let walk = WalkDir::new(&folder.path).follow_links(true).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_wanted(entry, other)) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                left_out.push(dead_link(&error).ok_or_else(|| {
-                    let path = error.path().unwrap_or(&folder.path).to_owned();
-                    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                    folder.unreadable(&path, &why)
-                })?);
-                continue;
-            }
-        };
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let below = entry.path().strip_prefix(&folder.path).unwrap_or(entry.path());
+    let Found { files, left_out: mut lost } = find_files(folder, other)?;
+    for file in files {
+        let below = file.strip_prefix(&folder.path).unwrap_or(&file);
         if !only.is_empty() && !only.iter().any(|pattern| is_match(pattern, below)) {
             without_match += 1;
             continue;
         }
-        match picture(&entry, &folder.path, below) {
+        match picture(&file, &folder.path, below) {
             Ok(picture) => pictures.push(picture),
-            Err(reason) if has_name_of_picture(entry.path()) => {
-                left_out.push(LeftOut { path: shown(entry.path()), reason });
-            }
+            Err(reason) if has_name_of_picture(&file) => lost.push((file, reason)),
             Err(_) => {}
         }
     }
+    lost.sort();
+    let lost: Vec<LeftOut> = lost.into_iter().map(|(path, reason)| LeftOut { path: shown(&path), reason }).collect();
     if pictures.is_empty() {
-        let why = why_empty(folder, without_match, left_out.get(left_out_before..).unwrap_or_default());
+        let why = why_empty(folder, without_match, &lost);
         return Err(PairingError::NoPictures { side: folder.side, path: shown(&folder.path), why });
     }
+    left_out.extend(lost);
     Ok(pictures)
 }
 
-/// Whether to look at a file, or into a folder.
-fn is_wanted(entry: &DirEntry, other: &Path) -> bool {
-    if entry.file_name().as_encoded_bytes().starts_with(b".") {
-        return false;
-    }
-    if !entry.file_type().is_dir() {
-        return true;
-    }
-    let is_other = fs::canonicalize(entry.path()).is_ok_and(|path| path == other);
-    let holds_queue = entry.path().join("queue.db").exists();
-    !is_other && !holds_queue
-}
-
 /// A file as a picture that a manifest can name, or the reason against it.
-fn picture(entry: &DirEntry, root: &Path, below: &Path) -> Result<Picture, String> {
+fn picture(file: &Path, root: &Path, below: &Path) -> Result<Picture, String> {
     let not_utf8 = "has a name that is not UTF-8, which a manifest cannot hold";
-    let (Some(path), Some(below)) = (entry.path().to_str(), below.to_str()) else {
+    let (Some(path), Some(below)) = (file.to_str(), below.to_str()) else {
         return Err(not_utf8.to_owned());
     };
     let cell = cell_of(path)?;
-    let probe = probe(entry.path()).map_err(|problem| clean_text(&problem.to_string()))?;
+    let probe = probe(file).map_err(|problem| clean_text(&problem.to_string()))?;
     let below = below.split(std::path::MAIN_SEPARATOR).collect::<Vec<_>>().join("/");
     Ok(Picture { cell, garment: garment_of(&below, root), below, needs_fitting: probe.check_fit().is_err() })
 }
@@ -194,22 +167,9 @@ fn garment_of(below: &str, root: &Path) -> Option<Garment> {
 }
 
 /// Whether somebody who put the file there surely took it for a picture.
-fn has_name_of_picture(path: &Path) -> bool {
+pub(super) fn has_name_of_picture(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-    let known = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif"];
-    known.contains(&extension.as_str())
-}
-
-/// A link that leads nowhere or in a circle: one file that is missing, and no reason to stop.
-fn dead_link(error: &walkdir::Error) -> Option<LeftOut> {
-    let path = error.path()?;
-    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-    let reason = match error.loop_ancestor() {
-        Some(ancestor) => format!("is a link that leads back to {}", shown(ancestor)),
-        None if is_link => "is a link that leads nowhere".to_owned(),
-        None => return None,
-    };
-    Some(LeftOut { path: shown(path), reason })
+    PICTURE_EXTENSIONS.contains(&extension.as_str())
 }
 
 /// Completes "no usable picture in …" with what is there instead.
@@ -229,6 +189,6 @@ fn why_empty(folder: &PictureFolder, without_match: u64, left_out: &[LeftOut]) -
     }
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     clean_text(&path.display().to_string())
 }

@@ -9,6 +9,7 @@ mod folder;
 mod naming;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::fmt;
 use std::io::Write;
@@ -20,7 +21,7 @@ pub use choice::Choice;
 use choice::chosen;
 pub use folder::{LeftOut, PictureFolder};
 use folder::{Picture, keys, look_through};
-use naming::names;
+use naming::{check_joints, named_otherwise_before, names};
 
 /// One of the two folders, shown as its option is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,18 @@ pub enum PairingError {
     /// Nothing to pair.
     #[error("--{side}: no usable JPEG or PNG picture in {path}{why}")]
     NoPictures { side: Side, path: String, why: String },
+    /// Pictures whose ids would be the same.
+    #[error(
+        "--{side}: pictures that would have the same id: {clashing}; an id is a picture's path without its extension, so \
+         rename one of each, or choose with --only-{side}, e.g. --only-{side} '*.jpg'"
+    )]
+    SameName { side: Side, clashing: String },
+    /// Pairs whose ids would be the same.
+    #[error(
+        "the folder {folder} is below both --humans and --cloths, and two pairs would have the same id (…/{cloth}); rename \
+         one of the two folders"
+    )]
+    SamePair { folder: String, cloth: String },
     /// Everyone would be paired with everyone.
     #[error("--humans and --cloths are the same folder ({0}); put people and garments into folders of their own")]
     SameFolder(String),
@@ -116,10 +129,11 @@ impl Pairing {
         let mut left_out = Vec::new();
         let mut gather = |folder: &PictureFolder, other: &Path| -> Result<Gathered, PairingError> {
             let pictures = look_through(folder, other, &mut left_out)?;
-            let (names, has_default_names) = names(&pictures, folder.side);
+            let (names, has_default_names) = names(&pictures, folder.side)?;
             Ok(Gathered { pictures, names, has_default_names })
         };
         let (humans, cloths) = (gather(&humans, &cloths_root)?, gather(&cloths, &humans_root)?);
+        check_joints(&humans.names, &cloths.names)?;
         Ok(Self { humans, cloths, type_from_folder, choice, seed, model, left_out })
     }
 
@@ -148,6 +162,13 @@ impl Pairing {
             return 0;
         }
         self.cloths.pictures.iter().filter(|picture| picture.garment.is_none()).count() as u64
+    }
+
+    /// How many pictures are in ids by more than their stem, which is what they were in version 0.1.
+    #[must_use]
+    pub fn pictures_named_otherwise_before(&self) -> u64 {
+        let of = |side: &Gathered| named_otherwise_before(&side.pictures, &side.names);
+        of(&self.humans) + of(&self.cloths)
     }
 
     /// How many pictures are only taken with `--fit-images`: in other formats, or too large.

@@ -1,70 +1,130 @@
-//! What each picture is called in an id: its stem where nothing speaks against it, so that the default id does.
+//! What each picture is called in an id: its path below the folder, without its extension.
 //!
-//! Two names of one side never share a key, and no name holds a separator; so `human/cloth` never meets another.
+//! A name is a function of that path alone, never of what else is in the folders: a pair keeps its id, and with it its
+//! image, whatever is added later. Two pictures that would be called the same are therefore refused, not renamed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::job::{JobId, id_key};
 
-use super::Side;
 use super::folder::Picture;
+use super::{PairingError, Side};
 
-/// The longest made-up name in bytes, leaving room for a number and an extension in what file systems take.
+/// The longest made-up name in bytes, leaving room for a checksum and an extension in what file systems take.
 const LONGEST_SLUG_BYTES: usize = 200;
 
+/// How many pictures a message names that would be called the same.
+const MOST_NAMED: usize = 5;
+
 /// A name for each picture, and whether all of them are the stems that default ids are made of.
-pub(super) fn names(pictures: &[Picture], side: Side) -> (Vec<String>, bool) {
-    let mut bearers: HashMap<String, u32> = HashMap::with_capacity(pictures.len());
-    for picture in pictures.iter() {
-        *bearers.entry(id_key(stem(picture))).or_default() += 1;
-    }
-    let keeps_stem = |picture: &Picture| bearers[&id_key(stem(picture))] == 1 && is_fit(stem(picture), side);
-    let mut taken: HashSet<String> =
-        pictures.iter().filter(|picture| keeps_stem(picture)).map(|picture| id_key(stem(picture))).collect();
-    let all_keep = taken.len() == pictures.len();
-    let name = |picture: &Picture| {
-        if keeps_stem(picture) {
-            return stem(picture).to_owned();
+///
+/// # Errors
+/// Two pictures would be called the same.
+pub(super) fn names(pictures: &[Picture], side: Side) -> Result<(Vec<String>, bool), PairingError> {
+    let names: Vec<String> = pictures.iter().map(|picture| name_of(&picture.below, side)).collect();
+    let mut bearers: HashMap<String, usize> = HashMap::with_capacity(pictures.len());
+    let mut clashes = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(first) = bearers.insert(id_key(name), index) {
+            clashes.push((first, index));
         }
-        let name = made_up(picture).find(|name| is_fit(name, side) && !taken.contains(&id_key(name)));
-        // The list of candidates has no end, so there is one.
-        let name = name.unwrap_or_default();
-        taken.insert(id_key(&name));
-        name
+    }
+    if clashes.is_empty() {
+        let all_default = pictures.iter().zip(&names).all(|(picture, name)| name == stem(&picture.below));
+        return Ok((names, all_default));
+    }
+    let shown = |(first, second): &(usize, usize)| {
+        format!(
+            "{} and {}",
+            crate::job::clean_text(&pictures[*first].cell),
+            crate::job::clean_text(&pictures[*second].cell)
+        )
     };
-    (pictures.iter().map(name).collect(), all_keep)
+    let mut clashing: Vec<String> = clashes.iter().take(MOST_NAMED).map(shown).collect();
+    if clashes.len() > MOST_NAMED {
+        clashing.push(format!("and {} more", clashes.len() - MOST_NAMED));
+    }
+    Err(PairingError::SameName { side, clashing: clashing.join("; ") })
 }
 
-fn stem(picture: &Picture) -> &str {
-    let name = Path::new(&picture.below).file_stem().and_then(|stem| stem.to_str());
-    name.unwrap_or(&picture.below)
+/// Human and garment in one id: the names of one folder may go on where those of the other end, so that two pairs would
+/// meet. Which do is found by the names alone, without going through the pairs.
+///
+/// # Errors
+/// Two pairs would have the same id.
+pub(super) fn check_joints(humans: &[String], cloths: &[String]) -> Result<(), PairingError> {
+    let key = |name: &String| id_key(name);
+    let (humans, cloths): (Vec<String>, Vec<String>) =
+        (humans.iter().map(key).collect(), cloths.iter().map(key).collect());
+    let all_humans: std::collections::HashSet<&str> = humans.iter().map(String::as_str).collect();
+    let all_cloths: std::collections::HashSet<&str> = cloths.iter().map(String::as_str).collect();
+    // `a/b` with `c`, and `a` with `b/c`.
+    let ends: std::collections::HashSet<&str> = humans
+        .iter()
+        .flat_map(|human| human.match_indices('/').map(move |(at, _)| (&human[..at], &human[at + 1..])))
+        .filter(|(begin, _)| all_humans.contains(begin))
+        .map(|(_, end)| end)
+        .collect();
+    let begins = |cloth: &str| {
+        let parts = cloth.match_indices('/').map(|(at, _)| (cloth[..at].to_owned(), cloth[at + 1..].to_owned()));
+        parts.collect::<Vec<_>>()
+    };
+    for cloth in &cloths {
+        for (begin, rest) in begins(cloth) {
+            if ends.contains(begin.as_str()) && all_cloths.contains(rest.as_str()) {
+                return Err(PairingError::SamePair { folder: begin, cloth: cloth.clone() });
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Whether a name can stand on this side of an id, whatever is on the other.
+/// What the picture at a path below the folder is called.
+pub(super) fn name_of(below: &str, side: Side) -> String {
+    let without_extension = match below.rsplit_once('/') {
+        Some((folders, _)) => format!("{folders}/{}", stem(below)),
+        None => stem(below).to_owned(),
+    };
+    if is_fit(&without_extension, side) { without_extension } else { made_up(below) }
+}
+
+fn stem(below: &str) -> &str {
+    Path::new(below).file_stem().and_then(|stem| stem.to_str()).unwrap_or(below)
+}
+
+/// Whether a name can be on this side of an id, whatever is on the other.
 fn is_fit(name: &str, side: Side) -> bool {
     let id = match side {
         Side::Humans => format!("{name}/x"),
         Side::Cloths => format!("x/{name}"),
     };
-    name.trim() == name && !name.contains(['/', '\\']) && JobId::parse(&id).is_ok()
+    let is_trimmed = name.split('/').all(|part| part.trim() == part);
+    is_trimmed && !name.contains('\\') && JobId::parse(&id).is_ok()
 }
 
-/// Names for a picture whose stem does not do, the best first: its path below the folder, that with its extension, and
-/// then numbered without end.
-fn made_up(picture: &Picture) -> impl Iterator<Item = String> {
-    let without_extension = Path::new(&picture.below).with_extension("");
-    let (short, long) = (slug(&without_extension.to_string_lossy()), slug(&picture.below));
-    let numbered = short.clone();
-    [short, long].into_iter().chain((2_u64..).map(move |number| format!("{numbered}-{number}")))
+/// A name for a path that is no part of an id: what of it can be kept, and its checksum.
+fn made_up(below: &str) -> String {
+    let digest = Sha256::digest(below.as_bytes());
+    let checksum: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let without_extension = Path::new(below).with_extension("");
+    format!("{}-{checksum}", slug(&without_extension.to_string_lossy()))
 }
 
 /// A path as one name without anything that a file system or an id could stumble over.
 fn slug(path: &str) -> String {
-    let plain = |c: char| if matches!(c, '/' | '\\' | '.' | ':') || c.is_control() { '-' } else { c };
-    let mut slug: String = path.chars().map(plain).collect();
+    let is_plain =
+        |c: char| !(matches!(c, '/' | '\\' | '.' | ':' | '\u{fffd}') || c.is_control() || crate::job::is_invisible(c));
+    let mut slug: String = path.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
     while slug.len() > LONGEST_SLUG_BYTES {
         slug.pop();
     }
     slug.trim().to_owned()
+}
+
+/// How many pictures version 0.1 called otherwise: by their stem alone, wherever they were.
+pub(super) fn named_otherwise_before(pictures: &[Picture], names: &[String]) -> u64 {
+    pictures.iter().zip(names).filter(|(picture, name)| stem(&picture.below) != name.as_str()).count() as u64
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::manifest::{ManifestReader, ManifestRow, PictureChecks, Row};
+use crate::manifest::{ManifestReader, ManifestRow, PictureChecks, Reading, Row};
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn written(pairing: &Pairing) -> String {
 fn loaded(text: &str) -> Vec<ManifestRow> {
     let mut pictures = PictureChecks::new();
     let rows =
-        ManifestReader::from_reader("pairs.csv", Path::new(""), text.as_bytes(), &ModelName::default(), &mut pictures);
+        ManifestReader::from_reader("pairs.csv", Path::new(""), text.as_bytes(), &Reading::default(), &mut pictures);
     let mut keys = std::collections::HashSet::new();
     let good = |row| match row {
         Ok(Row::Good(row)) => row,
@@ -70,22 +70,61 @@ fn every_pair_is_written_in_the_order_of_the_paths_and_loads() {
     let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
     assert_eq!((pairing.people(), pairing.garments(), pairing.pairs()), (3, 2, 6));
     let text = written(&pairing);
-    assert!(text.starts_with("human_image,cloth_image\n"), "no column that says nothing: {text}");
-    assert_eq!(ids(&loaded(&text)), ["zoe/a", "zoe/b", "ana/a", "ana/b", "tom/a", "tom/b"]);
+    assert!(text.starts_with("id,human_image,cloth_image\n"), "{text}");
+    assert_eq!(ids(&loaded(&text)), ["a/zoe/a", "a/zoe/b", "ana/a", "ana/b", "tom/a", "tom/b"]);
 }
 
 #[test]
-fn stems_that_would_meet_get_ids_of_their_own() {
-    let folder = folders(&[
-        "people/ana.png",
-        "people/spring/Ana.png",
-        "people/summer/ana.png",
-        "people/summer/ana.jpg",
-        "people/tom.png",
-        "garments/shirt.png",
-    ]);
-    let rows = loaded(&written(&Pairing::prepare(order(folder.path())).expect("pairs")));
-    assert_eq!(ids(&rows), ["ana/shirt", "spring-Ana/shirt", "summer-ana/shirt", "summer-ana-png/shirt", "tom/shirt"]);
+fn in_flat_folders_ids_are_the_default_ones_and_no_column_says_so() {
+    let folder = folders(&["people/tom.png", "people/ana.v2.jpg", "garments/shirt.png"]);
+    let text = written(&Pairing::prepare(order(folder.path())).expect("pairs"));
+    assert!(text.starts_with("human_image,cloth_image\n"), "no column that says nothing: {text}");
+    assert_eq!(ids(&loaded(&text)), ["ana.v2/shirt", "tom/shirt"]);
+}
+
+#[test]
+fn a_stem_that_comes_again_in_a_folder_leaves_the_ids_that_were_there() {
+    let folder = folders(&["people/ana.png", "people/tom.png", "garments/001.png", "garments/spring/002.png"]);
+    let before = written(&Pairing::prepare(order(folder.path())).expect("pairs"));
+    assert_eq!(ids(&loaded(&before)), ["ana/001", "ana/spring/002", "tom/001", "tom/spring/002"]);
+    for name in ["people/summer/Ana.png", "garments/autumn/001.png", "garments/002.png"] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::copy(folder.path().join("people/ana.png"), path).expect("copied");
+    }
+    let after = written(&Pairing::prepare(order(folder.path())).expect("pairs"));
+    let after = loaded(&after);
+    for row in loaded(&before) {
+        let same = after.iter().find(|other| other.spec.id == row.spec.id).expect("the id is still there");
+        assert!(same.spec.same_inputs(&row.spec), "{}", row.spec.id);
+    }
+    assert_eq!(after.len(), 3 * 4);
+    assert!(ids(&after).contains(&"summer/Ana/autumn/001"), "{:?}", ids(&after));
+}
+
+#[test]
+fn pictures_that_would_have_the_same_id_are_refused_by_name() {
+    for (clashing, shown) in [
+        (["garments/shirt.jpg", "garments/shirt.png"], "shirt.jpg and"),
+        (["garments/Shirt.png", "garments/shirt.png"], "Shirt.png and"),
+        (["garments/a/b.png", "garments/A/b.png"], "A/b.png and"),
+        (["garments/\u{e9}.png", "garments/e\u{301}.png"], ".png and"),
+    ] {
+        let folder = folders(&[&["people/ana.png"][..], &clashing].concat());
+        if fs::read_dir(folder.path().join("garments")).expect("a folder").count() < 2 && !clashing[0].contains("/a/") {
+            continue;
+        }
+        let error = Pairing::prepare(order(folder.path())).expect_err("refused").to_string();
+        assert!(error.starts_with("--cloths: pictures that would have the same id: "), "{error}");
+        assert!(error.contains(shown) && error.contains("--only-cloths"), "{error}");
+    }
+}
+
+#[test]
+fn two_pairs_that_would_have_the_same_id_are_refused() {
+    let folder = folders(&["people/a.png", "people/a/zoe.png", "garments/zoe/b.png", "garments/b.png"]);
+    let error = Pairing::prepare(order(folder.path())).expect_err("refused").to_string();
+    assert!(error.contains("the folder zoe is below both"), "{error}");
 }
 
 #[cfg(unix)]
@@ -152,7 +191,10 @@ fn a_garments_type_is_that_of_its_nearest_folder() {
     let rows = loaded(&written(&pairing));
     let types: Vec<_> = rows.iter().map(|row| (row.spec.id.as_str(), row.spec.cloth_type)).collect();
     let (upper, lower, dress) = (Some(Garment::Upper), Some(Garment::Lower), Some(Garment::Dress));
-    assert_eq!(types, [("ana/b", upper), ("ana/d", None), ("ana/a", dress), ("ana/c", lower)]);
+    assert_eq!(
+        types,
+        [("ana/Upper/linen/b", upper), ("ana/d", None), ("ana/dress/a", dress), ("ana/upper/lower/c", lower)]
+    );
     assert!(rows.iter().all(|row| row.spec.model.as_ref().is_some_and(|model| model.as_str().ends_with("v1-5"))));
 
     let mut order = super::tests::order(folder.path());
@@ -171,11 +213,11 @@ fn patterns_choose_by_name_by_folder_and_by_path() {
         "garments/autumn/shirt-2.png",
     ]);
     for (patterns, expected) in [
-        (&["shirt*"][..], &["ana/shirt-2", "ana/shirt"][..]),
-        (&["spring"], &["ana/shirt", "ana/tee"]),
-        (&["spring/"], &["ana/shirt", "ana/tee"]),
-        (&["spring/t*"], &["ana/tee"]),
-        (&["autumn/**", "tee.png"], &["ana/shirt-2", "ana/tee"]),
+        (&["shirt*"][..], &["ana/autumn/shirt-2", "ana/spring/shirt"][..]),
+        (&["spring"], &["ana/spring/shirt", "ana/spring/tee"]),
+        (&["spring/"], &["ana/spring/shirt", "ana/spring/tee"]),
+        (&["spring/t*"], &["ana/spring/tee"]),
+        (&["autumn/**", "tee.png"], &["ana/autumn/shirt-2", "ana/spring/tee"]),
     ] {
         let mut order = order(folder.path());
         order.cloths.only = patterns.iter().map(ToString::to_string).collect();
@@ -242,8 +284,124 @@ fn links_are_followed_and_those_that_lead_nowhere_or_in_a_circle_are_named() {
     link("nowhere", "garments/lost.png");
     link("garments", "garments/round");
     let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
-    assert_eq!(ids(&loaded(&written(&pairing))), ["ana/tee", "ana/shirt"]);
+    assert_eq!(ids(&loaded(&written(&pairing))), ["ana/more/tee", "ana/shirt"]);
     let reasons: Vec<&str> = pairing.left_out.iter().map(|file| file.reason.as_str()).collect();
     assert_eq!(reasons[0], "is a link that leads nowhere");
     assert!(reasons[1].starts_with("is a link that leads back to "), "{reasons:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_two_ways_lead_to_is_paired_once() {
+    let folder = folders(&[
+        "people/ana.png",
+        "garments/shirt.png",
+        "garments/new/tee.png",
+        "elsewhere/hat.png",
+        "elsewhere/deep/cap.png",
+        "elsewhere/.hidden.png",
+    ]);
+    let link = |from: &str, to: &str| {
+        std::os::unix::fs::symlink(folder.path().join(from), folder.path().join(to)).expect("linked");
+    };
+    link("garments/new", "garments/also");
+    link("garments/shirt.png", "garments/best.png");
+    link("elsewhere", "garments/x");
+    link("elsewhere", "garments/y");
+    link("elsewhere/hat.png", "garments/hat.png");
+    link("garments", "elsewhere/back");
+    link("elsewhere/deep", "elsewhere/deep/round");
+    link("people", "garments/people");
+    link("people/ana.png", "garments/ana.png");
+    let pairing = Pairing::prepare(order(folder.path())).expect("pairs");
+    let rows = loaded(&written(&pairing));
+    assert_eq!(ids(&rows), ["ana/ana", "ana/new/tee", "ana/shirt", "ana/x/deep/cap", "ana/x/hat"]);
+    let garments: std::collections::HashSet<String> = rows.iter().map(|row| row.spec.cloth.source.stored()).collect();
+    assert_eq!(garments.len(), rows.len());
+    let left_out = pairing.left_out.iter().map(|file| file.reason.as_str());
+    assert_eq!(
+        left_out.filter(|reason| reason.contains("which is found without it")).count(),
+        5,
+        "{:?}",
+        pairing.left_out
+    );
+}
+
+mod names {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::super::folder::Picture;
+    use super::super::naming::{check_joints, name_of, names};
+    use super::*;
+
+    fn picture(below: &str) -> Picture {
+        Picture { cell: below.to_owned(), below: below.to_owned(), garment: None, needs_fitting: false }
+    }
+
+    /// Paths that often share stems, cases, extensions and beginnings, and some that are no part of an id.
+    fn path() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            6 => "[abAB]{1,2}", 1 => Just("con".to_owned()), 1 => Just("é".to_owned()), 1 => Just("e\u{301}".to_owned()),
+            1 => Just(" a ".to_owned()), 1 => Just("a.".to_owned()), 1 => Just("x.png".to_owned()),
+            1 => Just("a\\b".to_owned()), 1 => Just("a\u{200b}".to_owned()), 1 => "[a-c.]{300}",
+        ];
+        (vec(part, 1..4), prop_oneof![Just("jpg"), Just("png"), Just("JPG")])
+            .prop_map(|(parts, extension)| format!("{}.{extension}", parts.join("/")))
+    }
+
+    fn named(paths: &std::collections::BTreeSet<String>, side: Side) -> Option<Vec<String>> {
+        let pictures: Vec<Picture> = paths.iter().map(|path| picture(path)).collect();
+        names(&pictures, side).ok().map(|(names, _)| names)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_added_no_pair_gets_another_id(
+            people in btree_set(path(), 1..8), more_people in btree_set(path(), 0..8),
+            garments in btree_set(path(), 1..8), more_garments in btree_set(path(), 0..8),
+        ) {
+            let all_people = people.union(&more_people).cloned().collect();
+            let all_garments = garments.union(&more_garments).cloned().collect();
+            for (few, all, side) in [(&people, &all_people, Side::Humans), (&garments, &all_garments, Side::Cloths)] {
+                if let (Some(before), Some(after)) = (named(few, side), named(all, side)) {
+                    let after: std::collections::HashMap<_, _> = all.iter().zip(after).collect();
+                    for (path, name) in few.iter().zip(before) {
+                        prop_assert_eq!(&after[path], &name, "{}", path);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_two_pairs_share_an_id_and_every_id_is_one(
+            people in btree_set(path(), 1..8), garments in btree_set(path(), 1..8),
+        ) {
+            if let (Some(humans), Some(cloths)) = (named(&people, Side::Humans), named(&garments, Side::Cloths))
+                && check_joints(&humans, &cloths).is_ok()
+            {
+                let mut keys = std::collections::HashSet::new();
+                for (human, cloth) in humans.iter().flat_map(|human| cloths.iter().map(move |cloth| (human, cloth))) {
+                    let id = crate::job::JobId::parse(&format!("{human}/{cloth}"));
+                    let id = id.map_err(|error| TestCaseError::fail(error.to_string()))?;
+                    prop_assert!(keys.insert(id.key()), "{} is there twice", id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_path_without_its_extension_where_that_can_be_part_of_an_id() {
+        for (below, name) in
+            [("ana.png", "ana"), ("ana.v2.jpg", "ana.v2"), ("spring/ana.png", "spring/ana"), ("a b/c d.png", "a b/c d")]
+        {
+            assert_eq!(name_of(below, Side::Humans), name);
+        }
+        for below in ["con.png", "x.png/b.png", "a\\b.png", "a\u{200b}.png", " a.png"] {
+            let name = name_of(below, Side::Humans);
+            assert!(crate::job::JobId::parse(&format!("{name}/x")).is_ok() && !name.contains('/'), "{below}: {name}");
+        }
+        assert_eq!(name_of("con.png", Side::Cloths), name_of("con.png", Side::Cloths));
+        assert_ne!(name_of("con.png", Side::Cloths), name_of("con.jpg", Side::Cloths));
+    }
 }

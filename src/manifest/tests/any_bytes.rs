@@ -26,7 +26,7 @@ impl Read for Dripping<'_> {
 fn read_all(text: &[u8], piece: usize) -> Vec<u64> {
     let mut pictures = PictureChecks::new();
     let reader = Dripping { text, piece };
-    let default = ModelName::default();
+    let default = Reading::default();
     let base = Path::new("no-such-folder");
     let Ok(rows) = ManifestReader::from_reader("jobs.csv", base, reader, &default, &mut pictures) else {
         return Vec::new();

@@ -71,8 +71,8 @@ fn a_column_that_is_misspelt_is_refused_before_a_garment_is_left_out_without_a_w
 #[test]
 fn a_missing_required_column_is_named_with_those_that_were_found() {
     assert_eq!(
-        refused("\nhuman,garment,id\na,b,c\n"),
-        "jobs.csv:2: the header has no column cloth_image; it has `human`, `garment`, `id`; add it"
+        refused("\nhuman,product,id\na,b,c\n"),
+        "jobs.csv:2: the header has no column cloth_image; it has `human`, `product`, `id`; add it"
     );
     assert_eq!(
         refused("ana.png,shirt.jpg\n"),
@@ -91,14 +91,33 @@ fn a_column_named_twice_is_refused_also_by_its_other_name() {
 #[test]
 fn other_encodings_and_files_that_are_no_text_are_refused_with_the_cure() {
     let utf_16 = |mark: &[u8]| [mark, b"h\0u\0m\0a\0n\0"].concat();
-    for text in [utf_16(b"\xff\xfe"), utf_16(b"\xfe\xff"), utf_16(b""), b"\0h\0u".to_vec()] {
-        assert_eq!(refused(text), format!("jobs.csv: is UTF-16 text; {CURE}"));
+    for (text, label) in [
+        (utf_16(b"\xff\xfe"), "utf-16le"),
+        (utf_16(b"\xfe\xff"), "utf-16be"),
+        (utf_16(b""), "utf-16le"),
+        (b"\0h\0u".to_vec(), "utf-16be"),
+    ] {
+        assert_eq!(refused(text), format!("jobs.csv: is UTF-16 text; {CURE}, or read it with --encoding {label}"));
     }
-    assert_eq!(
-        refused(b"PK\x03\x04\0\0"),
-        format!("jobs.csv: is a spreadsheet or a ZIP archive, not a CSV text; {CURE}")
-    );
-    assert_eq!(refused(b"SQLite\0"), format!("jobs.csv: is binary data, not a CSV text; {CURE}"));
+    for (text, what) in [
+        (&b"PK\x03\x04\x14\0xl/workbook.xml"[..], "an Excel workbook (.xlsx)"),
+        (b"PK\x03\x04\x14\0\0\0[Content_Types].xml", "an Excel workbook (.xlsx)"),
+        (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet (.ods)"),
+        (b"PK\x03\x04\0\0pictures/ana.png", "a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook (.xls)"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html>", "an HTML page"),
+        (b"<table><tr><td>human</td></tr></table>", "an HTML page"),
+        (b"<?xml version=\"1.0\"?><Workbook xmlns=\"urn:schemas-microsoft-com:office:spreadsheet\">", "an Excel XML"),
+        (b"[{\"human_image\": \"ana.png\"}]", "JSON"),
+        (b"{\n  \"jobs\": []}", "JSON"),
+        (b"\x89PNG\r\n", "a picture"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"SQLite\0", "binary data"),
+    ] {
+        let error = refused(text);
+        assert!(error.starts_with(&format!("jobs.csv: is {what}")) && error.contains("not a CSV text; "), "{error}");
+    }
     assert_eq!(
         refused("human,cloth\rana.png,shirt.jpg\r"),
         "jobs.csv: its lines end with CR alone; save it with LF or CRLF line ends"
@@ -116,7 +135,7 @@ fn a_quote_that_swallows_the_file_is_refused_after_the_rows_before_it() {
     ] {
         let bytes = text.as_bytes();
         let mut rows =
-            ManifestReader::from_reader("jobs.csv", folder.path(), bytes, &ModelName::default(), &mut pictures)
+            ManifestReader::from_reader("jobs.csv", folder.path(), bytes, &Reading::default(), &mut pictures)
                 .expect("header");
         assert!(matches!(rows.next(), Some(Ok(Row::Good(_)))));
         let error = rows.next().expect("an error").expect_err("an error").to_string();
@@ -130,7 +149,7 @@ fn a_manifest_that_is_no_file_is_refused() {
     let folder = folder();
     let mut pictures = PictureChecks::new();
     let mut open = |path: &Path| {
-        ManifestReader::open(path, &ModelName::default(), &mut pictures).err().expect("refused").to_string()
+        ManifestReader::open(path, &Reading::default(), &mut pictures).err().expect("refused").to_string()
     };
     let absent = folder.path().join("absent.csv");
     let shown = absent.display();
@@ -157,7 +176,7 @@ fn paths_in_a_manifest_are_relative_to_its_folder() {
     let manifest = folder.path().join("lists/jobs.csv");
     std::fs::write(&manifest, "human,cloth\n../ana.png,../shirt.jpg\n").expect("write");
     let mut pictures = PictureChecks::new();
-    let rows = ManifestReader::open(&manifest, &ModelName::default(), &mut pictures).expect("open");
+    let rows = ManifestReader::open(&manifest, &Reading::default(), &mut pictures).expect("open");
     let rows: Result<Vec<Row>, ManifestError> = rows.collect();
     assert!(matches!(rows.expect("rows").as_slice(), [Row::Good(_)]));
 }
@@ -168,7 +187,7 @@ fn a_picture_that_many_rows_name_is_opened_once() {
     let text = ["human,cloth\n".to_owned(), "ana.png,shirt.jpg\n".repeat(1000)].concat();
     let mut pictures = PictureChecks::new();
     let rows =
-        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &ModelName::default(), &mut pictures)
+        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &Reading::default(), &mut pictures)
             .expect("header");
     assert_eq!(rows.filter(|row| matches!(row, Ok(Row::Good(_)))).count(), 1000);
     assert_eq!(pictures.probed(), 2);

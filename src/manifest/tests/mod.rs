@@ -1,7 +1,9 @@
 //! What users are promised of manifests, a test a promise.
 
 mod any_bytes;
+mod encodings;
 mod files;
+mod handed_in;
 mod rows;
 mod spreadsheets;
 
@@ -9,7 +11,7 @@ use std::path::Path;
 
 use crate::job::ModelName;
 
-use super::{ManifestError, ManifestReader, ManifestRow, PictureChecks, RejectedRow, Row};
+use super::{ManifestError, ManifestReader, ManifestRow, PictureChecks, Reading, RejectedRow, Row};
 
 /// A folder with the pictures that the tests' manifests name: `ana.png`, `shirt.jpg`, `trousers.png`.
 fn folder() -> tempfile::TempDir {
@@ -30,12 +32,16 @@ fn picture(path: &Path, width: u32, height: u32, format: image::ImageFormat) {
 
 /// Reads a whole manifest that lies in `folder` under the name `jobs.csv`.
 fn read(folder: &Path, text: impl AsRef<[u8]>) -> Result<Vec<Row>, ManifestError> {
-    read_with_default(folder, text, &ModelName::default())
+    read_as(folder, text, &Reading::default())
 }
 
 fn read_with_default(folder: &Path, text: impl AsRef<[u8]>, model: &ModelName) -> Result<Vec<Row>, ManifestError> {
+    read_as(folder, text, &Reading { default_model: model.clone(), encoding: None })
+}
+
+fn read_as(folder: &Path, text: impl AsRef<[u8]>, reading: &Reading) -> Result<Vec<Row>, ManifestError> {
     let mut pictures = PictureChecks::new();
-    ManifestReader::from_reader("jobs.csv", folder, text.as_ref(), model, &mut pictures)?.collect()
+    ManifestReader::from_reader("jobs.csv", folder, text.as_ref(), reading, &mut pictures)?.collect()
 }
 
 /// The only row of a manifest, which must be good.

@@ -199,16 +199,15 @@ fn a_row_with_too_many_or_too_few_cells_is_rejected_without_guessing() {
 }
 
 #[test]
-fn text_that_is_not_utf_8_is_rejected_with_its_column() {
+fn a_cell_that_is_not_utf_8_where_the_others_are_is_rejected_with_its_column() {
     let folder = folder();
-    let found =
-        problems(folder.path(), b"id,human,cloth\nj\xf6rg,ana.png,shirt.jpg\nj,ana.png,\xc3\nk,\xa9,shirt.jpg\n");
+    let good = "größe/ä,ana.png,shirt.jpg\nцвет/ж,ana.png,shirt.jpg\n女装/1,ana.png,shirt.jpg\nő,ana.png,shirt.jpg\n";
+    let text = ["id,human,cloth\n".as_bytes(), b"j\xf6rg,ana.png,shirt.jpg\n", good.as_bytes(), b"k,\xa9,shirt.jpg\n"];
     assert_eq!(
-        found,
+        problems(folder.path(), text.concat()),
         [
-            "jobs.csv:2: id: is not UTF-8 text; save the manifest as CSV UTF-8",
-            "jobs.csv:3: cloth_image: is not UTF-8 text; save the manifest as CSV UTF-8",
-            "jobs.csv:4: human_image: is not UTF-8 text; save the manifest as CSV UTF-8",
+            "jobs.csv:2: id: is damaged: it is no UTF-8, as the rest of the manifest is; write it again",
+            "jobs.csv:7: human_image: is damaged: it is no UTF-8, as the rest of the manifest is; write it again",
         ]
     );
 }
@@ -311,7 +310,7 @@ fn with_fit_images_pictures_that_almost_fit_are_taken_and_counted_once() {
     );
     let mut pictures = PictureChecks::new().fitting(true);
     let rows =
-        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &ModelName::default(), &mut pictures);
+        ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &Reading::default(), &mut pictures);
     let rows: Vec<Row> = rows.expect("header").map(|row| row.expect("a row")).collect();
     let taken = rows.iter().filter(|row| matches!(row, Row::Good(_))).count();
     assert_eq!((taken, pictures.to_fit()), (6, 5), "too small is still an error");

@@ -29,7 +29,8 @@ pub(super) fn look(jpeg: &[u8]) -> Result<Look, BrokenPicture> {
     });
     let exif = scanned.header.exif.as_deref();
     let orientation = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
-    Ok(Look::new(width as u32, height as u32, sampler.finish(), orientation))
+    let thumbnail = sampler.finish().map(|thumbnail| thumbnail.of_grain(8));
+    Ok(Look::new(width as u32, height as u32, thumbnail, orientation))
 }
 
 /// Gives each of the eight pixels that a mean stands for its value.

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::{ImageRef, JobSpec};
 
 use super::Result;
+use super::staging::Staging;
 
 /// How many pictures' numbers are kept at hand. Beyond it the queue is asked, so that memory stays flat.
 const MOST_AT_HAND: usize = 1 << 16;
 
-/// What a job asks for, as the queue stores it.
-#[derive(PartialEq)]
+/// What a job asks for, with the numbers that a database has for its pictures.
+#[derive(Clone, PartialEq)]
 pub(super) struct Inputs {
     pub(super) human: i64,
     pub(super) cloth: i64,
@@ -22,43 +23,127 @@ pub(super) struct Inputs {
     pub(super) model: Option<String>,
 }
 
-/// The numbers of pictures, as far as they are at hand.
+/// The numbers that the queue has for the staged pictures of a load, as far as they are at hand.
 #[derive(Default)]
 pub(super) struct Pictures {
-    by_source: HashMap<String, i64>,
+    by_staged: HashMap<i64, i64>,
 }
 
 impl Pictures {
-    /// The inputs of a row; pictures that the queue does not know get a number.
-    pub(super) fn inputs_of(&mut self, db: &Connection, spec: &JobSpec) -> Result<Inputs> {
+    /// The inputs of a staged row with the queue's numbers; pictures that the queue does not know get one.
+    pub(super) fn inputs_of(&mut self, db: &Connection, staging: &Staging, staged: &Inputs) -> Result<Inputs> {
         Ok(Inputs {
-            human: self.number(db, &spec.human)?,
-            cloth: self.number(db, &spec.cloth)?,
-            cloth_type: spec.cloth_type.map(|garment| garment.word().to_owned()),
-            cloth_2: spec.second.as_ref().map(|second| self.number(db, &second.image)).transpose()?,
-            cloth_type_2: spec.second.as_ref().map(|second| second.garment.word().to_owned()),
-            model: spec.model.as_ref().map(|model| model.as_str().to_owned()),
+            human: self.number(db, staging, staged.human)?,
+            cloth: self.number(db, staging, staged.cloth)?,
+            cloth_2: staged.cloth_2.map(|cloth| self.number(db, staging, cloth)).transpose()?,
+            ..staged.clone()
         })
     }
 
-    fn number(&mut self, db: &Connection, image: &ImageRef) -> Result<i64> {
-        let source = image.source.stored();
-        if let Some(number) = self.by_source.get(&source) {
+    fn number(&mut self, db: &Connection, staging: &Staging, staged: i64) -> Result<i64> {
+        if let Some(number) = self.by_staged.get(&staged) {
             return Ok(*number);
         }
-        // Most pictures that are not at hand are new ones, so they are not looked for first.
-        let added = db
-            .prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2) ON CONFLICT (source) DO NOTHING")?
-            .execute([&source, &image.written])?;
-        let number = if added == 1 {
-            db.last_insert_rowid()
-        } else {
-            db.prepare_cached("SELECT input FROM inputs WHERE source = ?1")?.query_row([&source], |row| row.get(0))?
+        let (source, written, known) = staging.picture(staged)?;
+        let number = match known {
+            Some(known) => known,
+            None => added(db, &source, &written)?,
         };
-        if self.by_source.len() >= MOST_AT_HAND {
-            self.by_source.clear();
-        }
-        self.by_source.insert(source, number);
+        make_room(&mut self.by_staged);
+        self.by_staged.insert(staged, number);
         Ok(number)
+    }
+}
+
+/// The number of a picture, which it gets where it has none. Most are new ones, so they are not looked for first.
+fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
+    let added = db
+        .prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2) ON CONFLICT (source) DO NOTHING")?
+        .execute([source, written])?;
+    if added == 1 {
+        return Ok(db.last_insert_rowid());
+    }
+    Ok(db.prepare_cached("SELECT input FROM inputs WHERE source = ?1")?.query_row([source], |row| row.get(0))?)
+}
+
+fn make_room<K, V>(at_hand: &mut HashMap<K, V>) {
+    if at_hand.len() >= MOST_AT_HAND {
+        at_hand.clear();
+    }
+}
+
+/// A picture of a load: its number there, and the number that the queue has for it, if it has one.
+#[derive(Debug, Clone, Copy)]
+struct StagedPicture {
+    staged: i64,
+    known: Option<i64>,
+}
+
+/// The pictures of a load, as far as they are at hand.
+#[derive(Default)]
+pub(super) struct StagedPictures {
+    by_source: HashMap<String, StagedPicture>,
+}
+
+/// The inputs of a row of a load.
+pub(super) struct StagedInputs {
+    /// With the load's numbers.
+    pub(super) staged: Inputs,
+    /// With the queue's numbers; `None` where the queue does not know one of the pictures.
+    pub(super) known: Option<Inputs>,
+}
+
+impl StagedPictures {
+    /// The inputs of a row, staged in `db`. `queue` is asked once for each picture.
+    pub(super) fn inputs_of(
+        &mut self,
+        db: &Connection,
+        queue: Option<&Connection>,
+        spec: &JobSpec,
+    ) -> Result<StagedInputs> {
+        let human = self.picture(db, queue, &spec.human)?;
+        let cloth = self.picture(db, queue, &spec.cloth)?;
+        let second = match &spec.second {
+            Some(second) => Some(self.picture(db, queue, &second.image)?),
+            None => None,
+        };
+        let staged = Inputs {
+            human: human.staged,
+            cloth: cloth.staged,
+            cloth_type: spec.cloth_type.map(|garment| garment.word().to_owned()),
+            cloth_2: second.map(|second| second.staged),
+            cloth_type_2: spec.second.as_ref().map(|second| second.garment.word().to_owned()),
+            model: spec.model.as_ref().map(|model| model.as_str().to_owned()),
+        };
+        let known = match (human.known, cloth.known, second.map(|second| second.known)) {
+            (Some(human), Some(cloth), None) => Some(Inputs { human, cloth, ..staged.clone() }),
+            (Some(human), Some(cloth), Some(Some(second))) => {
+                Some(Inputs { human, cloth, cloth_2: Some(second), ..staged.clone() })
+            }
+            _ => None,
+        };
+        Ok(StagedInputs { staged, known })
+    }
+
+    fn picture(&mut self, db: &Connection, queue: Option<&Connection>, image: &ImageRef) -> Result<StagedPicture> {
+        let source = image.source.stored();
+        if let Some(picture) = self.by_source.get(&source) {
+            return Ok(*picture);
+        }
+        let staged = added(db, &source, &image.written)?;
+        let known = match queue {
+            Some(queue) => queue
+                .prepare_cached("SELECT input FROM inputs WHERE source = ?1")?
+                .query_row([&source], |row| row.get(0))
+                .optional()?,
+            None => None,
+        };
+        if known.is_some() {
+            db.prepare_cached("UPDATE inputs SET known = ?2 WHERE input = ?1")?.execute(params![staged, known])?;
+        }
+        make_room(&mut self.by_source);
+        let picture = StagedPicture { staged, known };
+        self.by_source.insert(source, picture);
+        Ok(picture)
     }
 }

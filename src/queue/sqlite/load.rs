@@ -1,21 +1,21 @@
-//! Filling the queue from manifests, in one transaction and in flat memory.
+//! What rows of manifests become: they are compared with the queue and with each other, and staged.
 //!
 //! What a single row can do wrong is the manifest reader's business. Here is what rows can do wrong together:
 //! the same id with other inputs, ids that a file system would confuse, an id whose work was already submitted.
+//!
+//! Nothing is written to the queue here, and nothing locked but other loads; [`super::keep_load`] does that, once the
+//! last row is read.
 
-use std::collections::HashSet;
+use std::path::Path;
 
-use jiff::Timestamp;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::state::Transition;
-use crate::job::{JobSeq, JobSpec, StateName};
-use crate::queue::Note;
+use crate::job::{JobSpec, StateName, default_id};
 
-use super::inputs::{Inputs, Pictures};
-use super::places::{Met, Places, Row};
-use super::verbs::{apply, one_row, set_meta};
-use super::{QueueError, Result};
+use super::inputs::{Inputs, StagedInputs};
+use super::lock::LoadLock;
+use super::staging::{Fate, StagedRejection, StagedRow, Staging};
+use super::{QueueError, Result, open};
 
 /// What became of the rows of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,79 +47,145 @@ pub struct RejectedRow {
 }
 
 /// An open load. All of it is kept, or nothing.
-pub struct Loader<'db> {
-    db: &'db Connection,
-    /// The statement that every row goes through, kept at hand.
-    insert: CachedStatement<'db>,
-    /// Jobs put in, also those that were taken out again.
-    inserted: i64,
-    now: Timestamp,
-    manifests: Vec<String>,
-    tally: Enqueued,
-    pictures: Pictures,
-    places: Places,
-    /// Keys of ids that rows of this load contradict each other about.
-    contradicted: HashSet<String>,
+pub struct Loader {
+    pub(super) staging: Staging,
+    /// What the rows are compared with; `None` where there is no queue yet.
+    pub(super) queue: Option<Connection>,
+    has_jobs: bool,
     /// Whether any task has left further images, whose names new ids must not take.
     has_further_images: bool,
+    /// Keeps other loads of this queue waiting; a load that is only looked at has none.
+    pub(super) lock: Option<LoadLock>,
+    /// The next row's place in the load.
+    next: i64,
+    manifests: Vec<Manifest>,
+    /// The names under which the queue has rejected rows of these manifests.
+    pub(super) to_forget: Vec<String>,
+    pub(super) fits_images: bool,
+    pub(super) dedupes: bool,
+    /// Whether another process may be working on the queue; then it is left free between batches.
+    pub(super) may_be_beside_a_run: bool,
+    tally: Enqueued,
 }
 
-/// A job that stands under an id already.
-struct Standing {
-    seq: i64,
-    id: String,
+/// A manifest of a load.
+struct Manifest {
+    /// As its user spells it.
+    name: String,
+    /// The same however it is spelt.
+    identity: String,
+}
+
+/// A job of the queue that has the id of a row.
+pub(super) struct Standing {
+    pub(super) seq: i64,
+    pub(super) id: String,
     inputs: Inputs,
     priority: i64,
-    state: StateName,
+    pub(super) state: StateName,
 }
 
-impl<'db> Loader<'db> {
-    pub(super) fn new(db: &'db Connection) -> Result<Self> {
-        let has_further_images =
-            db.query_row("SELECT EXISTS (SELECT 1 FROM images WHERE image > 0)", [], |row| row.get(0))?;
-        let insert = db.prepare_cached(
-            "INSERT INTO jobs (id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state,
-                               attempt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0) ON CONFLICT (id_key) DO NOTHING",
-        )?;
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("tally", &self.tally).finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// A load for a queue that does not exist yet.
+    ///
+    /// # Errors
+    /// There is no place for a temporary file.
+    pub fn for_new_queue() -> Result<Self> {
+        Self::new(Staging::in_temporary_folder()?, None, None)
+    }
+
+    /// A load that is only looked at: what would it change in the queue at `path`? Nothing is created or changed there,
+    /// and a queue of an earlier version is left as it is.
+    ///
+    /// # Errors
+    /// The queue cannot be read, or there is no place for a temporary file.
+    pub fn looking_at(path: &Path) -> Result<Self> {
+        Self::new(Staging::in_temporary_folder()?, open::open_as_it_is(path)?, None)
+    }
+
+    /// A load beside the queue at `path`, which no other load changes meanwhile.
+    pub(super) fn beside(path: &Path, lock: LoadLock) -> Result<Self> {
+        Self::new(Staging::at(&staging_path(path))?, Some(open::open_for_reading(path)?), Some(lock))
+    }
+
+    fn new(staging: Staging, queue: Option<Connection>, lock: Option<LoadLock>) -> Result<Self> {
+        let has = |table: &str| -> Result<bool> {
+            let Some(queue) = &queue else { return Ok(false) };
+            Ok(queue.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get(0))?)
+        };
+        let (has_jobs, has_further_images) = (has("jobs")?, has("images WHERE image > 0")?);
         Ok(Self {
-            db,
-            insert,
-            inserted: 0,
-            now: Timestamp::now(),
-            manifests: Vec::new(),
-            tally: Enqueued::default(),
-            pictures: Pictures::default(),
-            places: Places::default(),
-            contradicted: HashSet::new(),
+            staging,
+            queue,
+            has_jobs,
             has_further_images,
+            lock,
+            next: 1,
+            manifests: Vec::new(),
+            to_forget: Vec::new(),
+            fits_images: false,
+            dedupes: false,
+            may_be_beside_a_run: true,
+            tally: Enqueued::default(),
         })
     }
 
-    /// Counts what was put in. To be called once, when nothing more comes; without it the load must not be kept.
-    pub(super) fn finish(self) -> Result<()> {
-        // One by one would write the same row of the tallies as often as there are jobs.
-        let changed =
-            self.db.execute("UPDATE tallies SET value = value + ?1 WHERE name = 'pending'", [self.inserted])?;
-        one_row(changed, || QueueError::Damaged("the count of pending jobs is gone".to_owned()))
-    }
-
-    /// The rows that follow are from the manifest `name`. What was rejected of it in an earlier load is forgotten.
+    /// The rows that follow are from the manifest `name`, which is known by that name alone.
     ///
     /// # Errors
     /// Those of the queue.
     pub fn begin_manifest(&mut self, name: &str) -> Result<()> {
-        self.db.execute("DELETE FROM rejected_rows WHERE manifest = ?1", [name])?;
-        self.manifests.push(name.to_owned());
+        self.begin_manifest_known_as(name, name, |_| false)
+    }
+
+    /// The rows that follow are from the manifest `name`. What was rejected of it in an earlier load is forgotten when
+    /// this one is kept: what is known under its `identity`, and under whatever other names `is_same` says are its
+    /// own. Earlier versions knew manifests by how they were spelt.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn begin_manifest_known_as(
+        &mut self,
+        name: &str,
+        identity: &str,
+        is_same: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        self.to_forget.push(identity.to_owned());
+        if let Some(queue) = &self.queue {
+            let mut statement = queue.prepare_cached(NEXT_REJECTED_MANIFEST)?;
+            let mut known: Option<String> = statement.query_row([""], |row| row.get(0))?;
+            while let Some(other) = known {
+                known = statement.query_row([&other], |row| row.get(0))?;
+                if other == name || is_same(&other) {
+                    self.to_forget.push(other);
+                }
+            }
+        }
+        let (number, name, identity) = (self.manifests.len(), name.to_owned(), identity.to_owned());
+        self.staging.add_manifest(number, &name, &identity)?;
+        self.manifests.push(Manifest { name, identity });
         Ok(())
     }
 
     /// The pictures of this load are to be made to fit: runs do so from now on, as it was asked for here.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn fit_images(&mut self) -> Result<()> {
-        set_meta(self.db, "fit_images", "yes")
+    pub fn fit_images(&mut self) {
+        self.fits_images = true;
+    }
+
+    /// Identical pairs are to be made once: runs do so from now on, as it was asked for here.
+    pub fn dedupe(&mut self) {
+        self.dedupes = true;
+    }
+
+    /// This process holds the queue for a run that has not begun: nobody needs the writer meanwhile.
+    pub fn before_a_run(&mut self) {
+        self.may_be_beside_a_run = false;
     }
 
     /// Adds one row. Returns the rows that cannot be taken because of it: itself, and an earlier row of this load
@@ -128,116 +194,106 @@ impl<'db> Loader<'db> {
     /// # Errors
     /// Those of the queue; the load cannot go on after one.
     pub fn add(&mut self, spec: &JobSpec, line: u64) -> Result<Vec<(String, RejectedRow)>> {
-        let key = spec.id.key();
-        let inputs = self.pictures.inputs_of(self.db, spec)?;
-        if self.contradicted.contains(&key) {
-            let reason = format!("`{}` is used by rows that contradict each other", spec.id);
-            return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
-        }
+        let id_key = spec.id.key();
         if self.has_further_images
-            && let Some(owner) = self.owner_of_further_image(&key)?
+            && let Some(owner) = self.owner_of_further_image(&id_key)?
         {
-            let reason =
-                format!("`{}` is the name of a further image of job `{owner}`; give the row another id", spec.id);
-            return self.reject_row(spec, line, "id", reason).map(|row| vec![row]);
+            return self.reject_row(spec, line, name_of_further_image(spec.id.as_str(), &owner)).map(|row| vec![row]);
         }
-        let added = self.insert.execute(params![
-            spec.id.as_str(),
-            key,
-            inputs.human,
-            inputs.cloth,
-            inputs.cloth_type,
-            inputs.cloth_2,
-            inputs.cloth_type_2,
-            inputs.model,
-            spec.priority
-        ])?;
-        if added == 1 {
-            self.inserted += 1;
-            self.take(self.db.last_insert_rowid(), line, Row::Added)?;
-            return Ok(Vec::new());
+        let StagedInputs { staged, known } = self.staging.pictures_of(self.queue.as_ref(), spec)?;
+        let standing = if self.has_jobs { self.standing(&id_key)? } else { None };
+        let fate = self.fate(spec, known.as_ref(), standing.as_ref())?;
+        let row = StagedRow {
+            n: self.next,
+            id: spec.id.as_str().to_owned(),
+            id_key,
+            inputs: staged,
+            priority: spec.priority,
+            fate,
+            job: standing.as_ref().map(|standing| standing.seq),
+            manifest: self.present_manifest(),
+            line,
+        };
+        if !self.staging.add(&row)? {
+            return self.add_again(spec, &row, standing.as_ref());
         }
-        let standing = self.standing(&key)?;
-        self.add_to_standing(spec, line, key, &inputs, &standing)
+        match standing.filter(|_| fate == Fate::Rejected) {
+            Some(standing) => {
+                self.reject_row(spec, line, against_queue(spec.id.as_str(), &standing)).map(|row| vec![row])
+            }
+            None => {
+                *self.counted_as(fate) += 1;
+                self.next += 1;
+                Ok(Vec::new())
+            }
+        }
     }
 
-    /// The row's id is taken: is it the same job, a new version of it, or a contradiction?
-    fn add_to_standing(
+    /// What the first row with its id is, beside the job of the queue that has the same id.
+    fn fate(&self, spec: &JobSpec, known: Option<&Inputs>, standing: Option<&Standing>) -> Result<Fate> {
+        let Some(standing) = standing else { return Ok(Fate::Added) };
+        let same_id = standing.id == spec.id.as_str();
+        if same_id && known == Some(&standing.inputs) {
+            return Ok(match standing.state {
+                StateName::Pending if standing.priority != spec.priority => Fate::Moved,
+                StateName::Pending => Fate::Waiting,
+                _ => Fate::Unchanged,
+            });
+        }
+        let may_change = same_id && !self.may_exist_at_provider(standing.seq)?;
+        Ok(if may_change { Fate::Changed } else { Fate::Rejected })
+    }
+
+    /// A later row with an id: does it say the same again, or something else?
+    fn add_again(
         &mut self,
         spec: &JobSpec,
-        line: u64,
-        key: String,
-        inputs: &Inputs,
-        standing: &Standing,
+        row: &StagedRow,
+        standing: Option<&Standing>,
     ) -> Result<Vec<(String, RejectedRow)>> {
-        let same_id = standing.id == spec.id.as_str();
-        let same_job = same_id && standing.inputs == *inputs;
-        // A row that can be the job: it says what stands, or what may still be changed.
-        let can_be = same_job || (same_id && !self.may_exist_at_provider(standing.seq)?);
-        match self.places.met(standing.seq) {
-            None if can_be => self.renew(spec, line, inputs, standing, same_job).map(|()| Vec::new()),
-            None => {
-                // A later row that can be the job would contradict this one.
-                self.places.note(standing.seq, self.present_manifest(), line, Row::Rejected);
-                self.reject_row(spec, line, "id", against_queue(spec, standing)).map(|row| vec![row])
+        let first = self.staging.row_of(&row.id_key)?;
+        match (first.fate, standing) {
+            (Fate::Contradicted, _) => {
+                let reason = format!("`{}` is used by rows that contradict each other", row.id);
+                self.reject_row(spec, row.line, reason).map(|row| vec![row])
             }
-            Some(met) if met.as_what == Row::Rejected && !can_be => {
-                self.reject_row(spec, line, "id", against_queue(spec, standing)).map(|row| vec![row])
+            (Fate::Rejected, Some(standing)) if row.fate == Fate::Rejected => {
+                self.reject_row(spec, row.line, against_queue(&row.id, standing)).map(|row| vec![row])
             }
-            Some(met) if met.as_what != Row::Rejected && same_job => {
+            (fate, _) if fate.is_taken() && first.id == row.id && first.inputs == row.inputs => {
                 self.tally.repeated += 1;
                 Ok(Vec::new())
             }
-            Some(met) => self.contradict(spec, line, key, standing, met),
+            _ => self.contradict(spec, row, &first),
         }
-    }
-
-    /// The first row of this load about a job that stood in the queue before.
-    fn renew(&mut self, spec: &JobSpec, line: u64, inputs: &Inputs, standing: &Standing, same_job: bool) -> Result<()> {
-        let moves = standing.priority != spec.priority && standing.state == StateName::Pending;
-        if same_job && !moves {
-            return self.take(standing.seq, line, Row::Unchanged);
-        }
-        self.write_inputs(standing.seq, inputs, spec.priority)?;
-        if !same_job && standing.state == StateName::Failed {
-            apply(self.db, JobSeq(standing.seq), None, &Transition::Retry, &Note::default(), self.now)?;
-        }
-        self.take(standing.seq, line, Row::Updated)
     }
 
     /// Two rows of one load contradict each other, and nobody knows which is meant: neither is taken.
-    fn contradict(
-        &mut self,
-        spec: &JobSpec,
-        line: u64,
-        key: String,
-        standing: &Standing,
-        met: Met,
-    ) -> Result<Vec<(String, RejectedRow)>> {
-        let other = self.line_of(met);
-        let reason = if met.as_what == Row::Rejected {
-            format!("`{}` is contradicted by {other}", spec.id)
-        } else if standing.id == spec.id.as_str() {
-            format!("`{}` stands in {other} with other inputs", spec.id)
+    fn contradict(&mut self, spec: &JobSpec, row: &StagedRow, first: &StagedRow) -> Result<Vec<(String, RejectedRow)>> {
+        let other = self.line_of(first);
+        let reason = if first.fate == Fate::Rejected {
+            format!("`{}` is contradicted by {other}", row.id)
+        } else if first.id == row.id {
+            let origin = origin(spec.has_default_id());
+            format!("`{}` stands in {other} with other inputs{origin}", row.id)
         } else {
-            same_file(spec, standing, &other)
+            same_file(&row.id, &first.id, &other)
         };
         let mut rows = Vec::new();
-        if met.as_what != Row::Rejected {
-            rows.push(self.reject_met(standing, met, line)?);
+        if first.fate != Fate::Rejected {
+            rows.push(self.reject_first(first, row)?);
         }
-        self.remove_unless_submitted(standing.seq)?;
-        self.contradicted.insert(key);
-        rows.push(self.reject_row(spec, line, "id", reason)?);
+        self.staging.contradict(first.n)?;
+        rows.push(self.reject_row(spec, row.line, reason)?);
         Ok(rows)
     }
 
     /// A row of this load as its reader would look for it: `line 7`, of the present manifest or of an earlier one.
-    fn line_of(&self, met: Met) -> String {
-        if met.manifest == self.present_manifest() {
-            format!("line {}", met.line)
+    fn line_of(&self, row: &StagedRow) -> String {
+        if row.manifest == self.present_manifest() {
+            format!("line {}", row.line)
         } else {
-            format!("line {} of {}", met.line, self.manifest_name(met.manifest))
+            format!("line {} of {}", row.line, self.manifest(row.manifest).0)
         }
     }
 
@@ -246,12 +302,22 @@ impl<'db> Loader<'db> {
     /// # Errors
     /// Those of the queue.
     pub fn reject(&mut self, row: &RejectedRow) -> Result<()> {
-        let manifest = self.manifest_name(self.present_manifest());
-        let behind = match self.places.last() {
-            Some(seq) => seq,
-            None => self.db.query_row("SELECT coalesce(max(seq), 0) FROM jobs", [], |row| row.get(0))?,
-        };
-        self.write_rejected(&manifest, row, behind)?;
+        let n = self.next;
+        self.next += 1;
+        self.stage_rejection(n, self.present_manifest(), row)
+    }
+
+    fn stage_rejection(&mut self, n: i64, manifest: u32, row: &RejectedRow) -> Result<()> {
+        let (name, identity) = self.manifest(manifest);
+        self.staging.reject(&StagedRejection {
+            n,
+            manifest: identity.to_owned(),
+            line: row.line,
+            id: row.id.clone(),
+            human: row.human.clone(),
+            cloth: row.cloth.clone(),
+            reason: format!("{name}:{}: {}: {}", row.line, row.column, row.reason),
+        })?;
         self.tally.rejected += 1;
         Ok(())
     }
@@ -262,196 +328,149 @@ impl<'db> Loader<'db> {
         self.tally
     }
 
-    fn reject_row(&mut self, spec: &JobSpec, line: u64, column: &str, reason: String) -> Result<(String, RejectedRow)> {
+    fn reject_row(&mut self, spec: &JobSpec, line: u64, reason: String) -> Result<(String, RejectedRow)> {
         let row = RejectedRow {
             line,
             id: spec.id.to_string(),
             human: spec.human.written.clone(),
             cloth: spec.cloth.written.clone(),
-            column: column.to_owned(),
+            column: "id".to_owned(),
             reason,
         };
         self.reject(&row)?;
-        Ok((self.manifest_name(self.present_manifest()), row))
+        Ok((self.manifest(self.present_manifest()).0.to_owned(), row))
     }
 
-    /// Takes back what an earlier row of this load was counted as, and rejects it; it stands in the report where its
-    /// job stood.
-    fn reject_met(&mut self, standing: &Standing, met: Met, by_line: u64) -> Result<(String, RejectedRow)> {
-        let written = |input: i64| -> Result<String> {
-            Ok(self.db.query_row("SELECT written FROM inputs WHERE input = ?1", [input], |row| row.get(0))?)
-        };
-        let manifest = self.manifest_name(met.manifest);
-        let by = if met.manifest == self.present_manifest() {
-            format!("line {by_line}")
+    /// Takes back what the first row with an id was counted as, and rejects it at its place.
+    fn reject_first(&mut self, first: &StagedRow, by: &StagedRow) -> Result<(String, RejectedRow)> {
+        let by_line = if first.manifest == by.manifest {
+            format!("line {}", by.line)
         } else {
-            format!("line {by_line} of {}", self.manifest_name(self.present_manifest()))
+            format!("line {} of {}", by.line, self.manifest(by.manifest).0)
         };
+        let human = self.staging.picture(first.inputs.human)?.1;
+        let cloth = self.staging.picture(first.inputs.cloth)?.1;
+        let origin = origin(default_id(&human, &cloth).as_deref() == Some(&first.id));
         let row = RejectedRow {
-            line: u64::from(met.line),
-            id: standing.id.clone(),
-            human: written(standing.inputs.human)?,
-            cloth: written(standing.inputs.cloth)?,
+            line: first.line,
+            id: first.id.clone(),
+            human,
+            cloth,
             column: "id".to_owned(),
-            reason: format!("`{}` is contradicted by {by}", standing.id),
+            reason: format!("`{}` is contradicted by {by_line}{origin}", first.id),
         };
-        let behind = self.places.behind(standing.seq).unwrap_or(standing.seq - 1);
-        self.write_rejected(&manifest, &row, behind)?;
-        self.tally.rejected += 1;
-        match met.as_what {
-            Row::Added => self.tally.added -= 1,
-            Row::Unchanged => self.tally.unchanged -= 1,
-            Row::Updated => self.tally.updated -= 1,
-            Row::Rejected => {}
+        self.stage_rejection(first.n, first.manifest, &row)?;
+        *self.counted_as(first.fate) -= 1;
+        Ok((self.manifest(first.manifest).0.to_owned(), row))
+    }
+
+    fn counted_as(&mut self, fate: Fate) -> &mut u64 {
+        match fate {
+            Fate::Added => &mut self.tally.added,
+            Fate::Unchanged | Fate::Waiting => &mut self.tally.unchanged,
+            Fate::Changed | Fate::Moved => &mut self.tally.updated,
+            Fate::Rejected | Fate::Contradicted => &mut self.tally.rejected,
         }
-        Ok((manifest, row))
     }
 
-    /// Takes a contradicted job out of the queue. One that was submitted stays what it is.
-    fn remove_unless_submitted(&mut self, seq: i64) -> Result<()> {
-        if self.may_exist_at_provider(seq)? {
-            return Ok(());
-        }
-        self.db.prepare_cached("DELETE FROM jobs WHERE seq = ?1")?.execute([seq])?;
-        // The number may be given again to the next job, so no row may go on standing behind it.
-        let behind = self.places.forget(seq);
-        self.db
-            .prepare_cached("UPDATE rejected_rows SET after_seq = ?2 WHERE after_seq = ?1")?
-            .execute(params![seq, behind.unwrap_or(seq - 1)])?;
-        Ok(())
+    fn standing(&self, id_key: &str) -> Result<Option<Standing>> {
+        self.queue.as_ref().map_or(Ok(None), |queue| standing(queue, id_key))
     }
 
-    fn write_rejected(&self, manifest: &str, row: &RejectedRow, behind: i64) -> Result<()> {
-        self.db
-            .prepare_cached(
-                "INSERT INTO rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason",
-            )?
-            .execute(params![
-                manifest,
-                row.line,
-                behind,
-                row.id,
-                row.human,
-                row.cloth,
-                format!("{manifest}:{}: {}: {}", row.line, row.column, row.reason)
-            ])?;
-        Ok(())
-    }
-
-    fn standing(&self, key: &str) -> Result<Standing> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state
-               FROM jobs WHERE id_key = ?1",
-        )?;
-        let mut rows = statement.query([key])?;
-        let row = rows.next()?.ok_or_else(|| QueueError::Damaged(format!("`{key}` is taken by no job")))?;
-        let state: String = row.get(9)?;
-        Ok(Standing {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            inputs: Inputs {
-                human: row.get(2)?,
-                cloth: row.get(3)?,
-                cloth_type: row.get(4)?,
-                cloth_2: row.get(5)?,
-                cloth_type_2: row.get(6)?,
-                model: row.get(7)?,
-            },
-            priority: row.get(8)?,
-            state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,
-        })
-    }
-
-    fn write_inputs(&self, seq: i64, inputs: &Inputs, priority: i64) -> Result<()> {
-        self.db
-            .prepare_cached(
-                "UPDATE jobs SET human = ?2, cloth = ?3, cloth_type = ?4, cloth_2 = ?5, cloth_type_2 = ?6, model = ?7,
-                        priority = ?8, waits_for = NULL
-                  WHERE seq = ?1",
-            )?
-            .execute(params![
-                seq,
-                inputs.human,
-                inputs.cloth,
-                inputs.cloth_type,
-                inputs.cloth_2,
-                inputs.cloth_type_2,
-                inputs.model,
-                priority
-            ])?;
-        Ok(())
-    }
-
-    /// Whether some attempt of the job was accepted, or may have been.
     fn may_exist_at_provider(&self, seq: i64) -> Result<bool> {
-        Ok(self
-            .db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM attempts
-                                 WHERE job = ?1 AND outcome NOT IN ('released', 'turned_away', 'refused'))",
-            )?
-            .query_row([seq], |row| row.get(0))?)
+        self.queue.as_ref().map_or(Ok(false), |queue| may_exist_at_provider(queue, seq))
     }
 
-    fn owner_of_further_image(&self, key: &str) -> Result<Option<String>> {
-        Ok(self
-            .db
-            .prepare_cached(
-                "SELECT j.id FROM images i JOIN jobs j ON j.seq = i.job WHERE i.path_key = ?1 AND i.image > 0",
-            )?
-            .query_row([key], |row| row.get(0))
-            .optional()?)
-    }
-
-    /// Counts the first row of this load about a job.
-    fn take(&mut self, seq: i64, line: u64, as_what: Row) -> Result<()> {
-        match as_what {
-            Row::Added => self.tally.added += 1,
-            Row::Unchanged => self.tally.unchanged += 1,
-            Row::Updated => self.tally.updated += 1,
-            Row::Rejected => {}
-        }
-        if self.places.last().is_none() && self.tally.rejected > 0 {
-            // Rows rejected before this one were put behind the whole queue; their place is before this job.
-            for manifest in &self.manifests {
-                self.db
-                    .prepare_cached("UPDATE rejected_rows SET after_seq = ?2 WHERE manifest = ?1")?
-                    .execute(params![manifest, seq - 1])?;
-            }
-        }
-        self.places.note(seq, self.present_manifest(), line, as_what);
-        Ok(())
+    fn owner_of_further_image(&self, id_key: &str) -> Result<Option<String>> {
+        self.queue.as_ref().map_or(Ok(None), |queue| owner_of_further_image(queue, id_key))
     }
 
     fn present_manifest(&self) -> u32 {
         u32::try_from(self.manifests.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// The name of a manifest of this load; that of standard input before the first.
-    fn manifest_name(&self, manifest: u32) -> String {
-        self.manifests.get(manifest as usize).map_or("-", String::as_str).to_owned()
+    /// The name and the identity of a manifest of this load; those of standard input before the first.
+    fn manifest(&self, number: u32) -> (&str, &str) {
+        self.manifests.get(number as usize).map_or(("-", "-"), |manifest| (&manifest.name, &manifest.identity))
     }
 }
 
-/// Why a row cannot be the job that stands in the queue.
-fn against_queue(spec: &JobSpec, standing: &Standing) -> String {
-    if standing.id == spec.id.as_str() {
+/// The next manifest after `?1` that has rejected rows; a look into the primary key.
+pub(super) const NEXT_REJECTED_MANIFEST: &str = "SELECT min(manifest) FROM rejected_rows WHERE manifest > ?1";
+
+/// Where the rows of a load lie that is being kept.
+pub(super) fn staging_path(queue: &Path) -> std::path::PathBuf {
+    super::lock::beside(queue, "-load")
+}
+
+/// The job of the queue that has an id.
+pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standing>> {
+    let mut statement = queue.prepare_cached(
+        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state
+           FROM jobs WHERE id_key = ?1",
+    )?;
+    let mut rows = statement.query([id_key])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let state: String = row.get(9)?;
+    Ok(Some(Standing {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        inputs: Inputs {
+            human: row.get(2)?,
+            cloth: row.get(3)?,
+            cloth_type: row.get(4)?,
+            cloth_2: row.get(5)?,
+            cloth_type_2: row.get(6)?,
+            model: row.get(7)?,
+        },
+        priority: row.get(8)?,
+        state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,
+    }))
+}
+
+/// Whether some attempt of the job was accepted, or may have been.
+pub(super) fn may_exist_at_provider(queue: &Connection, seq: i64) -> Result<bool> {
+    Ok(queue
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM attempts
+                             WHERE job = ?1 AND outcome NOT IN ('released', 'turned_away', 'refused'))",
+        )?
+        .query_row([seq], |row| row.get(0))?)
+}
+
+pub(super) fn owner_of_further_image(queue: &Connection, id_key: &str) -> Result<Option<String>> {
+    Ok(queue
+        .prepare_cached("SELECT j.id FROM images i JOIN jobs j ON j.seq = i.job WHERE i.path_key = ?1 AND i.image > 0")?
+        .query_row([id_key], |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn name_of_further_image(id: &str, owner: &str) -> String {
+    format!("`{id}` is the name of a further image of job `{owner}`; give the row another id")
+}
+
+/// Why a row cannot be the job that is in the queue.
+pub(super) fn against_queue(id: &str, standing: &Standing) -> String {
+    if standing.id == id {
         format!(
-            "`{}` stands in the queue with other inputs, and was already submitted with those; give the row a new id \
+            "`{id}` stands in the queue with other inputs, and was already submitted with those; give the row a new id \
              (state: {})",
-            spec.id,
             standing.state.word()
         )
     } else {
-        same_file(spec, standing, "the queue")
+        same_file(id, &standing.id, "the queue")
     }
 }
 
-fn same_file(spec: &JobSpec, standing: &Standing, place: &str) -> String {
-    format!(
-        "`{}` and `{}` in {place} would write the same file where case does not count; give one another id",
-        spec.id, standing.id
-    )
+/// Where an id is from that two rows share, if nobody wrote it.
+fn origin(is_default: bool) -> &'static str {
+    if is_default {
+        "; it was made of the pictures' names, so give each row an id of its own (column `id`)"
+    } else {
+        ""
+    }
+}
+
+fn same_file(id: &str, other: &str, place: &str) -> String {
+    format!("`{id}` and `{other}` in {place} would write the same file where case does not count; give one another id")
 }

@@ -5,20 +5,24 @@ mod by_hand;
 mod callback_path;
 mod claim;
 mod inputs;
+mod keep_load;
 mod load;
 mod lock;
+mod looks;
 mod open;
 mod pages;
-mod places;
 #[cfg(test)]
 mod plans;
 mod read;
+mod repeats;
 mod rows;
+mod staging;
 mod twins;
 mod verbs;
 mod workload;
 mod writer;
 
+pub use keep_load::{Kept, TooLate};
 pub use load::{Enqueued, Loader, RejectedRow};
 pub use lock::RunLock;
 pub use read::QueueReader;

@@ -64,9 +64,27 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// Opens a queue to look at it, whatever its version, and changes nothing: not its version, not its log. `None` where there
+/// is no queue.
+pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    if path.is_dir() {
+        return Err(QueueError::Unreadable { path: path.to_owned(), why: "it is a folder".to_owned() });
+    }
+    let db = look_at(path)?;
+    if version(&db, path)? == 0 {
+        return Ok(None);
+    }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
+    set_and_check(&db, "query_only", 1)?;
+    Ok(Some(db))
+}
+
 /// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.
 /// SQLite gives its side files the same permissions.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -74,7 +92,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+/// Opens a file and looks whether it is a queue.
+fn look_at(path: &Path) -> Result<Connection> {
     let unreadable = |why: rusqlite::Error| match why.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
             QueueError::Foreign { path: path.to_owned(), why: "it is no SQLite database".to_owned() }
@@ -99,7 +118,12 @@ fn connect(path: &Path) -> Result<Connection> {
         other => other,
     })?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    let mode = keep_a_log(&db).map_err(unreadable)?;
+    Ok(db)
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let db = look_at(path)?;
+    let mode = keep_a_log(&db).map_err(|why| QueueError::Unreadable { path: path.to_owned(), why: why.to_string() })?;
     if mode != "wal" {
         let why = format!("its file system cannot keep a write-ahead log (SQLite chose `{mode}`)");
         return Err(QueueError::Unreadable { path: path.to_owned(), why });

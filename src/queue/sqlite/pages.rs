@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, params};
 
 use crate::job::StateName;
-use crate::queue::{JobRecord, ReportRow};
+use crate::queue::{JobRecord, ReportRow, Selection};
 
 use super::Result;
 use super::rows::{
@@ -47,9 +47,9 @@ impl<'db, T> Paged<'db, T> {
     }
 }
 
-/// The jobs in one of `states` (all, if none are named), in manifest order.
-pub(super) fn jobs<'db>(db: &'db Connection, states: &[StateName]) -> Paged<'db, JobRecord> {
-    let query = jobs_page(states);
+/// The jobs that are selected, in manifest order.
+pub(super) fn jobs<'db>(db: &'db Connection, selection: &Selection<'_>) -> Paged<'db, JobRecord> {
+    let query = jobs_page(selection);
     let mut after = 0;
     Paged::new(move || {
         let mut statement = db.prepare_cached(&query)?;
@@ -63,15 +63,22 @@ pub(super) fn jobs<'db>(db: &'db Connection, states: &[StateName]) -> Paged<'db,
     })
 }
 
-/// The query for a page of jobs. One state is said so that SQLite sees that its partial index fits.
-pub(super) fn jobs_page(states: &[StateName]) -> String {
+/// The query for a page of jobs. One state, and that they are flagged, is said so that SQLite sees that a partial index
+/// fits.
+pub(super) fn jobs_page(selection: &Selection<'_>) -> String {
+    let (flagged, states) = match selection.states {
+        // Only what has succeeded is flagged. Saying both would make SQLite choose between two indexes.
+        states if selection.only_flagged && states.contains(&StateName::Succeeded) => ("j.flags <> 0 AND ", &[][..]),
+        states if selection.only_flagged => ("j.flags <> 0 AND ", states),
+        states => ("", states),
+    };
     let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.word())).collect();
     let filter = match words.as_slice() {
         [] => String::new(),
         [word] => format!("j.state = {word} AND "),
         words => format!("j.state IN ({}) AND ", words.join(", ")),
     };
-    format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE {filter}j.seq > ?1 ORDER BY j.seq LIMIT ?2")
+    format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE {flagged}{filter}j.seq > ?1 ORDER BY j.seq LIMIT ?2")
 }
 
 /// The jobs as the report shows them, each with its place.

@@ -4,8 +4,10 @@
 //! where the walk ends at its first row or page, or where a table has a handful of rows.
 
 use crate::job::StateName;
+use crate::queue::Selection;
 
 use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY};
+use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
@@ -90,14 +92,35 @@ fn counts_and_rates_do_not_depend_on_the_number_of_jobs() {
 
 #[test]
 fn lists_and_reports_go_on_where_their_last_page_ended() {
-    begins_with(&jobs_page(&[]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
-    begins_with(&jobs_page(&[StateName::Failed]), "SEARCH j USING INDEX jobs_failed (seq>?)");
-    begins_with(&jobs_page(&[StateName::Succeeded]), "SEARCH j USING INDEX jobs_succeeded (seq>?)");
-    begins_with(&jobs_page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
-    begins_with(&jobs_page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    let page = |states: &[StateName]| jobs_page(&Selection { states, only_flagged: false });
+    begins_with(&page(&[]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    begins_with(&page(&[StateName::Failed]), "SEARCH j USING INDEX jobs_failed (seq>?)");
+    begins_with(&page(&[StateName::Succeeded]), "SEARCH j USING INDEX jobs_succeeded (seq>?)");
+    begins_with(&page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
+    begins_with(&page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
     begins_with(REPORT_PAGE, "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
     begins_with(
         REJECTED_PAGE,
         "SEARCH rejected_rows USING INDEX rejected_rows_by_place ((after_seq,manifest,line)>(?,?,?))",
+    );
+}
+
+#[test]
+fn flagged_jobs_are_found_and_counted_past_all_those_that_are_not() {
+    for states in [&[][..], &[StateName::Succeeded]] {
+        let page = jobs_page(&Selection { states, only_flagged: true });
+        assert_eq!(plan(&page)[0], "SEARCH j USING INDEX jobs_flagged (seq>?)");
+    }
+    assert_eq!(plan(FLAGGED_PAGE), ["SCAN jobs USING COVERING INDEX jobs_flagged"], "no further than its page");
+    assert_eq!(plan(COUNTED), ["SCAN jobs USING COVERING INDEX jobs_flagged", "USE TEMP B-TREE FOR GROUP BY"]);
+}
+
+#[test]
+fn the_same_picture_is_found_by_its_fingerprint() {
+    let plan = plan(TWINS_BY_PICTURE);
+    assert!(plan[..3].iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
+    assert!(
+        plan.contains(&"SEARCH i USING COVERING INDEX images_by_fingerprint (fingerprint=?)".to_owned()),
+        "{plan:?}"
     );
 }

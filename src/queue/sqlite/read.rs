@@ -7,9 +7,11 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
     ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, ReportRow, RunRecord,
+    Selection,
 };
 
 use super::claim::next_up;
+use super::looks::read_flags;
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, timestamp};
 use super::{QueueError, Result, open, pages};
 
@@ -72,6 +74,7 @@ impl QueueReader {
                 (None, "units") => counts.units = value,
                 (None, "paid") => counts.paid = value,
                 (None, "untold") => counts.untold = whole,
+                (None, "flagged") => counts.flagged = whole,
                 (None, _) => return Err(QueueError::Damaged(format!("`{name}` is counted and unknown"))),
             }
         }
@@ -218,6 +221,14 @@ impl QueueReader {
         Ok(self.meta("fit_images")?.is_some())
     }
 
+    /// Whether a manifest was loaded whose identical pairs are to be made once.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn dedupes(&self) -> Result<bool> {
+        Ok(self.meta("dedupe")?.is_some())
+    }
+
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     ///
     /// # Errors
@@ -253,19 +264,24 @@ impl QueueReader {
     /// Those of the queue.
     pub fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT image, path, width, height, bytes, sha256 FROM images WHERE job = ?1 ORDER BY image",
+            "SELECT image, path, width, height, bytes, sha256, flags, fingerprint
+               FROM images WHERE job = ?1 ORDER BY image",
         )?;
-        let images = statement.query_map([seq.0], |row| {
-            Ok(PublishedImage {
+        let mut rows = statement.query([seq.0])?;
+        let mut images = Vec::new();
+        while let Some(row) = rows.next()? {
+            images.push(PublishedImage {
                 image: row.get(0)?,
                 path: row.get(1)?,
                 width: row.get(2)?,
                 height: row.get(3)?,
                 bytes: row.get(4)?,
                 sha256: row.get(5)?,
-            })
-        })?;
-        Ok(images.collect::<rusqlite::Result<_>>()?)
+                flags: read_flags(row.get(6)?)?,
+                fingerprint: row.get(7)?,
+            });
+        }
+        Ok(images)
     }
 
     /// A finished job's images, if they are those of a task.
@@ -291,9 +307,21 @@ impl QueueReader {
     pub fn jobs<E: From<QueueError>>(
         &self,
         states: &[StateName],
+        each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.jobs_of(&Selection { states, only_flagged: false }, each)
+    }
+
+    /// As [`Self::jobs`], of those that are selected.
+    ///
+    /// # Errors
+    /// Those of the queue, and what `each` returns.
+    pub fn jobs_of<E: From<QueueError>>(
+        &self,
+        selection: &Selection<'_>,
         mut each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut jobs = pages::jobs(&self.db, states);
+        let mut jobs = pages::jobs(&self.db, selection);
         while let Some(job) = jobs.next()? {
             each(job)?;
         }

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::job::{
-    ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState, ModelName,
-    SecondGarment, StateName, TaskId,
+    ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState,
+    ModelName, SecondGarment, StateName, TaskId,
 };
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
+use super::looks::read_flags;
 
 /// A time as it is stored: Unix milliseconds.
 pub(super) fn millis(time: Timestamp) -> i64 {
@@ -31,7 +32,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, coalesce(a.sent_at, a.claimed_at)";
+     i.path, j.forgiven, a.shares, coalesce(a.sent_at, a.claimed_at), j.flags";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -88,6 +89,7 @@ impl FullJob {
             attempt: row.get(4)?,
             finished_at: maybe_timestamp(row.get(9)?)?,
             output: row.get(25)?,
+            flags: read_flags(row.get(29)?)?,
             message: row.get(24)?,
         };
         Ok(Self {
@@ -221,7 +223,7 @@ pub(super) const REPORT_PAGE: &str = "
            j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
-           (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid
+           (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid, j.flags
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
@@ -260,6 +262,7 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         sent_as: row.get(23)?,
         second_cloth: row.get::<_, Option<String>>(24)?.zip(row.get(25)?),
         paid: row.get(26)?,
+        flags: read_flags(row.get(27)?)?,
     })
 }
 
@@ -306,6 +309,7 @@ pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportR
         submitted_at: None,
         finished_at: None,
         sent_as: None,
+        flags: Flags::NONE,
     };
     Ok((place, report))
 }

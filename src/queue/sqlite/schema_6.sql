@@ -28,3 +28,25 @@ BEGIN
                      AND new.paid IS NULL THEN 1 ELSE -1 END
      WHERE name = 'untold';
 END;
+
+-- Pairs are looked for before they are paid for again, also among jobs that nobody began: a load that asks for what an
+-- earlier one has put into the queue says so.
+DROP INDEX jobs_by_pair;
+CREATE INDEX jobs_by_pair ON jobs (human, cloth, state);
+-- What was noticed about results (a bit for each flag, `job/flag.rs`): of an image by itself, and of a job with what its
+-- images share with those of others. Results of earlier versions are not flagged.
+ALTER TABLE images ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN flags INTEGER NOT NULL DEFAULT 0 CHECK (flags = 0 OR state = 'succeeded');
+CREATE INDEX jobs_flagged ON jobs (seq, flags) WHERE flags <> 0;
+INSERT INTO tallies (name, value) VALUES ('flagged', 0);
+CREATE TRIGGER tally_job_flagged AFTER UPDATE OF flags ON jobs WHEN (old.flags <> 0) <> (new.flags <> 0) BEGIN
+    UPDATE tallies SET value = value + (new.flags <> 0) - (old.flags <> 0) WHERE name = 'flagged';
+END;
+CREATE TRIGGER tally_flagged_job_removed AFTER DELETE ON jobs WHEN old.flags <> 0 BEGIN
+    UPDATE tallies SET value = value - 1 WHERE name = 'flagged';
+END;
+
+-- Images of the same pixels have the same fingerprint, however their files are encoded. NULL where a picture has nothing
+-- that could tell it from others.
+ALTER TABLE images ADD COLUMN fingerprint INTEGER;
+CREATE INDEX images_by_fingerprint ON images (fingerprint) WHERE fingerprint IS NOT NULL;

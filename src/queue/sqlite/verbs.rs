@@ -12,10 +12,10 @@ use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, 
 
 use super::attempt_story::{outcome, write_attempt};
 use super::claim::{claim, give_back, submit_again};
-use super::load::Loader;
+use super::looks;
 use super::rows::{StoredState, millis};
 use super::twins;
-use super::writer::{Keep, Writer};
+use super::writer::Writer;
 use super::{QueueError, QueueReader, Result, open};
 
 /// A queue that can be changed. Any number of processes may have it open; only one of them runs it ([`super::RunLock`]).
@@ -56,27 +56,6 @@ impl Queue {
     /// The file cannot be opened again.
     pub fn reader(&self) -> Result<QueueReader> {
         QueueReader::open(&self.path)
-    }
-
-    /// Loads rows in one transaction: all that `fill` adds is kept if it returns `true` with its value, else nothing.
-    ///
-    /// # Errors
-    /// Those of the queue, and those that `fill` passes on.
-    pub async fn load<T: Send + 'static>(
-        &self,
-        fill: impl FnOnce(&mut Loader<'_>) -> Result<(T, bool)> + Send + 'static,
-    ) -> Result<T> {
-        self.writer
-            .write_alone(move |db| {
-                let mut loader = Loader::new(db)?;
-                let (value, keep) = fill(&mut loader)?;
-                if !keep {
-                    return Ok((value, Keep::No));
-                }
-                loader.finish()?;
-                Ok((value, Keep::Yes))
-            })
-            .await
     }
 
     /// Binds the queue to the kind of provider of its first run.
@@ -304,11 +283,13 @@ impl Queue {
                     let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };
                     return Err(QueueError::Illegal { id, source });
                 }
+                let replaced = looks::fingerprints(db, seq)?;
                 db.prepare_cached("DELETE FROM images WHERE job = ?1")?.execute([seq.0])?;
                 for image in &images {
                     db.prepare_cached(
-                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                        "INSERT INTO images (job, image, path, path_key, width, height, bytes, sha256, flags,
+                                             fingerprint)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     )?
                     .execute(params![
                         seq.0,
@@ -318,9 +299,12 @@ impl Queue {
                         image.width,
                         image.height,
                         image.bytes,
-                        image.sha256
+                        image.sha256,
+                        image.flags.bits(),
+                        image.fingerprint
                     ])?;
                 }
+                looks::flag_published(db, seq, &images, &replaced)?;
                 Ok(state)
             })
             .await
@@ -347,7 +331,7 @@ pub(super) fn apply(
     let changed = db
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL,
+                    finished_at = ?10, waits_for = NULL, flags = 0,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use crate::job::{JobId, ModelName};
 use crate::queue::{QueueReader, RepeatedPair, Workload};
 
@@ -24,31 +26,7 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
-        let one = |query: &str| -> Result<u64> { Ok(self.db.query_row(query, [], |row| row.get(0))?) };
-        let mut work = Workload {
-            humans: one("SELECT count(DISTINCT human) FROM jobs WHERE state = 'pending'")?,
-            cloths: one("SELECT count(DISTINCT cloth) FROM jobs WHERE state = 'pending'")?,
-            ..Workload::default()
-        };
-        let query =
-            format!("SELECT min(seq), max(seq), count(*) FROM jobs WHERE state = 'pending' GROUP BY {ASKED_FOR}");
-        let mut statement = self.db.prepare_cached(&query)?;
-        let mut pairs = statement.query([default_model.as_str()])?;
-        let mut first_repeats: Vec<(i64, i64, u64)> = Vec::new();
-        while let Some(row) = pairs.next()? {
-            let (first, last, jobs): (i64, i64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            work.distinct_pairs += 1;
-            work.jobs += jobs;
-            if jobs > 1 {
-                let place = first_repeats.partition_point(|(other, ..)| *other < first);
-                first_repeats.insert(place, (first, last, jobs));
-                first_repeats.truncate(most_repeats);
-            }
-        }
-        for (first, last, jobs) in first_repeats {
-            work.repeats.push(RepeatedPair { first: self.id_of(first)?, last: self.id_of(last)?, jobs });
-        }
-        Ok(work)
+        workload(&self.db, &Waiting::IN_THE_QUEUE, default_model, most_repeats)
     }
 
     /// How long the provider took for a task, in the mean of the last ones in manifest order; `None` before the first.
@@ -64,9 +42,56 @@ impl QueueReader {
         let ms: Option<f64> = self.db.query_row(&query, [], |row| row.get(0))?;
         Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1_000.0).ok()))
     }
+}
 
-    fn id_of(&self, seq: i64) -> Result<JobId> {
-        let mut statement = self.db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?;
-        Ok(JobId::trusted(statement.query_row([seq], |row| row.get(0))?))
+/// Where the jobs are that wait to be submitted.
+pub(super) struct Waiting {
+    table: &'static str,
+    number: &'static str,
+    condition: &'static str,
+}
+
+impl Waiting {
+    const IN_THE_QUEUE: Self = Self { table: "jobs", number: "seq", condition: "state = 'pending'" };
+    /// The rows that are new, changed, moved or unchanged and waiting.
+    pub(super) const IN_A_LOAD: Self =
+        Self { table: "rows", number: "n", condition: "(fate = 0 OR fate = 2 OR fate = 3 OR fate = 4)" };
+}
+
+/// How much waits, and how much of it is the same again.
+pub(super) fn workload(
+    db: &Connection,
+    waiting: &Waiting,
+    default_model: &ModelName,
+    most_repeats: usize,
+) -> Result<Workload> {
+    let Waiting { table, number, condition } = waiting;
+    let one = |what: &str| -> Result<u64> {
+        let query = format!("SELECT count(DISTINCT {what}) FROM {table} WHERE {condition}");
+        Ok(db.query_row(&query, [], |row| row.get(0))?)
+    };
+    let mut work = Workload { humans: one("human")?, cloths: one("cloth")?, ..Workload::default() };
+    let query =
+        format!("SELECT min({number}), max({number}), count(*) FROM {table} WHERE {condition} GROUP BY {ASKED_FOR}");
+    let mut statement = db.prepare_cached(&query)?;
+    let mut pairs = statement.query([default_model.as_str()])?;
+    let mut first_repeats: Vec<(i64, i64, u64)> = Vec::new();
+    while let Some(row) = pairs.next()? {
+        let (first, last, jobs): (i64, i64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        work.distinct_pairs += 1;
+        work.jobs += jobs;
+        if jobs > 1 {
+            let place = first_repeats.partition_point(|(other, ..)| *other < first);
+            first_repeats.insert(place, (first, last, jobs));
+            first_repeats.truncate(most_repeats);
+        }
     }
+    let id_of = |wanted: i64| -> Result<JobId> {
+        let query = format!("SELECT id FROM {table} WHERE {number} = ?1");
+        Ok(JobId::trusted(db.prepare_cached(&query)?.query_row([wanted], |row| row.get(0))?))
+    };
+    for (first, last, jobs) in first_repeats {
+        work.repeats.push(RepeatedPair { first: id_of(first)?, last: id_of(last)?, jobs });
+    }
+    Ok(work)
 }

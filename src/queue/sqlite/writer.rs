@@ -120,6 +120,9 @@ impl QueueError {
     fn repeat(&self) -> Self {
         match self {
             Self::DiskFull(why) => Self::DiskFull(why.clone()),
+            Self::Database(why) => Self::Database(why.clone()),
+            Self::Damaged(why) => Self::Damaged(why.clone()),
+            Self::Closed => Self::Closed,
             other => Self::Database(other.to_string()),
         }
     }
@@ -211,4 +214,21 @@ fn in_savepoint(db: &Connection, verb: Verb, answers: &mut Vec<Answer>) -> Resul
     }
     db.prepare_cached("RELEASE verb")?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_told_to_each_of_a_group_is_told_as_it_was() {
+        for error in [
+            QueueError::Database("no such table: jobs".to_owned()),
+            QueueError::Damaged("7 is no time".to_owned()),
+            QueueError::DiskFull("disk is full".to_owned()),
+            QueueError::Closed,
+        ] {
+            assert_eq!(error.repeat().to_string(), error.to_string());
+        }
+    }
 }

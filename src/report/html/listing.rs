@@ -34,16 +34,16 @@ pub(super) struct Quota {
 impl Quota {
     /// The quota of a queue with these counts. They are only approximate while a run is going on, and need not be more.
     pub(super) fn of(counts: &Counts, most: u64) -> Self {
-        let needing_somebody = (counts.of(StateName::Failed) + counts.of(StateName::InDoubt)).min(most);
+        let needing_somebody =
+            (counts.of(StateName::Failed) + counts.of(StateName::InDoubt) + counts.flagged).min(most);
         Self { needing_somebody, others: most - needing_somebody }
     }
 
-    /// Whether a job in this state is listed.
-    fn admits(&mut self, state: StateName) -> bool {
-        let left = match state {
-            StateName::Failed | StateName::InDoubt if self.needing_somebody > 0 => &mut self.needing_somebody,
-            _ => &mut self.others,
-        };
+    /// Whether a job in this state is listed, whose result is flagged or not.
+    fn admits(&mut self, state: StateName, is_flagged: bool) -> bool {
+        let needs_somebody = is_flagged || matches!(state, StateName::Failed | StateName::InDoubt);
+        let left =
+            if needs_somebody && self.needing_somebody > 0 { &mut self.needing_somebody } else { &mut self.others };
         let admits = *left > 0;
         *left = left.saturating_sub(1);
         admits
@@ -105,6 +105,9 @@ struct Job {
     /// What was made of its pictures before they were sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_as: Option<String>,
+    /// What was noticed about its result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<&'static str>,
 }
 
 impl<'a, W: Write> Listing<'a, W> {
@@ -114,7 +117,7 @@ impl<'a, W: Write> Listing<'a, W> {
 
     /// Lists a job, if it still finds room. `reason` is the number of its failure's reason.
     pub(super) fn add(&mut self, row: ReportRow, reason: Option<usize>) -> io::Result<()> {
-        if !self.quota.admits(row.state) {
+        if !self.quota.admits(row.state, !row.flags.is_empty()) {
             return Ok(());
         }
         self.listed += 1;
@@ -168,6 +171,7 @@ impl Block {
             size: row.width.zip(row.height),
             sha256: row.sha256.map(|sha256| sha256.chars().take(SHA256_SHOWN).collect()),
             sent_as: row.sent_as,
+            flags: row.flags.words(),
         };
         self.jobs.push(job);
     }
@@ -228,11 +232,15 @@ mod tests {
         counts.set(StateName::Succeeded, 7);
         counts.set(StateName::Failed, 2);
         counts.set(StateName::InDoubt, 1);
+        counts.flagged = 1;
         let mut quota = Quota::of(&counts, 5);
         let states = [StateName::Succeeded; 5].into_iter().chain([StateName::Failed, StateName::InDoubt]);
         let admitted: Vec<_> =
-            states.chain([StateName::Failed, StateName::Succeeded]).map(|s| quota.admits(s)).collect();
-        assert_eq!(admitted, [true, true, false, false, false, true, true, true, false]);
+            states.chain([StateName::Failed, StateName::Succeeded]).map(|s| quota.admits(s, false)).collect();
+        assert_eq!(admitted, [true, false, false, false, false, true, true, true, false]);
+        let mut quota = Quota::of(&counts, 5);
+        let flagged = [false, false, false, true].map(|is_flagged| quota.admits(StateName::Succeeded, is_flagged));
+        assert_eq!(flagged, [true, false, false, true], "a flagged result needs somebody too");
     }
 
     #[test]
@@ -240,6 +248,6 @@ mod tests {
         let mut counts = Counts::default();
         counts.set(StateName::Failed, 9);
         let mut quota = Quota::of(&counts, 5);
-        assert_eq!((0..9).filter(|_| quota.admits(StateName::Failed)).count(), 5);
+        assert_eq!((0..9).filter(|_| quota.admits(StateName::Failed, false)).count(), 5);
     }
 }

@@ -9,10 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use crate::job::StateName;
+use crate::job::{Flag, StateName};
 use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
-use crate::report::{Advice, Commands, SANDBOX_NOTICE, about_failed, about_in_doubt, about_left, about_rejected};
+use crate::report::{
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+};
 use crate::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 
 use super::PageSettings;
@@ -106,6 +108,7 @@ pub(super) struct Body {
     states: Vec<State>,
     plot: Option<Plot>,
     failed: Option<Failed>,
+    flagged: Option<Flagged>,
     further_advice: Vec<Advice>,
     typed_in: Option<String>,
     bound: Option<String>,
@@ -138,6 +141,19 @@ struct Failed {
     others: Option<String>,
 }
 
+/// The flagged results, by flag.
+struct Flagged {
+    advice: Advice,
+    count: String,
+    flags: Vec<FlagCount>,
+}
+
+struct FlagCount {
+    word: &'static str,
+    meaning: &'static str,
+    count: String,
+}
+
 struct Reason {
     number: usize,
     count: String,
@@ -165,6 +181,7 @@ impl Body {
             states: states(totals),
             plot: Plot::draw(&totals.tempo, &page.zone),
             failed: about_failed(counts, page.commands).map(|advice| failed(totals, advice, page.commands)),
+            flagged: about_flagged(counts, &totals.flags(), page.commands).map(|advice| flagged(totals, advice)),
             further_advice: [
                 about_rejected(counts),
                 about_in_doubt(counts, page.commands),
@@ -192,6 +209,9 @@ fn figures(totals: &Totals, run: Option<&RunRecord>, zone: &TimeZone) -> Vec<Fig
         if counts.of(state) > 0 {
             figures.push(figure(label, thousands(counts.of(state)), String::new()));
         }
+    }
+    if counts.flagged > 0 {
+        figures.push(figure("flagged", thousands(counts.flagged), "to be looked at".to_owned()));
     }
     if counts.left() > 0 {
         figures.push(figure("to do", thousands(counts.left()), String::new()));
@@ -273,10 +293,23 @@ fn failed(totals: &Totals, advice: Advice, commands: Commands<'_>) -> Failed {
     Failed { reasons: reasons.collect(), others: (others > 0).then(|| thousands(others)), advice }
 }
 
+fn flagged(totals: &Totals, advice: Advice) -> Flagged {
+    let of_each =
+        |(flag, count): (Flag, u64)| FlagCount { word: flag.word(), meaning: flag.meaning(), count: thousands(count) };
+    let flags = totals.flags().into_iter().map(of_each).collect();
+    // The list beneath says how many of each.
+    let results = counted(totals.counts.flagged, "result");
+    let advice = Advice {
+        head: format!("{results} flagged. Look at them first: what is made again is paid for again."),
+        ..advice
+    };
+    Flagged { advice, count: thousands(totals.counts.flagged), flags }
+}
+
 /// What is said where not all jobs are listed.
 fn bound(listed: u64, total: u64) -> String {
     format!(
-        "This page lists {} of {} jobs: those that failed or are in doubt first, and of the others as many as a browser \
+        "This page lists {} of {} jobs: those that failed, are in doubt or flagged first, and of the others as many as a browser \
          can hold, in manifest order. Totals, plot and reasons are of all jobs; report.csv has all of them.",
         thousands(listed),
         thousands(total)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::StateName;
+use crate::job::{Flag, StateName};
 use crate::queue::{Counts, ReportRow};
 use crate::report::FailureReasons;
 
@@ -17,6 +17,7 @@ pub(super) struct Totals {
     /// Time from submission to image, over all images that have both.
     image_time: Duration,
     timed_images: u32,
+    by_flag: [u64; Flag::ALL.len()],
 }
 
 impl Totals {
@@ -31,6 +32,8 @@ impl Totals {
         self.counts.paid += row.paid.unwrap_or_default();
         let has_ended = matches!(row.state, StateName::Downloading | StateName::Succeeded);
         self.counts.untold += u64::from(has_ended && row.units.is_none() && row.paid.is_none());
+        self.counts.flagged += u64::from(!row.flags.is_empty());
+        row.flags.iter().for_each(|flag| self.by_flag[flag as usize] += 1);
         let finished = Finished {
             images: u64::from(row.state == StateName::Succeeded),
             failures: u64::from(row.state == StateName::Failed),
@@ -49,6 +52,11 @@ impl Totals {
     /// How long an image took on average, from its submission on; `None` before the first.
     pub(super) fn mean_image_time(&self) -> Option<Duration> {
         self.image_time.checked_div(self.timed_images)
+    }
+
+    /// How many results have which flag; flags that none has are left out.
+    pub(super) fn flags(&self) -> Vec<(Flag, u64)> {
+        Flag::ALL.into_iter().zip(self.by_flag).filter(|(_, count)| *count > 0).collect()
     }
 
     fn add_time(&mut self, row: &ReportRow) {

@@ -1,4 +1,4 @@
-//! What `--help` says is what holds, and the README says the same.
+//! What `--help` says is what holds, and README and docs/options.md say the same.
 
 use tryon::job::FailureKind;
 use tryon::provider::StopReason;
@@ -69,7 +69,7 @@ fn the_readme_names_every_command_and_only_commands_there_are() {
     }
 }
 
-/// The flags and defaults of the README's table of options, row by row.
+/// The flags and defaults of a table of options, row by row.
 fn rows_of_options(readme: &str) -> Vec<(Vec<String>, Vec<String>)> {
     // A bar inside of a cell is escaped.
     let cells = |line: &str| line.replace("\\|", "¦").split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
@@ -84,26 +84,28 @@ fn rows_of_options(readme: &str) -> Vec<(Vec<String>, Vec<String>)> {
 }
 
 #[test]
-fn the_readme_tells_every_option_of_run_with_its_default() {
+fn every_option_of_run_is_told_with_its_default() {
     let desk = Desk::new();
     let shown = options_of(&desk, "run");
-    let rows = rows_of_options(&readme());
+    let page = std::fs::read_to_string(project().join("docs/options.md")).expect("the page of options");
+    let in_page = rows_of_options(&page);
+    let rows: Vec<_> = rows_of_options(&readme()).into_iter().chain(in_page.iter().cloned()).collect();
     for (flags, defaults) in &rows {
         for (index, flag) in flags.iter().enumerate() {
             let option = shown.iter().find(|option| option.flag == *flag);
-            let option = option.unwrap_or_else(|| panic!("the README names {flag}, which `run` does not have"));
+            let option = option.unwrap_or_else(|| panic!("a table names {flag}, which `run` does not have"));
             let told = defaults.get(index).or(defaults.last()).expect("a cell");
             let holds = match option.default.as_deref() {
                 Some(default) => told == default,
                 None => told == "none" || told == "off",
             };
-            assert!(holds, "the README gives {flag} the default `{told}`, and the help {:?}", option.default);
+            assert!(holds, "a table gives {flag} the default `{told}`, and the help {:?}", option.default);
         }
     }
-    let in_readme = |flag: &String| rows.iter().any(|(flags, _)| flags.contains(flag));
+    let is_told = |flag: &String| in_page.iter().any(|(flags, _)| flags.contains(flag));
     let own = shown.iter().filter(|option| !["Options", "Where", "Everywhere"].contains(&option.heading.as_str()));
-    let missing: Vec<&str> = own.filter(|option| !in_readme(&option.flag)).map(|option| option.flag.as_str()).collect();
-    assert!(rows.len() > 10 && missing.is_empty(), "the README's table lacks {missing:?}");
+    let missing: Vec<&str> = own.filter(|option| !is_told(&option.flag)).map(|option| option.flag.as_str()).collect();
+    assert!(in_page.len() > 10 && missing.is_empty(), "docs/options.md lacks {missing:?}");
 }
 
 #[test]

@@ -4,10 +4,12 @@ mod bad_input;
 mod completions;
 mod config;
 mod cost;
+mod handed_in;
 mod help;
 mod main_job;
 mod man;
 mod pair;
+mod repeats;
 mod settings;
 #[cfg(unix)]
 mod terminal;

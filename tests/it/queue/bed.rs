@@ -112,6 +112,7 @@ pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
         height: 1024,
         bytes: 123_456,
         sha256: "ab".repeat(32),
+        ..PublishedImage::default()
     }
 }
 
@@ -304,7 +305,7 @@ pub(crate) async fn load_into(
     manifests: &[(&str, &[JobSpec])],
 ) -> (Enqueued, Vec<(String, RejectedRow)>) {
     let manifests: Vec<_> = manifests.iter().map(|(name, rows)| ((*name).to_owned(), rows.to_vec())).collect();
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         let mut rejected = Vec::new();
         for (name, rows) in &manifests {
             loader.begin_manifest(name)?;
@@ -327,7 +328,7 @@ async fn settle_bystanders(queue: &Queue) {
         ..with_priority("by/running", 9)
     };
     let rows = [busy, with_priority("by/done", 8), with_priority("by/cancelled", 7)];
-    let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+    let fill = move |loader: &mut tryon::queue::Loader| {
         loader.begin_manifest("bystanders.csv")?;
         for (line, row) in (2..).zip(&rows) {
             assert_eq!(loader.add(row, line)?, Vec::new());
@@ -387,6 +388,8 @@ fn check_stories(tables: &Tables) {
             ("pending" | "cancelled", _) if job["put_back_at"] != "NULL" => {
                 !matches!(outcome, Some("submitting" | "in_doubt" | "running" | "downloading"))
             }
+            // A person has given up a picture that cannot be had.
+            ("cancelled", _) if outcome == Some("download_failed") => true,
             ("pending" | "cancelled", _) => {
                 matches!(outcome, None | Some("turned_away" | "refused" | "task_failed" | "doubt_given_up"))
             }

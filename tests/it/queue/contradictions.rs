@@ -49,7 +49,7 @@ async fn rejected_rows_stand_in_the_report_where_they_stand_in_the_manifest() {
 #[tokio::test]
 async fn a_row_between_two_that_contradict_each_other_keeps_its_place() {
     on_every_queue(async |bed| {
-        let load = |loader: &mut tryon::queue::Loader<'_>| {
+        let load = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("jobs.csv")?;
             loader.add(&spec("a"), 2)?;
             loader.reject(&rejected_row(3, "bad-1"))?;

@@ -186,7 +186,7 @@ async fn a_crash_while_manifests_are_loaded_leaves_nothing_of_them() {
     on_every_queue(async |bed| {
         let before = bed.tables();
         let path = bed.path().to_owned();
-        let fill = move |loader: &mut tryon::queue::Loader<'_>| {
+        let fill = move |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("jobs.csv")?;
             for n in 0..200 {
                 loader.add(&spec(&format!("job-{n}")), n + 2)?;

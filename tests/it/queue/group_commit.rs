@@ -1,25 +1,22 @@
 //! Many verbs at once: they share one flush to disk, and none is touched by another's failure.
 
 use std::fs;
-use std::sync::mpsc;
 use std::task::Poll;
 
 use futures_util::future::join_all;
+use rusqlite::Connection;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{Claim, Note, QueueError};
 
-use super::bed::{Bed, at, on_every_queue, spec, task};
+use super::bed::{Bed, at, on_every_queue, outside, spec, task};
 
-/// Holds the writer up in a load until what is returned is dropped, so that verbs asked meanwhile arrive together.
-/// The load's own answer is waited for by whoever awaits the future.
-fn hold_writer(bed: &Bed) -> (mpsc::Sender<()>, impl Future<Output = ()>) {
-    let (release, held) = mpsc::channel::<()>();
-    let load = bed.queue.load(move |_| {
-        let _ = held.recv(); // an error: the holder let go
-        Ok(((), true))
-    });
-    (release, async move { load.await.expect("a load") })
+/// Holds the queue's writer up until what is returned is dropped, so that verbs asked meanwhile arrive together: another
+/// process is in the middle of a transaction.
+fn hold_writer(bed: &Bed) -> Connection {
+    let other = outside(bed.path());
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    other
 }
 
 /// How many transactions the write-ahead log holds: frames that end one carry the size of the database
@@ -45,7 +42,7 @@ async fn claim_many(bed: &Bed, count: usize) -> Vec<tryon::queue::ActiveJob> {
 async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_has_its_own_answer() {
     on_every_queue(async |bed| {
         let jobs = claim_many(bed, 300).await;
-        let (release, load) = hold_writer(bed);
+        let held = hold_writer(bed);
         let verbs = join_all(jobs.iter().enumerate().map(|(n, job)| {
             let (attempt, transition) = match n % 3 {
                 0 => (1, Transition::Accept { task_id: task(&format!("t-{n}")) }),
@@ -57,9 +54,9 @@ async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_h
         let commits_before = commits_in_log(bed);
         let release_when_all_are_asked = async {
             // The other futures have been polled, and so have sent their verbs, before this one is.
-            drop(release);
+            drop(held);
         };
-        let ((), answers, ()) = tokio::join!(load, verbs, release_when_all_are_asked);
+        let (answers, ()) = tokio::join!(verbs, release_when_all_are_asked);
 
         for (n, (answer, job)) in answers.into_iter().zip(&jobs).enumerate() {
             let now = bed.reader().job(job.spec.id.as_str()).expect("the job").state;
@@ -91,7 +88,7 @@ async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_h
 async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were_asked() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
-        let (release, load) = hold_writer(bed);
+        let held = hold_writer(bed);
         let story = [
             Transition::LoseAnswer,
             Transition::SubmitAgain,
@@ -99,7 +96,7 @@ async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were
             Transition::TaskSucceed,
         ];
         let verbs = join_all(story.map(|step| bed.record(&job, step, at(3))));
-        let ((), answers, ()) = tokio::join!(load, verbs, async { drop(release) });
+        let (answers, ()) = tokio::join!(verbs, async { drop(held) });
         let states: Vec<_> = answers.into_iter().map(|answer| answer.expect("a step").name()).collect();
         assert_eq!(states, [StateName::InDoubt, StateName::Submitting, StateName::Running, StateName::Downloading]);
     })
@@ -110,7 +107,7 @@ async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were
 async fn a_load_that_is_taken_back_takes_nothing_of_its_neighbours_with_it() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
-        let (release, load) = hold_writer(bed);
+        let held = hold_writer(bed);
         let accept = bed.record(&job, Transition::Accept { task_id: task("t") }, at(3));
         let vain = bed.queue.load(|loader| {
             loader.begin_manifest("vain.csv")?;
@@ -118,7 +115,7 @@ async fn a_load_that_is_taken_back_takes_nothing_of_its_neighbours_with_it() {
             Ok(((), false))
         });
         let generated = bed.record(&job, Transition::TaskSucceed, at(4));
-        let ((), accepted, vain, generated, ()) = tokio::join!(load, accept, vain, generated, async { drop(release) });
+        let (accepted, vain, generated, ()) = tokio::join!(accept, vain, generated, async { drop(held) });
         assert!(accepted.is_ok() && vain.is_ok() && generated.is_ok());
         assert_eq!(bed.job("a").state.name(), StateName::Downloading);
         assert!(bed.reader().job("b").is_err());
@@ -152,10 +149,10 @@ async fn a_caller_that_no_longer_waits_changes_nothing_for_others() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
         bed.add(&[spec("b")]).await;
-        let (release, load) = hold_writer(bed);
+        let held = hold_writer(bed);
         let impatient = ask_and_go(bed.record(&job, Transition::Accept { task_id: task("t") }, at(3)));
         let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(3));
-        let ((), (), claim, ()) = tokio::join!(load, impatient, claim, async { drop(release) });
+        let ((), claim, ()) = tokio::join!(impatient, claim, async { drop(held) });
         assert!(matches!(claim, Ok(Claim::Job(job)) if job.spec.id.as_str() == "b"));
         assert_eq!(bed.job("a").state.name(), StateName::Running, "what was asked stands all the same");
     })
@@ -167,14 +164,9 @@ async fn closing_the_queue_finishes_what_was_asked() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
         let queue = bed.open(bed.path());
-        let (release, held) = mpsc::channel::<()>();
-        ask_and_go(queue.load(move |_| {
-            let _ = held.recv();
-            Ok(((), true))
-        }))
-        .await;
+        let held = hold_writer(bed);
         ask_and_go(queue.record(job.seq, 1, Transition::Accept { task_id: task("t") }, Note::default(), at(3))).await;
-        drop(release);
+        drop(held);
         drop(queue);
         assert_eq!(bed.job("a").state.name(), StateName::Running);
     })

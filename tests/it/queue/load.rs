@@ -263,7 +263,7 @@ async fn a_load_that_is_not_kept_leaves_no_trace() {
     on_every_queue(async |bed| {
         bed.add(&[spec("a")]).await;
         let before = bed.tables();
-        let fill = |loader: &mut tryon::queue::Loader<'_>| {
+        let fill = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("bystanders.csv")?; // forgets a rejected row, for as long as it is not taken back
             loader.add(&spec("b"), 2)?;
             loader.add(&with_other_cloth("a", "other"), 3)?;
@@ -281,7 +281,7 @@ async fn a_load_that_is_not_kept_leaves_no_trace() {
 async fn a_load_that_fails_half_way_leaves_no_trace() {
     on_every_queue(async |bed| {
         let before = bed.tables();
-        let fill = |loader: &mut tryon::queue::Loader<'_>| {
+        let fill = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("jobs.csv")?;
             loader.add(&spec("a"), 2)?;
             Err::<((), bool), _>(QueueError::Damaged("the test says so".to_owned()))
@@ -297,7 +297,7 @@ async fn a_load_that_fails_half_way_leaves_no_trace() {
 #[tokio::test]
 async fn rejected_rows_are_forgotten_when_their_manifest_is_loaded_again() {
     on_every_queue(async |bed| {
-        let reject = |loader: &mut tryon::queue::Loader<'_>| {
+        let reject = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("one.csv")?;
             loader.reject(&rejected_row(2, "x"))?;
             loader.begin_manifest("two.csv")?;
@@ -318,7 +318,7 @@ async fn rejected_rows_are_forgotten_when_their_manifest_is_loaded_again() {
 #[tokio::test]
 async fn a_row_rejected_for_several_reasons_is_one_row_of_the_report() {
     on_every_queue(async |bed| {
-        let reject = |loader: &mut tryon::queue::Loader<'_>| {
+        let reject = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("one.csv")?;
             for _ in 0..2 {
                 loader.reject(&rejected_row(2, "x"))?;
@@ -334,7 +334,7 @@ async fn a_row_rejected_for_several_reasons_is_one_row_of_the_report() {
 #[tokio::test]
 async fn the_report_keeps_the_order_of_the_manifest_however_often_it_is_loaded() {
     on_every_queue(async |bed| {
-        let load = |loader: &mut tryon::queue::Loader<'_>| {
+        let load = |loader: &mut tryon::queue::Loader| {
             loader.begin_manifest("jobs.csv")?;
             loader.reject(&rejected_row(2, "bad-1"))?;
             loader.add(&spec("a"), 3)?;

@@ -173,7 +173,7 @@ async fn a_queue_that_is_closed_is_one_file() {
     let queue = Queue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     drop(queue);
-    assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db"]);
+    assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db", "queue.db-load-lock"]);
     assert!(QueueReader::open(&path).expect("a reader").job("a").is_ok());
 }
 
@@ -186,7 +186,7 @@ async fn only_its_owner_can_read_a_queue() {
     let queue = Queue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
-    assert_eq!(names.len(), 3, "the queue, its log and its log's index: {names:?}");
+    assert_eq!(names.len(), 4, "the queue, its log, its log's index and the lock of a load: {names:?}");
     for name in names {
         let mode = fs::metadata(&name).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", name.display());
@@ -252,4 +252,27 @@ fn a_lock_beside_a_folder_that_is_missing_is_an_error() {
     let path = folder.path().join("nowhere/queue.db");
     assert!(matches!(RunLock::take(&path), Err(QueueError::Unreadable { .. })));
     assert!(!RunLock::is_held(&path));
+}
+
+#[test]
+fn a_run_begins_though_others_look_whether_one_is_going_on() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    drop(RunLock::take(&path).expect("the lock's file is made"));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::black_box(RunLock::is_held(&path));
+                }
+            });
+        }
+        let begun = (0..200).filter(|_| RunLock::take(&path).is_ok()).count();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(begun, 200);
+    });
+    let _held = RunLock::take(&path).expect("a run");
+    assert!(RunLock::is_held(&path) && matches!(RunLock::take(&path), Err(QueueError::Held { .. })));
 }

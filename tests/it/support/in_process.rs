@@ -28,6 +28,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         budget: None,
         fit_images: false,
         dedupe: false,
+        min_result_px: 0,
         reach_patience: Duration::from_secs(60),
         doubt_interval: second,
         doubt_age: second,

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::picture_cell::Meant;
+use super::Meant;
 
 /// The id that a row's two picture cells make, or `None` where one of them has no name to use.
 ///
 /// What the manifest writes counts, not what it resolves to: a symlink is called what the manifest calls it.
-pub(super) fn default_id(human: &str, cloth: &str) -> Option<String> {
+#[must_use]
+pub fn default_id(human: &str, cloth: &str) -> Option<String> {
     let (mut id, cloth) = (stem(human)?, stem(cloth)?);
     id.reserve_exact(1 + cloth.len());
     id.push('/');

@@ -1,0 +1,109 @@
+//! What a load would cost: how much of it is still to be made, and which of its pairs are in the queue under other ids.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::job::{JobId, ModelName, StateName};
+use crate::queue::{PairAgain, PairsAgain, QueueError, Workload};
+
+use super::workload::{Waiting, workload};
+use super::{Loader, Result};
+
+/// New jobs, and jobs with new inputs, whose pictures the queue knows: only these can ask for a pair that is there.
+const CANDIDATES: &str = "
+    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1)
+      FROM rows r
+      JOIN inputs h ON h.input = r.human
+      JOIN inputs c ON c.input = r.cloth
+      LEFT JOIN inputs c2 ON c2.input = r.cloth_2
+     WHERE (r.fate = 0 OR r.fate = 2) AND h.known IS NOT NULL AND c.known IS NOT NULL
+       AND (r.cloth_2 IS NULL OR c2.known IS NOT NULL)
+     ORDER BY r.n";
+
+/// Jobs with the same pair under another id that are paid for, or will be. One that was refused, that failed at the
+/// provider, or that a person took out, leaves nothing that could be used instead.
+pub(super) const SAME_PAIR: &str = "
+    SELECT t.seq, t.id, t.state
+      FROM jobs t LEFT JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt AND t.state <> 'pending'
+     WHERE t.human = ?1 AND t.cloth = ?2 AND t.cloth_2 IS ?3
+       AND (?3 IS NULL OR (t.cloth_type IS ?4 AND t.cloth_type_2 IS ?5))
+       AND coalesce(a.model, t.model, ?7) = ?6 AND t.id_key <> ?8
+       AND t.state <> 'cancelled' AND (t.state <> 'failed' OR t.failure_kind = 'download')";
+
+impl Loader {
+    /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
+    /// at most `most_named` of the pairs are named.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn pairs_again(&self, default_model: &ModelName, most_named: usize) -> Result<PairsAgain> {
+        let mut again = PairsAgain::default();
+        let Some(queue) = &self.queue else { return Ok(again) };
+        let mut statement = self.staging.db.prepare_cached(CANDIDATES)?;
+        let mut rows = statement.query([default_model.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let Some((earlier, state)) = self.earlier(queue, row, default_model)? else { continue };
+            again.jobs += 1;
+            if again.named.len() < most_named {
+                again.named.push(PairAgain { id: JobId::trusted(row.get(0)?), earlier, state });
+            }
+        }
+        Ok(again)
+    }
+
+    /// The first job of the queue that has a row's pair and goes on having it.
+    fn earlier(
+        &self,
+        queue: &Connection,
+        row: &rusqlite::Row<'_>,
+        default_model: &ModelName,
+    ) -> Result<Option<(JobId, StateName)>> {
+        let (human, cloth, second): (i64, i64, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let (cloth_type, cloth_type_2): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
+        let (model, id_key): (String, String) = (row.get(7)?, row.get(1)?);
+        let mut statement = queue.prepare_cached(SAME_PAIR)?;
+        let mut found = statement.query(params![
+            human,
+            cloth,
+            second,
+            cloth_type,
+            cloth_type_2,
+            model,
+            default_model.as_str(),
+            id_key
+        ])?;
+        while let Some(job) = found.next()? {
+            if self.staging.asks_otherwise(job.get(0)?)? {
+                continue;
+            }
+            let state: String = job.get(2)?;
+            let state =
+                StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
+            return Ok(Some((JobId::trusted(job.get(1)?), state)));
+        }
+        Ok(None)
+    }
+
+    /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
+        workload(&self.staging.db, &Waiting::IN_A_LOAD, default_model, most_repeats)
+    }
+
+    /// Whether there is a queue that the rows are compared with.
+    #[must_use]
+    pub fn has_queue(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Whether the queue was loaded with `--dedupe`: then its runs make identical pairs once.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn queue_dedupes(&self) -> Result<bool> {
+        let Some(queue) = &self.queue else { return Ok(false) };
+        let found = queue.query_row("SELECT 1 FROM meta WHERE key = 'dedupe'", [], |_| Ok(())).optional()?;
+        Ok(found.is_some())
+    }
+}
