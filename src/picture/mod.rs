@@ -11,6 +11,7 @@ mod colours;
 mod content;
 mod decode;
 mod encode;
+mod exif;
 mod file_header;
 mod fit;
 mod guard;
