@@ -124,10 +124,10 @@ pub(super) async fn read(
     let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
     let shares_network = settings.provider_shares_network();
     let how = reading(settings);
-    let (out, console) = (out.to_owned(), console.clone());
+    let (mut places, console) = (ResultPlaces::below(out), console.clone());
     let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
         let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
-        let filled = fill(&mut loader, &manifests, &how, &mut pictures, IdChecks::of(&out), purpose, &console)?;
+        let filled = fill(&mut loader, &manifests, &how, &mut pictures, &mut places, purpose, &console)?;
         if filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
             if pictures.to_fit() > 0 {
                 loader.fit_images();
@@ -197,32 +197,12 @@ pub(super) fn reading(settings: &Settings) -> Reading {
     Reading { default_model: settings.model.clone(), encoding }
 }
 
-/// Whether the output folder takes an id's files.
-struct IdChecks {
-    folders: Option<FolderChecks>,
-    names: NameChecks,
-}
-
-impl IdChecks {
-    fn of(out: &Path) -> Self {
-        // A folder that cannot be written to is an error once something is to be written.
-        let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
-        Self { folders: tree.map(FolderChecks::new), names: NameChecks::new(out) }
-    }
-
-    /// Why the output folder does not take it.
-    fn objection(&mut self, id: &JobId) -> Option<String> {
-        let in_folders = self.folders.as_mut().and_then(|folders| folders.check(id).err());
-        in_folders.map(|error| error.to_string()).or_else(|| self.names.check(id).err())
-    }
-}
-
 fn fill(
     loader: &mut Loader,
     manifests: &[PathBuf],
     reading: &Reading,
     pictures: &mut PictureChecks,
-    mut ids: IdChecks,
+    places: &mut ResultPlaces,
     purpose: Purpose,
     console: &Console,
 ) -> Result<Result<Enqueued, ManifestError>, QueueError> {
@@ -242,45 +222,77 @@ fn fill(
                 Ok(row) => row,
                 Err(error) => return Ok(Err(error)),
             };
-            match row {
-                Row::Good(row) => {
-                    if let Some(reason) = ids.objection(&row.spec.id) {
-                        let rejected = RejectedRow {
-                            line: row.line,
-                            id: row.spec.id.to_string(),
-                            human: row.spec.human.written,
-                            cloth: row.spec.cloth.written,
-                            column: "id".to_owned(),
-                            reason,
-                        };
-                        console.problem(&line_of(&name, &rejected));
-                        loader.reject(&rejected)?;
-                        continue;
-                    }
-                    for (manifest, rejected) in loader.add(&row.spec, row.line)? {
-                        console.problem(&line_of(&manifest, &rejected));
-                    }
-                }
-                Row::Rejected(row) => {
-                    for problem in &row.problems {
-                        console.problem(&problem.to_string());
-                    }
-                    let mut problems = row.problems.iter();
-                    let Some(first) = problems.next() else { continue };
-                    let others = problems.map(|problem| format!("; {}: {}", problem.column, problem.reason));
-                    loader.reject(&RejectedRow {
-                        line: row.line,
-                        id: row.id,
-                        human: row.human,
-                        cloth: row.cloth,
-                        column: first.column.clone(),
-                        reason: first.reason.clone() + &others.collect::<String>(),
-                    })?;
-                }
-            }
+            take(loader, &name, row, places, console)?;
         }
     }
     Ok(Ok(loader.tally()))
+}
+
+/// Puts one row into the load, or says what is wrong with it.
+fn take(
+    loader: &mut Loader,
+    manifest: &str,
+    row: Row,
+    places: &mut ResultPlaces,
+    console: &Console,
+) -> Result<(), QueueError> {
+    match row {
+        Row::Good(row) => {
+            if let Some(reason) = places.refuse(&row.spec.id) {
+                let rejected = RejectedRow {
+                    line: row.line,
+                    id: row.spec.id.to_string(),
+                    human: row.spec.human.written,
+                    cloth: row.spec.cloth.written,
+                    column: "id".to_owned(),
+                    reason,
+                };
+                console.problem(&line_of(manifest, &rejected));
+                return loader.reject(&rejected);
+            }
+            for (manifest, rejected) in loader.add(&row.spec, row.line)? {
+                console.problem(&line_of(&manifest, &rejected));
+            }
+            Ok(())
+        }
+        Row::Rejected(row) => {
+            for problem in &row.problems {
+                console.problem(&problem.to_string());
+            }
+            let mut problems = row.problems.iter();
+            let Some(first) = problems.next() else { return Ok(()) };
+            let others = problems.map(|problem| format!("; {}: {}", problem.column, problem.reason));
+            loader.reject(&RejectedRow {
+                line: row.line,
+                id: row.id,
+                human: row.human,
+                cloth: row.cloth,
+                column: first.column.clone(),
+                reason: first.reason.clone() + &others.collect::<String>(),
+            })
+        }
+    }
+}
+
+/// Where results will be put: which ids cannot be written there is found before anything is paid for.
+struct ResultPlaces {
+    /// `None` where there is no output folder yet, or none that can be written to: that is an error once something is to
+    /// be written.
+    folders: Option<FolderChecks>,
+    names: NameChecks,
+}
+
+impl ResultPlaces {
+    fn below(out: &Path) -> Self {
+        let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
+        Self { folders: tree.map(FolderChecks::new), names: NameChecks::new(out) }
+    }
+
+    /// Why the results of an id cannot be written, completing "id: …".
+    fn refuse(&mut self, id: &JobId) -> Option<String> {
+        let in_folders = self.folders.as_mut().and_then(|folders| folders.check(id).err());
+        in_folders.map(|error| error.to_string()).or_else(|| self.names.check(id).err())
+    }
 }
 
 /// What a manifest is known by in the queue, however it is spelt: a file by its path. Whatever else it is has only its

@@ -114,7 +114,7 @@ fn near_name(base: &Path, cell: &str) -> Option<String> {
         _ => PathBuf::new(),
     };
     let wanted = path.file_name()?.to_str()?;
-    let entries = fs::read_dir(base.join(&folder)).or_else(|_| fs::read_dir(base.join(nearby_folder(base, &folder)?)));
+    let entries = entries_of(&base.join(&folder)).or_else(|_| entries_of(&base.join(nearby_folder(base, &folder)?)));
     let names = entries.ok()?.take(MOST_ENTRIES).flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let names: Vec<String> = names.collect();
     let differing = |how: &dyn Fn(&str) -> String| names.iter().find(|name| how(name) == how(wanted));
@@ -130,6 +130,11 @@ fn near_name(base: &Path, cell: &str) -> Option<String> {
     Some(format!("`{}` is there", clean_text(other)))
 }
 
+/// What is in a folder; an empty path is the working directory.
+fn entries_of(folder: &Path) -> std::io::Result<fs::ReadDir> {
+    fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
 /// A folder whose name differs from the one that is not there by what is easily overlooked.
 fn nearby_folder(base: &Path, folder: &Path) -> std::io::Result<PathBuf> {
     let mut found = PathBuf::new();
@@ -140,7 +145,7 @@ fn nearby_folder(base: &Path, folder: &Path) -> std::io::Result<PathBuf> {
             continue;
         }
         let wanted = alike(&part.as_os_str().to_string_lossy());
-        let entries = fs::read_dir(base.join(&found))?.take(MOST_ENTRIES).flatten();
+        let entries = entries_of(&base.join(&found))?.take(MOST_ENTRIES).flatten();
         let name = entries.filter_map(|entry| entry.file_name().into_string().ok()).find(|name| alike(name) == wanted);
         found.push(name.ok_or(std::io::ErrorKind::NotFound)?);
     }

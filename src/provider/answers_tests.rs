@@ -194,6 +194,9 @@ fn a_success_of_any_shape_that_names_a_task_is_accepted() {
         r#"{"code":200,"data":{"task_id":"T"}}"#,
         r#"{"code":"success","data":{"task_id":"T","status":"SUBMITTED"}}"#,
         r#"{"data":{"id":"T","status":"submitted"}}"#,
+        r#"{"code":0,"message":"SUCCEED","task_id":"T"}"#,
+        r#"{"code":"success","task_id":"T","data":null}"#,
+        r#"{"code":200,"task_id":"T"}"#,
     ] {
         assert!(accepts(body), "{body}");
     }
@@ -201,6 +204,8 @@ fn a_success_of_any_shape_that_names_a_task_is_accepted() {
         r#"{"id":"req-1"}"#,
         r#"{"error":{"message":"busy"},"task_id":"T"}"#,
         r#"{"code":1303,"data":{"task_id":"T"}}"#,
+        r#"{"code":500,"message":"failed","task_id":"T"}"#,
+        r#"{"code":0,"id":"req-1"}"#,
         r#"{"code":0,"data":{"task_id":null}}"#,
         "[]",
     ] {

@@ -54,7 +54,8 @@ impl Body {
             excerpt: code.is_none_or(|code| !is_of_the_api(code)).then(|| excerpt(bytes)).flatten(),
         };
         let data = value.get("data").cloned().unwrap_or(Value::Null);
-        let is_flat = code.is_none() && data.is_null() && gateway.is_null() && value.is_object();
+        let is_well = code.is_none_or(|code| matches!(code, 0 | 200));
+        let is_flat = is_well && data.is_null() && gateway.is_null() && value.is_object();
         Self { facts, data, flat: is_flat.then_some(value) }
     }
 

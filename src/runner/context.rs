@@ -1,7 +1,7 @@
 //! What all workers of a run share, and the few things they do through it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -67,6 +67,8 @@ pub(super) struct Context {
     pub(super) to_learn_from: mpsc::Sender<Accepted>,
     /// The task that the provider accepted last in this run.
     pub(super) last_accepted: Mutex<Option<TaskId>>,
+    /// Tasks that failed for want of room since the last one was made.
+    pub(super) no_room: AtomicU32,
     /// Whether it is being asked whether the door knows external ids.
     pub(super) is_learning: AtomicBool,
     pub(super) shutdown: CancellationToken,

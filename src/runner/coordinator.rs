@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -135,6 +135,7 @@ pub async fn run(
         refusals: Arc::default(),
         to_learn_from,
         last_accepted: Mutex::default(),
+        no_room: AtomicU32::new(0),
         is_learning: AtomicBool::new(false),
         shutdown: interrupted.child_token(),
         facts,

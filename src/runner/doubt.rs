@@ -283,11 +283,12 @@ async fn refused_again(
 ) -> Result<Step, RunError> {
     match seek(ctx, job, held).await? {
         Sought::Found(task) => found(ctx, job, held, *task).await,
-        Sought::CertainlyUnknown => {
+        // 1201 may say that the id is taken, by a task that cannot be found yet: that is no word about the job.
+        Sought::CertainlyUnknown if facts.code != Some(1201) => {
             let transition = Transition::Refuse { failure: failure.clone() };
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
-        Sought::CannotTell(_) | Sought::RunEnds => {
+        Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::RunEnds => {
             // Still `submitting` on disk. What was asked and sent again in vain is left to the next run.
             let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
             ctx.park(&ActiveJob { state, ..job.clone() });

@@ -147,8 +147,8 @@ mod tests {
     async fn as_many_creates_are_on_their_way_as_may_be_refused_and_the_end_of_the_run_lets_all_go() {
         let refusals = Arc::new(Refusals::default());
         let mut on_their_way = Vec::new();
-        while let Some(open) = opens(&refusals).await {
-            on_their_way.push(open);
+        for _ in 0..=MOST_REFUSED {
+            on_their_way.extend(opens(&refusals).await);
         }
         assert_eq!(on_their_way.len(), MOST_REFUSED);
         for (seq, open) in on_their_way.into_iter().enumerate() {

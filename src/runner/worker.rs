@@ -1,5 +1,6 @@
 //! One job's way, top to bottom: submit, wait, fetch. A restart enters the same function at the state on disk.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +21,9 @@ use super::retry::Backoff;
 use super::slots::Slot;
 use super::watcher::Ended;
 use super::{doubt, fetch};
+
+/// So many tasks that failed for want of room, with none made in between, end the run.
+const MOST_WITHOUT_ROOM: u32 = 30;
 
 /// What a worker holds for its job until the task has ended: its slot, and the permit for one create.
 #[derive(Debug, Default)]
@@ -353,6 +357,7 @@ async fn task_ended(
         ctx.learn_external_ids(true).await?;
     }
     if task.status == TaskStatus::Succeeded && !task.images.is_empty() {
+        ctx.no_room.store(0, Ordering::Relaxed);
         let state = ctx.record(job, Transition::TaskSucceed, cost).await?;
         let since = job.accepted_at.unwrap_or(job.claimed_at);
         let seconds = Timestamp::now().duration_since(since).as_secs_f64();
@@ -369,6 +374,10 @@ async fn task_ended(
     let note = Note { message: Some(said.clone()), ..cost };
     let fault = task_fault(&said);
     if fault == TaskFault::NoRoom {
+        if ctx.no_room.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_WITHOUT_ROOM {
+            // It is not known whether such tasks are charged, so that they are not made without end.
+            ctx.gate.stop_submitting(StopReason::Saturated, &said);
+        }
         let retry_at = Timestamp::now() + Backoff::JOB.firm(1);
         let state = ctx.record(job, Transition::TaskFindsNoRoom { retry_at }, note).await?;
         ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });

@@ -4,14 +4,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::commands::{Desk, project, said};
-use super::support::provider::{Answer, OnQuery, Provider, QuerySeen, Script};
+use super::support::provider::{Answer, Kind, OnQuery, Provider, QuerySeen, Script, Seen};
 use super::support::workshop::{Going, Workshop};
 
 const SECRET: &str = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
@@ -256,7 +256,11 @@ fn a_hint_whose_confirmation_is_not_answered_is_confirmed_by_the_next_question()
     let in_vain = [OnQuery::Answer(Answer::html(502, "502 Bad Gateway")), OnQuery::Unknown, OnQuery::FailedNotFound];
     for first in in_vain {
         let what = format!("{first:?}");
-        let on_query = move |seen: &QuerySeen| if seen.nth_of_task == 1 { first.clone() } else { OnQuery::Truth };
+        let mut in_vain = 1;
+        let on_query = move |seen: &QuerySeen| {
+            let is_in_vain = !seen.is_by_external_id && std::mem::take(&mut in_vain) > 0;
+            if is_in_vain { first.clone() } else { OnQuery::Truth }
+        };
         let provider = Provider::start(Script { on_query: Box::new(on_query), ..Script::default() });
         let (shop, address) = (Workshop::new(1), free_address());
         let going = start(&shop, &provider, address, &["--poll-interval", "25s"], &[]);
@@ -266,4 +270,36 @@ fn a_hint_whose_confirmation_is_not_answered_is_confirmed_by_the_next_question()
         ended.assert_code(0);
         assert!(ended.took < Duration::from_secs(15), "{what}: {:?}", ended.took);
     }
+}
+
+#[test]
+fn a_hint_that_comes_while_its_task_is_being_asked_about_is_confirmed_after_that_question() {
+    let (asked, is_asked) = mpsc::channel();
+    let (let_go, may_answer) = mpsc::channel();
+    let at_work = json!({ "code": 0, "data": { "task_id": "task-1", "task_status": "processing" } });
+    let mut is_first = true;
+    // A question by our id only sees whether the provider knows such ids.
+    let on_query = move |seen: &QuerySeen| match !seen.is_by_external_id && std::mem::take(&mut is_first) {
+        true => {
+            asked.send(()).expect("the test waits");
+            may_answer.recv_timeout(Duration::from_secs(30)).expect("the hint was sent");
+            OnQuery::Answer(Answer::json(200, &at_work))
+        }
+        false => OnQuery::Truth,
+    };
+    let provider = Provider::start(Script { on_query: Box::new(on_query), ..Script::default() });
+    let (shop, address) = (Workshop::new(1), free_address());
+    let going = start(&shop, &provider, address, &["--poll-interval", "4s"], &[]);
+    provider.wait_until("a task", |books| books.tasks.len() == 1);
+    let url = urls(&provider).remove(0);
+    is_asked.recv_timeout(Duration::from_secs(30)).expect("a question");
+    assert_eq!(post(&url, "", &end_of("task-1")), 200);
+    let_go.send(()).expect("the provider waits");
+    going.end().assert_code(0);
+    let books = provider.books();
+    let questions: Vec<&Seen> =
+        books.queries().into_iter().filter(|seen| seen.kind == Kind::Query("task-1".to_owned())).collect();
+    let [first, second] = questions[..] else { panic!("{}", books.story()) };
+    let answered = first.until.expect("it was answered");
+    assert!(second.at.duration_since(answered) < Duration::from_secs(2), "{}", books.story());
 }

@@ -211,3 +211,25 @@ fn end_of(trouble: &Trouble) -> WalkEnd {
         | Meaning::InDoubt => WalkEnd::Trouble,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_has_shown_tasks_is_used_again_after_an_odd_answer_and_one_that_has_not_is_given_up() {
+        let now = Instant::now();
+        let later = now + REST.longest;
+        let mut used = Listing::default();
+        used.note(now, WalkEnd::Complete, true);
+        used.note(now, WalkEnd::NoList, false);
+        assert_eq!(used.walk_at(now), None, "it rests");
+        assert!(used.walk_at(later).is_some());
+        for end in [WalkEnd::Complete, WalkEnd::NoList] {
+            let mut fresh = Listing::default();
+            fresh.note(now, end, false);
+            fresh.note(now, end, false);
+            assert_eq!(fresh.walk_at(later), None, "{end:?}");
+        }
+    }
+}

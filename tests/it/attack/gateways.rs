@@ -212,6 +212,20 @@ fn a_setting_that_the_gateway_refuses_for_every_row_stops_the_run_and_the_rows_w
 }
 
 #[test]
+fn rows_that_are_refused_between_rows_that_are_accepted_fail_and_end_no_run() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.nth % 2 {
+            0 => OnCreate::Refuse(Answer::code(400, 1201, "cloth_image: pixel")),
+            _ => OnCreate::Take,
+        }),
+        ..Script::default()
+    });
+    let shop = Workshop::new(50);
+    shop.run(&provider, &["--concurrency", "5"]).assert_code(1);
+    assert_eq!((shop.count("succeeded"), shop.count("failed")), (25, 25), "{}", shop.standing());
+}
+
+#[test]
 fn one_odd_answer_in_mid_run_ends_no_night() {
     let odd = [
         Answer::redirect("/login".to_owned()),

@@ -1,4 +1,5 @@
-//! What is learnt about external ids and when it counts, and doubt that an earlier run has left.
+//! What is learnt about external ids and when it counts, doubt that an earlier run has left, and the slots of doubtful
+//! jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,9 @@ fn loaded(provider: &Provider, jobs: usize) -> Workshop {
 /// Kills a run when job-001 is done, by which ids are proven, and the submissions of the other jobs have left.
 fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
     let run = shop.start(provider, &["--rate", "2", "--doubt-age", "60s"]);
-    provider.wait_until("the submissions", |books| books.creates().len() == shop.jobs.len());
+    provider.wait_until("the submissions, dealt with", |books| {
+        books.creates().len() == shop.jobs.len() && books.creates().iter().all(|seen| seen.until.is_some())
+    });
     run.kill();
     assert_eq!(shop.external_ids(), Some(true), "{}", provider.books().story());
     assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
@@ -89,7 +92,9 @@ fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
 
 /// Five tasks are accepted, one a while; the sixth job's answer is lost. Until it is asked for, `early` decides what
 /// questions about the others are answered. That the provider knows our ids must not be given up over it.
-fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
+///
+/// Tasks are asked about every `interval`: what works in between keeps the rest from being an outage.
+fn ids_are_not_given_up(interval: Duration, early: fn(&QuerySeen) -> OnQuery) {
     const LOST: &str = "job-006";
     let is_over = Arc::new(AtomicBool::new(false));
     let provider = Provider::start(Script {
@@ -106,7 +111,7 @@ fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
         settings.rate_per_second = 2.5;
-        settings.poll_interval = Duration::from_millis(700);
+        settings.poll_interval = interval;
         settings.slots = SlotCount::AtMost(6);
     });
     assert_eq!(end, RunEnd::Done);
@@ -116,7 +121,7 @@ fn ids_are_not_given_up(early: fn(&QuerySeen) -> OnQuery) {
 
 #[test]
 fn that_ids_are_unknown_is_not_learnt_from_questions_that_are_not_answered() {
-    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+    ids_are_not_given_up(Duration::from_millis(50), |seen| match seen.is_by_external_id {
         true => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
         false => OnQuery::Truth,
     });
@@ -124,7 +129,7 @@ fn that_ids_are_unknown_is_not_learnt_from_questions_that_are_not_answered() {
 
 #[test]
 fn that_ids_are_unknown_is_not_learnt_from_a_task_that_is_not_found_by_its_own_id_either() {
-    ids_are_not_given_up(|seen| match seen.is_by_external_id {
+    ids_are_not_given_up(Duration::from_millis(700), |seen| match seen.is_by_external_id {
         true => OnQuery::Unknown,
         false => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
     });
@@ -173,4 +178,35 @@ fn doubt_that_could_not_be_settled_before_ids_were_proven_is_settled_then() {
     assert_eq!(end, RunEnd::Done);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+}
+
+#[test]
+fn a_job_that_seems_unknown_keeps_no_slot_and_takes_one_again_when_its_task_is_found() {
+    let task_time = Duration::from_millis(2_500);
+    let provider = Provider::start(Script {
+        task_time,
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::TakeLate(Duration::from_secs(1)),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 4);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.slots = SlotCount::AtMost(1);
+        settings.doubt_age = Duration::from_secs(8);
+    });
+    assert_eq!(end, RunEnd::Done);
+    shop.assert_all_done(&provider);
+    let books = provider.books();
+    let sent = |job: &str| {
+        let is_of = |seen: &&&Seen| matches!(&seen.kind, Kind::Create { job: Some(of), .. } if of == job);
+        books.creates().iter().find(is_of).map(|seen| seen.at).expect("a create")
+    };
+    let late = books.tasks.iter().find(|task| task.job == "job-002").expect("a task");
+    let began = late.ends_at - task_time;
+    assert!(sent("job-003") < began, "the slot was free while there seemed to be no task: {}", books.story());
+    assert!(sent("job-004") >= late.ends_at, "the one slot was not free: {}", books.story());
 }

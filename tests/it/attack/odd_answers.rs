@@ -1,13 +1,13 @@
 //! No single answer ends a night, no doubt grows without bound, and nothing is asked for ever.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tryon::provider::StopReason;
 use tryon::runner::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
 
 use crate::support::in_process::run_here;
 use crate::support::provider::{
-    Answer, Books, ExternalIds, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
+    Answer, Books, ExternalIds, Fate, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
 };
 use crate::support::workshop::Workshop;
 
@@ -158,10 +158,14 @@ fn in_an_outage_of_creates_none_is_risked_before_a_free_question_was_answered() 
     let shop = loaded(&provider, 20);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Three lost answers are an outage. From then on questions are not answered either.
+            // Three lost answers are an outage. From then on nothing is told about tasks that there are.
             provider.wait_until("the outage", |books| books.creates().len() >= 5 && books.downloads().len() >= 2);
-            provider
-                .change(|script| script.on_query = Box::new(|_| OnQuery::Answer(Answer::html(502, "502 Bad Gateway"))));
+            provider.change(|script| {
+                script.on_query = Box::new(|seen| match seen.job {
+                    Some(_) => OnQuery::Answer(Answer::code(400, 1200, "bad parameter")),
+                    None => OnQuery::Truth,
+                });
+            });
             // The two tasks that there are have ended, and nobody but a probe asks about them.
             let of_known = |seen: &&Seen| matches!(&seen.kind, Kind::Query(id) if id.starts_with("task-"));
             let free = |books: &Books| books.queries().into_iter().filter(of_known).count();
@@ -175,7 +179,12 @@ fn in_an_outage_of_creates_none_is_risked_before_a_free_question_was_answered() 
                 script.on_create = Box::new(|_| OnCreate::Take);
             });
         });
-        assert_eq!(run_here(&shop, &provider, quick), RunEnd::Done);
+        let end = run_here(&shop, &provider, |settings| {
+            quick(settings);
+            // A doubtful job keeps its slot while nobody says that it is unknown.
+            settings.slots = SlotCount::AtMost(10);
+        });
+        assert_eq!(end, RunEnd::Done);
     });
     shop.assert_all_done(&provider);
 }
@@ -269,12 +278,15 @@ fn an_account_that_empties_ends_the_run_also_while_doubt_is_being_settled() {
         ..Script::default()
     });
     let shop = loaded(&provider, 12);
+    let began = Instant::now();
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
         settings.rate_per_second = 2.0;
         settings.doubt_age = Duration::from_secs(5);
     });
     assert_eq!(reason(end), StopReason::Account);
+    // The last doubt is settled 5 s after 4 s of submissions.
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
     let counts = (shop.count("succeeded"), shop.count("in_doubt"), shop.count("pending"));
     assert_eq!(counts, (4, 4, 4), "{}", provider.books().story());
     assert_eq!(provider.books().creates().len(), 9, "{}", provider.books().story());
@@ -298,4 +310,54 @@ fn a_run_that_many_creates_on_their_way_are_refused_in_comes_to_its_end() {
     assert!(end.said.contains("class is not videos"), "{}", end.said);
     assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
     assert!(provider.books().creates().len() <= 40, "{}", provider.books().story());
+}
+
+#[test]
+fn a_provider_that_tells_nothing_about_a_lost_task_is_not_asked_for_ever() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| if seen.nth == 2 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-002") => OnQuery::Answer(Answer::internal_error()),
+            _ => OnQuery::Truth,
+        }),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 2);
+    let end = run_here(&shop, &provider, |settings| {
+        quick(settings);
+        settings.task_timeout = Duration::from_secs(2);
+    });
+    assert_eq!(end, RunEnd::Done);
+    assert_eq!((shop.count("succeeded"), shop.count("in_doubt")), (1, 1), "{}", provider.books().story());
+}
+
+#[test]
+fn a_provider_that_evades_the_question_about_a_lost_task_is_not_asked_for_ever() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| if seen.nth == 2 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-002") => OnQuery::Answer(Answer::code(400, 1200, "bad parameter")),
+            _ => OnQuery::Truth,
+        }),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 2);
+    assert_eq!(run_here(&shop, &provider, quick), RunEnd::Done);
+    assert_eq!((shop.count("succeeded"), shop.count("in_doubt")), (1, 1), "{}", provider.books().story());
+    let books = provider.books();
+    assert!(books.queries().len() <= 20, "{}", books.story());
+}
+
+#[test]
+fn tasks_that_fail_for_want_of_room_are_not_made_without_end() {
+    let provider = Provider::start(Script {
+        task_time: Duration::from_millis(10),
+        fate: Box::new(|_, _| Fate::Fail("parallel task over resource pack limit")),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 40);
+    let end = run_here(&shop, &provider, |settings| settings.slots = SlotCount::AtMost(40));
+    assert_eq!(reason(end), StopReason::Saturated);
+    assert!(provider.books().tasks.len() <= 70, "{}", provider.books().story());
+    assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::provider::{Answer, OnCreate, Provider, Script};
+use crate::support::provider::{Answer, Fate, OnCreate, Provider, Script};
 use crate::support::workshop::Workshop;
 
 const QUICK: [&str; 8] = ["--concurrency", "auto", "--rate", "100", "--poll-interval", "50ms", "--poll-rate", "200"];
@@ -68,4 +68,19 @@ fn waiting_for_room_at_the_account_is_told_by_status_and_log() {
     ended.assert_code(0);
     assert!(ended.said.contains(why), "{}", ended.said);
     shop.assert_all_done(&provider);
+}
+
+#[test]
+fn a_task_that_fails_for_want_of_room_tells_where_the_cap_is() {
+    let mut fates = (1..).map(|nth| nth == 4);
+    let fate = move |_: &str, _| match fates.next() {
+        Some(true) => Fate::Fail("parallel task over resource pack limit"),
+        _ => Fate::Succeed,
+    };
+    let provider = Provider::start(Script { fate: Box::new(fate), ..Script::default() });
+    let shop = Workshop::new(6);
+    shop.run(&provider, &QUICK).assert_code(0);
+    shop.assert_all_done(&provider);
+    assert!(shop.slots_found().is_some(), "{}", provider.books().story());
+    assert!(shop.rows().iter().all(|row| row.attempts == 1), "{}", shop.standing());
 }

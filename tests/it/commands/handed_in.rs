@@ -144,6 +144,16 @@ fn check_tells_which_columns_it_reads_and_which_it_leaves_alone() {
 }
 
 #[test]
+fn a_path_that_is_nearly_right_is_told_what_is_there_also_in_the_working_directory() {
+    let desk = shop();
+    desk.write("jobs.csv", "human,cloth\nAna.PNG,shirt.jpg\n");
+    let said = desk.run(&["check", "jobs.csv"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("; `ana.png` is there, in other letters: case counts"), "{}", said.err);
+    assert!(said.err.contains("; `shirt.png` is there"), "{}", said.err);
+}
+
+#[test]
 fn an_address_of_this_network_is_taken_for_the_stand_in_and_for_a_provider_on_this_network() {
     let desk = shop();
     let manifest = "05-url-private-host.csv";
