@@ -62,7 +62,7 @@ def build(profile):
 
 def report(title, judged):
     """Prints the figures and each file that is not as expected; gives how many of these are not explained."""
-    explained = [(sample, wrong, explanation(sample)) for sample, wrong in judged if wrong]
+    explained = [(sample, wrong, explanation(sample, wrong)) for sample, wrong in judged if wrong]
     unexplained = [item for item in explained if not item[2]]
     print(f"## {title}\n\n| package | files | as expected | explained | wrong |\n|---|--:|--:|--:|--:|")
     counts = Counter(sample.package for sample, _ in judged)
@@ -72,8 +72,11 @@ def report(title, judged):
         print(f"| {package} | {count} | {count - odd[package]} | {odd[package] - bad[package]} | {bad[package]} |")
     good = len(judged) - len(explained)
     print(f"| **together** | **{len(judged)}** | **{good}** | **{len(explained) - len(unexplained)}** | **{len(unexplained)}** |\n")
-    for sample, wrong, why in explained:
-        print(f"- `{sample}`: {'; '.join(wrong)}. {'**Wrong.**' if not why else why}")
+    for sample, wrong, _ in unexplained:
+        print(f"- **wrong:** `{sample}`: {'; '.join(wrong)}")
+    for reason in sorted({why for _, _, why in explained if why}):
+        files = [f"`{sample}`" for sample, _, why in explained if why == reason]
+        print(f"- {reason} ({len(files)}) {', '.join(files)}")
     print()
     return len(unexplained)
 

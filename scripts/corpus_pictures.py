@@ -126,7 +126,7 @@ def check_agrees(said, sample, tryon, person, scratch):
         (["--fit-images"], "refused" in seen or is_small or "refused" in seen["fitted"]),
     ]:
         done = run([tryon, "check", *options, manifest], scratch)
-        lines = [line for line in done.both().splitlines() if line.startswith(str(manifest))]
+        lines = [line for line in done.both().splitlines() if line.startswith(f"{manifest}:2: ")]
         call = " ".join(["check", *options])
         if done.code not in (0, 2) or "panicked" in done.both():
             wrong.append(f"{call}: {done.summary()}")

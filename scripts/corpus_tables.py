@@ -61,8 +61,9 @@ def encoding_named(content):
         return ["UTF-16"]
     if 0 in content:
         return ["binary", "ZIP archive", "gzip"]
+    # What is behind the header is not reached, since it has none of the columns that a manifest needs.
     try:
-        content.decode("utf-8")
+        content.split(b"\n")[0].decode("utf-8")
     except UnicodeDecodeError:
         return ["UTF-8"]
     return None
@@ -102,21 +103,27 @@ def with_header(content):
 
 def row_by_row(renamed, tryon, folder):
     content, separator, width = renamed
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return in_one_sentence(content, tryon, folder), None
-    expected = expected_rows(text, separator)
+    expected = expected_rows(content.decode("utf-8-sig", errors="surrogateescape"), separator)
     if expected is None:
         return in_one_sentence(content, tryon, folder), None
     done, lines, crashed = check(content, tryon, folder)
     if crashed:
         return [f"rows: {done.summary()}"], len(expected)
+    # Reading ends at the first row whose pictures are not named in UTF-8; in columns that are left alone nobody looks.
+    foreign = next((line for line, cells in expected.items() if not is_utf_8(cells[:2])), None)
+    if foreign:
+        if not any(f":{foreign}: is not in UTF-8 but most likely in " in line for line in lines):
+            return [f"rows: no encoding is named for line {foreign}: {lines[-1][:200]}"], len(expected)
+        expected = {line: cells for line, cells in expected.items() if line < foreign}
     reported = {}
     for line in lines:
         if match := ROW.match(line):
             reported.setdefault(int(match[1]), []).append((match[2], match[3]))
     return different(expected, reported, width, folder, lines), len(expected)
+
+
+def is_utf_8(cells):
+    return not any("\udc80" <= character <= "\udcff" for cell in cells for character in cell)
 
 
 def in_one_sentence(content, tryon, folder):
