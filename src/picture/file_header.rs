@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use image::metadata::Orientation;
 
 use super::jpeg::{JpegError, Process, read_header};
-use super::{PictureFormat, png_header, tiff_tags};
+use super::{PictureFormat, exif, png_header, tiff_tags};
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +80,7 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
             _ => Some("a JPEG of an unusual kind"),
         },
     };
-    let is_turned =
-        header.exif.as_deref().and_then(Orientation::from_exif_chunk).is_some_and(|o| o != Orientation::NoTransforms);
+    let is_turned = exif::orientation(header.exif.as_deref()) != Orientation::NoTransforms;
     let peculiarity = if not_decoded.is_some() || header.precision != 8 {
         Some(Peculiarity::RareProcess)
     } else if header.is_ink() {
