@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 use crate::job::{Flag, Flags, JobId, JobSeq, Transition};
 use crate::queue::{Note, PublishedImage};
 
-use super::verbs::{apply, one_row};
+use super::rows::read_flags;
+use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{Queue, QueueError, QueueReader, Result};
 
@@ -28,11 +29,6 @@ pub(super) const COUNTED: &str =
 
 /// The first of the jobs that are flagged.
 pub(super) const FLAGGED_PAGE: &str = "SELECT seq FROM jobs WHERE flags <> 0 ORDER BY seq LIMIT 1000";
-
-/// The flags that a column holds.
-pub(super) fn read_flags(bits: u8) -> Result<Flags> {
-    Flags::from_bits(bits).ok_or_else(|| QueueError::Damaged(format!("{bits} are no flags")))
-}
 
 /// The fingerprints of a job's images.
 pub(super) fn fingerprints(db: &Connection, seq: JobSeq) -> Result<Vec<i64>> {

@@ -12,7 +12,8 @@ use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
-use super::twins::{LET_GO, TWINS, twin_query};
+use super::transition::LET_GO;
+use super::twins::{TWINS, twin_query};
 
 /// How SQLite goes about a query, one step a line.
 fn plan(query: &str) -> Vec<String> {

@@ -14,7 +14,7 @@ use crate::queue::{Note, RunId};
 
 use super::claim::next_ready;
 use super::rows::millis;
-use super::verbs::{apply, one_row};
+use super::transition::{apply, one_row};
 use super::{QueueError, Result};
 
 /// So many jobs are settled in one transaction, so that no other verb waits long.
@@ -28,20 +28,6 @@ enum Twin {
     AtWork { seq: i64 },
     /// Its task has failed for good.
     Failed { seq: i64, task_id: TaskId, failure: Failure },
-}
-
-/// Whether a job's end is open, and its twins wait for it.
-pub(super) fn is_under_way(state: &JobState) -> bool {
-    use JobState::{Downloading, InDoubt, Running, Submitting};
-    matches!(state, Submitting { .. } | InDoubt { .. } | Running { .. } | Downloading { .. })
-}
-
-pub(super) const LET_GO: &str = "UPDATE jobs SET waits_for = NULL WHERE waits_for = ?1";
-
-/// The twins that wait for a job are looked at anew.
-pub(super) fn let_go(db: &Connection, seq: JobSeq) -> Result<()> {
-    db.prepare_cached(LET_GO)?.execute([seq.0])?;
-    Ok(())
 }
 
 /// Settles the jobs that would be claimed next and need not be submitted; returns those that share a failure. `None`
