@@ -255,7 +255,7 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
     ctx.refusals.let_all_go();
     for refused in withdrawn {
         let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
-        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, Timestamp::now());
+        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, ctx.now());
         match back.await {
             // A person has put it back meanwhile.
             Err(QueueError::Stale { .. } | QueueError::Illegal { .. }) => {}
@@ -275,7 +275,7 @@ fn refused_with(facts: &AnswerFacts) -> String {
 
 /// Puts the job back untouched: it waits, and that costs it nothing.
 async fn release(ctx: &Context, job: &ActiveJob, trouble: &Trouble, wait: Option<Duration>) -> Result<Step, RunError> {
-    let retry_at = wait.map(|wait| Timestamp::now() + wait);
+    let retry_at = wait.map(|wait| ctx.now() + wait);
     let state = ctx.record(job, Transition::Release { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at });
     Ok(Step::Now(state))
@@ -288,7 +288,7 @@ async fn turn_away(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<
         let transition = Transition::Refuse { failure: failure.clone() };
         return ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
+    let retry_at = ctx.now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TurnAway { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at: Some(retry_at) });
     Ok(Step::Now(state))
@@ -308,8 +308,9 @@ async fn wait(
     held: &mut Held,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, Timestamp::now()));
+    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
     let ended = tokio::select! {
+        biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone(), age)) => ended,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
@@ -362,7 +363,7 @@ async fn task_ended(
         ctx.no_room.store(0, Ordering::Relaxed);
         let state = ctx.record(job, Transition::TaskSucceed, cost).await?;
         let since = job.accepted_at.unwrap_or(job.claimed_at);
-        let seconds = Timestamp::now().duration_since(since).as_secs_f64();
+        let seconds = ctx.now().duration_since(since).as_secs_f64();
         ctx.tell(Fact::Generated { id: job.spec.id.clone(), seconds });
         *report = Some(task);
         return Ok(Step::Now(state));
@@ -380,7 +381,7 @@ async fn task_ended(
             // It is not known whether such tasks are charged, so that they are not made without end.
             ctx.gate.stop_submitting(StopReason::Saturated, &said);
         }
-        let retry_at = Timestamp::now() + Backoff::JOB.firm(1);
+        let retry_at = ctx.now() + Backoff::JOB.firm(1);
         let state = ctx.record(job, Transition::TaskFindsNoRoom { retry_at }, note).await?;
         ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
         return Ok(Step::Now(state));
@@ -389,7 +390,7 @@ async fn task_ended(
         let failure = Failure::of(FailureKind::Task, &said);
         return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
+    let retry_at = ctx.now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TaskFailForNow { retry_at }, note).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
     Ok(Step::Now(state))

@@ -27,6 +27,7 @@ pub use load::{Enqueued, Loader, RejectedRow};
 pub use lock::RunLock;
 pub use read::QueueReader;
 pub use verbs::Queue;
+pub use writer::Between;
 
 use super::QueueError;
 
