@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -24,6 +24,7 @@ use crate::engine::account::gate::Gate;
 use crate::engine::account::pace::Pace;
 use crate::engine::account::slots::Slots;
 use crate::engine::account::watcher::{Watcher, Watching};
+use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::{Fact, RunEvent};
 use crate::engine::inputs::request_pictures::RequestPictures;
@@ -52,9 +53,11 @@ const MOST_TAKEN_UP: usize = 1_000;
 #[derive(Debug)]
 pub struct Door {
     /// The client.
-    pub provider: Provider,
+    pub provider: Arc<dyn Provider>,
     /// Fetches results.
-    pub results: ResultHost,
+    pub results: Arc<dyn ResultHost>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
     /// What the provider's callbacks tell, where they are listened for.
@@ -107,10 +110,10 @@ pub async fn run(
 ) -> Result<Outcome, RunError> {
     let reader = queue.reader()?;
     let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
-    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
+    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), door.clock.now()).await?;
     let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
-    let provider = Arc::new(door.provider);
+    let provider = door.provider;
     let watching =
         Watching { interval: settings.poll_interval, unknown_times: 5, unknown_for: settings.doubt_interval * 6 };
     let watcher =
@@ -118,6 +121,7 @@ pub async fn run(
     let (facts, told) = mpsc::unbounded_channel();
     let (to_learn_from, accepted) = mpsc::channel(1);
     let ctx = Arc::new(Context {
+        clock: door.clock,
         run,
         external_ids: Mutex::new(reader.external_ids(&door.name)?),
         counts: Mutex::new(reader.counts()?),
@@ -256,7 +260,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         let patience = self.ctx.settings.reach_patience;
         if !self.ctx.gate.was_reached() && self.started.elapsed() >= patience && !self.is_idle()? {
-            let why = self.ctx.gate.pause(Timestamp::now()).map_or_else(String::new, |pause| pause.why);
+            let why = self.ctx.gate.pause(self.ctx.now()).map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }
         if !self.workers.is_empty() {
@@ -366,7 +370,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let counts = self.reader.counts()?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.ctx.slots.set_has_work(self.reader.has_claimable()?);
-        let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
+        let pause = self.ctx.gate.pause(self.ctx.now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
             (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
@@ -381,7 +385,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// Waiting for room at the account, where this run has none of it.
     fn shut_out(&self) -> Option<Pause> {
         let wait = self.ctx.slots.shut_out_until()?.saturating_duration_since(Instant::now());
-        let until = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
+        let until = self.ctx.now() + SignedDuration::try_from(wait).unwrap_or_default();
         Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
     }
 
@@ -389,13 +393,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if matches!(fact, Fact::Succeeded { .. }) {
             self.succeeded += 1;
         }
-        (self.observe)(&RunEvent { at: Timestamp::now(), counts: self.ctx.counts(), fact });
+        (self.observe)(&RunEvent { at: self.ctx.now(), counts: self.ctx.counts(), fact });
     }
 
     async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
         let slots = SlotUse { limit: self.ctx.slots.limit(), time: self.ctx.slots.occupancy() };
         let pause = self.pause.clone().filter(|_| !ended);
-        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, Timestamp::now()).await?;
+        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, self.ctx.now()).await?;
         self.remember_slots().await
     }
 

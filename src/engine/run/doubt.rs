@@ -8,7 +8,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
@@ -102,6 +101,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         }
         let at = Instant::now();
         let asked = tokio::select! {
+            biased;
             asked = ask(ctx, external_id) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
@@ -134,6 +134,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
             return Ok(Sought::CannotTell("the provider did not say in time whether it knows the task"));
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(next_question(ctx, unknown, believed_from)) => {}
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         }
@@ -145,7 +146,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
 fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
     let lost_at = lost_at.unwrap_or_else(|| {
         // A clock that was set back since makes the request as young as can be.
-        let age = Duration::try_from(Timestamp::now().duration_since(job.sent_at)).unwrap_or_default();
+        let age = Duration::try_from(ctx.now().duration_since(job.sent_at)).unwrap_or_default();
         let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
         let now = Instant::now();
         now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
@@ -213,6 +214,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         pass_for_create(ctx).await.map(|pass| (pass, open))
     };
     let permit = tokio::select! {
+        biased;
         permit = leave => permit,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
@@ -269,6 +271,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
 async fn back_in_doubt(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
     let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
     tokio::select! {
+        biased;
         () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
         () = ctx.shutdown.cancelled() => Ok(Step::Leave),
     }
