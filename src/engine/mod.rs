@@ -19,5 +19,6 @@ mod settings;
 pub use account::gate::Patience;
 pub use clock::{Clock, SystemClock};
 pub use error::RunError;
-pub use run::coordinator::{Door, Outcome, RunEnd, run};
+pub use run::coordinator::{Door, run};
+pub use run::end::{Outcome, RunEnd};
 pub use settings::{InDoubtPolicy, RunSettings, SlotCount};

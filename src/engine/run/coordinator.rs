@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callback::Wake;
 use crate::job::{JobSeq, JobState, StateName};
-use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Counts, Pause, Queue, QueueReader, SlotUse};
+use crate::provider::{Provider, ResultHost};
+use crate::queue::{ActiveJob, Pause, Queue, QueueReader, SlotUse};
 use crate::store::OutputTree;
 
 use crate::engine::account::backoff::Backoff;
@@ -30,6 +30,7 @@ use crate::engine::event::{Fact, RunEvent};
 use crate::engine::inputs::request_pictures::RequestPictures;
 use crate::engine::run::capabilities::{Accepted, learn_external_ids};
 use crate::engine::run::context::Context;
+use crate::engine::run::end::{Outcome, RunEnd, reason_to_stop};
 use crate::engine::run::feeder::{FeederEnd, feed};
 use crate::engine::run::missing::refetch_missing;
 use crate::engine::run::step::Held;
@@ -62,36 +63,6 @@ pub struct Door {
     pub name: String,
     /// What the provider's callbacks tell, where they are listened for.
     pub callbacks: Option<mpsc::Receiver<Wake>>,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunEnd {
-    /// Nothing is left to do, as far as this run may do it.
-    Done,
-    /// The provider's word ended it. What it said, and what to do.
-    Stopped { reason: StopReason, said: String },
-    /// The budget is spent, and jobs are left.
-    BudgetSpent,
-    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
-    TooManyInDoubt(u64),
-    /// The provider was never reached. Why, as far as it is known.
-    NeverReached(String),
-    /// A person or the system interrupted it.
-    Interrupted,
-}
-
-/// What a run leaves.
-#[derive(Debug)]
-pub struct Outcome {
-    pub end: RunEnd,
-    pub counts: Counts,
-    /// Images finished in this run.
-    pub succeeded: u64,
-    /// Since the run began.
-    pub took: Duration,
-    /// Share of slot time in use, from 0 to 1; `None` when there was no slot time.
-    pub slots_busy: Option<f64>,
 }
 
 /// Works the queue until nothing is left to do, or until `interrupted`.
@@ -486,16 +457,4 @@ type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tok
 /// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
 fn is_news(told: &Pause, pause: &Pause) -> bool {
     told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
-}
-
-fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
-    match end {
-        Ok(RunEnd::Done) => None,
-        Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
-        Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
-        Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
-        Ok(RunEnd::TooManyInDoubt(jobs)) => Some(format!("{jobs} jobs are in doubt, and asking does not settle them")),
-        Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
-        Err(error) => Some(error.to_string()),
-    }
 }
