@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds tryon against the test files of published image and CSV libraries, and prints what it reads otherwise than they do.
 
-    python3 scripts/corpus.py [--cache DIR] [--profile release|dev]
+    python3 scripts/corpus.py [--cache DIR] [--profile release|dev] [--all]
 
 Fetches the packages (once; some hundred MB), takes pictures and CSV files out of them, and judges what tryon makes of each:
 pictures against what Pillow shows, CSV files against how Python's csv module reads them. Prints Markdown. It is no part of `cargo
@@ -36,8 +36,8 @@ def main():
     tryon, judge_picture = build(options.profile)
     with tempfile.TemporaryDirectory(prefix="corpus-") as scratch:
         scratch = Path(scratch).resolve()
-        tables = corpus_tables.judge(corpus_files.tables(folders), tryon, scratch)
-        pictures = corpus_pictures.judge(corpus_files.pictures(folders), tryon, judge_picture, viewer, scratch)
+        tables = corpus_tables.judge(corpus_files.tables(folders, options.all), tryon, scratch)
+        pictures = corpus_pictures.judge(corpus_files.pictures(folders, options.all), tryon, judge_picture, viewer, scratch)
     wrong = report("Pictures", [(sample, wrong) for sample, _, _, wrong in pictures])
     wrong += report("CSV files", [(sample, wrong) for sample, _, wrong in tables])
     sys.exit(1 if wrong else 0)
@@ -48,6 +48,7 @@ def arguments():
     default = Path.home() / ".cache" / "tryon-corpus"
     parser.add_argument("--cache", type=Path, default=default, metavar="DIR", help="where packages are kept (%(default)s)")
     parser.add_argument("--profile", default="release", help="the Cargo profile that is judged (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="take all files of the packages, not so many of each at most")
     return parser.parse_args()
 
 

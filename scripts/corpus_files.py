@@ -7,7 +7,9 @@ from pathlib import Path
 PICTURES = "png jpg jpeg jpe jfif webp bmp dib tif tiff gif avif heic heif jp2 psd svg ico".split()
 TABLES = "csv tsv".split()
 
+# Larger files are samples of data, not tests of readers.
 MOST_BYTES = 20_000_000
+MOST_TABLE_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -27,28 +29,28 @@ class Sample:
         return self.path.suffix[1:].lower()
 
 
-def pictures(folders):
-    return choose(folders, PICTURES, lambda package: package.pictures)
+def pictures(folders, takes_all):
+    return choose(folders, PICTURES, MOST_BYTES, lambda package: package.pictures, takes_all)
 
 
-def tables(folders):
-    return choose(folders, TABLES, lambda package: package.tables)
+def tables(folders, takes_all):
+    return choose(folders, TABLES, MOST_TABLE_BYTES, lambda package: package.tables, takes_all)
 
 
-def choose(folders, extensions, most):
+def choose(folders, extensions, most_bytes, most, takes_all):
     chosen, seen = [], set()
     for package, folder in folders.items():
         if most(package):
-            candidates = unseen(package, folder, extensions, seen)
-            chosen += in_turn(candidates)[: most(package)]
+            candidates = in_turn(unseen(package, folder, extensions, most_bytes, seen))
+            chosen += candidates if takes_all else candidates[: most(package)]
     return chosen
 
 
-def unseen(package, folder, extensions, seen):
+def unseen(package, folder, extensions, most_bytes, seen):
     found = []
     for path in sorted(folder.rglob("*")):
         is_kind = path.suffix[1:].lower() in extensions and path.is_file() and not path.is_symlink()
-        if is_kind and path.stat().st_size <= MOST_BYTES:
+        if is_kind and path.stat().st_size <= most_bytes:
             content = hashlib.sha256(path.read_bytes()).digest()
             if content not in seen:
                 seen.add(content)

@@ -120,10 +120,15 @@ def check_agrees(said, sample, tryon, person, scratch):
     manifest.write_text(f"human,cloth\n{person.name},{garment.name}\n")
     seen = said["input"]
     is_small = "refused" not in seen and min(seen["width"], seen["height"]) < SHORTEST_SIDE
+    refusal = seen.get("refused") or seen["fitted"].get("refused", "")
+    # `check` reads headers: damage that only decoding shows ends a job that is converted before it is sent.
+    is_known_by_header = "refused" in seen or "cannot be converted here" in refusal or "can be worked on" in refusal
     wrong = []
+    if refusal and not is_known_by_header and not is_small and not seen["as_it_is"] and not seen["peculiarity"]:
+        wrong.append(f"input: sent as it is, although it {refusal}")
     for options, is_refused in [
         ([], "refused" in seen or is_small or bool(seen["as_it_is"])),
-        (["--fit-images"], "refused" in seen or is_small or "refused" in seen["fitted"]),
+        (["--fit-images"], is_known_by_header or is_small),
     ]:
         done = run([tryon, "check", *options, manifest], scratch)
         lines = [line for line in done.both().splitlines() if line.startswith(f"{manifest}:2: ")]

@@ -135,7 +135,7 @@ def in_one_sentence(content, tryon, folder):
 
 
 def expected_rows(text, separator):
-    """The cells of each row by the line on which it begins; blank rows left out; `None` where a lone CR makes line ends a
+    """The cells of each row by the line on which it begins; blank rows and notes (`# …`) left out; `None` where a lone CR makes line ends a
     matter of opinion."""
     if "\r" in text.replace("\r\n", ""):
         return None
@@ -143,7 +143,8 @@ def expected_rows(text, separator):
     reader = csv.reader((line + "\n" for line in lines), delimiter=separator)
     rows, begins = {}, 1
     for cells in reader:
-        if any(cell.strip() for cell in cells):
+        is_note = cells[:1] and cells[0].lstrip().startswith("#") and not any(cell.strip() for cell in cells[1:])
+        if any(cell.strip() for cell in cells) and not is_note:
             rows[begins] = cells
         begins = reader.line_num + 1
     rows.pop(1)

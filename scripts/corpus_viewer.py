@@ -36,10 +36,8 @@ def look(path, fitted):
     with Image.open(path) as picture:
         seen = {
             "format": picture.format, "mode": picture.mode, "width": picture.width, "height": picture.height,
-            "frames": getattr(picture, "n_frames", 1), "profile": "icc_profile" in picture.info,
         }
         try:
-            picture.seek(0)
             picture.load()
         except Exception as error:
             return {**seen, "undecodable": f"{type(error).__name__}: {error}"[:200]}

@@ -261,6 +261,21 @@ fn a_bitmap_whose_alpha_is_0_throughout_is_seen_and_one_with_any_alpha_is_laid_o
 }
 
 #[test]
+fn a_bitmap_whose_pixels_are_said_to_lie_on_its_palette_is_known_by_its_header() {
+    let grey = DynamicImage::new_luma8(320, 400);
+    let not_decoded = |bytes: &[u8]| {
+        let mut file = tempfile::tempfile().expect("tempfile");
+        std::io::Write::write_all(&mut file, bytes).expect("write");
+        file_header::read(&file, PictureFormat::Bmp).expect("a header").not_decoded
+    };
+    let mut bytes = encoded(&grey, ImageFormat::Bmp);
+    assert_eq!(not_decoded(&bytes), None);
+    bytes[10..14].copy_from_slice(&54_u32.to_le_bytes());
+    assert_eq!(not_decoded(&bytes), Some("a damaged bitmap, of which palette and pixels overlap"));
+    assert_eq!(not_decoded(&encoded(&grey.into_rgb8().into(), ImageFormat::Bmp)), None, "no palette, no overlap");
+}
+
+#[test]
 fn a_tiff_in_tiles_of_one_colour_each_is_known_by_its_tags_before_it_breaks_the_decoder() {
     let not_decoded = |tags: &[(u16, u16)]| {
         let mut bytes = b"II*\0\x08\0\0\0".to_vec();
