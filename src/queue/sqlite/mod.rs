@@ -19,6 +19,7 @@ mod plans;
 mod read;
 mod repeats;
 mod rows;
+mod same_request;
 mod staging;
 mod transition;
 mod twins;
