@@ -14,18 +14,19 @@ use tokio_util::sync::CancellationToken;
 use crate::callback::Wake;
 use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
 use crate::exit_code::ExitCode;
-use crate::progress::{RunSummary, summary};
+use crate::ops::{estimate, load};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
-use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
+use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
+use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
-use super::load::{keep, make_ready, println, read_for, sentence};
+use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks, estimate};
+use super::{Console, Failure, Place, callbacks};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -70,13 +71,13 @@ pub(super) async fn run(
     let loader = match manifests {
         [] => None,
         _ => {
-            let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
+            let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
             agree_to_repeats(&mut loader, &settings, options, console)?;
             loader.before_a_run();
             Some(loader)
         }
     };
-    let (tree, queue) = make_ready(place, queue)?;
+    let (tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
     let queue = Arc::new(queue);
     let _lock = match lock {
         Some(lock) => lock,
@@ -89,7 +90,7 @@ pub(super) async fn run(
     };
     match loader {
         Some(loader) => {
-            let tally = keep(&queue, loader, &settings, console).await?;
+            let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
             console.info(&sentence(&tally));
         }
         None => queue.complete_load().await?,
@@ -187,7 +188,7 @@ async fn tell_beforehand(
         lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
-        console.info(&estimate::printed(&lines, crate::wording::columns()));
+        console.info(&super::load::printed(&lines, super::console::columns()));
     }
     Ok(())
 }
