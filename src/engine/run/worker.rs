@@ -35,6 +35,8 @@ pub(crate) struct Held {
     /// When the answer to this run's last create for the job was given up. Nothing of that request leaves this machine
     /// any more; what a gateway took in it may still forward.
     pub(crate) lost_at: Option<Instant>,
+    /// How often this job's create, sent again after doubt, got an internal error in this run.
+    pub(crate) internal_errors: u32,
 }
 
 /// A permit for one create: the gate's, and the count of creates on their way.
