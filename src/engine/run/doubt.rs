@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
+use crate::provider::meaning::Trust;
 use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
@@ -260,6 +261,13 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             if trouble.meaning == Meaning::OverCap {
                 held.over_cap(ctx);
             }
+            if trouble.meaning == Meaning::BackOff(Trust::MayBeTheJob) {
+                held.internal_errors += 1;
+            }
+            if held.internal_errors >= ctx.settings.max_attempts {
+                // It may be this job that the provider cannot take. Trying on would keep the run alive for ever.
+                return left_to_the_next_run(ctx, job, &trouble.facts).await;
+            }
             back_in_doubt(ctx, job, &trouble.facts).await
         }
         // The first request never arrived, and this one was broken off: nothing was created.
@@ -294,10 +302,14 @@ async fn refused_again(
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
         Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::RunEnds => {
-            // Still `submitting` on disk. What was asked and sent again in vain is left to the next run.
-            let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
-            ctx.park(&ActiveJob { state, ..job.clone() });
-            Ok(Step::Leave)
+            left_to_the_next_run(ctx, job, &facts).await
         }
     }
+}
+
+/// Still `submitting` on disk: what was asked and sent again in vain is in doubt, and nothing more is done in this run.
+async fn left_to_the_next_run(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
+    let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
+    ctx.park(&ActiveJob { state, ..job.clone() });
+    Ok(Step::Leave)
 }

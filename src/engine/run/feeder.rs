@@ -63,7 +63,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), lost_at: None };
+                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
