@@ -41,7 +41,7 @@ impl Callbacks {
 impl Wanted {
     /// `None` when no callbacks are asked for; the webhook secret is not looked at then.
     pub(super) fn by(settings: &Settings) -> Result<Option<Self>, Failure> {
-        let Some(callback) = settings.callback.clone() else { return Ok(None) };
+        let Some(callback) = settings.callback() else { return Ok(None) };
         let secret = settings::webhook_secret()?;
         let signed_by = secret.as_ref().map(WebhookSecret::parse).transpose();
         let signed_by = signed_by.map_err(|error| Failure::usage(format!("{WEBHOOK_SECRET}: {error}")))?;
