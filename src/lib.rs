@@ -1,5 +1,6 @@
 //! The library behind the `tryon` binary.
 
+pub mod ambient;
 pub mod callback;
 pub mod cli;
 pub mod engine;

@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::run::Door;
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
-use crate::engine::Door;
 use crate::queue::Queue;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
 

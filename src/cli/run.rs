@@ -8,13 +8,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
-use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
+use crate::callback::Wake;
+use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
 use crate::exit_code::ExitCode;
 use crate::ops::{estimate, load};
-use crate::provider::{Auth, Provider, ResultHost, Timeouts};
+use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
@@ -116,9 +118,16 @@ pub(super) async fn run(
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
-    let outcome = engine::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
-        progress.on_event(event);
-    })
+    let outcome = engine::run(
+        Arc::clone(&queue),
+        door.for_a_run(),
+        tree,
+        run_settings(&settings),
+        interrupted.clone(),
+        |event| {
+            progress.on_event(event);
+        },
+    )
     .await;
     drop(progress);
     let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
@@ -241,6 +250,22 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
 }
 
 /// The way to the provider, or to the stand-in.
+pub(super) struct Door {
+    pub(super) provider: HttpProvider,
+    results: HttpResultHost,
+    name: String,
+    pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
+}
+
+impl Door {
+    fn for_a_run(self) -> engine::Door {
+        let Self { provider, results, name, callbacks } = self;
+        let clock = Arc::new(SystemClock);
+        engine::Door { provider: Arc::new(provider), results: Arc::new(results), clock, name, callbacks }
+    }
+}
+
+/// Sets up the way to the provider, or to the stand-in.
 pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
@@ -253,8 +278,8 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
         Keys::ApiKey(key) => Auth::api_key(key),
         Keys::Pair { access, secret } => Auth::signed(access, &secret),
     };
-    let provider = Provider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
-    let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
+    let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
+    let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
     Ok(Door { provider, results, name, callbacks: None })

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::StateName;
-use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
+use crate::provider::{COUNT_MAY_BE_OLD, HttpProvider, PackageStatus, ResourcePackage};
 use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
 use crate::view::wording::{counted, rough_span, thousands, units};
@@ -201,7 +201,7 @@ pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Resu
 }
 
 /// What the account holds, asked for once and not waited for any longer than `patience`.
-pub async fn account(provider: &Provider, tasks: u64, patience: Duration) -> Lines {
+pub async fn account(provider: &HttpProvider, tasks: u64, patience: Duration) -> Lines {
     let asked = tokio::time::timeout(patience, provider.resource_packages(SystemTime::now())).await;
     match asked {
         Ok(Ok(packages)) => account_lines(&packages, tasks),

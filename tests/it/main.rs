@@ -3,6 +3,7 @@
 mod attack;
 mod benchmark;
 mod callbacks;
+mod circles;
 mod commands;
 mod html;
 mod looks;

@@ -7,7 +7,7 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{JobSeq, StateName, TaskId, id_key};
 use crate::queue::Note;
 
-use super::verbs::apply;
+use super::transition::apply;
 use super::writer::Keep;
 use super::{Queue, QueueError, Result};
 

@@ -1,6 +1,6 @@
 //! The path to which a queue's callbacks come.
 
-use super::verbs::{get_meta, set_meta};
+use super::meta::{get_meta, set_meta};
 use super::{Queue, Result};
 
 impl Queue {

@@ -8,7 +8,7 @@ use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
 use crate::queue::{Claim, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
-use super::verbs::{apply, one_row};
+use super::transition::{apply, give_back, one_row};
 use super::writer::Keep;
 use super::{QueueError, Result};
 
@@ -119,14 +119,4 @@ fn reserve(db: &Connection, run: RunId) -> Result<bool> {
         .prepare_cached("UPDATE runs SET spent = spent + 1 WHERE run = ?1 AND (budget IS NULL OR spent < budget)")?
         .execute([run.0])?;
     Ok(reserved == 1)
-}
-
-/// Gives an attempt's task back to the budget of the run that reserved it.
-pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()> {
-    let changed = db
-        .prepare_cached(
-            "UPDATE runs SET spent = spent - 1 WHERE run = (SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2)",
-        )?
-        .execute(params![seq.0, attempt])?;
-    one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
 }

@@ -4,59 +4,18 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::job::{ImageRef, JobSpec};
+use crate::job::{self, ImageRef, JobSpec};
 
 use super::Result;
-use super::staging::Staging;
 
 /// How many pictures' numbers are kept at hand. Beyond it the queue is asked, so that memory stays flat.
 const MOST_AT_HAND: usize = 1 << 16;
 
 /// What a job asks for, with the numbers that a database has for its pictures.
-#[derive(Clone, PartialEq)]
-pub(super) struct Inputs {
-    pub(super) human: i64,
-    pub(super) cloth: i64,
-    pub(super) cloth_type: Option<String>,
-    pub(super) cloth_2: Option<i64>,
-    pub(super) cloth_type_2: Option<String>,
-    pub(super) model: Option<String>,
-}
-
-/// The numbers that the queue has for the staged pictures of a load, as far as they are at hand.
-#[derive(Default)]
-pub(super) struct Pictures {
-    by_staged: HashMap<i64, i64>,
-}
-
-impl Pictures {
-    /// The inputs of a staged row with the queue's numbers; pictures that the queue does not know get one.
-    pub(super) fn inputs_of(&mut self, db: &Connection, staging: &Staging, staged: &Inputs) -> Result<Inputs> {
-        Ok(Inputs {
-            human: self.number(db, staging, staged.human)?,
-            cloth: self.number(db, staging, staged.cloth)?,
-            cloth_2: staged.cloth_2.map(|cloth| self.number(db, staging, cloth)).transpose()?,
-            ..staged.clone()
-        })
-    }
-
-    fn number(&mut self, db: &Connection, staging: &Staging, staged: i64) -> Result<i64> {
-        if let Some(number) = self.by_staged.get(&staged) {
-            return Ok(*number);
-        }
-        let (source, written, known) = staging.picture(staged)?;
-        let number = match known {
-            Some(known) => known,
-            None => added(db, &source, &written)?,
-        };
-        make_room(&mut self.by_staged);
-        self.by_staged.insert(staged, number);
-        Ok(number)
-    }
-}
+pub(super) type Inputs = job::Inputs<i64, String>;
 
 /// The number of a picture, which it gets where it has none. Most are new ones, so they are not looked for first.
-fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
+pub(super) fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
     let added = db
         .prepare_cached("INSERT INTO inputs (source, written) VALUES (?1, ?2) ON CONFLICT (source) DO NOTHING")?
         .execute([source, written])?;
@@ -66,7 +25,7 @@ fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
     Ok(db.prepare_cached("SELECT input FROM inputs WHERE source = ?1")?.query_row([source], |row| row.get(0))?)
 }
 
-fn make_room<K, V>(at_hand: &mut HashMap<K, V>) {
+pub(super) fn make_room<K, V>(at_hand: &mut HashMap<K, V>) {
     if at_hand.len() >= MOST_AT_HAND {
         at_hand.clear();
     }
@@ -107,13 +66,14 @@ impl StagedPictures {
             Some(second) => Some(self.picture(db, queue, &second.image)?),
             None => None,
         };
+        let words = spec.inputs();
         let staged = Inputs {
             human: human.staged,
             cloth: cloth.staged,
-            cloth_type: spec.cloth_type.map(|garment| garment.word().to_owned()),
             cloth_2: second.map(|second| second.staged),
-            cloth_type_2: spec.second.as_ref().map(|second| second.garment.word().to_owned()),
-            model: spec.model.as_ref().map(|model| model.as_str().to_owned()),
+            cloth_type: words.cloth_type.map(str::to_owned),
+            cloth_type_2: words.cloth_type_2.map(str::to_owned),
+            model: words.model.map(str::to_owned),
         };
         let known = match (human.known, cloth.known, second.map(|second| second.known)) {
             (Some(human), Some(cloth), None) => Some(Inputs { human, cloth, ..staged.clone() }),

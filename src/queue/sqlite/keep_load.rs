@@ -15,14 +15,15 @@ use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
 use crate::queue::Note;
 
-use super::inputs::Pictures;
 use super::load::{
     RejectedRow, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path,
     standing,
 };
 use super::lock::{LoadLock, RunLock};
+use super::meta::{get_meta, set_meta};
+use super::numbered::Pictures;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
-use super::verbs::{apply, get_meta, one_row, set_meta};
+use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{Loader, Queue, QueueError, Result};
 

@@ -12,7 +12,8 @@ use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
-use super::twins::{LET_GO, TWINS, twin_query};
+use super::transition::LET_GO;
+use super::twins::{TWINS, twin_query};
 
 /// How SQLite goes about a query, one step a line.
 fn plan(query: &str) -> Vec<String> {
@@ -117,7 +118,7 @@ fn flagged_jobs_are_found_and_counted_past_all_those_that_are_not() {
 
 #[test]
 fn the_same_picture_is_found_by_its_fingerprint() {
-    let plan = plan(TWINS_BY_PICTURE);
+    let plan = plan(&TWINS_BY_PICTURE);
     assert!(plan[..3].iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
     assert!(
         plan.contains(&"SEARCH i USING COVERING INDEX images_by_fingerprint (fingerprint=?)".to_owned()),

@@ -11,8 +11,7 @@ use crate::queue::{
 };
 
 use super::claim::next_up;
-use super::looks::read_flags;
-use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, timestamp};
+use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
 use super::{QueueError, Result, open, pages};
 
 /// The counts that triggers keep.

@@ -10,7 +10,6 @@ use crate::job::{
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
-use super::looks::read_flags;
 
 /// A time as it is stored: Unix milliseconds.
 pub(super) fn millis(time: Timestamp) -> i64 {
@@ -312,4 +311,9 @@ pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportR
         flags: Flags::NONE,
     };
     Ok((place, report))
+}
+
+/// The flags that a column holds.
+pub(super) fn read_flags(bits: u8) -> Result<Flags> {
+    Flags::from_bits(bits).ok_or_else(|| QueueError::Damaged(format!("{bits} are no flags")))
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::job::JobSpec;
 
 use super::inputs::{Inputs, StagedInputs, StagedPictures};
+use super::transition::one_row;
 use super::{QueueError, Result};
 
 /// `known` is the number that the queue has for the same picture. `job` is the job of the queue that has the row's id.
@@ -293,7 +294,7 @@ impl Staging {
             .db
             .prepare_cached("UPDATE rows SET fate = ?2 WHERE n = ?1")?
             .execute(params![n, Fate::Contradicted as i64])?;
-        super::verbs::one_row(changed, || QueueError::Damaged(format!("row {n} of the load is gone")))
+        one_row(changed, || QueueError::Damaged(format!("row {n} of the load is gone")))
     }
 
     /// Records a row that is not taken.

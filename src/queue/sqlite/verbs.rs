@@ -1,63 +1,23 @@
 //! The verbs that move jobs. Each is one savepoint of a flushed transaction; see [`super::writer`].
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use crate::job::state::{IllegalTransition, JobState, Transition, attempt_after, next};
-use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, TaskId, clean_text, id_key};
+use crate::job::state::{IllegalTransition, JobState, Transition};
+use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
 use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
-use super::attempt_story::{outcome, write_attempt};
-use super::claim::{claim, give_back, submit_again};
+use super::claim::{claim, submit_again};
 use super::looks;
-use super::rows::{StoredState, millis};
+use super::meta::{get_meta, set_meta};
+use super::rows::millis;
+use super::transition::{apply, one_row, present_state};
 use super::twins;
-use super::writer::Writer;
-use super::{QueueError, QueueReader, Result, open};
-
-/// A queue that can be changed. Any number of processes may have it open; only one of them runs it ([`super::RunLock`]).
-#[derive(Debug)]
-pub struct Queue {
-    path: PathBuf,
-    pub(super) writer: Writer,
-}
+use super::{Queue, QueueError, Result};
 
 impl Queue {
-    /// Opens the queue at `path`, and makes it when there is none.
-    ///
-    /// # Errors
-    /// The file is foreign, newer, damaged or not accessible; the error names it and says what to do.
-    pub fn open(path: &Path) -> Result<Self> {
-        let writer = Writer::start(open::open_for_writing(path)?)?;
-        Ok(Self { path: path.to_owned(), writer })
-    }
-
-    /// Opens the queue at `path`, which must exist.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and [`QueueError::Missing`].
-    pub fn open_existing(path: &Path) -> Result<Self> {
-        open::open_for_reading(path)?;
-        Self::open(path)
-    }
-
-    /// Where the queue is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A reader with a connection of its own.
-    ///
-    /// # Errors
-    /// The file cannot be opened again.
-    pub fn reader(&self) -> Result<QueueReader> {
-        QueueReader::open(&self.path)
-    }
-
     /// Binds the queue to the kind of provider of its first run.
     ///
     /// # Errors
@@ -311,88 +271,10 @@ impl Queue {
     }
 }
 
-/// Moves one job: reads where it is, asks the state machine, writes where it is then. Everything that changes a
-/// job's state passes here.
-pub(super) fn apply(
-    db: &Connection,
-    seq: JobSeq,
-    expected_attempt: Option<u32>,
-    transition: &Transition,
-    note: &Note,
-    now: Timestamp,
-) -> Result<JobState> {
-    let (id, before, attempt) = present_state(db, seq)?;
-    if expected_attempt.is_some_and(|expected| expected != attempt) {
-        return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
-    }
-    let after = next(&before, transition).map_err(|source| QueueError::Illegal { id, source })?;
-    let stored = StoredState::of(&after);
-    let has_ended = matches!(after, JobState::Succeeded { .. } | JobState::Failed { .. } | JobState::Cancelled);
-    let changed = db
-        .prepare_cached(
-            "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL, flags = 0,
-                    forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
-                    put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
-              WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
-        )?
-        .execute(params![
-            seq.0,
-            before.name().word(),
-            attempt,
-            stored.state,
-            attempt_after(attempt, transition),
-            stored.retry_at,
-            stored.failure_kind,
-            stored.error_code,
-            stored.error,
-            has_ended.then(|| millis(now)),
-            matches!(transition, Transition::Retry | Transition::MakeAnew),
-            millis(now),
-        ])?;
-    one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
-    if let Some(outcome) = outcome(transition, &before) {
-        write_attempt(db, seq, attempt, transition, outcome, note, now)?;
-    }
-    if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
-        // Nothing was created, so the budget gets its unit back.
-        give_back(db, seq, attempt)?;
-    }
-    if twins::is_under_way(&before) && !twins::is_under_way(&after) {
-        twins::let_go(db, seq)?;
-    }
-    Ok(after)
-}
-
-fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, JobState, u32)> {
-    let mut statement = db.prepare_cached(
-        "SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt
-           FROM jobs j LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
-          WHERE j.seq = ?1",
-    )?;
-    let mut rows = statement.query([seq.0])?;
-    let row = rows.next()?.ok_or_else(|| QueueError::NoSuchJob(seq.0.to_string()))?;
-    let stored = StoredState {
-        state: row.get(0)?,
-        retry_at: row.get(1)?,
-        failure_kind: row.get(2)?,
-        error_code: row.get(3)?,
-        error: row.get(4)?,
-    };
-    let external_id = row.get::<_, Option<String>>(5)?.map(ExternalTaskId);
-    let task_id = row.get::<_, Option<String>>(6)?.map(TaskId);
-    Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
-}
-
 /// What two image paths share when a file system could take them for one file, or a viewer for one picture.
 fn path_key(path: &str) -> String {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
     id_key(stem)
-}
-
-/// Each statement that moves something moves exactly one row, or something is wrong.
-pub(super) fn one_row(changed: usize, otherwise: impl FnOnce() -> QueueError) -> Result<()> {
-    if changed == 1 { Ok(()) } else { Err(otherwise()) }
 }
 
 fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
@@ -400,16 +282,4 @@ fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
         Some(bound) if bound != kind.word() => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
         _ => Ok(()),
     }
-}
-
-pub(super) fn get_meta(db: &Connection, key: &str) -> Result<Option<String>> {
-    Ok(db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
-}
-
-pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> Result<()> {
-    db.execute(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        [key, value],
-    )?;
-    Ok(())
 }
