@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let Some(wanted) = wanted() else { return ExitCode::SUCCESS };
     let began = Instant::now();
     let next = AtomicU64::new(0);
-    let (tally, wrong) = (Mutex::new(Tally::default()), Mutex::new(Vec::<(u64, Wrongs)>::new()));
+    let (tally, wrong) = (Mutex::new(Tally::default()), Mutex::new(Vec::<u64>::new()));
     let hands = if wanted.is_told { 1 } else { std::thread::available_parallelism().map_or(2, usize::from) };
     std::thread::scope(|scope| {
         for _ in 0..hands {
@@ -47,7 +47,10 @@ fn main() -> ExitCode {
                 {
                     match one_night(&wanted, seed) {
                         Ok(night) => tally.lock().unwrap_or_else(PoisonError::into_inner).add(&night),
-                        Err(wrongs) => wrong.lock().unwrap_or_else(PoisonError::into_inner).push((seed, wrongs)),
+                        Err(wrongs) => {
+                            tell_wrongs(seed, &wrongs);
+                            wrong.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
+                        }
                     }
                 }
             });
@@ -55,14 +58,20 @@ fn main() -> ExitCode {
     });
     let (tally, mut wrong) = (tally.into_inner(), wrong.into_inner().unwrap_or_else(PoisonError::into_inner));
     println!("{}", tally.unwrap_or_else(PoisonError::into_inner).sentence(began.elapsed().as_secs_f64()));
-    wrong.sort();
-    for (seed, wrongs) in &wrong {
-        println!("seed {seed} went wrong; again: cargo test --test nights -- --nights 1 --seed {seed} --tell");
-        for line in wrongs {
-            println!("    {line}");
-        }
+    wrong.sort_unstable();
+    if !wrong.is_empty() {
+        println!("these seeds went wrong: {wrong:?}");
     }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tell_wrongs(seed: u64, wrongs: &Wrongs) {
+    let mut text =
+        format!("seed {seed} went wrong; again: cargo test --test nights -- --nights 1 --seed {seed} --tell\n");
+    for line in wrongs {
+        text.push_str(&format!("    {line}\n"));
+    }
+    print!("{text}");
 }
 
 fn next_seed(wanted: &Wanted, next: &AtomicU64) -> Option<u64> {
