@@ -27,12 +27,12 @@ pub(crate) fn is_simulated() -> bool {
 
 /// A random number, at least 0 and less than 1.
 pub(crate) fn fraction() -> f64 {
-    SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map_or_else(rand::random, |seeded| seeded.random()))
+    SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map_or_else(rand::random, RngExt::random))
 }
 
 /// A new id, unique across runs and machines (UUID version 7, so that ids also sort by time).
 pub(crate) fn unique_id() -> Uuid {
-    let seeded = SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map(|seeded| seeded.random::<u128>()));
+    let seeded = SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map(RngExt::random::<u128>));
     seeded.map_or_else(Uuid::now_v7, Uuid::from_u128)
 }
 

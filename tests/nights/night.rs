@@ -304,7 +304,7 @@ fn spec_of(number: usize, dedupe: bool) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
-        priority: i64::from(number % 3 == 0),
+        priority: i64::from(number.is_multiple_of(3)),
     }
 }
 
