@@ -8,6 +8,7 @@
 //! At the bottom: [`settings`], [`event`] and [`error`], which the rooms import.
 
 mod account;
+mod clock;
 mod deliver;
 mod error;
 pub mod event;
@@ -16,6 +17,8 @@ mod run;
 mod settings;
 
 pub use account::gate::Patience;
+pub use clock::{Clock, SystemClock};
 pub use error::RunError;
-pub use run::coordinator::{Door, Outcome, RunEnd, run};
+pub use run::coordinator::{Door, run};
+pub use run::end::{Outcome, RunEnd};
 pub use settings::{InDoubtPolicy, RunSettings, SlotCount};

@@ -30,20 +30,6 @@ impl JobSpec {
     pub fn has_default_id(&self) -> bool {
         default_id(&self.human.written, &self.cloth.written).is_some_and(|made| made == self.id.as_str())
     }
-
-    /// Whether two rows ask for the same picture: everything but the priority, and not how paths are spelt.
-    #[must_use]
-    pub fn same_inputs(&self, other: &Self) -> bool {
-        self.human.source == other.human.source
-            && self.cloth.source == other.cloth.source
-            && self.cloth_type == other.cloth_type
-            && self.model == other.model
-            && match (&self.second, &other.second) {
-                (None, None) => true,
-                (Some(a), Some(b)) => a.image.source == b.image.source && a.garment == b.garment,
-                _ => false,
-            }
-    }
 }
 
 /// A picture that a row names.

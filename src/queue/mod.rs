@@ -15,4 +15,4 @@ pub use record::{
     ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause, ProviderKind,
     Published, PublishedImage, RepeatedPair, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
-pub use sqlite::{Enqueued, Kept, Loader, Queue, QueueReader, RejectedRow, RunLock, TooLate};
+pub use sqlite::{Between, Enqueued, Kept, Loader, Queue, QueueReader, RejectedRow, RunLock, TooLate};

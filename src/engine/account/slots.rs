@@ -142,6 +142,7 @@ impl Slots {
                 }
             };
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = tokio::time::sleep_until(wake_at) => {}
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::ambient;
 use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
 use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
 use crate::queue::{ActiveJob, PublishedImage, Queue};
@@ -55,7 +56,7 @@ impl Landing {
         if self.gathered.len() < LUMP {
             return Ok(self);
         }
-        tokio::task::spawn_blocking(move || self.write_out().map(|()| self)).await?
+        ambient::blocking(move || self.write_out().map(|()| self)).await?
     }
 
     /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
@@ -64,7 +65,7 @@ impl Landing {
             self.write_out()?;
             self.check_and_publish(&name, &judge)
         };
-        tokio::task::spawn_blocking(publish).await?
+        ambient::blocking(publish).await?
     }
 
     fn write_out(&mut self) -> Result<(), LandingError> {

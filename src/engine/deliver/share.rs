@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
 
+use crate::ambient;
 use crate::job::TaskId;
 use crate::queue::{ActiveJob, PublishedImage, Queue};
 use crate::store::{OutputError, OutputTree, Staged};
@@ -27,7 +28,7 @@ pub(crate) async fn copy(
         let Ok((staged, file)) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
         let name = name_of(queue, job, image.image)?;
         let tree = tree.clone();
-        let copied = tokio::task::spawn_blocking(move || copy_one(&tree, image, staged, file, &name));
+        let copied = ambient::blocking(move || copy_one(&tree, image, staged, file, &name));
         match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {
             Some(copy) => copies.push(copy),
             None => return Ok(None),

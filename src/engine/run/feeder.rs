@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, StateName};
@@ -36,12 +35,13 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
     loop {
         if is_doubt_full(&ctx, &reader)? {
             tokio::select! {
+                biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
                 () = tokio::time::sleep(WAIT_FOR_DOUBT) => continue,
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = reader.next_up(Timestamp::now())?;
+        let next = reader.next_up(ctx.now())?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
@@ -63,7 +63,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), lost_at: None };
+                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
@@ -78,13 +78,14 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             }
             Claim::NoneReady { next_retry_at } => {
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
-                let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
+                let until_due = next_retry_at.map(|due| ctx.now().duration_until(due));
                 let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
                 wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
         };
         drop((slot, permit));
         tokio::select! {
+            biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             () = tokio::time::sleep(wait) => {}
         }
@@ -102,7 +103,7 @@ fn is_doubt_full(ctx: &Context, reader: &QueueReader) -> Result<bool, RunError> 
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context) -> Result<Claim, RunError> {
     loop {
-        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now());
+        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), ctx.now());
         if !ctx.settings.dedupe {
             return Ok(ctx.queue.claim(run, id, model, now).await?);
         }

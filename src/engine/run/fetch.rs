@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::job::{Failure, FailureKind, TaskId, Transition};
@@ -79,6 +78,7 @@ pub(crate) async fn fetch(
                 let after = Backoff::OUTAGE.jittered(hitches);
                 ctx.tell(Fact::DownloadRetried { id: job.spec.id.clone(), why, after });
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(after) => {}
                     () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
                 }
@@ -97,7 +97,7 @@ async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) 
     // A job that is made anew may have had its image under another extension.
     let before = if job.attempt > 1 { ctx.queue.reader()?.image_paths(job.seq)? } else { Vec::new() };
     let outdated: Vec<String> = before.into_iter().filter(|old| images.iter().all(|new| new.path != *old)).collect();
-    let state = ctx.queue.publish(job.seq, job.attempt, images, Timestamp::now()).await?;
+    let state = ctx.queue.publish(job.seq, job.attempt, images, ctx.now()).await?;
     for path in outdated {
         ctx.tree.remove(&path);
     }
@@ -127,6 +127,7 @@ async fn attempt(
 async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
+        biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
@@ -147,10 +148,12 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
 
 async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, Hitch> {
     let permit = tokio::select! {
+        biased;
         permit = ctx.downloads.acquire() => permit,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let pass = tokio::select! {
+        biased;
         pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };

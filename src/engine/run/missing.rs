@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use crate::ambient;
 use crate::job::{JobSeq, Transition};
 use crate::queue::{Note, Published, QueueError};
 
@@ -23,7 +22,7 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
     let mut reader = Some(ctx.queue.reader()?);
     while let Some(open) = reader.take() {
         let root = ctx.tree.root().to_owned();
-        let looked = tokio::task::spawn_blocking(move || -> Result<_, RunError> {
+        let looked = ambient::blocking(move || -> Result<_, RunError> {
             let page = open.published(after, PAGE)?;
             let last = page.last().map(|job| job.seq);
             // A file that cannot be looked at is not one that is gone.
@@ -35,7 +34,7 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
-            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, Timestamp::now()).await {
+            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, ctx.now()).await {
                 // Somebody has put it back since it was read; another image will take the place of the one that is gone.
                 Err(QueueError::Illegal { .. } | QueueError::Stale { .. }) => continue,
                 recorded => recorded?,

@@ -4,6 +4,7 @@ pub(crate) mod capabilities;
 pub(crate) mod context;
 pub(crate) mod coordinator;
 pub(crate) mod doubt;
+pub(crate) mod end;
 pub(crate) mod feeder;
 pub(crate) mod fetch;
 pub(crate) mod missing;

@@ -21,6 +21,8 @@ pub(crate) struct Held {
     /// When the answer to this run's last create for the job was given up. Nothing of that request leaves this machine
     /// any more; what a gateway took in it may still forward.
     pub(crate) lost_at: Option<Instant>,
+    /// How often this job's create, sent again after doubt, got an internal error in this run.
+    pub(crate) internal_errors: u32,
 }
 
 /// How a job came to its worker.

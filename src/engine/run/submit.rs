@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::job::{TaskId, Transition};
@@ -178,7 +177,7 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
     ctx.refusals.let_all_go();
     for refused in withdrawn {
         let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
-        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, Timestamp::now());
+        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, ctx.now());
         match back.await {
             // A person has put it back meanwhile.
             Err(QueueError::Stale { .. } | QueueError::Illegal { .. }) => {}
@@ -198,7 +197,7 @@ fn refused_with(facts: &AnswerFacts) -> String {
 
 /// Puts the job back untouched: it waits, and that costs it nothing.
 async fn release(ctx: &Context, job: &ActiveJob, trouble: &Trouble, wait: Option<Duration>) -> Result<Step, RunError> {
-    let retry_at = wait.map(|wait| Timestamp::now() + wait);
+    let retry_at = wait.map(|wait| ctx.now() + wait);
     let state = ctx.record(job, Transition::Release { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at });
     Ok(Step::Now(state))
@@ -211,7 +210,7 @@ async fn turn_away(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<
         let transition = Transition::Refuse { failure: failure.clone() };
         return ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
+    let retry_at = ctx.now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TurnAway { retry_at }, note(&trouble.facts)).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at: Some(retry_at) });
     Ok(Step::Now(state))

@@ -57,8 +57,9 @@ async fn wait(
     held: &mut Held,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, Timestamp::now()));
+    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
     let ended = tokio::select! {
+        biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone(), age)) => ended,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
@@ -111,7 +112,7 @@ async fn task_ended(
         ctx.no_room.store(0, Ordering::Relaxed);
         let state = ctx.record(job, Transition::TaskSucceed, cost).await?;
         let since = job.accepted_at.unwrap_or(job.claimed_at);
-        let seconds = Timestamp::now().duration_since(since).as_secs_f64();
+        let seconds = ctx.now().duration_since(since).as_secs_f64();
         ctx.tell(Fact::Generated { id: job.spec.id.clone(), seconds });
         *report = Some(task);
         return Ok(Step::Now(state));
@@ -129,7 +130,7 @@ async fn task_ended(
             // It is not known whether such tasks are charged, so that they are not made without end.
             ctx.gate.stop_submitting(StopReason::Saturated, &said);
         }
-        let retry_at = Timestamp::now() + Backoff::JOB.firm(1);
+        let retry_at = ctx.now() + Backoff::JOB.firm(1);
         let state = ctx.record(job, Transition::TaskFindsNoRoom { retry_at }, note).await?;
         ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
         return Ok(Step::Now(state));
@@ -138,7 +139,7 @@ async fn task_ended(
         let failure = Failure::of(FailureKind::Task, &said);
         return ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now);
     }
-    let retry_at = Timestamp::now() + Backoff::JOB.jittered(job.tries);
+    let retry_at = ctx.now() + Backoff::JOB.jittered(job.tries);
     let state = ctx.record(job, Transition::TaskFailForNow { retry_at }, note).await?;
     ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });
     Ok(Step::Now(state))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::Result;
 use super::open;
 use super::read::QueueReader;
-use super::writer::Writer;
+use super::writer::{Between, Writer};
 
 /// A queue that can be changed. Any number of processes may have it open; only one of them runs it
 /// ([`super::lock::RunLock`]).
@@ -23,6 +23,17 @@ impl Queue {
     pub fn open(path: &Path) -> Result<Self> {
         let writer = Writer::start(open::open_for_writing(path)?)?;
         Ok(Self { path: path.to_owned(), writer })
+    }
+
+    /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
+    /// for before and after each, and nothing is flushed, because no machine fails here.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_inline(path: &Path, between: Between) -> Result<Self> {
+        let db = open::open_for_writing(path)?;
+        db.pragma_update(None, "synchronous", 0)?;
+        Ok(Self { path: path.to_owned(), writer: Writer::inline(db, between) })
     }
 
     /// Opens the queue at `path`, which must exist.

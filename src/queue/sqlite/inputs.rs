@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::job::{ImageRef, JobSpec};
+use crate::job::{self, ImageRef, JobSpec};
 
 use super::Result;
 
@@ -12,15 +12,7 @@ use super::Result;
 const MOST_AT_HAND: usize = 1 << 16;
 
 /// What a job asks for, with the numbers that a database has for its pictures.
-#[derive(Clone, PartialEq)]
-pub(super) struct Inputs {
-    pub(super) human: i64,
-    pub(super) cloth: i64,
-    pub(super) cloth_type: Option<String>,
-    pub(super) cloth_2: Option<i64>,
-    pub(super) cloth_type_2: Option<String>,
-    pub(super) model: Option<String>,
-}
+pub(super) type Inputs = job::Inputs<i64, String>;
 
 /// The number of a picture, which it gets where it has none. Most are new ones, so they are not looked for first.
 pub(super) fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
@@ -74,13 +66,14 @@ impl StagedPictures {
             Some(second) => Some(self.picture(db, queue, &second.image)?),
             None => None,
         };
+        let words = spec.inputs();
         let staged = Inputs {
             human: human.staged,
             cloth: cloth.staged,
-            cloth_type: spec.cloth_type.map(|garment| garment.word().to_owned()),
             cloth_2: second.map(|second| second.staged),
-            cloth_type_2: spec.second.as_ref().map(|second| second.garment.word().to_owned()),
-            model: spec.model.as_ref().map(|model| model.as_str().to_owned()),
+            cloth_type: words.cloth_type.map(str::to_owned),
+            cloth_type_2: words.cloth_type_2.map(str::to_owned),
+            model: words.model.map(str::to_owned),
         };
         let known = match (human.known, cloth.known, second.map(|second| second.known)) {
             (Some(human), Some(cloth), None) => Some(Inputs { human, cloth, ..staged.clone() }),

@@ -1,5 +1,7 @@
 //! What was noticed about results: their flags, and which of them are the same picture.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -7,6 +9,7 @@ use crate::job::{Flag, Flags, JobId, JobSeq, Transition};
 use crate::queue::{Note, PublishedImage};
 
 use super::rows::read_flags;
+use super::same_request::Asking;
 use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{Queue, QueueError, QueueReader, Result};
@@ -15,13 +18,20 @@ use super::{Queue, QueueError, QueueReader, Result};
 const MOST_TWINS: usize = 16;
 
 /// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
-pub(super) const TWINS_BY_PICTURE: &str = "SELECT DISTINCT i.job
-       FROM images i
-       JOIN jobs j ON j.seq = i.job
-       JOIN jobs own ON own.seq = ?1
-      WHERE i.fingerprint = ?2 AND i.job <> ?1
-        AND NOT (j.human = own.human AND j.cloth = own.cloth AND j.cloth_2 IS own.cloth_2)
-      LIMIT ?3";
+pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
+    let pictures =
+        |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "" };
+    let other = pictures("j.human", "j.cloth", "j.cloth_2");
+    let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"));
+    format!(
+        "SELECT DISTINCT i.job
+           FROM images i
+           JOIN jobs j ON j.seq = i.job
+           JOIN jobs own ON own.seq = ?1
+          WHERE i.fingerprint = ?2 AND i.job <> ?1 AND NOT ({same})
+          LIMIT ?3"
+    )
+});
 
 /// How often each combination of flags occurs.
 pub(super) const COUNTED: &str =
@@ -69,7 +79,7 @@ fn twins(db: &Connection, seq: JobSeq) -> Result<Vec<JobSeq>> {
 }
 
 fn twins_by_picture(db: &Connection, seq: JobSeq, fingerprint: i64) -> Result<Vec<JobSeq>> {
-    let mut statement = db.prepare_cached(TWINS_BY_PICTURE)?;
+    let mut statement = db.prepare_cached(&TWINS_BY_PICTURE)?;
     let twins = statement.query_map(params![seq.0, fingerprint, MOST_TWINS], |row| row.get(0).map(JobSeq))?;
     Ok(twins.collect::<rusqlite::Result<_>>()?)
 }

@@ -19,6 +19,7 @@ mod plans;
 mod read;
 mod repeats;
 mod rows;
+mod same_request;
 mod staging;
 mod transition;
 mod twins;
@@ -31,6 +32,7 @@ pub use keep_load::{Kept, TooLate};
 pub use load::{Enqueued, Loader, RejectedRow};
 pub use lock::RunLock;
 pub use read::QueueReader;
+pub use writer::Between;
 
 use super::QueueError;
 use error::Result;

@@ -118,7 +118,7 @@ fn flagged_jobs_are_found_and_counted_past_all_those_that_are_not() {
 
 #[test]
 fn the_same_picture_is_found_by_its_fingerprint() {
-    let plan = plan(TWINS_BY_PICTURE);
+    let plan = plan(&TWINS_BY_PICTURE);
     assert!(plan[..3].iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
     assert!(
         plan.contains(&"SEARCH i USING COVERING INDEX images_by_fingerprint (fingerprint=?)".to_owned()),

@@ -1,10 +1,13 @@
 //! What a load would cost: how much of it is still to be made, and which of its pairs are in the queue under other ids.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::{JobId, ModelName, StateName};
 use crate::queue::{PairAgain, PairsAgain, QueueError, Workload};
 
+use super::same_request::Asking;
 use super::workload::{Waiting, workload};
 use super::{Loader, Result};
 
@@ -21,13 +24,24 @@ const CANDIDATES: &str = "
 
 /// Jobs with the same pair under another id that are paid for, or will be. One that was refused, that failed at the
 /// provider, or that a person took out, leaves nothing that could be used instead.
-pub(super) const SAME_PAIR: &str = "
-    SELECT t.seq, t.id, t.state
-      FROM jobs t LEFT JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt AND t.state <> 'pending'
-     WHERE t.human = ?1 AND t.cloth = ?2 AND t.cloth_2 IS ?3
-       AND (?3 IS NULL OR (t.cloth_type IS ?4 AND t.cloth_type_2 IS ?5))
-       AND coalesce(a.model, t.model, ?7) = ?6 AND t.id_key <> ?8
-       AND t.state <> 'cancelled' AND (t.state <> 'failed' OR t.failure_kind = 'download')";
+static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
+    let wanted = Asking { human: "?1", cloth: "?2", cloth_type: "?4", cloth_2: "?3", cloth_type_2: "?5", model: "?6" };
+    let there = Asking {
+        human: "t.human",
+        cloth: "t.cloth",
+        cloth_type: "t.cloth_type",
+        cloth_2: "t.cloth_2",
+        cloth_type_2: "t.cloth_type_2",
+        model: "coalesce(a.model, t.model, ?7)",
+    };
+    let same = there.same_as(&wanted);
+    format!(
+        "SELECT t.seq, t.id, t.state
+           FROM jobs t LEFT JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt AND t.state <> 'pending'
+          WHERE {same} AND t.id_key <> ?8
+            AND t.state <> 'cancelled' AND (t.state <> 'failed' OR t.failure_kind = 'download')"
+    )
+});
 
 impl Loader {
     /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
@@ -60,7 +74,7 @@ impl Loader {
         let (human, cloth, second): (i64, i64, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
         let (cloth_type, cloth_type_2): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
         let (model, id_key): (String, String) = (row.get(7)?, row.get(1)?);
-        let mut statement = queue.prepare_cached(SAME_PAIR)?;
+        let mut statement = queue.prepare_cached(&SAME_PAIR)?;
         let mut found = statement.query(params![
             human,
             cloth,

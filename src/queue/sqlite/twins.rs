@@ -5,6 +5,8 @@
 //! this one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants
 //! something new.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -14,6 +16,7 @@ use crate::queue::{Note, RunId};
 
 use super::claim::next_ready;
 use super::rows::millis;
+use super::same_request::Asking;
 use super::transition::{apply, one_row};
 use super::{QueueError, Result};
 
@@ -95,11 +98,24 @@ fn settle(
     }
 }
 
-/// What a job asks the provider for, compared with a twin `t` in attempt `a`; `?2` is the model of rows that name none.
-/// What the garments are is sent only where there are two, by their places on the common picture.
-const ASKS_FOR_THE_SAME: &str = "t.human = j.human AND t.cloth = j.cloth AND t.seq <> j.seq AND t.attempt > 0
-    AND t.cloth_2 IS j.cloth_2 AND a.model = coalesce(j.model, ?2)
-    AND (j.cloth_2 IS NULL OR (t.cloth_type IS j.cloth_type AND t.cloth_type_2 IS j.cloth_type_2))";
+/// What a job asks for, and what a twin `t` was made of in attempt `a`; `?2` is the model of rows that name none.
+const OWN: Asking<'_> = Asking {
+    human: "j.human",
+    cloth: "j.cloth",
+    cloth_type: "j.cloth_type",
+    cloth_2: "j.cloth_2",
+    cloth_type_2: "j.cloth_type_2",
+    model: "coalesce(j.model, ?2)",
+};
+const TWIN: Asking<'_> = Asking {
+    human: "t.human",
+    cloth: "t.cloth",
+    cloth_type: "t.cloth_type",
+    cloth_2: "t.cloth_2",
+    cloth_type_2: "t.cloth_type_2",
+    model: "a.model",
+};
+static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_as(&OWN));
 
 /// The query for one twin of job `?1`.
 pub(super) fn twin_query(means: Means, states: &str, respect: &str) -> String {
@@ -108,7 +124,8 @@ pub(super) fn twin_query(means: Means, states: &str, respect: &str) -> String {
         "SELECT t.seq, a.task_id, t.failure_kind, t.error_code, t.error
            FROM jobs j CROSS JOIN jobs t INDEXED BY jobs_by_pair
            JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
-          WHERE j.seq = ?1 AND {ASKS_FOR_THE_SAME} AND t.state IN ({states}) AND {respect} AND {is_new} LIMIT 1"
+          WHERE j.seq = ?1 AND {same} AND t.seq <> j.seq AND t.attempt > 0 AND t.state IN ({states}) AND {respect} AND {is_new} LIMIT 1",
+        same = *ASKS_FOR_THE_SAME
     )
 }
 

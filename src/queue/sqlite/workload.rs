@@ -8,11 +8,17 @@ use crate::job::{JobId, ModelName};
 use crate::queue::{QueueReader, RepeatedPair, Workload};
 
 use super::Result;
+use super::same_request::Asking;
 
-/// What a job asks the provider for, as columns of `jobs`; `?1` is the model of rows that name none. What the garments
-/// are is sent only where there are two, by their places on the common picture.
-const ASKED_FOR: &str = "human, cloth, ifnull(cloth_2, 0),
-    CASE WHEN cloth_2 IS NULL THEN '' ELSE ifnull(cloth_type, '') || ' ' || cloth_type_2 END, ifnull(model, ?1)";
+/// What a job asks the provider for, as columns of `jobs`; `?1` is the model of rows that name none.
+const ASKED_FOR: Asking<'_> = Asking {
+    human: "human",
+    cloth: "cloth",
+    cloth_type: "cloth_type",
+    cloth_2: "cloth_2",
+    cloth_type_2: "cloth_type_2",
+    model: "ifnull(model, ?1)",
+};
 
 /// So many tasks tell how long one takes.
 const TASKS_FOR_A_MEAN: u32 = 200;
@@ -71,8 +77,9 @@ pub(super) fn workload(
         Ok(db.query_row(&query, [], |row| row.get(0))?)
     };
     let mut work = Workload { humans: one("human")?, cloths: one("cloth")?, ..Workload::default() };
+    let request = ASKED_FOR.group();
     let query =
-        format!("SELECT min({number}), max({number}), count(*) FROM {table} WHERE {condition} GROUP BY {ASKED_FOR}");
+        format!("SELECT min({number}), max({number}), count(*) FROM {table} WHERE {condition} GROUP BY {request}");
     let mut statement = db.prepare_cached(&query)?;
     let mut pairs = statement.query([default_model.as_str()])?;
     let mut first_repeats: Vec<(i64, i64, u64)> = Vec::new();

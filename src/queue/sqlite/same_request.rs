@@ -1,0 +1,129 @@
+//! [`crate::job::same`] in SQL: which jobs ask the provider for the same image. Every query that asks it takes its
+//! condition from here.
+
+/// Where a query finds what a job asks for: an SQL expression each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) human: &'a str,
+    pub(super) cloth: &'a str,
+    pub(super) cloth_type: &'a str,
+    pub(super) cloth_2: &'a str,
+    pub(super) cloth_type_2: &'a str,
+    /// The model that is asked for, the default where the row names none.
+    pub(super) model: &'a str,
+}
+
+impl Asking<'_> {
+    /// What a request consists of: equal in all of them is the same request.
+    fn request(&self) -> [String; 6] {
+        let Self { human, cloth, cloth_type, cloth_2, cloth_type_2, model } = self;
+        // What the garments are is sent only where there are two.
+        let where_two = |what: &str| format!("CASE WHEN {cloth_2} IS NOT NULL THEN {what} END");
+        let [cloth_type, cloth_type_2] = [where_two(cloth_type), where_two(cloth_type_2)];
+        [(*human).to_owned(), (*cloth).to_owned(), (*cloth_2).to_owned(), cloth_type, cloth_type_2, (*model).to_owned()]
+    }
+
+    /// What a query groups by, so that a group is the jobs of one request.
+    pub(super) fn group(&self) -> String {
+        self.request().join(", ")
+    }
+
+    /// The condition that both ask for the same image. An index over the first two pictures fits it.
+    pub(super) fn same_as(&self, other: &Asking<'_>) -> String {
+        let pairs = self.request().into_iter().zip(other.request());
+        // `=` where there is always a value, so that an index is seen to fit.
+        let signs = ["=", "=", "IS", "IS", "IS", "="];
+        let equal = pairs.zip(signs).map(|((one, other), sign)| format!("{one} {sign} {other}"));
+        equal.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The condition that both are made of the same pictures, by whatever model.
+    pub(super) fn same_pictures_as(&self, other: &Asking<'_>) -> String {
+        let (one, other) = ((self.human, self.cloth, self.cloth_2), (other.human, other.cloth, other.cloth_2));
+        format!("{} = {} AND {} = {} AND {} IS {}", one.0, other.0, one.1, other.1, one.2, other.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rusqlite::{Connection, params};
+
+    use crate::job::Inputs;
+
+    use super::*;
+
+    const DEFAULT: &str = "v1";
+
+    fn asking<'a>(columns: &'a [String; 6]) -> Asking<'a> {
+        let [human, cloth, cloth_type, cloth_2, cloth_type_2, model] = columns;
+        Asking { human, cloth, cloth_type, cloth_2, cloth_type_2, model }
+    }
+
+    /// The columns of `table`, where a row that names no model has the default.
+    fn columns(table: &str) -> [String; 6] {
+        ["human", "cloth", "cloth_type", "cloth_2", "cloth_type_2", "model"].map(|column| match column {
+            "model" => format!("coalesce({table}.model, '{DEFAULT}')"),
+            _ => format!("{table}.{column}"),
+        })
+    }
+
+    fn inputs() -> impl Strategy<Value = Inputs<i64, &'static str>> {
+        let kind = || proptest::option::of(prop_oneof![Just("upper"), Just("lower")]);
+        let model = proptest::option::of(prop_oneof![Just("v1"), Just("v2")]);
+        (1..=2_i64, 1..=2_i64, kind(), proptest::option::of(1..=2_i64), kind(), model).prop_map(
+            |(human, cloth, cloth_type, cloth_2, cloth_type_2, model)| Inputs {
+                human,
+                cloth,
+                cloth_type,
+                cloth_2,
+                cloth_type_2,
+                model,
+            },
+        )
+    }
+
+    /// Half of the pairs differ in one column at most, so that equal requests are not rare.
+    fn two() -> impl Strategy<Value = (Inputs<i64, &'static str>, Inputs<i64, &'static str>)> {
+        (inputs(), inputs(), 0..12_u8).prop_map(|(one, other, column)| {
+            let near = match column {
+                0 => Inputs { human: other.human, ..one },
+                1 => Inputs { cloth: other.cloth, ..one },
+                2 => Inputs { cloth_type: other.cloth_type, ..one },
+                3 => Inputs { cloth_2: other.cloth_2, ..one },
+                4 => Inputs { cloth_type_2: other.cloth_type_2, ..one },
+                5 => Inputs { model: other.model, ..one },
+                _ => other,
+            };
+            (one, near)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_database_and_the_program_agree_on_what_is_the_same_request((one, other) in two()) {
+            let db = Connection::open_in_memory().expect("a database");
+            let table = "CREATE TABLE jobs (n, human, cloth, cloth_type, cloth_2, cloth_type_2, model)";
+            db.execute_batch(table).expect("a table");
+            for (n, row) in [(1, one), (2, other)] {
+                let values =
+                    params![n, row.human, row.cloth, row.cloth_type, row.cloth_2, row.cloth_type_2, row.model];
+                db.execute("INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", values).expect("a row");
+            }
+            let (a, b, own) = (columns("a"), columns("b"), columns("jobs"));
+            let joined = "FROM jobs a, jobs b WHERE a.n = 1 AND b.n = 2 AND";
+            let count = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a count");
+            let same = count(&format!("SELECT count(*) {joined} {}", asking(&a).same_as(&asking(&b)))) == 1;
+            let groups = format!("SELECT 1 FROM jobs GROUP BY {}", asking(&own).group());
+            let grouped = count(&format!("SELECT count(*) FROM ({groups})")) == 1;
+            let pictures = format!("SELECT count(*) {joined} {}", asking(&a).same_pictures_as(&asking(&b)));
+            let is_same = one.request(DEFAULT) == other.request(DEFAULT);
+            prop_assert_eq!((same, grouped), (is_same, is_same));
+            let are_same_pictures =
+                (one.human, one.cloth, one.cloth_2) == (other.human, other.cloth, other.cloth_2);
+            prop_assert_eq!(count(&pictures) == 1, are_same_pictures);
+        }
+    }
+}
