@@ -151,7 +151,9 @@ async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, troubl
             // Longer than any wait between two probes of an outage, so that another job is the next probe: the same one
             // again would tell nothing.
             let is_again = trust == Trust::MayBeTheJob && ctx.blame.has_refused(job.seq);
-            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
+            // A duplicate that waits for this job is none to compare it with.
+            let left = ctx.left_to_submit().saturating_sub(ctx.queue.reader()?.held_back()?);
+            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, left) {
                 turn_away(ctx, job, &trouble).await
             } else {
                 let own = || if is_again { Backoff::JOB.longest } else { Backoff::JOB.jittered(1) };
