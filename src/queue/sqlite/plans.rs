@@ -48,7 +48,7 @@ fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
     );
     assert_eq!(
         plan(NEXT_STRANDED),
-        ["SEARCH jobs USING INDEX jobs_waiting (retry_at>?)", "USE TEMP B-TREE FOR ORDER BY"],
+        ["SEARCH jobs USING INDEX jobs_waiting_since (waits_since>?)", "USE TEMP B-TREE FOR ORDER BY"],
         "those that the clock has left behind are as few"
     );
     assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);

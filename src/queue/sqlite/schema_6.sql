@@ -50,3 +50,7 @@ END;
 -- that could tell it from others.
 ALTER TABLE images ADD COLUMN fingerprint INTEGER;
 CREATE INDEX images_by_fingerprint ON images (fingerprint) WHERE fingerprint IS NOT NULL;
+
+-- When a job was told to wait until `retry_at`. A moment that has not come yet shows that the clock was set back since.
+ALTER TABLE jobs ADD COLUMN waits_since INTEGER;
+CREATE INDEX jobs_waiting_since ON jobs (waits_since) WHERE state = 'pending' AND retry_at IS NOT NULL;
