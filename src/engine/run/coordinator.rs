@@ -230,7 +230,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             return Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said }));
         }
         let patience = self.ctx.settings.reach_patience;
-        if !self.ctx.gate.was_reached() && self.started.elapsed() >= patience && !self.is_idle()? {
+        if self.ctx.gate.unreached_for().is_some_and(|since| since >= patience) && !self.is_idle()? {
             let why = self.ctx.gate.pause(self.ctx.now()).map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::job::state::{JobState, Transition};
+use crate::job::state::{JobState, LONGEST_RETRY_WAIT, Transition};
 use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
 use crate::queue::{Claim, Note, RunId};
 
@@ -22,21 +22,26 @@ pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
       WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
       ORDER BY priority DESC, seq LIMIT 1";
 
+/// The next job that waits longer than any job does: its retry time was written before the clock was set back.
+pub(super) const NEXT_STRANDED: &str = "SELECT priority, seq FROM jobs
+      WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at > :latest
+      ORDER BY priority DESC, seq LIMIT 1";
+
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
 pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
-    let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
+    let candidate = |query: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
-        let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
-        let parameters = if query.contains(":now") { with_now } else { &[] };
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let fresh = candidate(NEXT_FRESH)?;
-    let due = candidate(NEXT_DUE)?;
+    let latest = now.saturating_add(LONGEST_RETRY_WAIT).unwrap_or(Timestamp::MAX);
+    let fresh = candidate(NEXT_FRESH, &[])?;
+    let due = candidate(NEXT_DUE, named_params! { ":now": millis(now) })?;
+    let stranded = candidate(NEXT_STRANDED, named_params! { ":latest": millis(latest) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
-    let next = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
+    let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))
 }
 

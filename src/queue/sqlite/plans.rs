@@ -6,7 +6,7 @@
 use crate::job::StateName;
 use crate::queue::Selection;
 
-use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY};
+use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY, NEXT_STRANDED};
 use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
@@ -45,6 +45,11 @@ fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
         plan(NEXT_DUE),
         ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"],
         "those that are due were in flight at once, and are few"
+    );
+    assert_eq!(
+        plan(NEXT_STRANDED),
+        ["SEARCH jobs USING INDEX jobs_waiting (retry_at>?)", "USE TEMP B-TREE FOR ORDER BY"],
+        "those that the clock has left behind are as few"
     );
     assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);
     begins_with(

@@ -82,6 +82,8 @@ struct State {
     throttles_in_a_row: u32,
     /// The word that ends the run, and whether it ends queries too.
     stopped: Option<(Stopped, bool)>,
+    /// When the first request passed.
+    first_passed: Option<Instant>,
     /// Whether anything has ever answered.
     was_reached: bool,
     /// Whether the API itself has answered: a task, a list, or one of its own codes.
@@ -128,6 +130,7 @@ impl Gate {
             throttled: None,
             throttles_in_a_row: 0,
             stopped: None,
+            first_passed: None,
             was_reached: false,
             has_answered: false,
             has_accepted: false,
@@ -148,8 +151,10 @@ impl Gate {
                 if let Some(stopped) = state.stopped_for(lane) {
                     return Err(stopped);
                 }
-                match state.wait(lane, Instant::now()) {
+                let now = Instant::now();
+                match state.wait(lane, now) {
                     None => {
+                        state.first_passed.get_or_insert(now);
                         let outage = state.lanes[lane as usize].outage.as_mut();
                         let is_probe = outage.is_some();
                         if let Some(outage) = outage {
@@ -183,9 +188,11 @@ impl Gate {
         }
     }
 
-    /// Whether anything has ever answered.
-    pub(crate) fn was_reached(&self) -> bool {
-        self.locked().was_reached
+    /// How long requests have been made in vain, with nothing ever answered. `None` where none was made: a run whose jobs
+    /// wait for their retry times has not tried to reach anybody.
+    pub(crate) fn unreached_for(&self) -> Option<Duration> {
+        let state = self.locked();
+        state.first_passed.filter(|_| !state.was_reached).map(|since| since.elapsed())
     }
 
     /// Whether the API itself has answered in this run.

@@ -257,3 +257,15 @@ async fn an_empty_account_stops_submissions_and_still_collects() {
     gate.pass(Lane::Query).await.expect("open").stop(StopReason::Credentials, "invalid key");
     assert!(gate.pass(Lane::Query).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_unreachable_who_was_not_asked() {
+    let gate = gate();
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert_eq!(gate.unreached_for(), None, "nothing was asked");
+    gate.pass(Lane::Create).await.expect("open").failed("connection refused", false);
+    tokio::time::advance(Duration::from_secs(120)).await;
+    assert_eq!(gate.unreached_for(), Some(Duration::from_secs(120)));
+    gate.pass(Lane::Create).await.expect("open").failed("HTTP 503", true);
+    assert_eq!(gate.unreached_for(), None, "something answered");
+}
