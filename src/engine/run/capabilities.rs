@@ -121,7 +121,7 @@ pub(crate) async fn pass_for_create(ctx: &Context) -> Result<Pass, Stopped> {
         if !pass.is_probe() {
             return Ok(pass);
         }
-        match answers_questions(ctx, pass.may_leave_doubt()).await? {
+        match answers_questions(ctx, pass.needs_a_found_task()).await? {
             Ok(()) => return Ok(pass),
             Err(why) => pass.postpone(&why),
         }
@@ -129,7 +129,7 @@ pub(crate) async fn pass_for_create(ctx: &Context) -> Result<Pass, Stopped> {
 }
 
 /// Asks a free question: about a task that the provider has accepted, or else about one that nobody has.
-async fn answers_questions(ctx: &Context, may_leave_doubt: bool) -> Result<Result<(), String>, Stopped> {
+async fn answers_questions(ctx: &Context, needs_a_found_task: bool) -> Result<Result<(), String>, Stopped> {
     let known = ctx.last_accepted();
     let id = known.as_ref().map_or_else(|| ExternalTaskId::unique().0, |task_id| task_id.0.clone());
     let pass = ctx.gate.pass_in_turn(Lane::Query, &ctx.queries).await?;
@@ -141,7 +141,7 @@ async fn answers_questions(ctx: &Context, may_leave_doubt: bool) -> Result<Resul
         QueryAnswer::Trouble(trouble) => {
             pass.heed(&trouble);
             // Where no task is known to ask for, that answer may be all that this door has for any id.
-            let may_be_all = is_evasive(&trouble) && (known.is_none() || !may_leave_doubt);
+            let may_be_all = is_evasive(&trouble) && (known.is_none() || !needs_a_found_task);
             if may_be_all { Ok(()) } else { Err(trouble.sentence()) }
         }
     })

@@ -31,9 +31,6 @@ const MOST_EVASIONS: u32 = 5;
 /// "No such task" has to be said so often.
 const UNKNOWN_TIMES: u32 = 2;
 
-/// Between claiming a job and sending its create, its pictures may have to be made.
-const LONGEST_PREPARATION: Duration = Duration::from_secs(60);
-
 /// What asking for an external id has shown.
 enum Sought {
     /// The task exists.
@@ -94,7 +91,7 @@ async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport
 async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
     let external_id = &job.external_id;
     let began = Instant::now();
-    let believed_from = believed_from(ctx, job, held.lost_at);
+    let believed_from = believed_from(ctx, held.lost_at);
     let (mut unknown, mut evaded) = (0, 0);
     loop {
         if ctx.external_ids() == Some(false) {
@@ -142,17 +139,10 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
     }
 }
 
-/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. Of a
-/// request of an earlier run that is not known to the moment: it had ended by now, and by its own time limit.
-fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
-    let lost_at = lost_at.unwrap_or_else(|| {
-        // A clock that was set back since makes the request as young as can be.
-        let age = Duration::try_from(ctx.now().duration_since(job.sent_at)).unwrap_or_default();
-        let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
-        let now = Instant::now();
-        now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
-    });
-    lost_at + ctx.settings.doubt_age
+/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. When an
+/// earlier run's request did is not known: the clock may have been set since. It had left before this run asks.
+fn believed_from(ctx: &Context, lost_at: Option<Instant>) -> Instant {
+    lost_at.unwrap_or_else(Instant::now) + ctx.settings.doubt_age
 }
 
 /// How long until the next question: soon at first, then ever more rarely, and at the moment when the answer counts.

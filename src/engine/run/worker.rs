@@ -20,6 +20,10 @@ use crate::engine::run::{doubt, fetch, submit};
 /// So many tasks that failed for want of room, with none made in between, end the run.
 const MOST_WITHOUT_ROOM: u32 = 30;
 
+/// Another account's key finds none of this account's tasks.
+const LOST: &str =
+    "the provider does not know the task any more; if the key is another account's now, a retry pays a second time";
+
 /// Sees a job through, as far as it goes in this run.
 ///
 /// # Errors
@@ -71,11 +75,7 @@ async fn wait(
         }
         Ok(None | Some(Ended::Stopped)) => Ok(Step::Leave),
         Ok(Some(Ended::Unknown)) => {
-            let failure = Failure {
-                kind: FailureKind::Task,
-                code: "task_lost".to_owned(),
-                message: "the provider does not know the task any more".to_owned(),
-            };
+            let failure = Failure { kind: FailureKind::Task, code: "task_lost".to_owned(), message: LOST.to_owned() };
             let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };
             ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now)
         }

@@ -70,11 +70,11 @@ pub(super) fn claim(
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
-        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, sent_at, asked, outcome)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
-                claimed_at = excluded.claimed_at, sent_at = excluded.sent_at, asked = asked + 1, outcome = excluded.outcome,
+                claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                 sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
                 task_ended_at = NULL",
@@ -100,10 +100,6 @@ pub(super) fn submit_again(
     let owner: i64 = db
         .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
         .query_row(params![seq.0, attempt], |row| row.get(0))?;
-    let changed = db
-        .prepare_cached("UPDATE attempts SET sent_at = ?3 WHERE job = ?1 AND attempt = ?2")?
-        .execute(params![seq.0, attempt, millis(now)])?;
-    one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))?;
     if owner != run.0 {
         // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
         give_back(db, seq, attempt)?;

@@ -2,9 +2,6 @@
 
 -- An excerpt of a create's answer that could not be understood, without secrets; `show` prints it.
 ALTER TABLE attempts ADD COLUMN answer TEXT;
--- When the last create of this attempt was sent: "no such task" is believed only some time after it.
-ALTER TABLE attempts ADD COLUMN sent_at INTEGER;
-UPDATE attempts SET sent_at = claimed_at;
 -- What was paid from a balance instead of a resource pack, in the account's currency.
 ALTER TABLE attempts ADD COLUMN paid REAL;
 -- The absence of our id in a create's answer was once taken for proof that a door does not know such ids.

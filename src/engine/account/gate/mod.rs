@@ -103,6 +103,7 @@ struct LaneState {
 #[derive(Debug)]
 struct Outage {
     why: String,
+    since: Instant,
     probes: u32,
     next_probe: Instant,
     is_probing: bool,
@@ -234,6 +235,7 @@ impl Outage {
     fn begins(why: &str, next_probe: Instant) -> Self {
         Self {
             why: why.to_owned(),
+            since: Instant::now(),
             probes: 1,
             next_probe,
             is_probing: false,

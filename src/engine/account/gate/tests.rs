@@ -1,5 +1,6 @@
 //! Tests of the gate, in paused time.
 
+use crate::provider::meaning::Trust;
 use crate::provider::{AnswerFacts, Meaning, Trouble};
 
 use super::*;
@@ -190,6 +191,27 @@ async fn odd_answers_to_queries_hold_creates_until_a_query_is_answered() {
     passes(&gate, Lane::Query).await.expect("a probe").worked();
     let creates = [passes(&gate, Lane::Create).await, passes(&gate, Lane::Create).await];
     assert!(creates.iter().flatten().all(|pass| !pass.is_probe()) && creates.iter().all(Option::is_some));
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_that_fail_for_a_minute_hold_creates_until_one_is_answered() {
+    let gate = gate_in_use().await;
+    let is_down = trouble(Meaning::BackOff(Trust::Outage), 502);
+    let began = Instant::now();
+    for _ in 0..3 {
+        gate.pass(Lane::Query).await.expect("open").heed(&is_down);
+    }
+    while began.elapsed() < Duration::from_secs(60) {
+        assert!(passes(&gate, Lane::Create).await.is_some(), "slots that are free are used for a while");
+        gate.pass(Lane::Query).await.expect("a probe").heed(&is_down);
+    }
+    assert!(passes(&gate, Lane::Create).await.is_none(), "what is made now could not be collected");
+    tokio::time::advance(Duration::from_secs(120)).await;
+    let probe = passes(&gate, Lane::Create).await.expect("a probe");
+    assert!(probe.is_probe() && probe.needs_a_found_task());
+    drop(probe);
+    gate.pass(Lane::Query).await.expect("a probe").worked();
+    assert!(passes(&gate, Lane::Create).await.is_some_and(|pass| !pass.is_probe()));
 }
 
 #[tokio::test(start_paused = true)]
