@@ -113,6 +113,8 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool)
         }
         // It was in doubt, and is refused each time it is sent again: each run tries a few times.
         JobState::InDoubt { .. } if nature(night, job) == Nature::InternalError => None,
+        // What another account was asked to make is not found by this one's key.
+        JobState::InDoubt { .. } if night.weather.foreign.is_some() => None,
         JobState::InDoubt { .. } if knows_ids => Some("it is in doubt where tasks can be found by our ids".to_owned()),
         JobState::InDoubt { .. } => None,
         JobState::Failed { failure, .. } if failure.message.is_empty() => {
@@ -128,6 +130,8 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool)
                 (!is_so).then(|| "no task of it was without an image".to_owned())
             }
             _ if night.weather.resubmit => None,
+            // It is told so, and what to do.
+            _ if night.weather.foreign.is_some() && failure.code == "task_lost" => None,
             FailureKind::Refused | FailureKind::Task | FailureKind::InvalidInput => {
                 let charged = own.iter().find(|task| task.is_charged());
                 charged.map(|task| format!("{} is charged, and nobody knows", task.id))
