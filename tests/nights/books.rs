@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::dice::Dice;
-use crate::weather::{Ids, Weather};
+use crate::weather::{Ids, LATEST_TASK_MS, Weather};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -106,6 +106,13 @@ impl Books {
 
     pub(crate) fn arrives(&mut self, arrival: Arrival) {
         self.arrivals.push(arrival);
+    }
+
+    /// A process has ended: its creates are given up, and their tasks made soon enough or never.
+    pub(crate) fn process_ended(&mut self, now: Duration) {
+        for arrival in &mut self.arrivals {
+            arrival.at = arrival.at.min(now + Duration::from_millis(LATEST_TASK_MS));
+        }
     }
 
     /// Brings the books up to a moment: what has arrived by then is made.

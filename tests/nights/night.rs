@@ -188,6 +188,7 @@ impl Night {
             () = deadline => if death.is_some() { Ended::Killed } else { Ended::NeverEnds },
             ended = running => Ended::Itself(ended),
         };
+        self.provider.books().process_ended(self.world.time());
         self.world.process_ends();
         ended
     }

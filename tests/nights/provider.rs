@@ -88,23 +88,20 @@ impl Simulated {
         let takes_long = books.dice.time(1_000, REQUEST_TIMEOUT.as_millis() as u64);
         if let Some(odd) = odd {
             let fate = odd_create(odd, &mut books.dice);
-            let takes = match odd {
-                Odd::AnswerLost => {
-                    make(&mut books, now + takes_long / 2);
-                    takes_long
-                }
-                Odd::NoTaskId => {
-                    make(&mut books, arrives_at);
-                    takes
-                }
+            let (takes, made_at) = match odd {
+                Odd::AnswerLost => (takes_long, Some(now + takes_long / 2)),
+                Odd::NoTaskId => (takes, Some(arrives_at)),
                 Odd::LateTask => {
                     let late = books.dice.time(self.weather.earliest_late_ms, LATEST_TASK_MS);
-                    make(&mut books, now + takes_long + late);
-                    takes_long
+                    (takes_long, Some(now + takes_long + late))
                 }
-                Odd::RequestLost => takes_long,
-                _ => takes,
+                Odd::RequestLost => (takes_long, None),
+                _ => (takes, None),
             };
+            let is_refused = matches!(nature(pair, &self.weather, self.seed), Nature::Refused | Nature::InternalError);
+            if let Some(at) = made_at.filter(|_| !is_refused) {
+                make(&mut books, at);
+            }
             return Decided { fate, takes };
         }
         let fate = match nature(pair, &self.weather, self.seed) {
