@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
 use crate::job::{JobState, StateName, TaskId};
-use crate::queue::{Queue, QueueError, QueueReader};
+use crate::queue::{QueueError, QueueReader, SqliteQueue};
 use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
@@ -79,7 +79,7 @@ pub(super) struct Adopt {
 
 /// `tryon retry`.
 pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
         let ids = ids_of_reason(&queue.reader()?, reason, place)?;
@@ -120,12 +120,12 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
 
 /// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this
 /// queue is worked by.
-fn say_how_to_go_on(queue: &Queue, place: &Place) -> Result<(), Failure> {
+fn say_how_to_go_on(queue: &SqliteQueue, place: &Place) -> Result<(), Failure> {
     println(&format!("a run takes up what was put back: {}", place.run_again(&queue.reader()?)?))
 }
 
 /// Puts back the jobs that were typed, and tells of each.
-async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
     let mut outcome = Ok(ExitCode::Ok);
     let mut refused = 0;
     for id in ids {
@@ -146,7 +146,7 @@ async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) 
 }
 
 /// Puts back the jobs of a list, and tells how many.
-async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
     /// So many errors are told one by one.
     const MOST_TOLD: usize = 10;
     /// So many are put back together, which lets them share their flush to disk.
@@ -197,7 +197,7 @@ enum PutBack {
 }
 
 /// Puts one job back; one that has succeeded only if that was asked for.
-async fn put_back(queue: &Queue, id: String, again: bool) -> Result<PutBack, QueueError> {
+async fn put_back(queue: &SqliteQueue, id: String, again: bool) -> Result<PutBack, QueueError> {
     let now = Timestamp::now();
     if again {
         match queue.make_anew(id.clone(), now).await {
@@ -242,7 +242,7 @@ pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failu
     if task_id.is_empty() || task_id.len() > 256 || task_id.chars().any(char::is_control) {
         return Err(Failure::usage("TASK_ID: this is no task id; copy it from the provider's console"));
     }
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     queue.adopt(id.to_owned(), TaskId(task_id.to_owned()), Timestamp::now()).await?;
     println(&format!("{id}: is task {task_id}; a run collects it"))?;
     Ok(ExitCode::Ok)
@@ -250,7 +250,7 @@ pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failu
 
 /// `tryon cancel`.
 pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     let now = Timestamp::now();
     if what.pending {
         let count = queue.cancel_pending(now).await?;

@@ -8,7 +8,7 @@ use crate::exit_code::ExitCode;
 use crate::job::JobId;
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
+use crate::queue::{Enqueued, Loader, QueueError, RejectedRow, SqliteQueue, TooLate};
 use crate::settings::{Options, Settings, TextEncoding};
 use crate::store::{FolderChecks, NameChecks, OutputTree};
 use crate::wording::thousands;
@@ -24,7 +24,7 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let queue = if place.queue.exists() { Some(Queue::open(&place.queue)?) } else { None };
+    let queue = if place.queue.exists() { Some(SqliteQueue::open(&place.queue)?) } else { None };
     let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
     agree_to_repeats(&mut loader, &settings, options, console)?;
     let (_tree, queue) = make_ready(place, queue)?;
@@ -38,7 +38,7 @@ pub(super) async fn command(
 /// # Errors
 /// As [`read`], and those of the queue.
 pub(super) async fn read_for(
-    queue: Option<&Queue>,
+    queue: Option<&SqliteQueue>,
     place: &Place,
     manifests: &[PathBuf],
     settings: &Settings,
@@ -52,11 +52,11 @@ pub(super) async fn read_for(
 }
 
 /// The output folder and the queue of a place; both are made where there are none.
-pub(super) fn make_ready(place: &Place, queue: Option<Queue>) -> Result<(OutputTree, Queue), Failure> {
+pub(super) fn make_ready(place: &Place, queue: Option<SqliteQueue>) -> Result<(OutputTree, SqliteQueue), Failure> {
     let tree = OutputTree::create(&place.out)?;
     let queue = match queue {
         Some(queue) => queue,
-        None => Queue::open(&place.queue)?,
+        None => SqliteQueue::open(&place.queue)?,
     };
     Ok((tree, queue))
 }
@@ -157,7 +157,7 @@ fn nothing_was_loaded(rejected: u64) -> Failure {
 /// # Errors
 /// Those of the queue; and rows that a run has submitted with other inputs since they were read.
 pub(super) async fn keep(
-    queue: &Queue,
+    queue: &SqliteQueue,
     loader: Loader,
     settings: &Settings,
     console: &Console,

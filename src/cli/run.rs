@@ -14,7 +14,7 @@ use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSet
 use crate::exit_code::ExitCode;
 use crate::progress::{RunSummary, summary};
 use crate::provider::{Auth, Provider, ResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
+use crate::queue::{ProviderKind, QueueReader, RunLock, SqliteQueue};
 use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
@@ -60,7 +60,7 @@ pub(super) async fn run(
         settings::Door::Dmxapi => ProviderKind::Dmxapi,
         settings::Door::Kling => ProviderKind::Kling,
     };
-    let queue = if existed { Some(Queue::open(&place.queue)?) } else { None };
+    let queue = if existed { Some(SqliteQueue::open(&place.queue)?) } else { None };
     if let Some(queue) = &queue {
         queue.check_provider(kind).await?;
     }
@@ -115,9 +115,16 @@ pub(super) async fn run(
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
-    let outcome = engine::run(Arc::clone(&queue), door, tree, run_settings(&settings), interrupted.clone(), |event| {
-        progress.on_event(event);
-    })
+    let outcome = engine::run(
+        Arc::<SqliteQueue>::clone(&queue),
+        door,
+        tree,
+        run_settings(&settings, place),
+        interrupted.clone(),
+        |event| {
+            progress.on_event(event);
+        },
+    )
     .await;
     drop(progress);
     let interruption = if interrupted.is_cancelled() { signal.await.ok() } else { None };
@@ -259,7 +266,14 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
     Ok(Door { provider, results, name, callbacks: None })
 }
 
-fn run_settings(settings: &Settings) -> RunSettings {
+/// Beside the queue, which has one run at a time.
+fn pictures_folder(queue: &Path) -> PathBuf {
+    let mut folder = queue.as_os_str().to_owned();
+    folder.push("-pictures");
+    folder.into()
+}
+
+fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
         slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
@@ -274,6 +288,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        pictures_folder: pictures_folder(&place.queue),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,

@@ -21,11 +21,11 @@ pub(crate) async fn copy(
     task_id: &TaskId,
 ) -> Result<Option<Vec<PublishedImage>>, RunError> {
     let Some(twin) = job.shares else { return Ok(None) };
-    let images = ctx.queue.reader()?.images_of(twin, task_id)?;
+    let images = ctx.queue.images_of(twin, task_id).await?;
     let mut copies = Vec::new();
     for image in images {
         let Ok((staged, file)) = ctx.tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
-        let name = name_of(ctx, job, image.image)?;
+        let name = name_of(ctx, job, image.image).await?;
         let tree = ctx.tree.clone();
         let copied = tokio::task::spawn_blocking(move || copy_one(&tree, image, staged, file, &name));
         match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {

@@ -31,7 +31,7 @@ use crate::engine::settings::RunSettings;
 pub(crate) struct Context {
     pub(crate) settings: RunSettings,
     pub(crate) run: RunId,
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) queue: Arc<dyn Queue>,
     pub(crate) provider: Arc<Provider>,
     /// Under which name the door's capabilities are remembered.
     pub(crate) door: String,
