@@ -1,11 +1,13 @@
 //! The library behind the `tryon` binary.
 
+pub mod ambient;
 pub mod callback;
 pub mod cli;
 pub mod engine;
 pub mod exit_code;
 pub mod job;
 pub mod manifest;
+pub mod ops;
 pub mod picture;
 pub mod progress;
 pub mod provider;
@@ -14,4 +16,4 @@ pub mod report;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
-pub mod wording;
+pub mod view;

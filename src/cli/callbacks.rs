@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::run::Door;
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
-use crate::engine::Door;
 use crate::queue::SqliteQueue;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
 
@@ -41,7 +41,7 @@ impl Callbacks {
 impl Wanted {
     /// `None` when no callbacks are asked for; the webhook secret is not looked at then.
     pub(super) fn by(settings: &Settings) -> Result<Option<Self>, Failure> {
-        let Some(callback) = settings.callback.clone() else { return Ok(None) };
+        let Some(callback) = settings.callback() else { return Ok(None) };
         let secret = settings::webhook_secret()?;
         let signed_by = secret.as_ref().map(WebhookSecret::parse).transpose();
         let signed_by = signed_by.map_err(|error| Failure::usage(format!("{WEBHOOK_SECRET}: {error}")))?;

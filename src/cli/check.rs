@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
+use crate::ops::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
+use crate::ops::load::{Purpose, read};
 use crate::queue::Loader;
 use crate::settings::{Door, Options, Settings, keys};
-use crate::wording::{self, counted, thousands};
+use crate::view::wording::{counted, thousands};
 
-use super::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
-use super::load::{Purpose, println, read, sentence};
+use super::load::{println, sentence, told_on};
 use super::{Console, Failure, Place, repeats, run};
 
 /// How long the account is waited for.
@@ -36,14 +37,15 @@ pub(super) async fn command(
     };
     let mut settings = settings;
     let loader =
-        read(Loader::looking_at(&place.queue)?, manifests, &settings, &place.out, Purpose::Check, console).await?;
+        read(Loader::looking_at(&place.queue)?, manifests, &settings, &place.out, Purpose::Check, told_on(console))
+            .await?;
     println(&sentence(&loader.tally()))?;
     settings.dedupe |= options.dedupe.is_none() && loader.queue_dedupes()?;
     let (tasks, mut lines) = lines(&loader, place, &settings)?;
     if let Some(provider) = provider {
         lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
-    println(&format!("\n{}", estimate::printed(&lines, wording::columns())))?;
+    println(&format!("\n{}", super::load::printed(&lines, super::console::columns())))?;
     Ok(ExitCode::Ok)
 }
 

@@ -43,16 +43,16 @@ pub(super) fn command(asked: Sourced<ConfigArgs>, common: &Common, file: Setting
 }
 
 /// The value of every option, by the name of its flag.
-fn values(settings: &Settings, place: &Place, common: &Common, file: &Options) -> BTreeMap<&'static str, Value> {
+fn values(settings: &Settings, place: &Place, common: &Common, file: &Options) -> BTreeMap<String, Value> {
     let (format, verbose, quiet) = common.manner(file);
     let format = format.to_possible_value().map(|word| json!(word.get_name()));
     let mut values = BTreeMap::from_iter(settings.in_force());
     values.extend([
-        ("out", json!(place.out)),
-        ("queue", json!(place.queue)),
-        ("log-format", format.unwrap_or_default()),
-        ("verbose", json!(verbose)),
-        ("quiet", json!(quiet)),
+        ("out".to_owned(), json!(place.out)),
+        ("queue".to_owned(), json!(place.queue)),
+        ("log-format".to_owned(), format.unwrap_or_default()),
+        ("verbose".to_owned(), json!(verbose)),
+        ("quiet".to_owned(), json!(quiet)),
     ]);
     values
 }
@@ -86,7 +86,7 @@ struct Line<'a> {
 }
 
 /// The options as the help groups them.
-fn lines<'a>(values: &'a BTreeMap<&'static str, Value>, sources: &Sources, file: &SettingsFile) -> Vec<Line<'a>> {
+fn lines<'a>(values: &'a BTreeMap<String, Value>, sources: &Sources, file: &SettingsFile) -> Vec<Line<'a>> {
     let program = Arguments::command();
     let own = program.find_subcommand("config").into_iter().flat_map(clap::Command::get_arguments);
     let everywhere = program.get_arguments();

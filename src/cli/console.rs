@@ -117,3 +117,8 @@ impl Console {
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
+
+/// How wide the terminal is that standard output goes to; `None` where it goes elsewhere.
+pub(super) fn columns() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}

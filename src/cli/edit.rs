@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use futures_util::StreamExt;
-use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
-use crate::job::{JobState, StateName, TaskId};
-use crate::queue::{QueueError, QueueReader, SqliteQueue};
+use crate::job::StateName;
+use crate::ops::adopt;
+use crate::ops::cancel::{self, Cancelled};
+use crate::ops::retry::{self, PutBack};
+use crate::queue::{QueueError, SqliteQueue};
 use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
@@ -80,14 +81,16 @@ pub(super) struct Adopt {
 /// `tryon retry`.
 pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
     let queue = SqliteQueue::open_existing(&place.queue)?;
-    let now = Timestamp::now();
     if let (true, Some(reason)) = (what.failed, &what.reason) {
-        let ids = ids_of_reason(&queue.reader()?, reason, place)?;
+        let ids = retry::ids_of_reason(&queue.reader()?, reason)?;
+        if ids.is_empty() {
+            return Err(no_such_reason(reason, place));
+        }
         return retry_list(&queue, ids, false, place).await;
     }
     if what.failed || what.in_doubt {
         let state = if what.failed { StateName::Failed } else { StateName::InDoubt };
-        let count = queue.retry_all(state, now).await?;
+        let count = retry::put_back_all(&queue, state).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
             say_how_to_go_on(&queue, place)?;
@@ -101,7 +104,7 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         return Ok(ExitCode::Ok);
     }
     if what.flagged {
-        let count = queue.make_flagged_anew(now).await?;
+        let count = retry::make_flagged_again(&queue).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
             println(&format!("  {count} made anew and paid for again"))?;
@@ -129,7 +132,7 @@ async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &P
     let mut outcome = Ok(ExitCode::Ok);
     let mut refused = 0;
     for id in ids {
-        match put_back(queue, id.clone(), again).await {
+        match retry::put_back(queue, id.clone(), again).await {
             Ok(PutBack::Fetched) => println(&format!("{id}: its image is downloaded again, nothing is paid"))?,
             Ok(PutBack::Waits) => println(&format!("{id}: put back"))?,
             Ok(PutBack::PaidAgain) => println(&format!("{id}: put back; it is made anew and paid for again"))?,
@@ -147,33 +150,23 @@ async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &P
 
 /// Puts back the jobs of a list, and tells how many.
 async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
-    /// So many errors are told one by one.
+    /// How many errors are told one by one.
     const MOST_TOLD: usize = 10;
-    /// So many are put back together, which lets them share their flush to disk.
-    const TOGETHER: usize = 256;
 
-    let (mut put_backs, mut refused) = (Vec::new(), Vec::new());
-    let mut results = futures_util::stream::iter(ids).map(|id| put_back(queue, id, again)).buffered(TOGETHER);
-    while let Some(result) = results.next().await {
-        match result.map_err(Failure::from) {
-            Ok(put_back) => put_backs.push(put_back),
-            Err(failure) if failure.code == ExitCode::Usage => refused.push(failure.message),
-            Err(failure) => return Err(failure),
-        }
-    }
-    println(&format!("{} put back", put_backs.len()))?;
-    let of_kind = |kind: PutBack| put_backs.iter().filter(|it| **it == kind).count();
+    let list = retry::put_back_list(queue, ids, again).await?;
+    println(&format!("{} put back", list.put_back.len()))?;
     for (count, what) in [
-        (of_kind(PutBack::Fetched), "only downloaded again, nothing is paid"),
-        (of_kind(PutBack::PaidAgain), "made anew and paid for again"),
+        (list.count(PutBack::Fetched), "only downloaded again, nothing is paid"),
+        (list.count(PutBack::PaidAgain), "made anew and paid for again"),
     ] {
         if count > 0 {
             println(&format!("  {count} {what}"))?;
         }
     }
-    if !put_backs.is_empty() {
+    if !list.put_back.is_empty() {
         say_how_to_go_on(queue, place)?;
     }
+    let mut refused: Vec<String> = list.refused.iter().map(ToString::to_string).collect();
     if refused.is_empty() {
         return Ok(ExitCode::Ok);
     }
@@ -185,87 +178,39 @@ async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &
     Err(Failure::usage(refused.join("\nerror: ")))
 }
 
-/// What became of a job that was put back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PutBack {
-    /// It waits for its turn.
-    Waits,
-    /// Only its image is fetched again.
-    Fetched,
-    /// It had succeeded, and waits to be submitted once more.
-    PaidAgain,
-}
-
-/// Puts one job back; one that has succeeded only if that was asked for.
-async fn put_back(queue: &SqliteQueue, id: String, again: bool) -> Result<PutBack, QueueError> {
-    let now = Timestamp::now();
-    if again {
-        match queue.make_anew(id.clone(), now).await {
-            // It has no image that could be made anew.
-            Err(QueueError::Illegal { .. }) => {}
-            made_anew => return made_anew.map(|_| PutBack::PaidAgain),
-        }
-    }
-    match queue.retry(id.clone(), now).await {
-        Ok(JobState::Downloading { .. }) => Ok(PutBack::Fetched),
-        Ok(_) => Ok(PutBack::Waits),
-        Err(QueueError::Illegal { source, .. }) if source.from == StateName::Succeeded => {
-            Err(QueueError::HasSucceeded(id))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The failed jobs that have a reason, or its code.
-fn ids_of_reason(reader: &QueueReader, reason: &str, place: &Place) -> Result<Vec<String>, Failure> {
-    let mut ids = Vec::new();
-    reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
-        if let JobState::Failed { failure, .. } = &job.state
-            && (failure.reason() == reason || failure.code == reason)
-        {
-            ids.push(job.spec.id.to_string());
-        }
-        Ok(())
-    })?;
-    if ids.is_empty() {
-        return Err(Failure::usage(format!(
-            "no job has failed for the reason `{reason}`; `{}` shows the reasons",
-            place.command("list --state failed")
-        )));
-    }
-    Ok(ids)
+fn no_such_reason(reason: &str, place: &Place) -> Failure {
+    Failure::usage(format!(
+        "no job has failed for the reason `{reason}`; `{}` shows the reasons",
+        place.command("list --state failed")
+    ))
 }
 
 /// `tryon adopt ID TASK_ID`.
 pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failure> {
-    let (id, task_id) = (&what.id, what.task_id.trim());
-    if task_id.is_empty() || task_id.len() > 256 || task_id.chars().any(char::is_control) {
-        return Err(Failure::usage("TASK_ID: this is no task id; copy it from the provider's console"));
-    }
+    let (id, task) = (&what.id, adopt::task_id(&what.task_id)?);
     let queue = SqliteQueue::open_existing(&place.queue)?;
-    queue.adopt(id.to_owned(), TaskId(task_id.to_owned()), Timestamp::now()).await?;
-    println(&format!("{id}: is task {task_id}; a run collects it"))?;
+    let said = format!("{id}: is task {}; a run collects it", task.0);
+    adopt::adopt(&queue, id, task).await?;
+    println(&said)?;
     Ok(ExitCode::Ok)
 }
 
 /// `tryon cancel`.
 pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Failure> {
     let queue = SqliteQueue::open_existing(&place.queue)?;
-    let now = Timestamp::now();
     if what.pending {
-        let count = queue.cancel_pending(now).await?;
+        let count = cancel::cancel_pending(&queue).await?;
         println(&format!("{count} cancelled"))?;
         return Ok(ExitCode::Ok);
     }
     let mut outcome = Ok(ExitCode::Ok);
     let reader = queue.reader()?;
     for id in &what.ids {
-        let has_failed = reader.job(id).is_ok_and(|job| job.state.name() == StateName::Failed);
-        match queue.cancel(id.clone(), now).await {
-            Ok(_) if has_failed => println(&format!(
+        match cancel::cancel(&queue, &reader, id).await {
+            Ok(Cancelled::ImageGivenUp) => println(&format!(
                 "{id}: cancelled; its image is given up, and a retry would have another one made and paid for"
             ))?,
-            Ok(_) => println(&format!("{id}: cancelled"))?,
+            Ok(Cancelled::Waited) => println(&format!("{id}: cancelled"))?,
             Err(error) => outcome = keep_going(outcome, error)?,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::exit_code::ExitCode;
+use crate::ops::{AdoptError, LoadError};
 use crate::queue::QueueError;
 use crate::report::ReportError;
 use crate::settings::SettingsError;
@@ -53,6 +54,26 @@ impl From<OutputError> for Failure {
                 Self::machine(error)
             }
             _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Rejected(_) | LoadError::Manifest(_) => Self::usage(error),
+            LoadError::Output(error) => error.into(),
+            LoadError::Queue(error) => error.into(),
+            LoadError::Thread(error) => Self::machine(error),
+        }
+    }
+}
+
+impl From<AdoptError> for Failure {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::NoTaskId => Self::usage(error),
+            AdoptError::Queue(error) => error.into(),
         }
     }
 }

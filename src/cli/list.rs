@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 
 use crate::job::{JobState, StateName};
 use crate::queue::{JobRecord, QueueReader, Selection};
-use crate::wording::{clock, counted};
+use crate::view::wording::{clock, counted};
 
-use super::job_json::JobJson;
 use super::pipe::fine_if_reader_left;
+use crate::view::JobJson;
 
 /// So many jobs are looked at before the columns are laid out; the rest streams.
 const MOST_LOOKED_AT: usize = 500;

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::exit_code::ExitCode;
 use crate::job::ModelName;
 use crate::manifest::{Choice, LeftOut, Pairing, PairingOrder, PictureFolder, Side};
-use crate::wording::{counted, thousands};
+use crate::view::wording::{counted, thousands};
 
 use super::pipe::fine_if_reader_left;
 use super::{Console, Failure};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
-pub(super) use crate::wording::{quoted, quoted_os};
+pub(super) use crate::view::wording::{quoted, quoted_os};
 
 /// The output folder where none is named.
 pub(super) const DEFAULT_OUT: &str = "tryon-out";

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::io::{BufRead, Write as _};
 
 use crate::job::StateName;
+use crate::ops::repeats::{self, Repeats};
 use crate::queue::{Loader, PairsAgain};
 use crate::settings::{Options, Settings};
-use crate::wording::{counted, thousands, units};
+use crate::view::wording::{counted, thousands, units};
 
-use super::estimate::REPEATS_NAMED;
 use super::{Console, Failure};
 
 /// What a person wants to become of new jobs whose pairs are in the queue.
@@ -31,30 +31,26 @@ pub(super) fn agree_to_repeats(
     options: &Options,
     console: &Console,
 ) -> Result<(), Failure> {
-    let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
-    if again.jobs == 0 {
-        return Ok(());
-    }
-    let dedupes = settings.dedupe || (options.dedupe.is_none() && loader.queue_dedupes()?);
-    if !dedupes && !settings.allow_repeats {
-        if !console.can_ask() {
-            return Err(Failure::usage(format!(
-                "{}\nadd --dedupe to give each the image of the earlier job, or --allow-repeats to pay again; nothing was \
-                 loaded and nothing was spent",
-                sentence(&again, settings, false)
-            )));
+    let again = match repeats::look(loader, settings, options.dedupe.is_some())? {
+        Repeats::None => return Ok(()),
+        Repeats::Settled { again, dedupes } => {
+            console.info(&sentence(&again, settings, dedupes));
+            return Ok(());
         }
-        match ask(&again, settings)? {
-            Answer::Dedupe => loader.dedupe(),
-            Answer::PayAgain => {}
-            Answer::Stop => return Err(Failure::usage("stopped; nothing was loaded and nothing was spent")),
-        }
-        return Ok(());
+        Repeats::Undecided(again) => again,
+    };
+    if !console.can_ask() {
+        return Err(Failure::usage(format!(
+            "{}\nadd --dedupe to give each the image of the earlier job, or --allow-repeats to pay again; nothing was \
+             loaded and nothing was spent",
+            sentence(&again, settings, false)
+        )));
     }
-    if dedupes {
-        loader.dedupe();
+    match ask(&again, settings)? {
+        Answer::Dedupe => loader.dedupe(),
+        Answer::PayAgain => {}
+        Answer::Stop => return Err(Failure::usage("stopped; nothing was loaded and nothing was spent")),
     }
-    console.info(&sentence(&again, settings, dedupes));
     Ok(())
 }
 

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::queue::QueueReader;
-use crate::report::{Commands, PageSettings, ReportError, ReportFormat, ReportPaths, ReportSummary};
+use crate::report::{PageSettings, ReportError, ReportFormat, ReportPaths, ReportSummary};
 use crate::report::{write_page, write_page_file, write_report, write_report_file};
-use crate::wording::counted;
+use crate::view::Commands;
+use crate::view::wording::counted;
 
 use super::pipe::fine_if_reader_left;
 use super::place::Place;

@@ -8,22 +8,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount};
+use crate::callback::Wake;
+use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
 use crate::exit_code::ExitCode;
-use crate::progress::{RunSummary, summary};
-use crate::provider::{Auth, Provider, ResultHost, Timeouts};
+use crate::ops::{estimate, load};
+use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::{ProviderKind, QueueReader, RunLock, SqliteQueue};
-use crate::report::{Commands, FailureReasons, PageSettings, ReportError, ReportFormat};
+use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
+use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
-use super::load::{keep, make_ready, println, read_for, sentence};
+use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks, estimate};
+use super::{Console, Failure, Place, callbacks};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -68,13 +71,13 @@ pub(super) async fn run(
     let loader = match manifests {
         [] => None,
         _ => {
-            let mut loader = read_for(queue.as_ref(), place, manifests, &settings, console).await?;
+            let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
             agree_to_repeats(&mut loader, &settings, options, console)?;
             loader.before_a_run();
             Some(loader)
         }
     };
-    let (tree, queue) = make_ready(place, queue)?;
+    let (tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
     let queue = Arc::new(queue);
     let _lock = match lock {
         Some(lock) => lock,
@@ -87,7 +90,7 @@ pub(super) async fn run(
     };
     match loader {
         Some(loader) => {
-            let tally = keep(&queue, loader, &settings, console).await?;
+            let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
             console.info(&sentence(&tally));
         }
         None => queue.complete_load().await?,
@@ -117,7 +120,7 @@ pub(super) async fn run(
     let mut progress = console.progress();
     let outcome = engine::run(
         Arc::<SqliteQueue>::clone(&queue),
-        door,
+        door.for_a_run(),
         tree,
         run_settings(&settings, place),
         interrupted.clone(),
@@ -185,7 +188,7 @@ async fn tell_beforehand(
         lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
-        console.info(&estimate::printed(&lines, crate::wording::columns()));
+        console.info(&super::load::printed(&lines, super::console::columns()));
     }
     Ok(())
 }
@@ -247,6 +250,22 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
 }
 
 /// The way to the provider, or to the stand-in.
+pub(super) struct Door {
+    pub(super) provider: HttpProvider,
+    results: HttpResultHost,
+    name: String,
+    pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
+}
+
+impl Door {
+    fn for_a_run(self) -> engine::Door {
+        let Self { provider, results, name, callbacks } = self;
+        let clock = Arc::new(SystemClock);
+        engine::Door { provider: Arc::new(provider), results: Arc::new(results), clock, name, callbacks }
+    }
+}
+
+/// Sets up the way to the provider, or to the stand-in.
 pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
@@ -259,8 +278,8 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
         Keys::ApiKey(key) => Auth::api_key(key),
         Keys::Pair { access, secret } => Auth::signed(access, &secret),
     };
-    let provider = Provider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
-    let results = ResultHost::new(timeouts).map_err(Failure::usage)?;
+    let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
+    let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
     // The stand-in listens on another port each time and is the same door all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
     Ok(Door { provider, results, name, callbacks: None })

@@ -8,11 +8,11 @@ use jiff::tz::TimeZone;
 
 use crate::job::{Flag, ImageRef, JobId, JobState, ModelName, StateName};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
-use crate::wording::{clock, local, units};
+use crate::view::wording::{clock, local, units};
 
-use super::job_json::{AttemptJson, JobJson, StoryJson};
 use super::pipe::fine_if_reader_left;
 use super::place::Place;
+use crate::view::{AttemptJson, JobJson, StoryJson};
 
 /// So many jobs with the same picture are named.
 const MOST_TWINS: usize = 3;

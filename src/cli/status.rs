@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::job::{StateName, clean_text};
-use crate::progress::pace::{left, time_left};
 use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
-use crate::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands};
+use crate::view::pace::{left, time_left};
+use crate::view::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands};
 
-use super::job_json::utc;
 use super::pipe::fine_if_reader_left;
 use super::place::Place;
+use crate::view::utc;
 
 /// What `status` is asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -41,7 +41,7 @@ pub(super) fn status(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let status = Status::read(reader, place, RunLock::is_held(&place.queue))?;
-    print(args, &status, place, out, wording::columns(), Timestamp::now(), &TimeZone::system())
+    print(args, &status, place, out, super::console::columns(), Timestamp::now(), &TimeZone::system())
 }
 
 /// Where a queue stands.

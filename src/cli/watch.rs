@@ -38,7 +38,7 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
         let mut signals = TerminalSignals::listen();
         let mut screen = FullScreen::enter().map_err(Failure::machine)?;
         while status.is_at_work() {
-            let shown = text(&status, place, crate::wording::columns(), Timestamp::now(), &zone) + HOW_TO_END;
+            let shown = text(&status, place, super::console::columns(), Timestamp::now(), &zone) + HOW_TO_END;
             screen.show(&shown).map_err(Failure::machine)?;
             tokio::select! {
                 by = &mut interrupted => {
@@ -51,7 +51,7 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
             status = look()?;
         }
     }
-    println(text(&status, place, crate::wording::columns(), Timestamp::now(), &zone).trim_end())?;
+    println(text(&status, place, super::console::columns(), Timestamp::now(), &zone).trim_end())?;
     Ok(ended_by(code))
 }
 

@@ -186,7 +186,7 @@ impl ExternalTaskId {
     /// A new one, unique across runs and machines (UUID version 7, so that they also sort by time).
     #[must_use]
     pub fn unique() -> Self {
-        Self(uuid::Uuid::now_v7().to_string())
+        Self(crate::ambient::unique_id().to_string())
     }
 }
 

@@ -7,7 +7,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use image::metadata::Orientation;
 
 use super::jpeg::{JpegError, Process, read_header};
-use super::{PictureFormat, png_header, tiff_tags};
+use super::probe::read_up_to;
+use super::{PictureFormat, exif, png_header, tiff_tags};
 
 /// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +81,7 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
             _ => Some("a JPEG of an unusual kind"),
         },
     };
-    let is_turned =
-        header.exif.as_deref().and_then(Orientation::from_exif_chunk).is_some_and(|o| o != Orientation::NoTransforms);
+    let is_turned = exif::orientation(header.exif.as_deref()) != Orientation::NoTransforms;
     let peculiarity = if not_decoded.is_some() || header.precision != 8 {
         Some(Peculiarity::RareProcess)
     } else if header.is_ink() {
@@ -92,19 +92,35 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
     Ok(FileHeader { width: header.width as u32, height: header.height as u32, peculiarity, not_decoded })
 }
 
+/// The file's header, and what matters of the picture's.
+const BMP_HEAD_BYTES: usize = 54;
+
 /// The first header of OS/2 has 16 bits for each side; all others have 32, and a negative height where the rows go from
 /// the top down.
 fn bmp(mut reader: impl Read) -> io::Result<FileHeader> {
-    let mut head = [0; 26];
-    reader.read_exact(&mut head)?;
-    let (width, height) = if head[14] == 12 {
-        let side = |at: usize| u32::from(u16::from_le_bytes([head[at], head[at + 1]]));
-        (side(18), side(20))
+    let mut head = [0; BMP_HEAD_BYTES];
+    if read_up_to(&mut reader, &mut head)? < 26 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let short = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+    let long = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let (header_bytes, is_first) = (long(14), long(14) == 12);
+    let (width, height) = if is_first {
+        (u32::from(short(18)), u32::from(short(20)))
     } else {
-        let side = |at: usize| i32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]).unsigned_abs();
-        (side(18), side(22))
+        (long(18).cast_signed().unsigned_abs(), long(22).cast_signed().unsigned_abs())
     };
-    Ok(FileHeader::plain(width, height))
+    // Where pixels are said to lie on the palette, the decoder takes one for the other, and browsers refuse the file.
+    let bits = short(if is_first { 24 } else { 28 });
+    let colours = match (bits, long(46)) {
+        (9.., _) => 0,
+        (_, 1..) if !is_first => long(46).min(1 << bits),
+        _ => 1 << bits,
+    };
+    let palette_end = 14 + u64::from(header_bytes) + u64::from(colours) * if is_first { 3 } else { 4 };
+    let overlaps = colours > 0 && u64::from(long(10)) < palette_end;
+    let not_decoded = overlaps.then_some("a damaged bitmap, of which palette and pixels overlap");
+    Ok(FileHeader { not_decoded, ..FileHeader::plain(width, height) })
 }
 
 /// How far into an AVIF its size is looked for, in bytes: its table of contents comes first.

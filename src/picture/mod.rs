@@ -11,6 +11,7 @@ mod colours;
 mod content;
 mod decode;
 mod encode;
+mod exif;
 mod file_header;
 mod fit;
 mod guard;
@@ -36,7 +37,7 @@ pub use look::Look;
 pub use outfit::{OutfitProblem, outfit};
 pub use probe::{
     LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
-    PictureProblem, Probe, probe,
+    PictureProblem, Probe, probe, probe_any_size,
 };
 pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
 

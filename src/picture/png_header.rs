@@ -4,6 +4,7 @@ use std::io::{BufRead, Read, Seek};
 
 use image::metadata::Orientation;
 
+use super::exif;
 use super::file_header::{FileHeader, HeaderError, Peculiarity};
 
 /// Far more chunks than there are before any picture's pixels.
@@ -47,9 +48,9 @@ fn remark(reader: &mut (impl BufRead + Seek)) -> Option<Peculiarity> {
             b"tRNS" => return Some(Peculiarity::Transparent),
             b"IDAT" | b"IEND" => return None,
             b"eXIf" if length <= MAX_EXIF => {
-                let mut exif = vec![0; length];
-                reader.read_exact(&mut exif).ok()?;
-                if Orientation::from_exif_chunk(&exif).is_some_and(|turn| turn != Orientation::NoTransforms) {
+                let mut block = vec![0; length];
+                reader.read_exact(&mut block).ok()?;
+                if exif::orientation(Some(&block)) != Orientation::NoTransforms {
                     return Some(Peculiarity::Turned);
                 }
                 reader.seek_relative(4).ok()?;

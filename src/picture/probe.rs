@@ -190,6 +190,19 @@ fn mebibytes(bytes: u64) -> f64 {
 /// # Errors
 /// It cannot be an input, whatever is made of it.
 pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
+    let probe = probe_any_size(path)?;
+    let Probe { width, height, .. } = probe;
+    if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
+        return Err(PictureProblem::TooSmall { width, height });
+    }
+    Ok(probe)
+}
+
+/// The same without the rule about the shortest side: most pictures that libraries test their decoders with are small.
+///
+/// # Errors
+/// Those of [`probe`] but [`PictureProblem::TooSmall`].
+pub fn probe_any_size(path: &Path) -> Result<Probe, PictureProblem> {
     let shown = || path.display().to_string();
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => PictureProblem::NotFound(shown()),
@@ -226,9 +239,6 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
         HeaderError::Damaged => PictureProblem::Damaged,
         HeaderError::ApplePng => PictureProblem::ApplePng,
     })?;
-    if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
-        return Err(PictureProblem::TooSmall { width, height });
-    }
     Ok(Probe { format, width, height, bytes, peculiarity, not_decoded })
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Tags {
     inks: u16,
     extra: Extra,
     sample_format: u16,
+    is_tiled: bool,
     is_big_endian: bool,
 }
 
@@ -74,7 +75,8 @@ impl Tags {
         // One sample that is no colour is told apart beside RGB only, and only where all lie together.
         let is_extra_known = extra == 0 || extra == 1 && colours == 3 && self.planar == 1 && self.extra.count <= 1;
         let is_plain = self.samples >= colours && self.fill_order == 1 && matches!(self.predictor, 1 | 2);
-        let is_laid_out = self.planar == 1 || self.planar == 2 && colours != 4;
+        // The decoder gives up at tiles of one colour each.
+        let is_laid_out = self.planar == 1 || self.planar == 2 && colours != 4 && !self.is_tiled;
         (!(is_plain && is_extra_known && is_laid_out)).then_some("a TIFF of an unusual kind")
     }
 
@@ -126,6 +128,7 @@ pub(super) fn read(reader: impl Read + Seek) -> Option<Tags> {
         inks: 1,
         extra: Extra { count: 0, first: 0, at: 0 },
         sample_format: 1,
+        is_tiled: false,
         is_big_endian: reader.is_big_endian,
     };
     let (header, entry_bytes) = if reader.is_big { (8, 20) } else { (2, 12) };
@@ -153,6 +156,10 @@ impl Tags {
             317 => &mut self.predictor,
             332 => &mut self.inks,
             339 => &mut self.sample_format,
+            322 => {
+                self.is_tiled = true;
+                return Some(());
+            }
             338 => {
                 let at = reader.place_of_values(count.checked_mul(2)?)?;
                 self.extra = Extra { count, first: reader.short()?, at };

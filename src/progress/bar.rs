@@ -5,8 +5,9 @@ use jiff::tz::TimeZone;
 use crate::engine::event::{Fact, RunEvent};
 
 use super::facts::{Story, Weight, story};
-use super::standing::{Standing, fit};
+use super::fitted::fit;
 use super::{Screen, Verbosity};
+use crate::view::Standing;
 
 /// A bar wider than this says no more.
 const WIDEST_BAR: usize = 40;
@@ -27,7 +28,7 @@ impl Bar {
     /// A bar on `screen`, with local times. It appears when the run starts, and goes when it ends.
     #[must_use]
     pub fn new(screen: Screen, verbosity: Verbosity) -> Self {
-        Self { screen, verbosity, zone: TimeZone::system(), standing: Standing::new() }
+        Self { screen, verbosity, zone: TimeZone::system(), standing: Standing::default() }
     }
 
     /// Shows what has happened.

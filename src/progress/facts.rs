@@ -6,10 +6,9 @@ use jiff::tz::TimeZone;
 use crate::engine::event::{Fact, RunEvent, SlotCount};
 use crate::job::clean_text;
 use crate::queue::Counts;
+use crate::view::{pace, paused, stopping, wording};
 
-use crate::wording;
-
-use super::{Verbosity, pace};
+use super::Verbosity;
 
 /// How much a fact weighs; it decides who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,20 +105,6 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
         Fact::Ticked => return None,
     };
     Some(Story { label, text })
-}
-
-/// `until 02:14, because the provider does not answer`
-pub(super) fn paused(until: Timestamp, why: &str, now: Timestamp, zone: &TimeZone) -> String {
-    format!("until {}, because {}", wording::clock(until, now, zone), clean_text(why))
-}
-
-/// `the account is empty; 7 in flight are still collected`
-pub(super) fn stopping(why: &str, counts: &Counts) -> String {
-    let why = clean_text(why);
-    match counts.in_flight() {
-        0 => why,
-        in_flight => format!("{why}; {} in flight still to be collected", wording::thousands(in_flight)),
-    }
 }
 
 fn started(slots: SlotCount, provider: &str, counts: &Counts) -> String {

@@ -13,7 +13,7 @@ use crate::job::{StateName, clean_text};
 use super::Verbosity;
 use super::facts::Weight;
 use super::lines::INTERVAL;
-use super::standing::Standing;
+use crate::view::Standing;
 
 /// Writes JSON lines.
 pub struct JsonLines {
@@ -36,7 +36,7 @@ impl JsonLines {
     /// JSON lines to `to`.
     #[must_use]
     pub fn new(to: Box<dyn Write + Send>, verbosity: Verbosity) -> Self {
-        Self { to, verbosity, standing: Standing::new(), said_at: Timestamp::UNIX_EPOCH }
+        Self { to, verbosity, standing: Standing::default(), said_at: Timestamp::UNIX_EPOCH }
     }
 
     /// Writes what has happened. A tick becomes an event `progress` every half minute.

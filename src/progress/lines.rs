@@ -10,7 +10,8 @@ use crate::engine::event::{Fact, RunEvent};
 
 use super::Verbosity;
 use super::facts::{Weight, story};
-use super::standing::{Standing, fit};
+use super::fitted::fit;
+use crate::view::Standing;
 
 /// Where the run stands is said this often.
 pub(super) const INTERVAL: SignedDuration = SignedDuration::from_secs(30);
@@ -32,7 +33,7 @@ impl Lines {
     }
 
     pub(super) fn in_zone(to: Box<dyn Write + Send>, verbosity: Verbosity, zone: TimeZone) -> Self {
-        Self { to, verbosity, zone, standing: Standing::new(), said_at: Timestamp::UNIX_EPOCH }
+        Self { to, verbosity, zone, standing: Standing::default(), said_at: Timestamp::UNIX_EPOCH }
     }
 
     /// Shows what has happened.

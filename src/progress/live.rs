@@ -8,7 +8,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::wording::cut;
+use crate::view::wording::cut;
 
 /// What is shown changes at most this often; a terminal over a slow line must not hold up a run.
 const BETWEEN_DRAWS: Duration = Duration::from_millis(100);

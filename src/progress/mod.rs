@@ -5,20 +5,16 @@
 
 mod bar;
 mod facts;
+mod fitted;
 mod json;
 mod lines;
 mod live;
-pub mod pace;
 mod screen;
-mod standing;
-mod summary;
 
-pub use crate::wording;
 pub use bar::Bar;
 pub use json::JsonLines;
 pub use lines::Lines;
 pub use screen::{AboveBar, AboveBarWriter, Screen};
-pub use summary::{RunSummary, summary};
 
 use std::io::Write;
 

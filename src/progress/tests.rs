@@ -7,11 +7,12 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::standing::{Standing, fit};
+use super::fitted::fit;
 use super::*;
 use crate::engine::event::{Fact, SlotCount};
 use crate::job::{Failure, FailureKind, JobId, StateName, TaskId};
 use crate::queue::{Counts, Pause};
+use crate::view::Standing;
 
 /// A writer whose text can be looked at while somebody else owns it.
 #[derive(Clone, Default)]
@@ -200,7 +201,7 @@ fn a_log_that_nobody_reads_any_more_does_not_end_the_run() {
 
 /// The second line of the bar at several widths, after the events up to `until`.
 fn status_lines(until: i64, provider: &str) -> String {
-    let mut standing = Standing::new();
+    let mut standing = Standing::default();
     for mut event in eventful_run().into_iter().filter(|event| event.at <= at(until)) {
         if let Fact::Started { provider: named, .. } = &mut event.fact {
             provider.clone_into(named);
@@ -246,7 +247,7 @@ fn a_stopping_run_says_why_and_what_it_waits_for() {
 
 #[test]
 fn a_hundred_percent_is_said_only_when_nothing_is_missing() {
-    let mut standing = Standing::new();
+    let mut standing = Standing::default();
     let mut counts = Counts::default();
     standing.follow(&event(0, counts, Fact::Ticked));
     assert_eq!(standing.done_of_total(), "100%  0 of 0");

@@ -11,7 +11,7 @@ use crate::job::clean_text;
 use super::client::{Answer, meaning_of};
 use super::meaning::{Asked, Meaning};
 use super::shape::{number, text, whole_number};
-use super::{Provider, Trouble};
+use super::{HttpProvider, Trouble};
 
 /// How far back packages are asked for; they are sold for a year at most.
 const LOOK_BACK: Duration = Duration::from_secs(366 * 24 * 3_600);
@@ -47,7 +47,7 @@ pub enum PackageStatus {
     UsedUp,
 }
 
-impl Provider {
+impl HttpProvider {
     /// Asks for the account's resource packages of the last year. One request; a token whose times are refused is
     /// replaced, and the request made once more.
     ///

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +15,7 @@ use super::auth::UnusableKey;
 use super::body::{Picture, RequestBody};
 use super::meaning::{Asked, Meaning, StopReason, Trust, meaning};
 use super::shape::Body;
-use super::{AnswerFacts, Auth, TaskReport};
+use super::{AnswerFacts, Auth, Provider, TaskReport};
 
 /// The path of the try-on endpoint below the base URL.
 const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
@@ -40,7 +42,7 @@ pub struct Timeouts {
 
 /// The way to one door of the provider.
 #[derive(Debug, Clone)]
-pub struct Provider {
+pub struct HttpProvider {
     http: Client,
     base_url: String,
     auth: Arc<Auth>,
@@ -143,7 +145,7 @@ pub(super) struct Answer {
     provider_time: Option<SystemTime>,
 }
 
-impl Provider {
+impl HttpProvider {
     /// A client for the door at `base_url`.
     ///
     /// # Errors
@@ -314,6 +316,20 @@ impl Provider {
             }
             bytes.extend_from_slice(&piece);
         }
+    }
+}
+
+impl Provider for HttpProvider {
+    fn create<'a>(&'a self, submission: Submission<'a>) -> BoxFuture<'a, CreateFate> {
+        Self::create(self, submission).boxed()
+    }
+
+    fn query<'a>(&'a self, id: &'a str) -> BoxFuture<'a, QueryAnswer> {
+        Self::query(self, id).boxed()
+    }
+
+    fn list(&self, page: usize, size: usize) -> BoxFuture<'_, ListAnswer> {
+        Self::list(self, page, size).boxed()
     }
 }
 

@@ -12,12 +12,14 @@ mod body;
 mod client;
 pub mod meaning;
 mod result_host;
+mod seam;
 mod shape;
 
 pub use account::{COUNT_MAY_BE_OLD, PackageStatus, ResourcePackage};
 pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
 pub use auth::Auth;
 pub use body::{Picture, RequestBody};
-pub use client::{CreateFate, LARGEST_PAGE, ListAnswer, Provider, QueryAnswer, Submission, Timeouts, Trouble};
+pub use client::{CreateFate, HttpProvider, LARGEST_PAGE, ListAnswer, QueryAnswer, Submission, Timeouts, Trouble};
 pub use meaning::{Meaning, StopReason, TaskFault, task_fault};
-pub use result_host::{Download, FetchError, ResultHost};
+pub use result_host::{FetchError, HttpResultHost};
+pub use seam::{Download, Provider, ResultHost};

@@ -3,23 +3,25 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use reqwest::Client;
 
 use crate::picture::MAX_RESULT_BYTES;
 
-use super::Timeouts;
 use super::client::chain;
+use super::{Download, ResultHost, Timeouts};
 
 /// A client for result hosts.
 #[derive(Debug, Clone)]
-pub struct ResultHost {
+pub struct HttpResultHost {
     http: Client,
     idle: Duration,
 }
 
 /// A result on its way.
 #[derive(Debug)]
-pub struct Download {
+struct HttpDownload {
     response: reqwest::Response,
     promised: Option<u64>,
     arrived: u64,
@@ -46,7 +48,7 @@ pub enum FetchError {
     TooLarge,
 }
 
-impl ResultHost {
+impl HttpResultHost {
     /// A client that sends no key and follows a few redirects.
     ///
     /// # Errors
@@ -62,11 +64,7 @@ impl ResultHost {
         Ok(Self { http, idle: timeouts.idle })
     }
 
-    /// Asks for what is at `url`.
-    ///
-    /// # Errors
-    /// See [`FetchError`].
-    pub async fn fetch(&self, url: &str) -> Result<Download, FetchError> {
+    async fn ask_for(&self, url: &str) -> Result<HttpDownload, FetchError> {
         let response =
             self.http.get(url).send().await.map_err(|error| match error.is_redirect() || error.is_builder() {
                 true => FetchError::BrokeOff(chain(&error)),
@@ -82,16 +80,12 @@ impl ResultHost {
         if promised.is_some_and(|bytes| bytes > MAX_RESULT_BYTES) {
             return Err(FetchError::TooLarge);
         }
-        Ok(Download { response, promised, arrived: 0, idle: self.idle })
+        Ok(HttpDownload { response, promised, arrived: 0, idle: self.idle })
     }
 }
 
-impl Download {
-    /// The next piece; `None` when all of it has arrived. What arrived before an error is no picture.
-    ///
-    /// # Errors
-    /// See [`FetchError`].
-    pub async fn piece(&mut self) -> Result<Option<Bytes>, FetchError> {
+impl HttpDownload {
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, FetchError> {
         let piece = tokio::time::timeout(self.idle, self.response.chunk()).await;
         let piece = piece.map_err(|_| FetchError::BrokeOff(format!("its host fell silent for {:?}", self.idle)))?;
         let Some(piece) = piece.map_err(|error| FetchError::BrokeOff(chain(&error)))? else {
@@ -104,5 +98,17 @@ impl Download {
         };
         self.arrived += piece.len() as u64;
         if self.arrived > MAX_RESULT_BYTES { Err(FetchError::TooLarge) } else { Ok(Some(piece)) }
+    }
+}
+
+impl ResultHost for HttpResultHost {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Box<dyn Download>, FetchError>> {
+        async move { self.ask_for(url).await.map(|download| Box::new(download) as Box<dyn Download>) }.boxed()
+    }
+}
+
+impl Download for HttpDownload {
+    fn piece(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, FetchError>> {
+        self.next_piece().boxed()
     }
 }

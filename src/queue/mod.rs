@@ -17,4 +17,4 @@ pub use record::{
     ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause, ProviderKind,
     Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
-pub use sqlite::{Enqueued, Kept, Loader, QueueReader, RejectedRow, RunLock, SqliteQueue, TooLate};
+pub use sqlite::{Between, Enqueued, Kept, Loader, QueueReader, RejectedRow, RunLock, SqliteQueue, TooLate};

@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::queue::ReportRow;
 
+use crate::view::utc;
+
 use super::place::Way;
 
 /// What every `model` cell of a sandbox run ends in, so that nobody takes its pictures for real ones.
@@ -102,11 +104,6 @@ impl<'a> Columns<'a> {
             sent_as: row.sent_as.as_deref(),
         }
     }
-}
-
-/// RFC 3339 in UTC, always with milliseconds, so that the texts sort as the times do.
-fn utc(time: Timestamp) -> String {
-    format!("{time:.3}")
 }
 
 /// Seconds to the millisecond. A clock that was set back in between makes no negative durations.

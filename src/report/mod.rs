@@ -3,25 +3,19 @@
 //! Answers for what stands in each column (`docs/promises.md`, "The report") and for a report file that is whole or
 //! absent. Which rows there are, and what is in them, is the queue's to say.
 
-mod advice;
 mod columns;
 mod csv;
 mod html;
 mod json;
 mod place;
-mod reasons;
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::queue::{ProviderKind, QueueError, QueueReader};
 
-pub use self::advice::{
-    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
-};
 use self::columns::Columns;
 pub use self::html::{PageSettings, write_page, write_page_file};
-pub use self::reasons::{FailureReason, FailureReasons};
 
 /// In which form a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,9 +13,6 @@ use super::{Options, SettingsError};
 /// The file that is read from the working directory when none is named.
 pub const DEFAULT_FILE: &str = "tryon.toml";
 
-/// Options that are not arguments of [`Options`], because other commands than `run` have them too.
-const OPTIONS_ELSEWHERE: [&str; 5] = ["out", "queue", "log-format", "verbose", "quiet"];
-
 /// What a settings file says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SettingsFile {
@@ -87,7 +84,7 @@ fn parse(text: &str) -> Result<(Options, BTreeSet<String>), Vec<Problem>> {
 fn option_names() -> BTreeSet<String> {
     let arguments = Options::augment_args(clap::Command::new("options"));
     let flags = arguments.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned));
-    flags.chain(OPTIONS_ELSEWHERE.map(str::to_owned)).collect()
+    flags.chain(Options::names_elsewhere()).collect()
 }
 
 fn no_such_option(name: &str, known: &BTreeSet<String>) -> String {

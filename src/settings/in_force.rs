@@ -1,88 +1,87 @@
-//! The settings as a list of options and values, for `tryon config`.
+//! Values as they can be written into a settings file, for `tryon config`.
 
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use url::Url;
 
-use super::values::{Concurrency, Span};
-use super::{Callback, Settings};
+use crate::job::ModelName;
 
-impl Settings {
-    /// Every option of `run` by its name, with its value as it can stand in a settings file; null where nothing is
-    /// in force.
-    #[must_use]
-    pub fn in_force(&self) -> Vec<(&'static str, Value)> {
-        // Named one by one, so that a setting without a line here does not compile.
-        let Self {
-            provider,
-            base_url,
-            sandbox,
-            model,
-            concurrency,
-            rate,
-            poll_rate,
-            poll_interval,
-            download_concurrency,
-            callback,
-            max_attempts,
-            task_timeout,
-            request_timeout,
-            budget,
-            price,
-            dedupe,
-            allow_repeats,
-            in_doubt,
-            max_in_doubt,
-            doubt_age,
-            skip_invalid,
-            encoding,
-            fit_images,
-            min_result_px,
-            strict,
-        } = self;
-        let (callback_url, callback_listen) = callback.as_ref().map(|Callback { url, listen }| (url, listen)).unzip();
-        vec![
-            ("provider", word(provider)),
-            ("base-url", json!(base_url)),
-            ("sandbox", json!(sandbox)),
-            ("model", json!(model.as_str())),
-            ("concurrency", slots(*concurrency)),
-            ("rate", number(*rate)),
-            ("poll-rate", number(*poll_rate)),
-            ("poll-interval", span(*poll_interval)),
-            ("download-concurrency", json!(download_concurrency)),
-            ("callback-url", json!(callback_url.map(url::Url::as_str))),
-            ("callback-listen", json!(callback_listen)),
-            ("max-attempts", json!(max_attempts)),
-            ("task-timeout", span(*task_timeout)),
-            ("request-timeout", span(*request_timeout)),
-            ("budget", json!(budget)),
-            ("price", price.map_or(Value::Null, number)),
-            ("dedupe", json!(dedupe)),
-            ("allow-repeats", json!(allow_repeats)),
-            ("in-doubt", word(in_doubt)),
-            ("max-in-doubt", json!(max_in_doubt)),
-            ("doubt-age", span(*doubt_age)),
-            ("skip-invalid", json!(skip_invalid)),
-            ("encoding", json!(encoding.map(|encoding| encoding.to_string()))),
-            ("fit-images", json!(fit_images)),
-            ("min-result-px", json!(min_result_px)),
-            ("strict", json!(strict)),
-        ]
+use super::text_encoding::TextEncoding;
+use super::values::{Concurrency, Door, InDoubt, Span};
+
+/// A value that can be in force.
+pub(super) trait InForce {
+    /// As it can stand in a settings file; null where nothing is in force.
+    fn in_force(&self) -> Value;
+}
+
+/// Values that JSON writes as a settings file does.
+macro_rules! written_as_they_are {
+    ($($type:ty),*) => {
+        $(impl InForce for $type {
+            fn in_force(&self) -> Value {
+                json!(self)
+            }
+        })*
+    };
+}
+
+written_as_they_are!(bool, u32, u64, NonZeroU32, NonZeroUsize, String, Url, SocketAddr);
+
+impl<T: InForce> InForce for Option<T> {
+    fn in_force(&self) -> Value {
+        self.as_ref().map_or(Value::Null, InForce::in_force)
+    }
+}
+
+impl InForce for Door {
+    fn in_force(&self) -> Value {
+        word(self)
+    }
+}
+
+impl InForce for InDoubt {
+    fn in_force(&self) -> Value {
+        word(self)
+    }
+}
+
+impl InForce for Concurrency {
+    fn in_force(&self) -> Value {
+        self.fixed().map_or_else(|| json!(self.to_string()), |slots| json!(slots))
+    }
+}
+
+impl InForce for ModelName {
+    fn in_force(&self) -> Value {
+        json!(self.as_str())
+    }
+}
+
+impl InForce for TextEncoding {
+    fn in_force(&self) -> Value {
+        json!(self.to_string())
+    }
+}
+
+impl InForce for Duration {
+    fn in_force(&self) -> Value {
+        json!(Span::from(*self).to_string())
+    }
+}
+
+impl InForce for f64 {
+    fn in_force(&self) -> Value {
+        number(*self)
     }
 }
 
 fn word(choice: &impl ValueEnum) -> Value {
     choice.to_possible_value().map_or(Value::Null, |word| json!(word.get_name()))
-}
-
-fn slots(concurrency: Concurrency) -> Value {
-    concurrency.fixed().map_or_else(|| json!(concurrency.to_string()), |slots| json!(slots))
-}
-
-fn span(length: Duration) -> Value {
-    json!(Span::from(length).to_string())
 }
 
 /// A whole number is told without a fraction.
@@ -96,8 +95,7 @@ fn number(number: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::settings::Options;
+    use crate::settings::{Options, Settings};
 
     #[test]
     fn what_is_in_force_can_be_written_into_a_settings_file_and_means_the_same() {

@@ -1,9 +1,11 @@
 //! Settings: flags over environment over file over defaults, resolved once.
 //!
 //! One struct, [`Options`], is both what the command line (and its environment) gives and what `tryon.toml` gives;
-//! [`Options::or`] lays one over the other, and [`Settings::resolve`] fills in the defaults and checks the values.
+//! [`Options::or`] lays one over the other, and [`Settings::resolve`] fills in the defaults and checks the values. Both are made
+//! from one table, `options.rs`.
 //! After that nobody sees a flag again.
 
+mod declare;
 mod error;
 mod file;
 mod in_force;
@@ -16,8 +18,8 @@ mod values;
 
 pub use error::SettingsError;
 pub use file::{DEFAULT_FILE, SettingsFile};
-pub use options::Options;
-pub use resolve::{Callback, DMXAPI_URL, KLING_URL, Settings};
+pub use options::{Options, Settings};
+pub use resolve::{Callback, DMXAPI_URL, KLING_URL};
 pub use secrets::{
     API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, keys, look_for_secrets,
     webhook_secret,

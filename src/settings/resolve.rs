@@ -1,65 +1,19 @@
-//! What is in force: defaults filled in, values checked.
+//! The settings that are more than one option with its default: what is checked, or follows from several.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::time::Duration;
 
 use url::Url;
 
 use crate::job::{ModelName, is_on_this_network};
 
-use super::text_encoding::TextEncoding;
-use super::values::{Concurrency, Door, InDoubt, Price, Rate, Span};
-use super::{Options, SettingsError};
+use super::values::{Door, ListenAddress};
+use super::{Options, Settings, SettingsError};
 
 /// The dmxapi door's usual address.
 pub const DMXAPI_URL: &str = "https://www.dmxapi.cn/kling";
 
 /// Kling's own address outside China.
 pub const KLING_URL: &str = "https://api-singapore.klingai.com";
-
-/// What is in force for a run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub provider: Door,
-    /// The provider's base URL; the sandbox has one of its own.
-    pub base_url: String,
-    pub sandbox: bool,
-    pub model: ModelName,
-    pub concurrency: Concurrency,
-    /// Submissions a second.
-    pub rate: f64,
-    /// Status requests a second.
-    pub poll_rate: f64,
-    pub poll_interval: Duration,
-    pub download_concurrency: NonZeroUsize,
-    /// Being told by the provider, if that was asked for.
-    pub callback: Option<Callback>,
-    pub max_attempts: NonZeroU32,
-    pub task_timeout: Duration,
-    pub request_timeout: Duration,
-    pub budget: Option<u64>,
-    /// What one unit costs, in the user's currency.
-    pub price: Option<f64>,
-    /// Identical pairs are made once.
-    pub dedupe: bool,
-    /// Pairs that the queue has under other ids are made and paid for again.
-    pub allow_repeats: bool,
-    pub in_doubt: InDoubt,
-    /// So many jobs in doubt end a run.
-    pub max_in_doubt: NonZeroU32,
-    /// How long after its request a lost submission may still become a task.
-    pub doubt_age: Duration,
-    pub skip_invalid: bool,
-    /// The encoding of the manifests; `None` is UTF-8, looked at with suspicion.
-    pub encoding: Option<TextEncoding>,
-    /// Pictures that almost fit are made to fit.
-    pub fit_images: bool,
-    /// A result with a shorter side is flagged; in pixels.
-    pub min_result_px: u32,
-    /// Flagged results count as failures for the exit code.
-    pub strict: bool,
-}
 
 /// How the provider can tell that a task has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,51 +25,13 @@ pub struct Callback {
 }
 
 impl Settings {
-    /// Fills in the defaults of `docs/promises.md`, "Options of `run`", and checks what can be checked.
-    ///
-    /// # Errors
-    /// A value that cannot be used, named by its option.
-    pub fn resolve(options: &Options) -> Result<Self, SettingsError> {
-        let value = |option: &'static str, why: String| SettingsError::Value { option, why };
-        let model = match &options.model {
-            Some(name) => ModelName::parse(name).map_err(|error| value("model", error.to_string()))?,
-            None => ModelName::default(),
-        };
-        let provider = options.provider.unwrap_or(Door::Dmxapi);
-        let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
-        check_base_url(&base_url).map_err(|why| value("base-url", why))?;
-        let span = |span: Option<Span>, default: Duration| span.map_or(default, Span::duration);
-        Ok(Self {
-            provider,
-            base_url,
-            sandbox: options.sandbox.unwrap_or(false),
-            model,
-            concurrency: options.concurrency.unwrap_or(Concurrency::Auto),
-            rate: options.rate.map_or(5.0, Rate::per_second),
-            poll_rate: options.poll_rate.map_or(20.0, Rate::per_second),
-            poll_interval: span(options.poll_interval, Duration::from_secs(1)),
-            download_concurrency: options.download_concurrency.unwrap_or(const { NonZeroUsize::new(8).unwrap() }),
-            callback: callback(options)?,
-            max_attempts: options.max_attempts.unwrap_or(const { NonZeroU32::new(5).unwrap() }),
-            task_timeout: span(options.task_timeout, Duration::from_secs(30 * 60)),
-            request_timeout: span(options.request_timeout, Duration::from_secs(120)),
-            budget: options.budget,
-            price: options.price.map(Price::of_one_unit),
-            dedupe: options.dedupe.unwrap_or(false),
-            allow_repeats: options.allow_repeats.unwrap_or(false),
-            in_doubt: options.in_doubt.unwrap_or(InDoubt::Hold),
-            max_in_doubt: options.max_in_doubt.unwrap_or(const { NonZeroU32::new(50).unwrap() }),
-            doubt_age: span(options.doubt_age, Duration::from_secs(120)),
-            skip_invalid: options.skip_invalid.unwrap_or(false),
-            encoding: options.encoding,
-            fit_images: options.fit_images.unwrap_or(false),
-            min_result_px: options.min_result_px.unwrap_or(300),
-            strict: options.strict.unwrap_or(false),
-        })
+    /// Being told by the provider, if that was asked for.
+    #[must_use]
+    pub fn callback(&self) -> Option<Callback> {
+        let (url, listen) = self.callback_url.clone().zip(self.callback_listen)?;
+        Some(Callback { url, listen })
     }
-}
 
-impl Settings {
     /// Whether the provider is the stand-in, or at an address of this machine or its network, and so can fetch pictures
     /// that only this network knows.
     #[must_use]
@@ -138,26 +54,48 @@ fn usual_url(provider: Door) -> &'static str {
     }
 }
 
-/// Callbacks need both halves: an address that the provider can reach, and a door behind it.
-fn callback(options: &Options) -> Result<Option<Callback>, SettingsError> {
-    let value = |option: &'static str, why: &str| SettingsError::Value { option, why: why.to_owned() };
-    match (&options.callback_url, options.callback_listen) {
-        (None, None) => Ok(None),
-        (Some(text), Some(listen)) => {
-            let url = web_address(text).map_err(|why| value("callback-url", &why))?;
-            Ok(Some(Callback { url, listen: listen.address() }))
-        }
-        (Some(_), None) => Err(value(
+fn wrong(option: &'static str, why: impl Into<String>) -> SettingsError {
+    SettingsError::Value { option, why: why.into() }
+}
+
+pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
+    match &options.model {
+        Some(name) => ModelName::parse(name).map_err(|error| wrong("model", error.to_string())),
+        None => Ok(ModelName::default()),
+    }
+}
+
+/// The address that was named, or the usual one of the provider.
+pub(super) fn base_url(options: &Options) -> Result<String, SettingsError> {
+    let provider = options.provider.unwrap_or(Door::Dmxapi);
+    let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
+    check_base_url(&base_url).map_err(|why| wrong("base-url", why))?;
+    Ok(base_url)
+}
+
+/// An address that the provider can reach needs a listener behind it.
+pub(super) fn callback_url(options: &Options) -> Result<Option<Url>, SettingsError> {
+    let Some(text) = &options.callback_url else { return Ok(None) };
+    if options.callback_listen.is_none() {
+        return Err(wrong(
             "callback-url",
             "needs --callback-listen ADDR too, the address on this machine where the provider's calls arrive, \
              e.g. --callback-listen 0.0.0.0:8080",
-        )),
-        (None, Some(_)) => Err(value(
+        ));
+    }
+    web_address(text).map(Some).map_err(|why| wrong("callback-url", why))
+}
+
+/// A listener needs an address by which the provider reaches it.
+pub(super) fn callback_listen(options: &Options) -> Result<Option<SocketAddr>, SettingsError> {
+    if options.callback_listen.is_some() && options.callback_url.is_none() {
+        return Err(wrong(
             "callback-listen",
             "needs --callback-url URL too, the address by which the provider reaches this machine, \
              e.g. --callback-url https://shop.example:8080",
-        )),
+        ));
     }
+    Ok(options.callback_listen.map(ListenAddress::address))
 }
 
 /// A base URL is http(s), has a host, and carries no secret and no query.
@@ -188,7 +126,10 @@ fn web_address(text: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::settings::{Concurrency, InDoubt};
 
     #[test]
     fn the_defaults_are_the_contracts() {
@@ -203,7 +144,7 @@ mod tests {
         assert_eq!(settings.request_timeout, Duration::from_secs(120));
         assert_eq!((settings.budget, settings.in_doubt), (None, InDoubt::Hold));
         assert_eq!((settings.max_in_doubt.get(), settings.doubt_age), (50, Duration::from_secs(120)));
-        assert_eq!((settings.callback, settings.price), (None, None));
+        assert_eq!((settings.callback(), settings.price), (None, None));
         assert!(!settings.skip_invalid && !settings.fit_images && !settings.dedupe && !settings.sandbox);
         assert_eq!((settings.min_result_px, settings.strict), (300, false));
     }
@@ -233,7 +174,7 @@ mod tests {
             let url = url.map(str::to_owned);
             let listen = listen.map(|text| text.parse().expect("an address"));
             let options = Options { callback_url: url, callback_listen: listen, ..Options::default() };
-            Settings::resolve(&options).map(|settings| settings.callback).map_err(|error| error.to_string())
+            Settings::resolve(&options).map(|settings| settings.callback()).map_err(|error| error.to_string())
         };
         let both = callback(Some("https://shop.example/hook?a=1"), Some("0.0.0.0:8080")).expect("fine").expect("some");
         assert_eq!((both.url.as_str(), both.listen.port()), ("https://shop.example/hook?a=1", 8080));

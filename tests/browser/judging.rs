@@ -90,7 +90,7 @@ fn the_saved_list_is_what_retry_reads_and_makes_the_rejected_ones_anew() {
     let text = std::fs::read_to_string(&saved).expect("the list");
     assert_eq!(
         text,
-        "id,human_image,cloth_image,output\r\n\
+        "\u{feff}id,human_image,cloth_image,output\r\n\
          spring/ana-1,people/ana.png,garments/shirt.png,spring/ana-1.png\r\n\
          \"'=odd, \"\"id\"\"\",people/ana.png,garments/shirt.png,\"'=odd, \"\"id\"\".png\"\r\n"
     );

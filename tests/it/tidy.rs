@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules of the crate each top-level module may use (ARCHITECTURE.md, "The house").
-const MAY_USE: [(&str, &[&str]); 16] = [
-    ("job", &[]),
+const MAY_USE: [(&str, &[&str]); 18] = [
+    ("ambient", &[]),
+    ("job", &["ambient"]),
     ("sandbox", &[]),
-    ("wording", &[]),
     ("callback", &["job"]),
     ("picture", &["job"]),
     ("store", &["job"]),
-    ("queue", &["job"]),
+    ("queue", &["ambient", "job"]),
     ("manifest", &["job", "picture"]),
     ("provider", &["job", "picture"]),
     ("settings", &["job"]),
     ("exit_code", &["job", "queue"]),
-    ("engine", &["callback", "job", "store", "picture", "provider", "queue"]),
-    ("report", &["job", "queue", "wording"]),
-    ("progress", &["job", "queue", "report", "engine", "wording"]),
+    ("engine", &["ambient", "callback", "job", "store", "picture", "provider", "queue"]),
+    ("view", &["engine", "job", "queue"]),
+    ("report", &["job", "queue", "view"]),
+    ("progress", &["engine", "job", "queue", "view"]),
+    ("ops", &["exit_code", "job", "manifest", "picture", "provider", "queue", "settings", "store", "view"]),
     (
         "cli",
         &[
@@ -25,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "exit_code",
             "job",
             "manifest",
+            "ops",
             "store",
             "picture",
             "progress",
@@ -34,7 +37,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "engine",
             "sandbox",
             "settings",
-            "wording",
+            "view",
         ],
     ),
     ("lib", &[]),
@@ -102,12 +105,22 @@ fn imports_run_downward_only() {
 }
 
 #[test]
-fn progress_knows_of_the_runner_only_its_events() {
-    for path in rust_files(&root().join("src/progress")) {
+fn what_is_shown_of_a_run_is_known_from_its_events_alone() {
+    for path in ["src/progress", "src/view"].into_iter().flat_map(|folder| rust_files(&root().join(folder))) {
         let text = std::fs::read_to_string(&path).expect("a text");
         for piece in text.split("crate::engine").skip(1) {
             assert!(piece.starts_with("::event"), "{}: crate::engine{}", path.display(), &piece[..20.min(piece.len())]);
         }
+    }
+}
+
+#[test]
+fn nothing_writes_to_the_terminal_outside_of_cli_and_progress() {
+    for path in rust_files(&root().join("src")) {
+        let is_home = ["cli", "progress", "main"].contains(&module_of(&path).as_str());
+        let text = std::fs::read_to_string(&path).expect("a text");
+        let writes = ["stdout()", "stderr()"].iter().any(|what| text.contains(what));
+        assert!(is_home || !writes, "{} writes to standard output or standard error", path.display());
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+use crate::ambient;
+
 /// An exponential backoff: doubles from the shortest delay to the longest, with full jitter, so that jobs that
 /// failed together do not come back together.
 #[derive(Debug, Clone, Copy)]
@@ -20,12 +22,12 @@ impl Backoff {
 
     /// The delay after `failures` failures in a row (from 1): somewhere between nothing and the full step.
     pub(crate) fn jittered(self, failures: u32) -> Duration {
-        self.step(failures).mul_f64(rand::random::<f64>())
+        self.step(failures).mul_f64(ambient::fraction())
     }
 
     /// The delay after `failures` failures in a row, at least half of the step: for waits that must not be short.
     pub(crate) fn firm(self, failures: u32) -> Duration {
-        self.step(failures).mul_f64(0.5 + 0.5 * rand::random::<f64>())
+        self.step(failures).mul_f64(0.5 + 0.5 * ambient::fraction())
     }
 
     fn step(self, failures: u32) -> Duration {

@@ -3,9 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::QuantaClock;
+use governor::clock::{Clock, QuantaClock};
+use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use tokio::time::Instant;
+
+use crate::ambient;
 
 /// Requests leave a little later than the plain interval, so that the network's jitter does not push one more
 /// into a window of a second.
@@ -14,18 +18,51 @@ const MARGIN: f64 = 1.05;
 /// A limit on requests a second.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    limiter: RateLimiter<NotKeyed, InMemoryState, QuantaClock>,
+    limiter: Limiter,
 }
+
+#[derive(Debug)]
+enum Limiter {
+    /// By the machine's clock, with a timer that is finer than the runtime's.
+    Real(RateLimiter<NotKeyed, InMemoryState, QuantaClock>),
+    /// By the runtime's clock, which a simulation moves.
+    Simulated(RateLimiter<NotKeyed, InMemoryState, RuntimeClock, NoOpMiddleware<Duration>>, RuntimeClock),
+}
+
+/// The runtime's time, since some moment.
+#[derive(Debug, Clone, Copy)]
+struct RuntimeClock(Instant);
 
 impl Pace {
     /// At most `per_second` requests a second, one at a time: no burst, not even at the start.
     pub(crate) fn new(per_second: f64) -> Self {
-        Self { limiter: RateLimiter::direct(quota(per_second)) }
+        let limiter = if ambient::is_simulated() {
+            let clock = RuntimeClock(Instant::now());
+            Limiter::Simulated(RateLimiter::direct_with_clock(quota(per_second), clock), clock)
+        } else {
+            Limiter::Real(RateLimiter::direct(quota(per_second)))
+        };
+        Self { limiter }
     }
 
     /// Waits for a turn.
     pub(crate) async fn turn(&self) {
-        self.limiter.until_ready().await;
+        match &self.limiter {
+            Limiter::Real(limiter) => limiter.until_ready().await,
+            Limiter::Simulated(limiter, clock) => {
+                while let Err(early) = limiter.check() {
+                    tokio::time::sleep(early.wait_time_from(clock.now())).await;
+                }
+            }
+        }
+    }
+}
+
+impl Clock for RuntimeClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -25,6 +25,9 @@ const MOST_SLOTS: usize = 500;
 /// How long a limit below the ceiling stands before one slot more is tried, at first and at most.
 const PROBE: Backoff = Backoff { shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
+/// A probe that was taken is followed by another one so soon, which proves that there is more room.
+const SECOND_PROBE: Duration = Duration::from_secs(1);
+
 /// How long nothing is submitted after "over the cap": the provider advises at least a second.
 const AFTER_REFUSAL: Backoff = Backoff { shortest: Duration::from_secs(2), longest: Duration::from_secs(30) };
 
@@ -56,6 +59,10 @@ struct State {
     refusals: u32,
     refusals_in_a_row: u32,
     probes_refused: u32,
+    /// Probes taken one after the other.
+    probes_taken: u32,
+    /// When the limit was last raised beyond what was found before.
+    raised_at: Option<Instant>,
     /// Whether the provider has told where the limit is.
     has_found_cap: bool,
     occupancy: Occupancy,
@@ -102,6 +109,8 @@ impl Slots {
             refusals: 0,
             refusals_in_a_row: 0,
             probes_refused: 0,
+            probes_taken: 0,
+            raised_at: None,
             has_found_cap: found.is_some(),
             occupancy: Occupancy { since: now, has_work: false, held_time: Duration::ZERO, slot_time: Duration::ZERO },
         };
@@ -133,6 +142,7 @@ impl Slots {
                 }
             };
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = tokio::time::sleep_until(wake_at) => {}
             }
@@ -201,13 +211,17 @@ impl Slot {
         let has_room = state.held > state.limit;
         if has_room {
             state.limit = state.held.min(self.slots.ceiling);
+            state.raised_at = state.has_found_cap.then(Instant::now);
         }
         if std::mem::take(&mut self.is_probe) {
             state.probes -= 1;
-            // Where one of our own tasks has ended meanwhile, a task more says nothing about room.
+            // Where one of our own tasks has ended meanwhile, a task more says nothing about room. So the climb begins
+            // with the second probe that is taken.
             if has_room {
-                state.is_climbing = true;
+                state.probes_taken += 1;
                 state.probes_refused = 0;
+                state.probe_at = Instant::now() + SECOND_PROBE;
+                state.is_climbing = state.probes_taken >= 2;
             }
         }
         if state.is_climbing && state.within_limit() >= state.limit && state.limit < self.slots.ceiling {
@@ -228,6 +242,7 @@ impl Slot {
         if is_news {
             state.refusals_in_a_row += 1;
             state.probes_refused = (state.probes_refused + 1).min(16);
+            state.probes_taken = 0;
             state.probe_at = now + PROBE.firm(state.probes_refused);
             // One task too many was asked for on purpose: the slots that there are may be filled on. A refusal within
             // the limit means that others of the account are at work.
@@ -258,6 +273,14 @@ impl Slot {
     pub(crate) fn freed(self, ago: Duration) {
         let mut state = self.slots.locked();
         state.advance(Instant::now());
+        // It had ended before a task more was taken: that was its own room, and no proof of more.
+        let ended_at = Instant::now().checked_sub(ago);
+        if self.is_held && ended_at.zip(state.raised_at).is_some_and(|(ended, raised)| ended <= raised) {
+            state.limit = (state.limit - 1).max(1);
+            state.is_climbing = false;
+            state.probes_taken = 0;
+            state.raised_at = None;
+        }
         if self.is_held && state.occupancy.has_work {
             state.occupancy.held_time = state.occupancy.held_time.saturating_sub(ago);
         }

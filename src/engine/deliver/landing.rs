@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::ambient;
 use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
 use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
-use crate::queue::{ActiveJob, PublishedImage};
+use crate::queue::{ActiveJob, PublishedImage, Queue};
 use crate::store::{OutputError, OutputTree, Staged};
 
 use crate::engine::error::RunError;
 use crate::engine::inputs::people::People;
-use crate::engine::run::context::Context;
 
 /// So many bytes are gathered before they are written.
 const LUMP: usize = 1 << 20;
@@ -56,7 +56,7 @@ impl Landing {
         if self.gathered.len() < LUMP {
             return Ok(self);
         }
-        tokio::task::spawn_blocking(move || self.write_out().map(|()| self)).await?
+        ambient::blocking(move || self.write_out().map(|()| self)).await?
     }
 
     /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
@@ -65,7 +65,7 @@ impl Landing {
             self.write_out()?;
             self.check_and_publish(&name, &judge)
         };
-        tokio::task::spawn_blocking(publish).await?
+        ambient::blocking(publish).await?
     }
 
     fn write_out(&mut self) -> Result<(), LandingError> {
@@ -112,9 +112,8 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// For the results of a job.
-    pub(crate) fn of(ctx: &Context, job: &ActiveJob) -> Self {
-        let (people, human) = (Arc::clone(&ctx.people), job.spec.human.source.clone());
-        Self { people, human, min_side_px: ctx.settings.min_result_px }
+    pub(crate) fn of(job: &ActiveJob, people: Arc<People>, min_side_px: u32) -> Self {
+        Self { people, human: job.spec.human.source.clone(), min_side_px }
     }
 
     fn flags(&self, picture: &VerifiedPicture) -> Flags {
@@ -123,13 +122,13 @@ impl Judge {
 }
 
 /// The name of an image without extension: the id, and for further images a number that no other job uses.
-pub(crate) async fn name_of(ctx: &Context, job: &ActiveJob, position: u32) -> Result<String, RunError> {
+pub(crate) async fn name_of(queue: &dyn Queue, job: &ActiveJob, position: u32) -> Result<String, RunError> {
     let id = job.spec.id.as_str();
     if position == 0 {
         return Ok(id.to_owned());
     }
     let mut name = format!("{id}_{position}");
-    while ctx.queue.is_taken_by_other(&name, job.seq).await? {
+    while queue.is_taken_by_other(&name, job.seq).await? {
         name.push('_');
     }
     Ok(name)

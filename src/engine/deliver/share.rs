@@ -6,28 +6,29 @@ use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
 
+use crate::ambient;
 use crate::job::TaskId;
-use crate::queue::{ActiveJob, PublishedImage};
+use crate::queue::{ActiveJob, PublishedImage, Queue};
 use crate::store::{OutputError, OutputTree, Staged};
 
 use crate::engine::deliver::landing::{hexadecimal, name_of};
 use crate::engine::error::RunError;
-use crate::engine::run::context::Context;
 
 /// Copies the images of the job whose task this one shares. `None` where there is nothing to copy from.
 pub(crate) async fn copy(
-    ctx: &Context,
+    queue: &dyn Queue,
+    tree: &OutputTree,
     job: &ActiveJob,
     task_id: &TaskId,
 ) -> Result<Option<Vec<PublishedImage>>, RunError> {
     let Some(twin) = job.shares else { return Ok(None) };
-    let images = ctx.queue.images_of(twin, task_id).await?;
+    let images = queue.images_of(twin, task_id).await?;
     let mut copies = Vec::new();
     for image in images {
-        let Ok((staged, file)) = ctx.tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
-        let name = name_of(ctx, job, image.image).await?;
-        let tree = ctx.tree.clone();
-        let copied = tokio::task::spawn_blocking(move || copy_one(&tree, image, staged, file, &name));
+        let Ok((staged, file)) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
+        let name = name_of(queue, job, image.image).await?;
+        let tree = tree.clone();
+        let copied = ambient::blocking(move || copy_one(&tree, image, staged, file, &name));
         match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {
             Some(copy) => copies.push(copy),
             None => return Ok(None),

@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use tempfile::TempPath;
 use tokio::sync::Semaphore;
 
+use crate::ambient;
 use crate::job::{Garment, ImageSource, JobSpec, SecondGarment};
 use crate::picture::{Encoded, PictureProblem, Probe, fit, outfit, probe};
 use crate::provider::Picture;
@@ -120,7 +121,7 @@ impl RequestPictures {
     pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, NotReady> {
         let fits_images = self.fits_images;
         let asked = spec.clone();
-        let plan = tokio::task::spawn_blocking(move || plan(&asked, fits_images)).await;
+        let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
         let broken = |_| NotReady::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)?.map_err(NotReady::Input)?;
         let (mut kept, mut stories, mut took_time) = (Vec::new(), Vec::new(), false);
@@ -154,7 +155,7 @@ impl RequestPictures {
             return Ok((kept, false));
         }
         let (folder, known_as) = (self.folder.clone(), recipe.clone());
-        let work = tokio::task::spawn_blocking(move || {
+        let work = ambient::blocking(move || {
             let kept = recipe
                 .cook()
                 .map_err(|(column_at_fault, why)| {

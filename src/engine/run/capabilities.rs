@@ -56,6 +56,7 @@ pub(crate) async fn learn_external_ids(
         Ok(())
     };
     tokio::select! {
+        biased;
         learnt = learn => learnt,
         () = ctx.shutdown.cancelled() => Ok(()),
     }

@@ -19,6 +19,7 @@ use crate::engine::account::pace::Pace;
 use crate::engine::account::refusals::Refusals;
 use crate::engine::account::slots::Slots;
 use crate::engine::account::watcher::Watcher;
+use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::people::People;
@@ -30,12 +31,13 @@ use crate::engine::settings::RunSettings;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) settings: RunSettings,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) run: RunId,
     pub(crate) queue: Arc<dyn Queue>,
-    pub(crate) provider: Arc<Provider>,
+    pub(crate) provider: Arc<dyn Provider>,
     /// Under which name the door's capabilities are remembered.
     pub(crate) door: String,
-    pub(crate) results: ResultHost,
+    pub(crate) results: Arc<dyn ResultHost>,
     pub(crate) pictures: RequestPictures,
     pub(crate) people: Arc<People>,
     pub(crate) tree: OutputTree,
@@ -66,6 +68,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Records a transition of a job that a worker holds.
     pub(crate) async fn record(
         &self,
@@ -73,12 +80,12 @@ impl Context {
         transition: Transition,
         note: Note,
     ) -> Result<JobState, RunError> {
-        Ok(self.queue.record(job.seq, job.attempt, transition, note, Timestamp::now()).await?)
+        Ok(self.queue.record(job.seq, job.attempt, transition, note, self.now()).await?)
     }
 
     /// Records the intent to submit a doubtful job again; `None` when the budget does not allow it.
     pub(crate) async fn record_again(&self, job: &ActiveJob) -> Result<Option<JobState>, RunError> {
-        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, Timestamp::now()).await?)
+        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, self.now()).await?)
     }
 
     /// Records that a job has failed for good, and tells it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callback::Wake;
 use crate::job::{JobSeq, JobState, StateName};
-use crate::provider::{Provider, ResultHost, StopReason};
-use crate::queue::{ActiveJob, Counts, Pause, Queue, SlotUse};
+use crate::provider::{Provider, ResultHost};
+use crate::queue::{ActiveJob, Pause, Queue, SlotUse};
 use crate::store::OutputTree;
 
 use crate::engine::account::backoff::Backoff;
@@ -24,14 +24,17 @@ use crate::engine::account::gate::Gate;
 use crate::engine::account::pace::Pace;
 use crate::engine::account::slots::Slots;
 use crate::engine::account::watcher::{Watcher, Watching};
+use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::{Fact, RunEvent};
 use crate::engine::inputs::request_pictures::RequestPictures;
 use crate::engine::run::capabilities::{Accepted, learn_external_ids};
 use crate::engine::run::context::Context;
+use crate::engine::run::end::{Outcome, RunEnd, reason_to_stop};
 use crate::engine::run::feeder::{FeederEnd, feed};
 use crate::engine::run::missing::refetch_missing;
-use crate::engine::run::worker::{Held, see_through};
+use crate::engine::run::step::Held;
+use crate::engine::run::worker::see_through;
 use crate::engine::settings::RunSettings;
 use crate::engine::settings::SlotCount;
 
@@ -51,43 +54,15 @@ const MOST_TAKEN_UP: usize = 1_000;
 #[derive(Debug)]
 pub struct Door {
     /// The client.
-    pub provider: Provider,
+    pub provider: Arc<dyn Provider>,
     /// Fetches results.
-    pub results: ResultHost,
+    pub results: Arc<dyn ResultHost>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
     pub name: String,
     /// What the provider's callbacks tell, where they are listened for.
     pub callbacks: Option<mpsc::Receiver<Wake>>,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunEnd {
-    /// Nothing is left to do, as far as this run may do it.
-    Done,
-    /// The provider's word ended it. What it said, and what to do.
-    Stopped { reason: StopReason, said: String },
-    /// The budget is spent, and jobs are left.
-    BudgetSpent,
-    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
-    TooManyInDoubt(u64),
-    /// The provider was never reached. Why, as far as it is known.
-    NeverReached(String),
-    /// A person or the system interrupted it.
-    Interrupted,
-}
-
-/// What a run leaves.
-#[derive(Debug)]
-pub struct Outcome {
-    pub end: RunEnd,
-    pub counts: Counts,
-    /// Images finished in this run.
-    pub succeeded: u64,
-    /// Since the run began.
-    pub took: Duration,
-    /// Share of slot time in use, from 0 to 1; `None` when there was no slot time.
-    pub slots_busy: Option<f64>,
 }
 
 /// Works the queue until nothing is left to do, or until `interrupted`.
@@ -105,10 +80,10 @@ pub async fn run(
     observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
     let slots = Slots::new(settings.slots, queue.slots_found(&door.name).await?);
-    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), Timestamp::now()).await?;
+    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), door.clock.now()).await?;
     let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
-    let provider = Arc::new(door.provider);
+    let provider = door.provider;
     let watching =
         Watching { interval: settings.poll_interval, unknown_times: 5, unknown_for: settings.doubt_interval * 6 };
     let watcher =
@@ -116,6 +91,7 @@ pub async fn run(
     let (facts, told) = mpsc::unbounded_channel();
     let (to_learn_from, accepted) = mpsc::channel(1);
     let ctx = Arc::new(Context {
+        clock: door.clock,
         run,
         external_ids: Mutex::new(queue.external_ids(&door.name).await?),
         counts: Mutex::new(queue.counts().await?),
@@ -252,7 +228,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         let patience = self.ctx.settings.reach_patience;
         if !self.ctx.gate.was_reached() && self.started.elapsed() >= patience && !self.is_idle().await? {
-            let why = self.ctx.gate.pause(Timestamp::now()).map_or_else(String::new, |pause| pause.why);
+            let why = self.ctx.gate.pause(self.ctx.now()).map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }
         if !self.workers.is_empty() {
@@ -362,7 +338,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let counts = self.ctx.queue.counts().await?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.ctx.slots.set_has_work(self.ctx.queue.has_claimable().await?);
-        let pause = self.ctx.gate.pause(Timestamp::now()).or_else(|| self.shut_out());
+        let pause = self.ctx.gate.pause(self.ctx.now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
             (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
@@ -377,7 +353,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// Waiting for room at the account, where this run has none of it.
     fn shut_out(&self) -> Option<Pause> {
         let wait = self.ctx.slots.shut_out_until()?.saturating_duration_since(Instant::now());
-        let until = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
+        let until = self.ctx.now() + SignedDuration::try_from(wait).unwrap_or_default();
         Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
     }
 
@@ -385,13 +361,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if matches!(fact, Fact::Succeeded { .. }) {
             self.succeeded += 1;
         }
-        (self.observe)(&RunEvent { at: Timestamp::now(), counts: self.ctx.counts(), fact });
+        (self.observe)(&RunEvent { at: self.ctx.now(), counts: self.ctx.counts(), fact });
     }
 
     async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
         let slots = SlotUse { limit: self.ctx.slots.limit(), time: self.ctx.slots.occupancy() };
         let pause = self.pause.clone().filter(|_| !ended);
-        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, Timestamp::now()).await?;
+        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, self.ctx.now()).await?;
         self.remember_slots().await
     }
 
@@ -478,16 +454,4 @@ type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tok
 /// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
 fn is_news(told: &Pause, pause: &Pause) -> bool {
     told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
-}
-
-fn reason_to_stop(end: &Result<RunEnd, RunError>) -> Option<String> {
-    match end {
-        Ok(RunEnd::Done) => None,
-        Ok(RunEnd::Interrupted) => Some("interrupted; requests in flight are finished first".to_owned()),
-        Ok(RunEnd::Stopped { said, .. }) => Some(said.clone()),
-        Ok(RunEnd::BudgetSpent) => Some("the budget is spent".to_owned()),
-        Ok(RunEnd::TooManyInDoubt(jobs)) => Some(format!("{jobs} jobs are in doubt, and asking does not settle them")),
-        Ok(RunEnd::NeverReached(why)) => Some(format!("the provider was never reached: {why}")),
-        Err(error) => Some(error.to_string()),
-    }
 }

@@ -8,10 +8,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
+use crate::provider::meaning::Trust;
 use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
@@ -21,7 +21,8 @@ use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::NotReady;
 use crate::engine::run::capabilities::{Accepted, is_evasive, pass_for_create};
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::{Held, Step, accepted, bad_input, note, ready_pictures, refusal, send};
+use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
+use crate::engine::run::submit::{accepted, ready_pictures, send};
 use crate::engine::settings::InDoubtPolicy;
 
 /// This many answers that do not tell are taken; then the job is left in doubt.
@@ -101,6 +102,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         }
         let at = Instant::now();
         let asked = tokio::select! {
+            biased;
             asked = ask(ctx, external_id) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
@@ -133,6 +135,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
             return Ok(Sought::CannotTell("the provider did not say in time whether it knows the task"));
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(next_question(ctx, unknown, believed_from)) => {}
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         }
@@ -144,7 +147,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
 fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
     let lost_at = lost_at.unwrap_or_else(|| {
         // A clock that was set back since makes the request as young as can be.
-        let age = Duration::try_from(Timestamp::now().duration_since(job.sent_at)).unwrap_or_default();
+        let age = Duration::try_from(ctx.now().duration_since(job.sent_at)).unwrap_or_default();
         let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
         let now = Instant::now();
         now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
@@ -212,6 +215,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         pass_for_create(ctx).await.map(|pass| (pass, open))
     };
     let permit = tokio::select! {
+        biased;
         permit = leave => permit,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
@@ -257,6 +261,13 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             if trouble.meaning == Meaning::OverCap {
                 held.over_cap(ctx);
             }
+            if trouble.meaning == Meaning::BackOff(Trust::MayBeTheJob) {
+                held.internal_errors += 1;
+            }
+            if held.internal_errors >= ctx.settings.max_attempts {
+                // It may be this job that the provider cannot take. Trying on would keep the run alive for ever.
+                return left_to_the_next_run(ctx, job, &trouble.facts).await;
+            }
             back_in_doubt(ctx, job, &trouble.facts).await
         }
         // The first request never arrived, and this one was broken off: nothing was created.
@@ -268,6 +279,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
 async fn back_in_doubt(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
     let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
     tokio::select! {
+        biased;
         () = tokio::time::sleep(ctx.settings.doubt_interval) => Ok(Step::Now(state)),
         () = ctx.shutdown.cancelled() => Ok(Step::Leave),
     }
@@ -290,10 +302,14 @@ async fn refused_again(
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
         Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::RunEnds => {
-            // Still `submitting` on disk. What was asked and sent again in vain is left to the next run.
-            let state = ctx.record(job, Transition::LoseAnswer, note(&facts)).await?;
-            ctx.park(&ActiveJob { state, ..job.clone() });
-            Ok(Step::Leave)
+            left_to_the_next_run(ctx, job, &facts).await
         }
     }
+}
+
+/// Still `submitting` on disk: what was asked and sent again in vain is in doubt, and nothing more is done in this run.
+async fn left_to_the_next_run(ctx: &Context, job: &ActiveJob, facts: &AnswerFacts) -> Result<Step, RunError> {
+    let state = ctx.record(job, Transition::LoseAnswer, note(facts)).await?;
+    ctx.park(&ActiveJob { state, ..job.clone() });
+    Ok(Step::Leave)
 }

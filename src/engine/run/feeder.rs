@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, StateName};
@@ -14,7 +13,7 @@ use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::capabilities::pass_for_create;
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::{CreatePermit, Held};
+use crate::engine::run::step::{CreatePermit, Entry, Held};
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
 const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
@@ -35,12 +34,13 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
     loop {
         if is_doubt_full(&ctx).await? {
             tokio::select! {
+                biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
                 () = tokio::time::sleep(WAIT_FOR_DOUBT) => continue,
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = ctx.queue.next_up(Timestamp::now()).await?;
+        let next = ctx.queue.next_up(ctx.now()).await?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
@@ -62,7 +62,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
-                let held = Held { slot: Some(slot), pass: Some(permit), lost_at: None };
+                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
                 if claimed.send((*job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
@@ -77,13 +77,14 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             }
             Claim::NoneReady { next_retry_at } => {
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
-                let until_due = next_retry_at.map(|due| Timestamp::now().duration_until(due));
+                let until_due = next_retry_at.map(|due| ctx.now().duration_until(due));
                 let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);
                 wait.clamp(Duration::from_millis(5), Duration::from_secs(1))
             }
         };
         drop((slot, permit));
         tokio::select! {
+            biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             () = tokio::time::sleep(wait) => {}
         }
@@ -101,7 +102,7 @@ async fn is_doubt_full(ctx: &Context) -> Result<bool, RunError> {
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context) -> Result<Claim, RunError> {
     loop {
-        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), Timestamp::now());
+        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), ctx.now());
         if !ctx.settings.dedupe {
             return Ok(ctx.queue.claim(run, id, model, now).await?);
         }

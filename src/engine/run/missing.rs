@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use crate::ambient;
 use crate::job::{JobSeq, Transition};
 use crate::queue::{Note, QueueError};
 
@@ -24,7 +23,7 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
         let page = ctx.queue.published(after, PAGE).await?;
         let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
         let root = ctx.tree.root().to_owned();
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = ambient::blocking(move || {
             // A file that cannot be looked at is not one that is gone.
             let is_gone = |path: &String| matches!(root.join(path).try_exists(), Ok(false));
             page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect::<Vec<_>>()
@@ -33,7 +32,7 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
-            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, Timestamp::now()).await {
+            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, ctx.now()).await {
                 // Somebody has put it back since it was read; another image will take the place of the one that is gone.
                 Err(QueueError::Illegal { .. } | QueueError::Stale { .. }) => continue,
                 recorded => recorded?,

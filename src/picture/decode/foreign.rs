@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::super::pixels::Pixels;
 use super::super::tiff_tags::Beside;
-use super::super::{colours, tiff_tags};
+use super::super::{colours, exif, tiff_tags};
 use super::{
     MAX_DECODED_BYTES, PictureProblem, Probe, drop_idle_channel, lay_on_white, lay_premultiplied_on_white, take_memory,
 };
@@ -45,7 +45,10 @@ fn decode_from(
     let copies = if format == image::ImageFormat::Bmp { 1 } else { 2 };
     let bytes_a_pixel = copies * u64::from(decoder.color_type().bytes_per_pixel());
     let memory = take_memory(&Probe { width, height, ..*probe }, bytes_a_pixel, 0)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = match format {
+        image::ImageFormat::WebP => exif::orientation(decoder.exif_metadata().ok().flatten().as_deref()),
+        _ => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+    };
     let profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     let colour = picture.color();
@@ -57,7 +60,8 @@ fn decode_from(
     };
     let mut profile = profile;
     if colour.has_alpha() {
-        match beside {
+        let is_bmp = format == image::ImageFormat::Bmp;
+        match if is_bmp { beside_in_bmp(&samples, channels) } else { beside } {
             Beside::Alpha => lay_on_white(&mut samples, channels),
             Beside::Premultiplied => lay_premultiplied_on_white(&mut samples, channels),
             Beside::Idle => drop_idle_channel(&mut samples, channels),
@@ -66,6 +70,12 @@ fn decode_from(
     }
     let (width, height) = (width as usize, height as usize);
     Ok(Pixels { width, height, channels, samples, orientation, profile, memory: Some(memory) })
+}
+
+/// Most programs leave the alpha of a BMP at 0 throughout and mean no picture in which nothing can be seen.
+fn beside_in_bmp(samples: &[u8], colours: usize) -> Beside {
+    let is_clear = samples.chunks_exact(colours + 1).all(|pixel| pixel[colours] == 0);
+    if is_clear { Beside::Idle } else { Beside::Alpha }
 }
 
 /// A file of which two bytes are others.

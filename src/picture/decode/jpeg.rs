@@ -6,13 +6,13 @@
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
 
-use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::colours;
+use super::super::exif;
 use super::super::jpeg::{Colour, Header, JpegError, Keep, Process, Scanned, read, read_header, without_metadata};
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
@@ -50,8 +50,7 @@ pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Resu
     if scanned.has_surplus {
         return Err(problem(JpegError::Damaged("there is data after its last line")));
     }
-    let orientation =
-        header.exif.as_deref().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let orientation = exif::orientation(header.exif.as_deref());
     let pixels = Pixels {
         width: header.width,
         height: header.height,

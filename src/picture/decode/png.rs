@@ -1,7 +1,6 @@
 //! A PNG: palettes and single bits become samples, 16 bits become 8, what shines through becomes white.
 
-use image::metadata::Orientation;
-
+use super::super::exif;
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
 use super::super::png_chunks::{Pruned, remarks};
@@ -40,11 +39,7 @@ pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Resu
         height: frame.height as usize,
         channels,
         samples,
-        orientation: remarks
-            .exif
-            .as_deref()
-            .and_then(Orientation::from_exif_chunk)
-            .unwrap_or(Orientation::NoTransforms),
+        orientation: exif::orientation(remarks.exif.as_deref()),
         profile: remarks.profile,
         memory: Some(memory),
     })

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 
 use image::DynamicImage;
@@ -126,11 +127,19 @@ fn a_picture_stands_upright_however_the_camera_was_held() {
         let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, 95);
         encoder.set_exif_metadata(exif(number)).expect("metadata");
         encoder.write_image(stored.as_bytes(), width, height, ExtendedColorType::Rgb8).expect("encode");
-        let mut png = Vec::new();
-        let mut encoder = PngEncoder::new(&mut png);
-        encoder.set_exif_metadata(exif(number)).expect("metadata");
-        encoder.write_image(stored.as_bytes(), width, height, ExtendedColorType::Rgb8).expect("encode");
-        for (bytes, format) in [(jpeg, JPEG), (png, PNG)] {
+        let mut files = vec![(jpeg, JPEG)];
+        // As the formats' rules have it, and with the mark that the block has in a JPEG left on.
+        for block in [exif(number), [b"Exif\0\0".as_slice(), &exif(number)].concat()] {
+            let (mut png, mut webp) = (Vec::new(), Vec::new());
+            let mut encoder = PngEncoder::new(&mut png);
+            encoder.set_exif_metadata(block.clone()).expect("metadata");
+            encoder.write_image(stored.as_bytes(), width, height, ExtendedColorType::Rgb8).expect("encode");
+            let mut encoder = WebPEncoder::new_lossless(&mut webp);
+            encoder.set_exif_metadata(block).expect("metadata");
+            encoder.write_image(stored.as_bytes(), width, height, ExtendedColorType::Rgb8).expect("encode");
+            files.extend([(png, PNG), (webp, PictureFormat::WebP)]);
+        }
+        for (bytes, format) in files {
             let pixels = decoded(&bytes, format).expect("decoded");
             assert_eq!(pixels.is_on_its_side(), number >= 5);
             let picture = upright(pixels);
@@ -155,7 +164,7 @@ fn a_profile_in_the_file_is_heeded() {
     }
     write(JpegEncoder::new_with_quality(jpeg, 95), &picture, &wide);
     write(PngEncoder::new(png), &picture, &wide);
-    write(image::codecs::webp::WebPEncoder::new_lossless(webp), &picture, &wide);
+    write(WebPEncoder::new_lossless(webp), &picture, &wide);
     for (bytes, format) in files.iter().zip([JPEG, PNG, PictureFormat::WebP]) {
         let red = upright(decoded(bytes, format).expect("decoded")).get_pixel(8, 8).0;
         assert!(red[0] > 248 && red[1] < 12 && red[2] < 12, "{format:?}: {red:?}");
@@ -227,6 +236,64 @@ fn pictures_of_other_formats_keep_their_colours() {
             assert!(is_near, "{format:?}: {:?}", found.get_pixel(x, 10));
         }
     }
+}
+
+/// Two pixels of 16 bits, the first bit of which is alpha: red, and blue.
+fn bitmap_with_alpha(alpha: u16) -> Vec<u8> {
+    let mut bytes = b"BM".to_vec();
+    bytes.extend([126u32, 0, 122].iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend([108u32, 2, 1].iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend([1u16, 16].iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend([3u32, 4, 0, 0, 0, 0, 0x7c00, 0x03e0, 0x001f, 0x8000].iter().flat_map(|number| number.to_le_bytes()));
+    bytes.resize(122, 0);
+    bytes.extend([0x7c00 | alpha, 0x001f].iter().flat_map(|pixel| pixel.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn a_bitmap_whose_alpha_is_0_throughout_is_seen_and_one_with_any_alpha_is_laid_on_white() {
+    let shown = |alpha| {
+        let pixels = decoded(&bitmap_with_alpha(alpha), PictureFormat::Bmp).expect("decoded");
+        upright(pixels).pixels().map(|pixel| pixel.0).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(0), [[255, 0, 0], [0, 0, 255]]);
+    assert_eq!(shown(0x8000), [[255, 0, 0], [255, 255, 255]]);
+}
+
+#[test]
+fn a_bitmap_whose_pixels_are_said_to_lie_on_its_palette_is_known_by_its_header() {
+    let grey = DynamicImage::new_luma8(320, 400);
+    let not_decoded = |bytes: &[u8]| {
+        let mut file = tempfile::tempfile().expect("tempfile");
+        std::io::Write::write_all(&mut file, bytes).expect("write");
+        file_header::read(&file, PictureFormat::Bmp).expect("a header").not_decoded
+    };
+    let mut bytes = encoded(&grey, ImageFormat::Bmp);
+    assert_eq!(not_decoded(&bytes), None);
+    bytes[10..14].copy_from_slice(&54_u32.to_le_bytes());
+    assert_eq!(not_decoded(&bytes), Some("a damaged bitmap, of which palette and pixels overlap"));
+    assert_eq!(not_decoded(&encoded(&grey.into_rgb8().into(), ImageFormat::Bmp)), None, "no palette, no overlap");
+}
+
+#[test]
+fn a_tiff_in_tiles_of_one_colour_each_is_known_by_its_tags_before_it_breaks_the_decoder() {
+    let not_decoded = |tags: &[(u16, u16)]| {
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        bytes.extend((tags.len() as u16).to_le_bytes());
+        for (tag, value) in tags {
+            bytes.extend([*tag, 3, 1, 0, *value, 0].iter().flat_map(|number| number.to_le_bytes()));
+        }
+        bytes.extend([0; 4]);
+        let mut file = tempfile::tempfile().expect("tempfile");
+        std::io::Write::write_all(&mut file, &bytes).expect("write");
+        file_header::read(&file, PictureFormat::Tiff).expect("a header").not_decoded
+    };
+    let planar = [(256, 320), (257, 400), (258, 8), (259, 1), (262, 2), (277, 3), (284, 2)];
+    assert_eq!(not_decoded(&planar), None);
+    let tiled = [planar.as_slice(), &[(322, 16), (323, 16)]].concat();
+    assert_eq!(not_decoded(&tiled), Some("a TIFF of an unusual kind"));
+    let together = [&planar[..6], &[(284, 1), (322, 16), (323, 16)]].concat();
+    assert_eq!(not_decoded(&together), None);
 }
 
 proptest::proptest! {

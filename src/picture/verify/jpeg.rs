@@ -1,7 +1,6 @@
 //! A JPEG: every block of every scan has to be there.
 
-use image::metadata::Orientation;
-
+use super::super::exif;
 use super::super::jpeg::{JpegError, Keep, read};
 use super::super::thumbnail::{Sampler, Samples};
 use super::{BrokenPicture, Look};
@@ -27,8 +26,7 @@ pub(super) fn look(jpeg: &[u8]) -> Result<Look, BrokenPicture> {
         spread(means, scanned.channels(), &mut line, samples.channels());
         sampler.rows(&line, (height - row * 8).min(8));
     });
-    let exif = scanned.header.exif.as_deref();
-    let orientation = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let orientation = exif::orientation(scanned.header.exif.as_deref());
     let thumbnail = sampler.finish().map(|thumbnail| thumbnail.of_grain(8));
     Ok(Look::new(width as u32, height as u32, thumbnail, orientation))
 }

@@ -1,7 +1,6 @@
 //! A PNG: row by row, through its end chunk.
 
-use image::metadata::Orientation;
-
+use super::super::exif;
 use super::super::png_chunks::{Pruned, remarks};
 use super::super::png_rows::PngSampler;
 use super::{BrokenPicture, Look};
@@ -30,7 +29,6 @@ pub(super) fn look(png: &[u8]) -> Result<Look, BrokenPicture> {
     }
     // The end chunk and its checksum.
     reader.finish().map_err(broken)?;
-    let exif = remarks(png).exif;
-    let orientation = exif.as_deref().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let orientation = exif::orientation(remarks(png).exif.as_deref());
     Ok(Look::new(width, height, sampler.finish(), orientation))
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::ambient;
 use crate::queue::QueueError;
 
 use super::error::Result;
 use super::open;
 use super::read::QueueReader;
-use super::writer::Writer;
+use super::writer::{Between, Writer};
 
 /// At most this many readers are kept open while nobody reads.
 const MOST_IDLE: usize = 8;
@@ -31,6 +32,17 @@ impl SqliteQueue {
     pub fn open(path: &Path) -> Result<Self> {
         let writer = Writer::start(open::open_for_writing(path)?)?;
         Ok(Self { path: path.to_owned(), writer, readers: Arc::default() })
+    }
+
+    /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
+    /// for before and after each, and nothing is flushed, because no machine fails here.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_inline(path: &Path, between: Between) -> Result<Self> {
+        let db = open::open_for_writing(path)?;
+        db.pragma_update(None, "synchronous", 0)?;
+        Ok(Self { path: path.to_owned(), writer: Writer::inline(db, between), readers: Arc::default() })
     }
 
     /// Opens the queue at `path`, which must exist.
@@ -78,5 +90,5 @@ impl SqliteQueue {
 
 /// Runs what reads files and databases on a thread that may wait for them.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| QueueError::Database(error.to_string()))?
+    ambient::blocking(work).await.map_err(|error| QueueError::Database(error.to_string()))?
 }

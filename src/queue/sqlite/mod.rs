@@ -33,6 +33,7 @@ pub use keep_load::{Kept, TooLate};
 pub use load::{Enqueued, Loader, RejectedRow};
 pub use lock::RunLock;
 pub use read::QueueReader;
+pub use writer::Between;
 
 use super::QueueError;
 use error::Result;

@@ -6,9 +6,10 @@
 //! A verb that moves a great many rows has a transaction to itself: a savepoint would keep a copy of every page
 //! that it touches, which for a million rows is the larger half of the work.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
+use futures_util::future::BoxFuture;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -25,7 +26,7 @@ type Answer = Box<dyn FnOnce(std::result::Result<(), &QueueError>) + Send>;
 type Verb = Box<dyn FnOnce(std::result::Result<&Connection, &QueueError>) -> (Keep, Answer) + Send>;
 
 /// A verb, and how it wants to be run.
-struct Asked {
+pub(super) struct Asked {
     verb: Verb,
     /// It shares its transaction with no other.
     is_alone: bool,
@@ -38,11 +39,48 @@ pub(super) enum Keep {
     No,
 }
 
+/// The way to the one connection that writes.
+#[derive(Debug)]
+pub(super) enum Writer {
+    /// Through a thread, so that nothing waits for the disk but who asked.
+    Threaded(WriterThread),
+    /// At once, on the thread of whoever asks, for simulations: a thread knows nothing of virtual time.
+    Inline(Inline),
+}
+
 /// The way to the writer thread. The thread ends when the last handle is gone and all verbs are answered.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct WriterThread {
     verbs: Option<mpsc::Sender<Asked>>,
     thread: Option<thread::JoinHandle<()>>,
+}
+
+/// A connection that runs each verb at once, as a group of its own.
+pub(super) struct Inline {
+    db: Mutex<Connection>,
+    between: Between,
+}
+
+/// Waited for before each verb and after its commit. It never ends where a simulated process dies there.
+pub type Between = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl std::fmt::Debug for Inline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inline").finish_non_exhaustive()
+    }
+}
+
+impl Inline {
+    fn run(&self, asked: Asked) {
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answers, commit) = match asked.is_alone {
+            true => write_one(&mut db, asked.verb),
+            false => write_group(&mut db, std::iter::once(asked.verb)),
+        };
+        for answer in answers {
+            answer(commit.as_ref().copied());
+        }
+    }
 }
 
 impl Writer {
@@ -52,7 +90,12 @@ impl Writer {
             .name("queue-writer".to_owned())
             .spawn(move || write_groups(db, &inbox))
             .map_err(|error| QueueError::Database(format!("its writer thread could not start: {error}")))?;
-        Ok(Self { verbs: Some(verbs), thread: Some(thread) })
+        Ok(Self::Threaded(WriterThread { verbs: Some(verbs), thread: Some(thread) }))
+    }
+
+    /// Without a thread; see [`Self::Inline`].
+    pub(super) fn inline(db: Connection, between: Between) -> Self {
+        Self::Inline(Inline { db: Mutex::new(db), between })
     }
 
     /// Runs `verb` on the writer thread and waits until it is on disk, or rolled back because it failed.
@@ -99,13 +142,23 @@ impl Writer {
             });
             (keep, send)
         });
-        let verbs = self.verbs.as_ref().ok_or(QueueError::Closed)?;
-        verbs.send(Asked { verb, is_alone }).map_err(|_| QueueError::Closed)?;
+        let asked = Asked { verb, is_alone };
+        match self {
+            Self::Threaded(WriterThread { verbs, .. }) => {
+                let verbs = verbs.as_ref().ok_or(QueueError::Closed)?;
+                verbs.send(asked).map_err(|_| QueueError::Closed)?;
+            }
+            Self::Inline(inline) => {
+                (inline.between)().await;
+                inline.run(asked);
+                (inline.between)().await;
+            }
+        }
         outcome.await.map_err(|_| QueueError::Closed)?
     }
 }
 
-impl Drop for Writer {
+impl Drop for WriterThread {
     fn drop(&mut self) {
         self.verbs.take();
         if let Some(thread) = self.thread.take() {

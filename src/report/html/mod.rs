@@ -24,7 +24,8 @@ use self::links::Links;
 use self::listing::{Listing, MOST_LISTED, Quota};
 use self::page::{Body, Head};
 use self::totals::Totals;
-use super::{BUFFER_BYTES, Commands, ReportError, ReportPaths, ReportSummary, place};
+use super::{BUFFER_BYTES, ReportError, ReportPaths, ReportSummary, place};
+use crate::view::Commands;
 
 /// What a page says beside the queue's contents.
 #[derive(Debug, Clone)]

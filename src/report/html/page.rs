@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::job::{Flag, StateName};
 use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
-use crate::report::{
+use crate::view::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
+use crate::view::{
     Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
 };
-use crate::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 
 use super::PageSettings;
 use super::plot::Plot;

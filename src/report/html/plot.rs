@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::wording::{counted, thousands};
+use crate::view::wording::{counted, thousands};
 
 use super::tempo::{Finished, Tempo};
 

@@ -109,7 +109,7 @@ fn what_is_left_is_told_in_the_words_of_the_runs_end_with_the_commands() {
 
 #[test]
 fn only_a_sandboxs_page_says_that_its_pictures_are_none() {
-    let notice = crate::report::SANDBOX_NOTICE;
+    let notice = crate::view::SANDBOX_NOTICE;
     assert!(page_of(&every_state(ProviderKind::Sandbox), 100).contains(notice));
     assert!(!page_of(&every_state(ProviderKind::Dmxapi), 100).contains(notice));
 }

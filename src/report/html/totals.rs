@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::job::{Flag, StateName};
 use crate::queue::{Counts, ReportRow};
-use crate::report::FailureReasons;
+use crate::view::FailureReasons;
 
 use super::tempo::{Finished, Tempo};
 

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tryon::engine::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, run};
+use tryon::engine::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, SystemClock, run};
 use tryon::job::ModelName;
-use tryon::provider::{Auth, Provider as Client, ResultHost, Timeouts};
+use tryon::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use tryon::queue::SqliteQueue;
 use tryon::store::OutputTree;
 
@@ -40,10 +40,16 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     };
     change(&mut settings);
     let timeouts = Timeouts { connect: second, idle: second, request: second };
-    let client = Client::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
+    let client = HttpProvider::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
     let name = client.base_url().to_owned();
-    let results = ResultHost::new(timeouts).expect("a client");
-    let door = Door { provider: client, results, name, callbacks: None };
+    let results = HttpResultHost::new(timeouts).expect("a client");
+    let door = Door {
+        provider: Arc::new(client),
+        results: Arc::new(results),
+        clock: Arc::new(SystemClock),
+        name,
+        callbacks: None,
+    };
     let queue = SqliteQueue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

@@ -160,6 +160,7 @@ impl Gate {
                 }
             };
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = tokio::time::sleep_until(wait_until) => {}
             }

@@ -3,7 +3,7 @@
 //! A door may have no list, may have one that does not show our tasks, or one that is out of order. No answer of the
 //! list says anything about a job or ends a run; where it is of no use, tasks are asked about one by one.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(crate) struct Walked {
     /// When its last request left.
     pub(crate) at: Instant,
     pub(crate) seen: Vec<TaskReport>,
-    pub(crate) missing: HashSet<TaskId>,
+    pub(crate) missing: BTreeSet<TaskId>,
     pub(crate) end: WalkEnd,
 }
 
@@ -103,7 +103,7 @@ impl Listing {
     pub(crate) fn begin(
         &mut self,
         asker: Asker,
-        wanted: HashSet<TaskId>,
+        wanted: BTreeSet<TaskId>,
     ) -> impl Future<Output = Answer> + Send + 'static {
         self.is_open = true;
         self.due = None;
@@ -159,7 +159,7 @@ impl Listing {
     }
 }
 
-async fn walk(asker: &Asker, wanted: HashSet<TaskId>) -> Walked {
+async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
     // Tasks that ended while an older one still works stand before it.
     let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
     let mut walked = Walked { at: Instant::now(), seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };

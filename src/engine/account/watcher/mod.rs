@@ -10,7 +10,7 @@ mod listing;
 mod question;
 mod task_times;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ struct Request {
 impl Watcher {
     /// Starts the watcher. It ends when the last handle is dropped.
     pub(crate) fn start(
-        provider: Arc<Provider>,
+        provider: Arc<dyn Provider>,
         gate: Arc<Gate>,
         pace: Arc<Pace>,
         watching: Watching,
@@ -95,7 +95,7 @@ impl Watcher {
             times: TaskTimes::unlearnt(),
             listing: Listing::default(),
             callbacks: Callbacks::new(wakes),
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             agenda: BTreeSet::new(),
             open: JoinSet::new(),
         };
@@ -180,7 +180,7 @@ struct Watch {
     times: TaskTimes,
     listing: Listing,
     callbacks: Callbacks,
-    tasks: HashMap<TaskId, Watched>,
+    tasks: BTreeMap<TaskId, Watched>,
     /// Every task that no question is open about, by when one is due.
     agenda: BTreeSet<(Instant, TaskId)>,
     open: JoinSet<Answer>,
@@ -191,6 +191,7 @@ impl Watch {
         loop {
             let next = self.next_question();
             tokio::select! {
+                biased;
                 request = inbox.recv() => match request {
                     Some(request) => self.take_on(request),
                     None => return,
@@ -330,7 +331,7 @@ impl Watch {
     }
 
     /// The tasks that the list shows, as far as is known, and that no question is open about.
-    fn listed(&self) -> HashSet<TaskId> {
+    fn listed(&self) -> BTreeSet<TaskId> {
         let listed = self.tasks.iter().filter(|(_, task)| task.is_listed() && task.due.is_some());
         listed.map(|(task_id, _)| task_id.clone()).collect()
     }

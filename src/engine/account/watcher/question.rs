@@ -14,7 +14,7 @@ use super::Answer;
 /// What a question needs on its way.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker {
-    pub(crate) provider: Arc<Provider>,
+    pub(crate) provider: Arc<dyn Provider>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) pace: Arc<Pace>,
 }

@@ -1,8 +1,8 @@
 //! The last part of a job's way: download, check, publish, record. Nothing of it is ever paid for again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::job::{Failure, FailureKind, TaskId, Transition};
@@ -18,7 +18,7 @@ use crate::engine::deliver::share;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
-use crate::engine::run::worker::Step;
+use crate::engine::run::step::Step;
 
 /// A host that is out is waited for this long; then the job fails, and a retry pays nothing. Without a bound one
 /// picture that its host cannot deliver would keep a run alive for ever.
@@ -46,7 +46,7 @@ pub(crate) async fn fetch(
     task_id: TaskId,
     mut report: Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    if let Some(images) = share::copy(ctx, job, &task_id).await? {
+    if let Some(images) = share::copy(ctx.queue.as_ref(), &ctx.tree, job, &task_id).await? {
         return published(ctx, job, images).await;
     }
     let mut tries = 0;
@@ -78,6 +78,7 @@ pub(crate) async fn fetch(
                 let after = Backoff::OUTAGE.jittered(hitches);
                 ctx.tell(Fact::DownloadRetried { id: job.spec.id.clone(), why, after });
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(after) => {}
                     () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
                 }
@@ -97,7 +98,7 @@ async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) 
     let before = if job.attempt > 1 { ctx.queue.images(job.seq).await? } else { Vec::new() };
     let outdated: Vec<String> =
         before.into_iter().map(|image| image.path).filter(|old| images.iter().all(|new| new.path != *old)).collect();
-    let state = ctx.queue.publish(job.seq, job.attempt, images, Timestamp::now()).await?;
+    let state = ctx.queue.publish(job.seq, job.attempt, images, ctx.now()).await?;
     for path in outdated {
         ctx.tree.remove(&path);
     }
@@ -127,6 +128,7 @@ async fn attempt(
 async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
+        biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
@@ -147,10 +149,12 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
 
 async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, Hitch> {
     let permit = tokio::select! {
+        biased;
         permit = ctx.downloads.acquire() => permit,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let pass = tokio::select! {
+        biased;
         pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
@@ -163,8 +167,8 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
-    let name = name_of(ctx, job, position).await.map_err(Hitch::Machine)?;
-    let published = landing.publish(name, Judge::of(ctx, job)).await;
+    let name = name_of(ctx.queue.as_ref(), job, position).await.map_err(Hitch::Machine)?;
+    let published = landing.publish(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
     drop(permit);
     published.map_err(landing_hitch)
 }

@@ -8,7 +8,7 @@ use crate::queue::{AttemptRecord, JobRecord};
 
 /// A job.
 #[derive(Debug, Serialize)]
-pub(super) struct JobJson<'a> {
+pub struct JobJson<'a> {
     id: &'a str,
     state: &'a str,
     attempts: u32,
@@ -35,7 +35,7 @@ pub(super) struct JobJson<'a> {
 }
 
 impl<'a> JobJson<'a> {
-    pub(super) fn of(job: &'a JobRecord) -> Self {
+    pub fn of(job: &'a JobRecord) -> Self {
         let spec = &job.spec;
         let said = job.message.as_deref();
         let (mut error_code, mut reason, mut retry_at) = (None, None, None);
@@ -80,15 +80,15 @@ impl<'a> JobJson<'a> {
 
 /// A job with every attempt made for it.
 #[derive(Debug, Serialize)]
-pub(super) struct StoryJson<'a> {
+pub struct StoryJson<'a> {
     #[serde(flatten)]
-    pub(super) job: JobJson<'a>,
-    pub(super) history: Vec<AttemptJson<'a>>,
+    pub job: JobJson<'a>,
+    pub history: Vec<AttemptJson<'a>>,
 }
 
 /// One attempt.
 #[derive(Debug, Serialize)]
-pub(super) struct AttemptJson<'a> {
+pub struct AttemptJson<'a> {
     attempt: u32,
     outcome: &'a str,
     model: &'a str,
@@ -116,7 +116,7 @@ pub(super) struct AttemptJson<'a> {
 }
 
 impl<'a> AttemptJson<'a> {
-    pub(super) fn of(attempt: &'a AttemptRecord) -> Self {
+    pub fn of(attempt: &'a AttemptRecord) -> Self {
         let note = &attempt.note;
         Self {
             attempt: attempt.attempt,
@@ -142,7 +142,8 @@ impl<'a> AttemptJson<'a> {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as in the report.
-pub(super) fn utc(time: Timestamp) -> String {
+/// RFC 3339 in UTC, always with milliseconds, so that the texts sort as the times do.
+#[must_use]
+pub fn utc(time: Timestamp) -> String {
     format!("{time:.3}")
 }

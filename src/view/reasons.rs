@@ -52,7 +52,7 @@ impl FailureReasons {
 
     /// Counts one by its code and message. Returns the number of its reason, in the order in which reasons were
     /// first met; `None` when there are too many to tell apart.
-    pub(super) fn add_said(&mut self, code: &str, message: &str) -> Option<usize> {
+    pub(crate) fn add_said(&mut self, code: &str, message: &str) -> Option<usize> {
         let key = reason_of(code, message);
         if let Some(number) = self.by_key.get(&*key) {
             self.reasons[*number].count += 1;

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::StateName;
-use crate::provider::{COUNT_MAY_BE_OLD, PackageStatus, Provider, ResourcePackage};
+use crate::provider::{COUNT_MAY_BE_OLD, HttpProvider, PackageStatus, ResourcePackage};
 use crate::queue::{QueueError, QueueReader, RepeatedPair};
 use crate::settings::Settings;
-use crate::wording::{counted, filled, rough_span, thousands, units};
+use crate::view::wording::{counted, rough_span, thousands, units};
 
 /// How long a generation takes by the provider's own word (`docs/provider.md`, "Query one task").
 const TYPICAL_TASK: Duration = Duration::from_secs(30);
@@ -30,14 +30,14 @@ const MOST_PACKAGES_SHOWN: usize = 5;
 const MOST_LOOKED_AT: u64 = 100_000;
 
 /// How many repeated pairs are named.
-pub(super) const REPEATS_NAMED: usize = 3;
+pub const REPEATS_NAMED: usize = 3;
 
 /// Lines of an estimate: what each is about, and what it says.
-pub(super) type Lines = Vec<(&'static str, String)>;
+pub type Lines = Vec<(&'static str, String)>;
 
 /// What an estimate reckons with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reckoning {
+pub struct Reckoning {
     slots: Slots,
     /// How long a task takes.
     task: Duration,
@@ -62,7 +62,7 @@ enum Slots {
 
 impl Reckoning {
     /// By the settings alone.
-    pub(super) fn by(settings: &Settings) -> Self {
+    pub fn by(settings: &Settings) -> Self {
         let said = settings.concurrency.fixed().map(NonZeroUsize::get);
         let (unsaid, task) = match settings.sandbox {
             true => (Slots::Sandbox, SANDBOX_TASK),
@@ -102,7 +102,7 @@ impl Reckoning {
     }
 
     /// The lines about time and cost.
-    pub(super) fn lines(self, tasks: u64) -> Lines {
+    pub fn lines(self, tasks: u64) -> Lines {
         if tasks == 0 {
             return Lines::new();
         }
@@ -126,7 +126,7 @@ impl Reckoning {
 }
 
 /// The line about pairs that several jobs ask for. `None` where there are none.
-pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool) -> Option<String> {
+pub fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool) -> Option<String> {
     let again = jobs.checked_sub(distinct).filter(|again| *again > 0)?;
     let repeat = if again == 1 { "repeats" } else { "repeat" };
     let what_then = if dedupe {
@@ -165,7 +165,7 @@ pub(super) fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedup
 ///
 /// # Errors
 /// Those of the queue.
-pub(super) fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Result<(u64, Lines), QueueError> {
+pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Result<(u64, Lines), QueueError> {
     let counts = reader.counts()?;
     let waiting = counts.of(StateName::Pending);
     if waiting == 0 {
@@ -201,7 +201,7 @@ pub(super) fn before_run(settings: &Settings, reader: &QueueReader, door: &str) 
 }
 
 /// What the account holds, asked for once and not waited for any longer than `patience`.
-pub(super) async fn account(provider: &Provider, tasks: u64, patience: Duration) -> Lines {
+pub async fn account(provider: &HttpProvider, tasks: u64, patience: Duration) -> Lines {
     let asked = tokio::time::timeout(patience, provider.resource_packages(SystemTime::now())).await;
     match asked {
         Ok(Ok(packages)) => account_lines(&packages, tasks),
@@ -260,10 +260,4 @@ fn package_line(package: &ResourcePackage) -> String {
         let _ = write!(text, ", until {}", day(until));
     }
     text
-}
-
-/// The lines as they are printed, like those of a run's summary, filled to the width of a terminal.
-pub(super) fn printed(lines: &Lines, columns: Option<usize>) -> String {
-    let line = |(label, text): &(&str, String)| filled(&format!("  {label:<9} {text}"), columns, 12);
-    lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }

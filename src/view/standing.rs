@@ -1,4 +1,4 @@
-//! Where the run stands, gathered from its events; and the one line that says it, as wide as there is room.
+//! Where the run stands, gathered from its events; and the pieces of the one line that says it.
 
 use std::time::Duration;
 
@@ -6,32 +6,34 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::engine::event::{Fact, RunEvent};
-use crate::job::StateName;
+use crate::job::{StateName, clean_text};
 use crate::queue::{Counts, Pause};
-use crate::wording;
 
-use super::facts;
 use super::pace::Pace;
+use super::wording;
 
 /// Where the run stands.
 #[derive(Debug)]
-pub(super) struct Standing {
-    pub(super) now: Timestamp,
-    pub(super) counts: Counts,
-    pub(super) pause: Option<Pause>,
-    pub(super) stopping: Option<String>,
+pub struct Standing {
+    pub now: Timestamp,
+    pub counts: Counts,
+    pub pause: Option<Pause>,
+    pub stopping: Option<String>,
     is_sandbox: bool,
     pace: Pace,
 }
 
-impl Standing {
-    pub(super) fn new() -> Self {
+/// Nothing is known yet.
+impl Default for Standing {
+    fn default() -> Self {
         let now = Timestamp::UNIX_EPOCH;
         Self { now, counts: Counts::default(), pause: None, stopping: None, is_sandbox: false, pace: Pace::begin(now) }
     }
+}
 
+impl Standing {
     /// Takes in what has happened.
-    pub(super) fn follow(&mut self, event: &RunEvent) {
+    pub fn follow(&mut self, event: &RunEvent) {
         self.now = event.at;
         self.counts = event.counts;
         match &event.fact {
@@ -53,12 +55,15 @@ impl Standing {
         }
     }
 
-    pub(super) fn images_per_minute(&self) -> Option<f64> {
+    /// The rate of the last minutes; `None` before the first image.
+    #[must_use]
+    pub fn images_per_minute(&self) -> Option<f64> {
         self.pace.per_minute(self.now)
     }
 
     /// How long it still takes; `None` while nothing moves, or nothing is known.
-    pub(super) fn time_left(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
         if self.pause.is_some() || self.stopping.is_some() || super::pace::left(&self.counts) == 0 {
             return None;
         }
@@ -66,7 +71,8 @@ impl Standing {
     }
 
     /// `4,102 of 10,000`, behind its percentage.
-    pub(super) fn done_of_total(&self) -> String {
+    #[must_use]
+    pub fn done_of_total(&self) -> String {
         let (done, total) = (self.counts.ended(), self.counts.total());
         // Rounded down: 100% is when nothing is missing.
         let percent = (done * 100).checked_div(total).unwrap_or(100);
@@ -74,7 +80,8 @@ impl Standing {
     }
 
     /// What there is to say besides, in the order in which it is said.
-    pub(super) fn pieces(&self, zone: &TimeZone) -> Vec<Piece> {
+    #[must_use]
+    pub fn pieces(&self, zone: &TimeZone) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if self.is_sandbox {
             pieces.push(Piece::new("SANDBOX", Tone::Warning, 7));
@@ -91,10 +98,10 @@ impl Standing {
 
     /// Why nothing new is begun, where that is so.
     fn waits(&self, zone: &TimeZone) -> Option<String> {
-        let stopping = self.stopping.as_ref().map(|why| format!("stopping: {}", facts::stopping(why, &self.counts)));
+        let stopping = self.stopping.as_ref().map(|why| format!("stopping: {}", stopping(why, &self.counts)));
         stopping.or_else(|| {
             let pause = self.pause.as_ref()?;
-            Some(format!("paused {}", facts::paused(pause.until, &pause.why, self.now, zone)))
+            Some(format!("paused {}", paused(pause.until, &pause.why, self.now, zone)))
         })
     }
 
@@ -126,67 +133,42 @@ impl Standing {
     }
 }
 
+/// `until 02:14, because the provider does not answer`
+#[must_use]
+pub fn paused(until: Timestamp, why: &str, now: Timestamp, zone: &TimeZone) -> String {
+    format!("until {}, because {}", wording::clock(until, now, zone), clean_text(why))
+}
+
+/// `the account is empty; 7 in flight are still collected`
+#[must_use]
+pub fn stopping(why: &str, counts: &Counts) -> String {
+    let why = clean_text(why);
+    match counts.in_flight() {
+        0 => why,
+        in_flight => format!("{why}; {} in flight still to be collected", wording::thousands(in_flight)),
+    }
+}
+
 /// How a piece is coloured, where there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     Plain,
     Faint,
     Warning,
     Bad,
 }
 
-impl Tone {
-    fn paint(self, text: &str) -> String {
-        let text = console::style(text).for_stderr();
-        match self {
-            Self::Plain => text,
-            Self::Faint => text.dim(),
-            Self::Warning => text.yellow(),
-            Self::Bad => text.red(),
-        }
-        .to_string()
-    }
-}
-
 /// One thing there is to say.
 #[derive(Debug)]
-pub(super) struct Piece {
-    text: String,
-    tone: Tone,
+pub struct Piece {
+    pub text: String,
+    pub tone: Tone,
     /// Where room is short, the piece with the smallest rank goes first.
-    rank: u8,
+    pub rank: u8,
 }
 
 impl Piece {
     fn new(text: impl Into<String>, tone: Tone, rank: u8) -> Self {
         Self { text: text.into(), tone, rank }
     }
-}
-
-/// From this rank on a piece is rather cut than left out.
-const NEVER_LEFT_OUT: u8 = 7;
-
-/// The pieces in one line of at most so many columns: what matters most is taken first, and the last one is cut.
-pub(super) fn fit(pieces: Vec<Piece>, separator: &str, columns: usize) -> String {
-    let mut by_rank: Vec<usize> = (0..pieces.len()).collect();
-    by_rank.sort_by_key(|index| std::cmp::Reverse(pieces[*index].rank));
-    let between = console::measure_text_width(separator);
-    let (mut taken, mut width) = (Vec::new(), 0);
-    for index in by_rank {
-        let gap = if taken.is_empty() { 0 } else { between };
-        let wider = console::measure_text_width(&pieces[index].text).saturating_add(width + gap);
-        if wider <= columns || pieces[index].rank >= NEVER_LEFT_OUT || taken.is_empty() {
-            taken.push(index);
-            width = wider;
-        }
-    }
-    taken.sort_unstable();
-    let too_wide = width.saturating_sub(columns);
-    let last = taken.last().copied();
-    let paint = |index: usize| {
-        let Piece { text, tone, .. } = &pieces[index];
-        let room = console::measure_text_width(text).saturating_sub(if Some(index) == last { too_wide } else { 0 });
-        tone.paint(&wording::cut(text, room))
-    };
-    taken.into_iter().map(paint).collect::<Vec<_>>().join(separator)
 }

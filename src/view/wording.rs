@@ -158,12 +158,6 @@ pub fn quoted_os(word: &OsStr) -> String {
     text + "'"
 }
 
-/// How wide the terminal is that standard output goes to; `None` where it goes elsewhere.
-#[must_use]
-pub fn columns() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
-}
-
 /// `text` with its lines broken between words where they are wider than `columns`, what is broken off standing in by
 /// `indent`. Without a number of columns it stays as it is.
 #[must_use]

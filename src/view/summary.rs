@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::job::{Flag, StateName};
 use crate::queue::Counts;
-use crate::report::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
-use crate::report::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
-use crate::wording::{cost, percent, span, thousands};
+
+use super::wording::{cost, percent, span, thousands};
+use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
+use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
 /// So many reasons are shown.
 const MOST_SHOWN: usize = 5;

@@ -1,9 +1,9 @@
 //! What is left after a run, in sentences with the commands for it. Said at the end of a run and on the page, in the
 //! same words.
 
+use super::wording::{counted, thousands};
 use crate::job::{Flag, StateName};
 use crate::queue::Counts;
-use crate::wording::{counted, thousands};
 
 /// Said wherever pictures of the stand-in are shown.
 pub const SANDBOX_NOTICE: &str = "SANDBOX: these pictures are composites of the stand-in, not try-ons.";

@@ -1,0 +1,217 @@
+//! The first step: one create, every fate of which is recorded before anything else happens. What a refusal means for the
+//! job is decided here, once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::job::{TaskId, Transition};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, StopReason, Submission, Trouble, meaning::Trust};
+use crate::queue::{ActiveJob, Note, QueueError};
+
+use crate::engine::account::backoff::Backoff;
+use crate::engine::account::gate::Pass;
+use crate::engine::account::refusals::RefusedJob;
+use crate::engine::error::RunError;
+use crate::engine::event::Fact;
+use crate::engine::inputs::request_pictures::{NotReady, Ready};
+use crate::engine::run::capabilities::Accepted;
+use crate::engine::run::context::Context;
+use crate::engine::run::step::{CreatePermit, Entry, Held, Step, bad_input, note, refusal};
+
+/// Sends the one create of this attempt, and records its fate.
+pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    let Entry::Fresh(CreatePermit { pass, open: _open }) = std::mem::take(&mut held.entry) else {
+        // Taken up again after a restart: the request may have gone out, and nobody saw an answer.
+        let note = Note::of("the run ended before an answer came");
+        return ctx.record(job, Transition::LoseAnswer, note).await.map(Step::Now);
+    };
+    let give_back = |why: &str| ctx.record(job, Transition::Release { retry_at: None }, Note::of(why));
+    let pictures = match ready_pictures(ctx, job).await {
+        Ok(pictures) => pictures,
+        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(NotReady::Machine(error)) => {
+            give_back(RUN_ENDED).await?;
+            return Err(error);
+        }
+        Err(NotReady::RunEnds) => return give_back(RUN_ENDED).await.map(Step::Now),
+    };
+    if pictures.took_time && !pass.is_good() {
+        return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
+    }
+    match send(ctx, job, &pictures).await {
+        CreateFate::Accepted { task_id, echoed, facts } => {
+            pass.accepted();
+            accepted(ctx, job, held, task_id, echoed, facts).await
+        }
+        CreateFate::Refused(trouble) => refused(ctx, job, held, pass, trouble).await,
+        CreateFate::NotSent(trouble) => {
+            pass.heed(&trouble);
+            release(ctx, job, &trouble, Some(Backoff::JOB.jittered(1))).await
+        }
+        CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
+        // A web page from something that has never answered as the API: a wrong URL, behind which nothing is created.
+        CreateFate::InDoubt(trouble) if trouble.meaning == Meaning::WebPage && !ctx.gate.has_answered() => {
+            pass.heed(&trouble);
+            release(ctx, job, &trouble, None).await
+        }
+        CreateFate::InDoubt(trouble) => {
+            held.lost_at = Some(Instant::now());
+            pass.heed(&trouble);
+            let why = trouble.sentence();
+            let state = ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await?;
+            ctx.tell(Fact::InDoubt { id: job.spec.id.clone(), why });
+            Ok(Step::Now(state))
+        }
+    }
+}
+
+/// What is said of a job that was claimed and not sent.
+const RUN_ENDED: &str = "the run ended before it was sent";
+
+/// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
+/// the request's turn has passed, and the next one is waited for; the end of the run is not held up by either.
+pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
+    let made_in_turn = async {
+        let pictures = ctx.pictures.of(&job.spec).await?;
+        if pictures.took_time {
+            ctx.creates.turn().await;
+        }
+        Ok(pictures)
+    };
+    let pictures = tokio::select! {
+        biased;
+        () = ctx.shutdown.cancelled() => return Err(NotReady::RunEnds),
+        made = made_in_turn => made?,
+    };
+    if let Some(sent_as) = &pictures.sent_as {
+        let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
+        noted.map_err(|error| NotReady::Machine(error.into()))?;
+    }
+    if ctx.shutdown.is_cancelled() { Err(NotReady::RunEnds) } else { Ok(pictures) }
+}
+
+/// One create request for a job, under the external id of its attempt.
+pub(crate) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
+    let Ready { human, cloth, .. } = pictures;
+    let submission = Submission { model: &job.model, human, cloth, external_id: &job.external_id };
+    let mut fate = ctx.provider.create(submission).await;
+    if let CreateFate::Refused(trouble) = &mut fate
+        && trouble.meaning == Meaning::Saturated
+        && ctx.slots.hold_tasks()
+    {
+        // A gateway has the same words for "too many requests" and for "over the cap". With tasks of ours in flight it
+        // is the cap, which room at the account ends.
+        trouble.meaning = Meaning::OverCap;
+    }
+    fate
+}
+
+/// Records that the provider has the task.
+pub(crate) async fn accepted(
+    ctx: &Context,
+    job: &ActiveJob,
+    held: &mut Held,
+    task_id: TaskId,
+    echoed: bool,
+    facts: AnswerFacts,
+) -> Result<Step, RunError> {
+    if let Some(slot) = &mut held.slot {
+        slot.accepted();
+    }
+    ctx.blame.accepted(job.seq);
+    ctx.refusals.accepted();
+    let note = Note { answer: None, ..note(&facts) };
+    let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note).await?;
+    if echoed {
+        ctx.learn_external_ids(true).await?;
+    }
+    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
+    ctx.tell(Fact::Submitted { id: job.spec.id.clone(), attempt: job.attempt, task_id });
+    Ok(Step::Now(state))
+}
+
+/// Nothing was created; what follows depends on whose fault that is.
+async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
+    pass.heed(&trouble);
+    match trouble.meaning {
+        Meaning::JobRefused => refuse(ctx, job, &trouble).await,
+        Meaning::OverCap => {
+            // No news of the job: it waits for room, as it did before.
+            held.over_cap(ctx);
+            ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
+        }
+        Meaning::SlowDown
+        | Meaning::Saturated
+        | Meaning::StopRun(_)
+        | Meaning::Suspect(_)
+        | Meaning::NoChannel
+        | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
+        Meaning::BackOff(trust) => {
+            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
+                turn_away(ctx, job, &trouble).await
+            } else {
+                let wait = trouble.retry_after.unwrap_or_else(|| Backoff::JOB.jittered(1));
+                release(ctx, job, &trouble, Some(wait)).await
+            }
+        }
+        // The client never calls these refused.
+        Meaning::Ok | Meaning::InDoubt | Meaning::WebPage | Meaning::UnknownTask => {
+            ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now)
+        }
+    }
+}
+
+/// The provider will never take this job; or none of the jobs, which ends the run and gives this one back.
+async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Step, RunError> {
+    let failure = refusal(trouble);
+    let transition = Transition::Refuse { failure: failure.clone() };
+    let state = ctx.record(job, transition, note(&trouble.facts)).await?;
+    let withdrawn =
+        ctx.refusals.refused(&refused_with(&trouble.facts), RefusedJob { seq: job.seq, attempt: job.attempt });
+    if withdrawn.is_empty() {
+        ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure });
+        return Ok(Step::Now(state));
+    }
+    ctx.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
+    ctx.refusals.let_all_go();
+    for refused in withdrawn {
+        let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
+        let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, ctx.now());
+        match back.await {
+            // A person has put it back meanwhile.
+            Err(QueueError::Stale { .. } | QueueError::Illegal { .. }) => {}
+            recorded => {
+                recorded?;
+            }
+        }
+    }
+    Ok(Step::Leave)
+}
+
+/// What refusals have in common that are about the same: the provider's code, a gateway's word, or else the status.
+fn refused_with(facts: &AnswerFacts) -> String {
+    let code = facts.code.map(|code| code.to_string()).or_else(|| facts.word.clone());
+    code.unwrap_or_else(|| format!("HTTP {}", facts.http_status.unwrap_or_default()))
+}
+
+/// Puts the job back untouched: it waits, and that costs it nothing.
+async fn release(ctx: &Context, job: &ActiveJob, trouble: &Trouble, wait: Option<Duration>) -> Result<Step, RunError> {
+    let retry_at = wait.map(|wait| ctx.now() + wait);
+    let state = ctx.record(job, Transition::Release { retry_at }, note(&trouble.facts)).await?;
+    ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at });
+    Ok(Step::Now(state))
+}
+
+/// The job itself seems to be what the provider cannot take: an attempt of it is used up.
+async fn turn_away(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Step, RunError> {
+    if job.tries >= ctx.settings.max_attempts {
+        let failure = refusal(trouble);
+        let transition = Transition::Refuse { failure: failure.clone() };
+        return ctx.fail(job, transition, note(&trouble.facts), failure).await.map(Step::Now);
+    }
+    let retry_at = ctx.now() + Backoff::JOB.jittered(job.tries);
+    let state = ctx.record(job, Transition::TurnAway { retry_at }, note(&trouble.facts)).await?;
+    ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: trouble.sentence(), retry_at: Some(retry_at) });
+    Ok(Step::Now(state))
+}

@@ -1,0 +1,11 @@
+//! What a command does, returning values. Prints nothing, and knows no flag.
+
+pub mod adopt;
+pub mod cancel;
+pub mod estimate;
+pub mod load;
+pub mod repeats;
+pub mod retry;
+
+pub use adopt::AdoptError;
+pub use load::LoadError;

@@ -1,0 +1,37 @@
+//! Pairs that the queue has under other ids, looked for before they are paid for again.
+
+use crate::queue::{Loader, PairsAgain, QueueError};
+use crate::settings::Settings;
+
+use super::estimate::REPEATS_NAMED;
+
+/// New jobs that ask for pairs which the queue has under other ids.
+#[derive(Debug)]
+pub enum Repeats {
+    /// There are none.
+    None,
+    /// The settings, or the queue, say what becomes of them.
+    Settled { again: PairsAgain, dedupes: bool },
+    /// Nobody has said yet.
+    Undecided(PairsAgain),
+}
+
+/// Looks for them, and has the load dedupe where that is settled. `is_dedupe_said`: whether an option says so or not;
+/// where none does, the queue goes on as it was loaded.
+///
+/// # Errors
+/// Those of the queue.
+pub fn look(loader: &mut Loader, settings: &Settings, is_dedupe_said: bool) -> Result<Repeats, QueueError> {
+    let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
+    if again.jobs == 0 {
+        return Ok(Repeats::None);
+    }
+    let dedupes = settings.dedupe || (!is_dedupe_said && loader.queue_dedupes()?);
+    if !dedupes && !settings.allow_repeats {
+        return Ok(Repeats::Undecided(again));
+    }
+    if dedupes {
+        loader.dedupe();
+    }
+    Ok(Repeats::Settled { again, dedupes })
+}

@@ -1,0 +1,167 @@
+//! The provider's books: every task that was ever made, for which pair, by which process, and what it was charged.
+
+use std::time::Duration;
+
+use crate::dice::Dice;
+use crate::weather::{Ids, Weather};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Image,
+    NoImage,
+    /// With this reason.
+    Fails(&'static str),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) external_id: String,
+    pub(crate) pair: String,
+    pub(crate) process: usize,
+    pub(crate) made_at: Duration,
+    pub(crate) ends_at: Duration,
+    pub(crate) found_from: Duration,
+    pub(crate) outcome: Outcome,
+    /// The engine has been told its id, and not that it has ended.
+    pub(crate) is_held: bool,
+    pub(crate) has_called: bool,
+    pub(crate) fetches: u32,
+}
+
+impl Task {
+    /// What ends with an image, or should have, is charged; what fails is not.
+    pub(crate) fn is_charged(&self) -> bool {
+        !matches!(self.outcome, Outcome::Fails(_))
+    }
+}
+
+/// A create on its way through the provider, whoever still waits for its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) at: Duration,
+    pub(crate) external_id: String,
+    pub(crate) pair: String,
+    pub(crate) process: usize,
+    pub(crate) task_id: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) dice: Dice,
+    pub(crate) tasks: Vec<Task>,
+    arrivals: Vec<Arrival>,
+    made: u64,
+    /// Creates that wait for their answers.
+    pub(crate) open: usize,
+    pub(crate) process: usize,
+    /// The slots of the present process, where it has a fixed number.
+    pub(crate) slots: Option<usize>,
+    pub(crate) wrongs: Vec<String>,
+    pub(crate) requests: u64,
+}
+
+/// What a pair is like, whenever it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    Good,
+    Refused,
+    InternalError,
+    Fails,
+    NoImage,
+}
+
+impl Books {
+    pub(crate) fn new(dice: Dice) -> Self {
+        Self {
+            dice,
+            tasks: Vec::new(),
+            arrivals: Vec::new(),
+            made: 0,
+            open: 0,
+            process: 0,
+            slots: None,
+            wrongs: Vec::new(),
+            requests: 0,
+        }
+    }
+
+    pub(crate) fn new_task_id(&mut self) -> String {
+        self.made += 1;
+        format!("task-{}", self.made)
+    }
+
+    pub(crate) fn arrives(&mut self, arrival: Arrival) {
+        self.arrivals.push(arrival);
+    }
+
+    /// Brings the books up to a moment: what has arrived by then is made.
+    pub(crate) fn bring_up_to(&mut self, now: Duration, weather: &Weather, seed: u64) {
+        self.arrivals.sort_by_key(|arrival| arrival.at);
+        while self.arrivals.first().is_some_and(|arrival| arrival.at <= now) {
+            let arrival = self.arrivals.remove(0);
+            let is_taken = self.tasks.iter().any(|task| task.external_id == arrival.external_id);
+            if !(is_taken && matches!(weather.ids, Ids::Refused { .. })) {
+                self.make(arrival, weather, seed);
+            }
+        }
+    }
+
+    fn make(&mut self, arrival: Arrival, weather: &Weather, seed: u64) {
+        let is_calm = arrival.at >= weather.calm_from;
+        let factor = if !is_calm && self.dice.chance(weather.stuck) { 20 } else { 1 };
+        let takes = self.dice.time(weather.task_ms.0, weather.task_ms.1) * factor;
+        let outcome = match nature(&arrival.pair, weather, seed) {
+            Nature::Fails => Outcome::Fails("there is no human in the video"),
+            Nature::NoImage => Outcome::NoImage,
+            _ if !is_calm && self.dice.chance(weather.tasks_fail) => Outcome::Fails(self.dice.one_of(&[
+                "internal failure, please retry",
+                "the parallel task limit of the resource pack is reached",
+                "content risk control",
+            ])),
+            _ => Outcome::Image,
+        };
+        let lag = if is_calm { Duration::ZERO } else { self.dice.time(0, weather.lag_ms) };
+        self.tasks.push(Task {
+            id: arrival.task_id,
+            external_id: arrival.external_id,
+            pair: arrival.pair,
+            process: arrival.process,
+            made_at: arrival.at,
+            ends_at: arrival.at + takes,
+            found_from: arrival.at + lag,
+            outcome,
+            is_held: false,
+            has_called: false,
+            fetches: 0,
+        });
+    }
+
+    /// Tasks that take a slot of the account: at work, or about to be.
+    pub(crate) fn in_flight(&self, now: Duration) -> usize {
+        let soon = now + Duration::from_secs(2);
+        self.tasks.iter().filter(|task| task.ends_at > now).count()
+            + self.arrivals.iter().filter(|arrival| arrival.at <= soon).count()
+    }
+
+    pub(crate) fn find(&mut self, id: &str, ids: Ids, now: Duration) -> Option<&mut Task> {
+        let by_ours = ids.find_tasks();
+        self.tasks
+            .iter_mut()
+            .find(|task| (task.id == id || by_ours && task.external_id == id) && task.found_from <= now)
+    }
+
+    pub(crate) fn is_wrong(&mut self, what: String) {
+        self.wrongs.push(what);
+    }
+}
+
+/// A pair's nature follows from its name and the seed.
+pub(crate) fn nature(pair: &str, weather: &Weather, seed: u64) -> Nature {
+    let name = pair.bytes().fold(seed, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    let mut dice = Dice::new(name);
+    match dice.chance(weather.bad_pairs) {
+        true => dice.one_of(&[Nature::Refused, Nature::InternalError, Nature::Fails, Nature::NoImage]),
+        false => Nature::Good,
+    }
+}

@@ -1,0 +1,329 @@
+//! One night: some processes, each with its death, and a calm morning in which everything has to settle.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tryon::ambient;
+use tryon::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings, SlotCount};
+use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
+use tryon::queue::{Loader, QueueReader, SqliteQueue};
+use tryon::store::OutputTree;
+
+use crate::dice::Dice;
+use crate::oracle;
+use crate::provider::Simulated;
+use crate::weather::{Calls, DOUBT_AGE, Death, Process, REQUEST_TIMEOUT, Weather};
+use crate::world::World;
+
+/// A task that takes longer is left to the next run.
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// A run that has not ended after so long never does.
+const LONGEST_MORNING: Duration = Duration::from_secs(3_600);
+
+/// So many runs are made in the morning: each takes up what the one before has left.
+const MORNING_RUNS: usize = 3;
+
+pub(crate) const ENDPOINT: &str = "simulated";
+
+/// What came of a night.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Tally {
+    pub(crate) nights: u64,
+    pub(crate) jobs: u64,
+    pub(crate) processes: u64,
+    pub(crate) kills: u64,
+    pub(crate) interruptions: u64,
+    pub(crate) requests: u64,
+    pub(crate) tasks: u64,
+    pub(crate) charged: u64,
+    pub(crate) images: u64,
+    pub(crate) in_doubt: u64,
+    pub(crate) failed: u64,
+    pub(crate) virtual_time: Duration,
+}
+
+/// A night that went wrong: what is wrong, each in a line.
+pub(crate) type Wrongs = Vec<String>;
+
+pub(crate) struct Night {
+    pub(crate) seed: u64,
+    pub(crate) weather: Weather,
+    pub(crate) world: Arc<World>,
+    pub(crate) provider: Arc<Simulated>,
+    pub(crate) queue: PathBuf,
+    pub(crate) tree: OutputTree,
+    pub(crate) tally: Tally,
+    pub(crate) is_told: bool,
+    _folder: tempfile::TempDir,
+}
+
+/// How a process ended.
+pub(crate) enum Ended {
+    Killed,
+    NeverEnds,
+    Itself(Result<Outcome, RunError>),
+}
+
+/// Lives through the night of a seed. `is_told`: what happens is printed.
+pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
+    let mut dice = Dice::new(seed);
+    let weather = Weather::of(&mut dice);
+    let folder = folder();
+    let queue = folder.path().join("queue.db");
+    std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
+    let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
+    let world = Arc::new(World::new(weather.jumps.clone()));
+    let provider = Arc::new(Simulated::new(seed, Arc::clone(&world), weather.clone(), dice));
+    let jobs = weather.jobs as u64;
+    let tally = Tally { nights: 1, jobs, ..Tally::default() };
+    let mut night = Night { seed, weather, world, provider, queue, tree, tally, is_told, _folder: folder };
+    night.tell(&format!("{:#?}", night.weather));
+    night.pass();
+    let wrongs = oracle::wrongs_of(&mut night);
+    ambient::simulate_on_this_thread(None);
+    if wrongs.is_empty() { Ok(night.tally) } else { Err(wrongs) }
+}
+
+impl Night {
+    fn pass(&mut self) {
+        let processes = self.weather.processes.clone();
+        for (number, process) in processes.iter().enumerate() {
+            let settings = self.settings(Some(process));
+            let ended = self.run(number, settings, Some(process.death), crate::weather::life(process));
+            self.judge(number, ended, false);
+            self.world.rest(process.rest);
+        }
+        let until_calm = self.weather.calm_from.saturating_sub(self.world.time());
+        self.world.rest(until_calm);
+        for extra in 0..MORNING_RUNS {
+            let number = processes.len() + extra;
+            let ended = self.run(number, self.settings(None), None, LONGEST_MORNING);
+            let is_settled = matches!(&ended, Ended::Itself(Ok(outcome)) if outcome.counts.left() == 0);
+            self.judge(number, ended, true);
+            if is_settled {
+                break;
+            }
+        }
+        self.tally.virtual_time = self.world.time();
+    }
+
+    fn settings(&self, process: Option<&Process>) -> RunSettings {
+        let weather = &self.weather;
+        let mut pictures_folder = self.queue.as_os_str().to_owned();
+        pictures_folder.push("-pictures");
+        RunSettings {
+            pictures_folder: pictures_folder.into(),
+            model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
+            slots: process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost),
+            rate_per_second: 5.0,
+            poll_rate_per_second: 20.0,
+            poll_interval: Duration::from_secs(1),
+            downloads: 4,
+            max_attempts: 5,
+            task_timeout: TASK_TIMEOUT,
+            fit_images: false,
+            dedupe: weather.dedupe,
+            min_result_px: 1,
+            in_doubt: if weather.resubmit { InDoubtPolicy::Resubmit } else { InDoubtPolicy::Hold },
+            budget: process.and_then(|process| process.budget),
+            reach_patience: Duration::from_secs(120),
+            doubt_interval: Duration::from_secs(5),
+            doubt_age: DOUBT_AGE,
+            request_timeout: REQUEST_TIMEOUT,
+            max_in_doubt: process.map_or(1_000, |_| weather.max_in_doubt),
+            patience: Patience::default(),
+        }
+    }
+
+    /// Runs a process until it ends, or dies.
+    fn run(&mut self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
+        ambient::simulate_on_this_thread(Some(self.seed ^ (number as u64 + 1) << 48));
+        self.tally.processes += 1;
+        let runtime = paused_runtime();
+        let ended = runtime.block_on(self.live(number, settings, death, life));
+        // Whatever the process was doing is dropped where it stands.
+        drop(runtime);
+        ended
+    }
+
+    async fn live(&self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
+        let dies_at_step = if let Some(Death::AtStep(step)) = death { Some(step) } else { None };
+        self.world.process_begins(dies_at_step);
+        let interrupted = CancellationToken::new();
+        let token = interrupted.clone();
+        let deadline = async {
+            tokio::time::sleep(life).await;
+            if let Some(Death::Interrupted(_)) = death {
+                token.cancel();
+                std::future::pending::<()>().await;
+            }
+        };
+        let running = Box::pin(self.process(number, settings, interrupted));
+        let ended = tokio::select! {
+            biased;
+            () = self.world.death() => Ended::Killed,
+            () = deadline => if death.is_some() { Ended::Killed } else { Ended::NeverEnds },
+            ended = running => Ended::Itself(ended),
+        };
+        self.world.process_ends();
+        ended
+    }
+
+    async fn process(
+        &self,
+        number: usize,
+        settings: RunSettings,
+        interrupted: CancellationToken,
+    ) -> Result<Outcome, RunError> {
+        let world = Arc::clone(&self.world);
+        let between = Box::new(move || -> futures_util::future::BoxFuture<'static, ()> {
+            let world = Arc::clone(&world);
+            Box::pin(async move { world.step().await })
+        });
+        let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
+        self.provider_meets(number, &settings, &queue.reader()?)?;
+        let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
+            let (calls, wakes) = mpsc::channel(64);
+            tokio::spawn(Arc::clone(&self.provider).call_back(calls));
+            wakes
+        });
+        let door = Door {
+            provider: self.provider.clone(),
+            results: self.provider.clone(),
+            clock: self.world.clone(),
+            name: ENDPOINT.to_owned(),
+            callbacks,
+        };
+        let jobs = self.weather.jobs as u64;
+        let observe = |event: &tryon::engine::event::RunEvent| {
+            if event.counts.total() != jobs {
+                let total = event.counts.total();
+                self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
+            }
+            if self.is_told && !matches!(event.fact, tryon::engine::event::Fact::Ticked) {
+                self.tell(&format!("{:?}", event.fact));
+            }
+        };
+        engine::run(queue, door, self.tree.clone(), settings, interrupted, observe).await
+    }
+
+    /// What the provider's books call in flight, as far as the process that begins can know.
+    fn provider_meets(&self, number: usize, settings: &RunSettings, reader: &QueueReader) -> Result<(), RunError> {
+        let mut known = Vec::new();
+        for job in reader.active(&[StateName::Running], 10_000)? {
+            if let JobState::Running { task_id } = job.state {
+                known.push(task_id.0);
+            }
+        }
+        let mut books = self.provider.books();
+        for task in &mut books.tasks {
+            task.is_held &= known.contains(&task.id);
+        }
+        let held = books.tasks.iter().filter(|task| task.is_held).count();
+        books.open = 0;
+        books.process = number;
+        books.slots = match settings.slots {
+            SlotCount::AtMost(slots) if held <= slots => Some(slots),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// What a process's own end tells.
+    fn judge(&mut self, number: usize, ended: Ended, is_morning: bool) {
+        let wrong = match &ended {
+            Ended::Killed => {
+                self.tally.kills += 1;
+                None
+            }
+            Ended::NeverEnds => Some("the run does not end".to_owned()),
+            Ended::Itself(Err(error)) => Some(format!("the run failed: {error}")),
+            Ended::Itself(Ok(outcome)) => {
+                self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
+                self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
+                (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
+            }
+        };
+        if let Some(wrong) = wrong {
+            self.provider.books().is_wrong(format!("process {number}: {wrong}"));
+        }
+    }
+
+    pub(crate) fn tell(&self, what: &str) {
+        if self.is_told {
+            println!("{:>9.3} {what}", self.world.time().as_secs_f64());
+        }
+    }
+}
+
+pub(crate) fn paused_runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+/// In memory, where the system has such a place: thousands of nights are no work for a disk.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new().prefix("night-").to_owned();
+    let made = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
+    made.expect("a folder")
+}
+
+/// The pair of a job, by its number.
+pub(crate) fn pair_of(number: usize, dedupe: bool) -> (String, String) {
+    let pair = if dedupe { number / 2 } else { number };
+    (format!("https://shop.example/h{pair}.jpg"), format!("https://shop.example/c{pair}.jpg"))
+}
+
+pub(crate) fn id_of(number: usize) -> String {
+    format!("j{number}")
+}
+
+fn spec_of(number: usize, dedupe: bool) -> JobSpec {
+    let image = |url: String| ImageRef { written: url.clone(), source: ImageSource::Url(url) };
+    let (human, cloth) = pair_of(number, dedupe);
+    JobSpec {
+        id: JobId::parse(&id_of(number)).expect("an id"),
+        human: image(human),
+        cloth: image(cloth),
+        cloth_type: None,
+        second: None,
+        model: None,
+        priority: i64::from(number % 3 == 0),
+    }
+}
+
+type Templates = Mutex<HashMap<(usize, bool), Arc<Vec<u8>>>>;
+
+/// A loaded queue, as the bytes of its file.
+fn template(jobs: usize, dedupe: bool) -> Vec<u8> {
+    static MADE: OnceLock<Templates> = OnceLock::new();
+    let mut made = MADE.get_or_init(Templates::default).lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry((jobs, dedupe)).or_insert_with(|| Arc::new(load(jobs, dedupe))).to_vec()
+}
+
+fn load(jobs: usize, dedupe: bool) -> Vec<u8> {
+    let folder = folder();
+    let path = folder.path().join("queue.db");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let queue = SqliteQueue::open(&path).expect("a queue");
+        let fill = move |loader: &mut Loader| {
+            loader.begin_manifest("jobs.csv")?;
+            if dedupe {
+                loader.dedupe();
+            }
+            for number in 0..jobs {
+                loader.add(&spec_of(number, dedupe), number as u64 + 2)?;
+            }
+            Ok(((), true))
+        };
+        queue.load(fill).await.expect("a load");
+    });
+    std::fs::read(&path).expect("a queue")
+}

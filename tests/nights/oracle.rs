@@ -1,0 +1,123 @@
+//! What has to be true in the morning, by the provider's books and by the queue.
+
+use std::collections::HashMap;
+
+use tryon::job::{FailureKind, JobState, StateName};
+use tryon::queue::{JobRecord, QueueError, QueueReader};
+
+use crate::books::{self, Nature, Outcome, Task};
+use crate::night::{ENDPOINT, Night, Wrongs, id_of, pair_of, paused_runtime};
+use crate::pictures;
+
+/// Everything that is wrong with a night; nothing, as a rule.
+pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
+    // Time is asked for within a runtime.
+    let _entered = paused_runtime();
+    let reader = QueueReader::open(&night.queue).expect("the queue");
+    let mut jobs: HashMap<String, JobRecord> = HashMap::new();
+    let read = reader.jobs(&[], |job| {
+        jobs.insert(job.spec.id.as_str().to_owned(), job);
+        Ok::<(), QueueError>(())
+    });
+    read.expect("the queue");
+    let knows_ids = reader.external_ids(ENDPOINT).expect("the queue") == Some(true);
+    let (tasks, mut wrongs) = {
+        let mut books = night.provider.books();
+        night.tally.requests = books.requests;
+        (books.tasks.clone(), std::mem::take(&mut books.wrongs))
+    };
+    night.tally.tasks = tasks.len() as u64;
+    night.tally.charged = tasks.iter().filter(|task| task.is_charged()).count() as u64;
+    for task in &tasks {
+        night.tell(&format!("{task:?}"));
+    }
+    let mut by_pair: HashMap<&str, Vec<&Task>> = HashMap::new();
+    for task in &tasks {
+        by_pair.entry(&task.pair).or_default().push(task);
+    }
+    for (pair, tasks) in &by_pair {
+        let charged: Vec<&str> = tasks.iter().filter(|task| task.is_charged()).map(|task| task.id.as_str()).collect();
+        if charged.len() > 1 && !night.weather.resubmit {
+            wrongs.push(format!("{pair} is charged {} times: {charged:?}", charged.len()));
+        }
+    }
+    for number in 0..night.weather.jobs {
+        let (human, cloth) = pair_of(number, night.weather.dedupe);
+        let tasks = by_pair.get(format!("{human} {cloth}").as_str()).map_or(&[][..], Vec::as_slice);
+        let Some(job) = jobs.get(&id_of(number)) else {
+            wrongs.push(format!("job {} is gone", id_of(number)));
+            continue;
+        };
+        // Another job of the same pair is in doubt: that is waited for.
+        let other = jobs.get(&id_of(number ^ 1)).filter(|_| night.weather.dedupe);
+        let waits = other.is_some_and(|other| other.state.name() == StateName::InDoubt);
+        if waits && job.state.name() == StateName::Pending {
+            continue;
+        }
+        // What another job of the same pair has, is not lost.
+        let has_it = other.is_some_and(|other| matches!(other.state, JobState::Succeeded { .. }));
+        if let Some(wrong) = wrong_with(night, job, tasks, knows_ids)
+            .filter(|_| !(has_it && matches!(job.state, JobState::Failed { .. })))
+        {
+            let tasks: Vec<_> = tasks.iter().map(|task| (&task.id, task.outcome)).collect();
+            wrongs.push(format!("{} is {:?}: {wrong}; its tasks: {tasks:?}", id_of(number), job.state));
+        }
+    }
+    check_budgets(night, &tasks, &mut wrongs);
+    let counts = reader.counts().expect("the queue");
+    for state in StateName::ALL {
+        let counted = jobs.values().filter(|job| job.state.name() == state).count() as u64;
+        if counts.of(state) != counted {
+            wrongs.push(format!("{} jobs are counted as {}, and {counted} are", counts.of(state), state.word()));
+        }
+    }
+    night.tally.images = counts.of(StateName::Succeeded);
+    night.tally.in_doubt = counts.of(StateName::InDoubt);
+    night.tally.failed = counts.of(StateName::Failed);
+    wrongs
+}
+
+/// What is wrong with how a job stands, if anything is.
+fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) -> Option<String> {
+    let charged = tasks.iter().find(|task| task.is_charged());
+    match &job.state {
+        JobState::Succeeded { task_id } => {
+            let Some(task) = tasks.iter().find(|task| task.id == task_id.0) else {
+                return Some(format!("it has the image of {task_id}, which is none of its tasks"));
+            };
+            let Some(output) = &job.output else { return Some("it has no image".to_owned()) };
+            let kept = std::fs::read(night.tree.root().join(output)).unwrap_or_default();
+            (task.outcome != Outcome::Image || kept != pictures::of(&task.id))
+                .then(|| "its image is another".to_owned())
+        }
+        // It was in doubt, and is refused each time it is sent again: each run tries a few times.
+        JobState::InDoubt { .. } if nature(night, job) == Nature::InternalError => None,
+        JobState::InDoubt { .. } if knows_ids => Some("it is in doubt where tasks can be found by our ids".to_owned()),
+        JobState::InDoubt { .. } => None,
+        JobState::Failed { failure, .. } if failure.message.is_empty() => {
+            Some("it has failed without a reason".to_owned())
+        }
+        JobState::Failed { failure, .. } => match failure.kind {
+            FailureKind::Download | FailureKind::NoImage => charged.is_none().then(|| "nothing was charged".to_owned()),
+            _ if night.weather.resubmit => None,
+            FailureKind::Refused | FailureKind::Task | FailureKind::InvalidInput => {
+                charged.map(|task| format!("{} is charged, and nobody knows", task.id))
+            }
+        },
+        _ => Some("it has not ended".to_owned()),
+    }
+}
+
+fn nature(night: &Night, job: &JobRecord) -> Nature {
+    let pair = format!("{} {}", job.spec.human.written, job.spec.cloth.written);
+    books::nature(&pair, &night.weather, night.seed)
+}
+
+fn check_budgets(night: &Night, tasks: &[Task], wrongs: &mut Wrongs) {
+    for (number, process) in night.weather.processes.iter().enumerate() {
+        let made = tasks.iter().filter(|task| task.process == number).count() as u64;
+        if let Some(budget) = process.budget.filter(|budget| made > *budget) {
+            wrongs.push(format!("process {number} had {made} tasks made with a budget of {budget}"));
+        }
+    }
+}

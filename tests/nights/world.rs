@@ -1,0 +1,97 @@
+//! Time, and the deaths of processes. What is here outlives every process of the night.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tryon::engine::Clock;
+
+/// When the night begins, in seconds of Unix time.
+const EVENING: i64 = 1_764_100_000;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    state: Mutex<State>,
+    died: Notify,
+    jumps: Vec<(Duration, i64)>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How long the night was when the present process began.
+    before: Duration,
+    began: Option<Instant>,
+    steps: u64,
+    dies_at_step: Option<u64>,
+    is_dead: bool,
+}
+
+impl World {
+    pub(crate) fn new(jumps: Vec<(Duration, i64)>) -> Self {
+        Self { state: Mutex::default(), died: Notify::new(), jumps }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the night is.
+    pub(crate) fn time(&self) -> Duration {
+        let state = self.locked();
+        state.before + state.began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+
+    /// A process begins, within its runtime.
+    pub(crate) fn process_begins(&self, dies_at_step: Option<u64>) {
+        let mut state = self.locked();
+        let before = state.before;
+        *state = State { before, began: Some(Instant::now()), dies_at_step, ..State::default() };
+    }
+
+    /// The process has ended; still within its runtime.
+    pub(crate) fn process_ends(&self) {
+        let now = self.time();
+        let mut state = self.locked();
+        (state.before, state.began, state.is_dead) = (now, None, true);
+    }
+
+    /// Nothing runs for a while.
+    pub(crate) fn rest(&self, time: Duration) {
+        self.locked().before += time;
+    }
+
+    /// Whatever the process does from now on, it does not do.
+    pub(crate) fn kill(&self) {
+        self.locked().is_dead = true;
+        self.died.notify_one();
+    }
+
+    /// The process takes a step: dead ones do not.
+    pub(crate) async fn step(&self) {
+        let is_dead = {
+            let mut state = self.locked();
+            state.steps += 1;
+            state.is_dead || state.dies_at_step == Some(state.steps)
+        };
+        if is_dead {
+            self.kill();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for the process's death.
+    pub(crate) async fn death(&self) {
+        self.died.notified().await;
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        let time = self.time();
+        let jumped: i64 = self.jumps.iter().filter(|(at, _)| *at <= time).map(|(_, by)| by).sum();
+        let passed = SignedDuration::try_from(time).expect("a night is short");
+        Timestamp::from_second(EVENING + jumped).expect("a time") + passed
+    }
+}
