@@ -147,7 +147,7 @@ def run(command, folder, may_fail=False, **environment):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotFetched(f"{command[0]} could not be run: {error}") from error
     if done.returncode != 0 and not may_fail:
-        raise NotFetched(reason(done, " ".join(str(part) for part in command[-2:])))
+        raise NotFetched(reason(done, command[-1]))
     return done
 
 

@@ -13,7 +13,6 @@ pub mod progress;
 pub mod provider;
 pub mod queue;
 pub mod report;
-pub mod sandbox;
 pub mod settings;
 pub mod store;
 pub mod view;

@@ -78,7 +78,7 @@ fn said(state: StateName) -> String {
     state.word().replace('_', " ")
 }
 
-/// What so many tasks cost.
+/// What a number of tasks cost.
 pub(super) fn cost(tasks: u64, settings: &Settings) -> String {
     let count = counted(tasks, "unit");
     #[expect(clippy::cast_precision_loss, reason = "money to the third decimal")]

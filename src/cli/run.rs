@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::callback::Wake;
 use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
@@ -19,7 +20,6 @@ use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::{ProviderKind, QueueReader, RunLock, SqliteQueue};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
-use crate::sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use secrecy::ExposeSecret;
+use tryon_sandbox::{Fault, FaultShare, Gateway, Latency, PaidFrom, Sandbox, SandboxConfig};
 
 use crate::exit_code::ExitCode;
-use crate::sandbox::{Fault, FaultShare, Gateway, Latency, PaidFrom, Sandbox, SandboxConfig};
 use crate::settings::{Span, webhook_secret};
 
 use super::load::println;

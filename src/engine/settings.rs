@@ -47,7 +47,7 @@ pub struct RunSettings {
     pub doubt_age: Duration,
     /// How long a request may be under way (`--request-timeout`).
     pub request_timeout: Duration,
-    /// When so many jobs of the queue are in doubt, and asking does not settle them, nothing more is submitted.
+    /// When this number of jobs of the queue is in doubt, and asking does not settle them, nothing more is submitted.
     pub max_in_doubt: u64,
     /// How long answers that would end the run are checked.
     pub patience: Patience,

@@ -111,13 +111,14 @@ fn bmp(mut reader: impl Read) -> io::Result<FileHeader> {
         (long(18).cast_signed().unsigned_abs(), long(22).cast_signed().unsigned_abs())
     };
     // Where pixels are said to lie on the palette, the decoder takes one for the other, and browsers refuse the file.
-    let bits = short(if is_first { 24 } else { 28 });
-    let colours = match (bits, long(46)) {
+    // The first header does not tell how many colours there are: as many as come before the pixels.
+    let colours = match (short(28), long(46)) {
         (9.., _) => 0,
-        (_, 1..) if !is_first => long(46).min(1 << bits),
-        _ => 1 << bits,
+        _ if is_first => 0,
+        (bits, 0) => 1 << bits,
+        (bits, used) => used.min(1 << bits),
     };
-    let palette_end = 14 + u64::from(header_bytes) + u64::from(colours) * if is_first { 3 } else { 4 };
+    let palette_end = 14 + u64::from(header_bytes) + 4 * u64::from(colours);
     let overlaps = colours > 0 && u64::from(long(10)) < palette_end;
     let not_decoded = overlaps.then_some("a damaged bitmap, of which palette and pixels overlap");
     Ok(FileHeader { not_decoded, ..FileHeader::plain(width, height) })

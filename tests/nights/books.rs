@@ -1,5 +1,6 @@
 //! The provider's books: every task that was ever made, for which pair, by which process, and what it was charged.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::dice::Dice;
@@ -57,6 +58,8 @@ pub(crate) struct Books {
     pub(crate) process: usize,
     /// The slots of the present process, where it has a fixed number.
     pub(crate) slots: Option<usize>,
+    /// The ids under which creates were sent.
+    pub(crate) asked: HashSet<String>,
     pub(crate) wrongs: Vec<String>,
     pub(crate) requests: u64,
 }
@@ -81,6 +84,7 @@ impl Books {
             open: 0,
             process: 0,
             slots: None,
+            asked: HashSet::new(),
             wrongs: Vec::new(),
             requests: 0,
         }

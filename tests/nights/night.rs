@@ -247,11 +247,24 @@ impl Night {
             Ended::Itself(Ok(outcome)) => {
                 self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
                 self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
+                self.check_claims(number);
                 (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
             }
         };
         if let Some(wrong) = wrong {
             self.provider.books().is_wrong(format!("process {number}: {wrong}"));
+        }
+    }
+
+    /// A process that ended by itself has given back what it claimed and did not send.
+    fn check_claims(&self, number: usize) {
+        let _entered = paused_runtime();
+        let reader = QueueReader::open(&self.queue).expect("the queue");
+        let mut books = self.provider.books();
+        for job in reader.active(&[StateName::Submitting], 10_000).expect("the queue") {
+            if !books.asked.contains(&job.external_id.0) {
+                books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
+            }
         }
     }
 
@@ -294,7 +307,7 @@ fn spec_of(number: usize, dedupe: bool) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
-        priority: i64::from(number % 3 == 0),
+        priority: i64::from(number.is_multiple_of(3)),
     }
 }
 

@@ -98,7 +98,11 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) 
             Some("it has failed without a reason".to_owned())
         }
         JobState::Failed { failure, .. } => match failure.kind {
-            FailureKind::Download | FailureKind::NoImage => charged.is_none().then(|| "nothing was charged".to_owned()),
+            FailureKind::Download => charged.is_none().then(|| "nothing was charged".to_owned()),
+            FailureKind::NoImage => {
+                let is_so = tasks.iter().any(|task| task.outcome == Outcome::NoImage);
+                (!is_so).then(|| "no task of it was without an image".to_owned())
+            }
             _ if night.weather.resubmit => None,
             FailureKind::Refused | FailureKind::Task | FailureKind::InvalidInput => {
                 charged.map(|task| format!("{} is charged, and nobody knows", task.id))

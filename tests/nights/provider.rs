@@ -150,6 +150,7 @@ impl Simulated {
         {
             let mut books = self.books();
             books.open += 1;
+            books.asked.insert(external_id.clone());
             self.check_slots(&mut books);
         }
         let decided = self.decide(&pair, &external_id);

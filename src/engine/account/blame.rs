@@ -31,6 +31,11 @@ impl Blame {
         state.suspects.remove(&job);
     }
 
+    /// Whether the provider has refused this job since it last took one.
+    pub(crate) fn has_refused(&self, job: JobSeq) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).row.contains(&job)
+    }
+
     /// The provider refused a job with an internal error. Whether that counts as an attempt of the job.
     ///
     /// `left` is how many jobs are still to be submitted, this one included.

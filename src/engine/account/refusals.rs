@@ -12,7 +12,7 @@ use crate::job::JobSeq;
 /// So many jobs refused alike, with none accepted in between, end the run …
 const ROW: usize = 20;
 
-/// … and so many do where nothing at all was accepted in this run: then it hardly is about the rows.
+/// … and this number does where nothing was accepted in this run: then it is hardly about the rows.
 const FIRST_ROW: usize = 8;
 
 /// Refusals for the content of the pictures (platform policy, content safety) are about the rows, however many come.

@@ -94,7 +94,7 @@ impl Landing {
         let sha256 = sha256_of(&mut file).map_err(|source| unwritable(&staged, source))?;
         let path = self.tree.publish(staged, &file, &format!("{name}.{}", picture.format.extension()))?;
         let flags = judge.flags(&picture);
-        // What its other flags say already makes it no twin: a hundred blank results are the same picture, of course.
+        // What its other flags say already makes it no duplicate: a hundred blank results are the same picture, of course.
         let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
         let fingerprint = picture.look.fingerprint().filter(|_| is_telling);
         let VerifiedPicture { width, height, .. } = picture;

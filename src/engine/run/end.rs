@@ -16,7 +16,7 @@ pub enum RunEnd {
     Stopped { reason: StopReason, said: String },
     /// The budget is spent, and jobs are left.
     BudgetSpent,
-    /// `--max-in-doubt`: so many jobs of the queue are in doubt, and asking does not settle them.
+    /// `--max-in-doubt`: this number of jobs is in doubt, and asking does not settle them.
     TooManyInDoubt(u64),
     /// The provider was never reached. Why, as far as it is known.
     NeverReached(String),

@@ -148,11 +148,16 @@ async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, troubl
         | Meaning::NoChannel
         | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
         Meaning::BackOff(trust) => {
-            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, ctx.left_to_submit()) {
+            // Longer than any wait between two probes of an outage, so that another job is the next probe: the same one
+            // again would tell nothing.
+            let is_again = trust == Trust::MayBeTheJob && ctx.blame.has_refused(job.seq);
+            // A duplicate that waits for this job is none to compare it with.
+            let left = ctx.left_to_submit().saturating_sub(ctx.queue.reader()?.held_back()?);
+            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, left) {
                 turn_away(ctx, job, &trouble).await
             } else {
-                let wait = trouble.retry_after.unwrap_or_else(|| Backoff::JOB.jittered(1));
-                release(ctx, job, &trouble, Some(wait)).await
+                let own = || if is_again { Backoff::JOB.longest } else { Backoff::JOB.jittered(1) };
+                release(ctx, job, &trouble, Some(trouble.retry_after.unwrap_or_else(own))).await
             }
         }
         // The client never calls these refused.

@@ -80,6 +80,14 @@ impl QueueReader {
         Ok(counts)
     }
 
+    /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub fn held_back(&self) -> Result<u64> {
+        Ok(self.db.query_row("SELECT count(*) FROM jobs WHERE waits_for IS NOT NULL", [], |row| row.get(0))?)
+    }
+
     /// The kind of provider the queue belongs to, once a run has begun.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! [`crate::job::same`] in SQL: which jobs ask the provider for the same image. Every query that asks it takes its
+//! `job::same` in SQL: which jobs ask the provider for the same image. Every query that asks it takes its
 //! condition from here.
 
 /// Where a query finds what a job asks for: an SQL expression each.

@@ -1,4 +1,4 @@
-//! That the limit follows what the account says, on a clock that stands still.
+//! That the limit follows what the account says, on a paused clock.
 
 use super::*;
 
@@ -108,7 +108,7 @@ async fn slots_that_others_take_are_let_go_at_once() {
     let slots = Slots::new(SlotCount::Auto, None);
     let mut held = Vec::new();
     fill(&slots, &mut held, 10, 2).await;
-    // Others have taken six; ours end one by one and are refused anew.
+    // Others have taken six; ours end one by one and are refused again.
     held.truncate(4);
     let refusals = fill(&slots, &mut held, 4, 4).await;
     assert!((1..=4).contains(&refusals), "{refusals} refusals");

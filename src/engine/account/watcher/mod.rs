@@ -36,7 +36,7 @@ const MOST_OPEN: usize = 64;
 /// A task that so many walks, one after the other, did not show is asked about by itself.
 const MOST_MISSES: u32 = 2;
 
-/// A callback can be ahead of what the provider tells when asked: it is confirmed by so many questions at most …
+/// A callback can be ahead of what the provider tells when asked: it is confirmed by this number of questions at most …
 const MOST_CONFIRMATIONS: u32 = 3;
 
 /// … and no further apart than this.

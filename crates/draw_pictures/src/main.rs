@@ -1,6 +1,6 @@
 //! Draws the pictures of the example: people in plain clothes, and garments to try on.
 //!
-//! `cargo run --release --example draw_pictures` writes them beside this program; the same program gives the same bytes.
+//! `cargo run --release -p draw_pictures` writes them to `examples/`; the same program gives the same bytes.
 
 #![expect(clippy::print_stdout, reason = "an example program tells its user what it wrote")]
 
@@ -60,7 +60,7 @@ fn save(folder: &str, name: &str, format: Format, mut image: RgbImage) -> Result
             "png"
         }
     };
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     fs::create_dir_all(examples.join(folder))?;
     let file = format!("{folder}/{name}.{extension}");
     fs::write(examples.join(&file), &bytes)?;

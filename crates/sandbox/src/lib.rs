@@ -1,8 +1,9 @@
 //! The stand-in of the provider's API: a real HTTP server that behaves as the documentation says, makes
 //! pictures that nobody takes for real ones, and misbehaves on request.
 //!
-//! It answers for the provider's side only (`docs/provider.md`), and uses nothing of the rest of this crate: what the
-//! client misreads would otherwise be misread here as well, and every test would still pass.
+//! It answers for the provider's side only (`docs/provider.md`), and is a crate of its own, so that the compiler proves that it
+//! shares nothing with the client: what the client misreads would otherwise be misread here as well, and every test would
+//! still pass.
 //!
 //! A sandbox that is killed and started again on the same `state_dir` knows its tasks, as a service that runs
 //! on its own would: every create is on disk before it is answered, and time alone decides when a task ends.

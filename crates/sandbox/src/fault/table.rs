@@ -17,7 +17,7 @@ pub(super) struct Row {
 
 /// An answer that is always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sandbox) struct Canned {
+pub(crate) struct Canned {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) header: Option<(&'static str, &'static str)>,
@@ -303,17 +303,17 @@ const INDEX_PAGE: &str = "<!doctype html><html lang=\"zh\"><head><meta charset=\
 const BAD_TOKEN: &str = r#"{"error":{"code":"","message":"无效的令牌","type":"new_api_error"}}"#;
 
 impl Canned {
-    pub(in crate::sandbox) const SATURATED: Self = json(429, SATURATED);
-    pub(in crate::sandbox) const INDEX_PAGE: Self = html(200, INDEX_PAGE);
-    pub(in crate::sandbox) const BAD_TOKEN: Self = json(401, BAD_TOKEN);
+    pub(crate) const SATURATED: Self = json(429, SATURATED);
+    pub(crate) const INDEX_PAGE: Self = html(200, INDEX_PAGE);
+    pub(crate) const BAD_TOKEN: Self = json(401, BAD_TOKEN);
 
     #[cfg(test)]
-    pub(in crate::sandbox) fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         self.status
     }
 
     #[cfg(test)]
-    pub(in crate::sandbox) fn body(self) -> &'static str {
+    pub(crate) fn body(self) -> &'static str {
         self.body
     }
 }
