@@ -232,6 +232,9 @@ pub trait Queue: std::fmt::Debug + Send + Sync {
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
 
+    /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
+    async fn held_back(&self) -> QueueResult<u64>;
+
     // Reads: one job.
 
     /// One job by its id.

@@ -12,7 +12,7 @@ use crate::queue::{
 };
 
 use super::handle::SqliteQueue;
-use super::{Result, pages};
+use super::{QueueReader, Result, pages};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -134,23 +134,23 @@ impl Queue for SqliteQueue {
     }
 
     async fn counts(&self) -> Result<Counts> {
-        self.read(|reader| reader.counts()).await
+        self.read(QueueReader::counts).await
     }
 
     async fn flag_counts(&self) -> Result<Vec<(Flag, u64)>> {
-        self.read(|reader| reader.flag_counts()).await
+        self.read(QueueReader::flag_counts).await
     }
 
     async fn provider(&self) -> Result<Option<ProviderKind>> {
-        self.read(|reader| reader.provider()).await
+        self.read(QueueReader::provider).await
     }
 
     async fn default_model(&self) -> Result<Option<ModelName>> {
-        self.read(|reader| reader.default_model()).await
+        self.read(QueueReader::default_model).await
     }
 
     async fn address(&self) -> Result<Option<String>> {
-        self.read(|reader| reader.address()).await
+        self.read(QueueReader::address).await
     }
 
     async fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
@@ -164,15 +164,15 @@ impl Queue for SqliteQueue {
     }
 
     async fn last_run(&self) -> Result<Option<RunRecord>> {
-        self.read(|reader| reader.last_run()).await
+        self.read(QueueReader::last_run).await
     }
 
     async fn fits_images(&self) -> Result<bool> {
-        self.read(|reader| reader.fits_images()).await
+        self.read(QueueReader::fits_images).await
     }
 
     async fn dedupes(&self) -> Result<bool> {
-        self.read(|reader| reader.dedupes()).await
+        self.read(QueueReader::dedupes).await
     }
 
     async fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
@@ -181,7 +181,7 @@ impl Queue for SqliteQueue {
     }
 
     async fn usual_task_time(&self) -> Result<Option<Duration>> {
-        self.read(|reader| reader.usual_task_time()).await
+        self.read(QueueReader::usual_task_time).await
     }
 
     async fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
@@ -194,11 +194,15 @@ impl Queue for SqliteQueue {
     }
 
     async fn has_claimable(&self) -> Result<bool> {
-        self.read(|reader| reader.has_claimable()).await
+        self.read(QueueReader::has_claimable).await
     }
 
     async fn has_to_submit(&self) -> Result<bool> {
-        self.read(|reader| reader.has_to_submit()).await
+        self.read(QueueReader::has_to_submit).await
+    }
+
+    async fn held_back(&self) -> Result<u64> {
+        self.read(QueueReader::held_back).await
     }
 
     async fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
