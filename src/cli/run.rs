@@ -17,7 +17,7 @@ use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings,
 use crate::exit_code::ExitCode;
 use crate::ops::{estimate, load};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
+use crate::queue::{ProviderKind, QueueReader, RunLock, SqliteQueue};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
@@ -63,7 +63,7 @@ pub(super) async fn run(
         settings::Door::Dmxapi => ProviderKind::Dmxapi,
         settings::Door::Kling => ProviderKind::Kling,
     };
-    let queue = if existed { Some(Queue::open(&place.queue)?) } else { None };
+    let queue = if existed { Some(SqliteQueue::open(&place.queue)?) } else { None };
     if let Some(queue) = &queue {
         queue.check_provider(kind).await?;
     }
@@ -119,10 +119,10 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        Arc::clone(&queue),
+        Arc::<SqliteQueue>::clone(&queue),
         door.for_a_run(),
         tree,
-        run_settings(&settings),
+        run_settings(&settings, place),
         interrupted.clone(),
         |event| {
             progress.on_event(event);
@@ -285,7 +285,14 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
     Ok(Door { provider, results, name, callbacks: None })
 }
 
-fn run_settings(settings: &Settings) -> RunSettings {
+/// Beside the queue, which has one run at a time.
+fn pictures_folder(queue: &Path) -> PathBuf {
+    let mut folder = queue.as_os_str().to_owned();
+    folder.push("-pictures");
+    folder.into()
+}
+
+fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
         slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
@@ -300,6 +307,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        pictures_folder: pictures_folder(&place.queue),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tryon::ambient;
 use tryon::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings, SlotCount};
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
-use tryon::queue::{Loader, Queue, QueueReader};
+use tryon::queue::{Loader, QueueReader, SqliteQueue};
 use tryon::store::OutputTree;
 
 use crate::dice::Dice;
@@ -115,7 +115,10 @@ impl Night {
 
     fn settings(&self, process: Option<&Process>) -> RunSettings {
         let weather = &self.weather;
+        let mut pictures_folder = self.queue.as_os_str().to_owned();
+        pictures_folder.push("-pictures");
         RunSettings {
+            pictures_folder: pictures_folder.into(),
             model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
             slots: process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost),
             rate_per_second: 5.0,
@@ -183,7 +186,7 @@ impl Night {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
-        let queue = Arc::new(Queue::open_inline(&self.queue, between)?);
+        let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
         self.provider_meets(number, &settings, &queue.reader()?)?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
@@ -322,7 +325,7 @@ fn load(jobs: usize, dedupe: bool) -> Vec<u8> {
     let path = folder.path().join("queue.db");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let queue = Queue::open(&path).expect("a queue");
+        let queue = SqliteQueue::open(&path).expect("a queue");
         let fill = move |loader: &mut Loader| {
             loader.begin_manifest("jobs.csv")?;
             if dedupe {

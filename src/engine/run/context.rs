@@ -33,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) settings: RunSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) run: RunId,
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) queue: Arc<dyn Queue>,
     pub(crate) provider: Arc<dyn Provider>,
     /// Under which name the door's capabilities are remembered.
     pub(crate) door: String,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::callback::Wake;
 use crate::job::{JobSeq, JobState, StateName};
 use crate::provider::{Provider, ResultHost};
-use crate::queue::{ActiveJob, Pause, Queue, QueueReader, SlotUse};
+use crate::queue::{ActiveJob, Pause, Queue, SlotUse};
 use crate::store::OutputTree;
 
 use crate::engine::account::backoff::Backoff;
@@ -72,15 +72,14 @@ pub struct Door {
 /// # Errors
 /// The queue or the output folder failed. What is recorded is safe.
 pub async fn run(
-    queue: Arc<Queue>,
+    queue: Arc<dyn Queue>,
     door: Door,
     tree: OutputTree,
     settings: RunSettings,
     interrupted: CancellationToken,
     observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
-    let reader = queue.reader()?;
-    let slots = Slots::new(settings.slots, reader.slots_found(&door.name)?);
+    let slots = Slots::new(settings.slots, queue.slots_found(&door.name).await?);
     let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), door.clock.now()).await?;
     let gate = Gate::new(Backoff::OUTAGE, settings.patience);
     let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
@@ -94,9 +93,9 @@ pub async fn run(
     let ctx = Arc::new(Context {
         clock: door.clock,
         run,
-        external_ids: Mutex::new(reader.external_ids(&door.name)?),
-        counts: Mutex::new(reader.counts()?),
-        pictures: RequestPictures::new(queue.path(), settings.fit_images),
+        external_ids: Mutex::new(queue.external_ids(&door.name).await?),
+        counts: Mutex::new(queue.counts().await?),
+        pictures: RequestPictures::new(settings.pictures_folder.clone(), settings.fit_images),
         people: Arc::default(),
         queue,
         provider,
@@ -123,7 +122,6 @@ pub async fn run(
     });
     let coordinator = Coordinator {
         ctx,
-        reader,
         told,
         observe,
         workers: JoinSet::new(),
@@ -140,7 +138,6 @@ pub async fn run(
 
 struct Coordinator<O> {
     ctx: Arc<Context>,
-    reader: QueueReader,
     told: mpsc::UnboundedReceiver<Fact>,
     observe: O,
     workers: JoinSet<(JobSeq, Result<(), RunError>)>,
@@ -177,7 +174,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         is_feeding: &mut bool,
         claims: &mut mpsc::Receiver<(ActiveJob, Held)>,
     ) -> Result<RunEnd, RunError> {
-        self.take_up_left_behind()?;
+        self.take_up_left_behind().await?;
         let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.ctx))));
         let learning = learn_external_ids(Arc::clone(&self.ctx), self.accepted.take());
         let mut learning = AbortOnDrop(tokio::spawn(learning));
@@ -209,46 +206,46 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     has_learnt = true;
                 }
                 _ = tick.tick() => {
-                    self.refresh()?;
+                    self.refresh().await?;
                     self.emit(Fact::Ticked);
                     if Instant::now() >= beat_at {
                         beat_at = Instant::now() + BEAT;
                         self.beat(false).await?;
-                        self.take_up()?;
+                        self.take_up().await?;
                     }
                 }
             }
-            if let Some(end) = self.end(fed.as_ref())? {
+            if let Some(end) = self.end(fed.as_ref()).await? {
                 return Ok(end);
             }
         }
     }
 
     /// Whether the run is over, and how.
-    fn end(&mut self, fed: Option<&FeederEnd>) -> Result<Option<RunEnd>, RunError> {
+    async fn end(&mut self, fed: Option<&FeederEnd>) -> Result<Option<RunEnd>, RunError> {
         if let Some((stopped, true)) = self.ctx.gate.stopped() {
             return Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said }));
         }
         let patience = self.ctx.settings.reach_patience;
-        if self.ctx.gate.unreached_for().is_some_and(|since| since >= patience) && !self.is_idle()? {
+        if self.ctx.gate.unreached_for().is_some_and(|since| since >= patience) && !self.is_idle().await? {
             let why = self.ctx.gate.pause(self.ctx.now()).map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }
         if !self.workers.is_empty() {
             return Ok(None);
         }
-        self.refresh()?;
+        self.refresh().await?;
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         match fed {
-            Some(_) => self.take_up_in(&[StateName::Downloading])?,
-            None if self.is_doubt_full()? => {
+            Some(_) => self.take_up_in(&[StateName::Downloading]).await?,
+            None if self.is_doubt_full().await? => {
                 // With proven external ids, doubt that no worker asks about is asked about again.
-                self.take_up()?;
+                self.take_up().await?;
                 let is_settled_no_more = self.workers.is_empty() && !self.ctx.is_learning();
                 let in_doubt = self.ctx.counts().of(StateName::InDoubt);
                 return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
             }
-            None if self.has_searched && self.is_idle()? => self.take_up()?,
+            None if self.has_searched && self.is_idle().await? => self.take_up().await?,
             None => return Ok(None),
         }
         if !self.workers.is_empty() {
@@ -269,38 +266,38 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 
     /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
-    fn is_doubt_full(&self) -> Result<bool, RunError> {
+    async fn is_doubt_full(&mut self) -> Result<bool, RunError> {
         let in_doubt = self.ctx.counts().of(StateName::InDoubt);
-        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.reader.has_claimable()?)
+        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.ctx.queue.has_claimable().await?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
-    fn is_idle(&self) -> Result<bool, RunError> {
-        Ok(self.workers.is_empty() && !self.reader.has_to_submit()?)
+    async fn is_idle(&mut self) -> Result<bool, RunError> {
+        Ok(self.workers.is_empty() && !self.ctx.queue.has_to_submit().await?)
     }
 
     /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
     /// on a job that is being submitted is this run's own, on its way from the feeder to its worker, and taking it
     /// for one that was left behind would submit it twice.
-    fn take_up_left_behind(&mut self) -> Result<(), RunError> {
+    async fn take_up_left_behind(&mut self) -> Result<(), RunError> {
         // Submissions first and all of them, because no later look takes them up; there are no more than slots.
-        let submissions = self.reader.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1)?;
+        let submissions = self.ctx.queue.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1).await?;
         self.take_up_jobs(submissions);
-        self.take_up()
+        self.take_up().await
     }
 
     /// Starts workers for jobs that are under way and that no worker of this run holds: more of an earlier run's, and
     /// those that another process has put back in the meantime.
-    fn take_up(&mut self) -> Result<(), RunError> {
+    async fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
         if self.ctx.external_ids() == Some(true) {
             states.push(StateName::InDoubt);
         }
-        self.take_up_in(&states)
+        self.take_up_in(&states).await
     }
 
-    fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
-        let jobs = self.reader.active(states, MOST_TAKEN_UP)?;
+    async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
+        let jobs = self.ctx.queue.active(states, MOST_TAKEN_UP).await?;
         self.take_up_jobs(jobs);
         Ok(())
     }
@@ -337,10 +334,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
     }
 
-    fn refresh(&mut self) -> Result<(), RunError> {
-        let counts = self.reader.counts()?;
+    async fn refresh(&mut self) -> Result<(), RunError> {
+        let counts = self.ctx.queue.counts().await?;
         *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.set_has_work(self.reader.has_claimable()?);
+        self.ctx.slots.set_has_work(self.ctx.queue.has_claimable().await?);
         let pause = self.ctx.gate.pause(self.ctx.now()).or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
@@ -428,7 +425,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             self.emit(fact);
         }
         let end = end?;
-        self.refresh()?;
+        self.refresh().await?;
         self.pause = None;
         self.beat(true).await?;
         self.emit(Fact::Ended);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, StateName};
-use crate::queue::{ActiveJob, Claim, ClaimOnce, QueueReader};
+use crate::queue::{ActiveJob, Claim, ClaimOnce};
 
 use crate::engine::account::gate::Stopped;
 use crate::engine::error::RunError;
@@ -31,9 +31,8 @@ pub(crate) enum FeederEnd {
 
 /// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
 pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
-    let reader = ctx.queue.reader()?;
     loop {
-        if is_doubt_full(&ctx, &reader)? {
+        if is_doubt_full(&ctx).await? {
             tokio::select! {
                 biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
@@ -41,7 +40,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = reader.next_up(ctx.now())?;
+        let next = ctx.queue.next_up(ctx.now()).await?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
@@ -71,7 +70,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             }
             Claim::BudgetSpent => {
                 // A submission under way may yet be refused, and gives its unit back then.
-                if reader.counts()?.of(StateName::Submitting) == 0 {
+                if ctx.queue.counts().await?.of(StateName::Submitting) == 0 {
                     return Ok(FeederEnd::BudgetSpent);
                 }
                 WAIT_FOR_BUDGET
@@ -94,8 +93,8 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
 
 /// Whether one more create could leave more than `--max-in-doubt` jobs in doubt, should every create on its way be lost.
 /// The coordinator ends the run where asking does not settle them.
-fn is_doubt_full(ctx: &Context, reader: &QueueReader) -> Result<bool, RunError> {
-    let counts = reader.counts()?;
+async fn is_doubt_full(ctx: &Context) -> Result<bool, RunError> {
+    let counts = ctx.queue.counts().await?;
     let may_be = counts.of(StateName::InDoubt) + counts.of(StateName::Submitting);
     Ok(may_be >= ctx.settings.max_in_doubt)
 }

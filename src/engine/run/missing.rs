@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::ambient;
 use crate::job::{JobSeq, Transition};
-use crate::queue::{Note, Published, QueueError};
+use crate::queue::{Note, QueueError};
 
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -19,18 +19,16 @@ const PAGE: usize = 1_000;
 /// Sends every finished job whose file is gone back to its download.
 pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
     let mut after = JobSeq(0);
-    let mut reader = Some(ctx.queue.reader()?);
-    while let Some(open) = reader.take() {
+    loop {
+        let page = ctx.queue.published(after, PAGE).await?;
+        let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
         let root = ctx.tree.root().to_owned();
-        let looked = ambient::blocking(move || -> Result<_, RunError> {
-            let page = open.published(after, PAGE)?;
-            let last = page.last().map(|job| job.seq);
+        let looked = ambient::blocking(move || {
             // A file that cannot be looked at is not one that is gone.
             let is_gone = |path: &String| matches!(root.join(path).try_exists(), Ok(false));
-            let gone: Vec<Published> = page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect();
-            Ok((open, last, gone))
+            page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect::<Vec<_>>()
         });
-        let (open, last, gone) = looked.await.map_err(|error| RunError::Bug(error.to_string()))??;
+        let gone = looked.await.map_err(|error| RunError::Bug(error.to_string()))?;
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
@@ -41,9 +39,6 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
             };
             ctx.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
         }
-        let Some(last) = last else { return Ok(()) };
         after = last;
-        reader = Some(open);
     }
-    Ok(())
 }

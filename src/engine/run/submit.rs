@@ -152,7 +152,7 @@ async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, troubl
             // again would tell nothing.
             let is_again = trust == Trust::MayBeTheJob && ctx.blame.has_refused(job.seq);
             // A duplicate that waits for this job is none to compare it with.
-            let left = ctx.left_to_submit().saturating_sub(ctx.queue.reader()?.held_back()?);
+            let left = ctx.left_to_submit().saturating_sub(ctx.queue.held_back().await?);
             if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, left) {
                 turn_away(ctx, job, &trouble).await
             } else {
