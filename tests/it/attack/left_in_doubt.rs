@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tryon::engine::{RunEnd, RunSettings, SlotCount};
+use tryon::engine::{RunEnd, SlotCount};
 
-use crate::support::in_process::run_here;
+use crate::support::in_process::{Setup, run_here};
 use crate::support::provider::{Answer, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, QuerySeen, Script, Seen};
 use crate::support::workshop::Workshop;
 
@@ -28,7 +28,7 @@ fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
     assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
 }
 
-fn quick(settings: &mut RunSettings) {
+fn quick(settings: &mut Setup) {
     settings.doubt_interval = Duration::from_millis(100);
 }
 
