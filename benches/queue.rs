@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use tryon::job::{ExternalTaskId, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition};
-use tryon::queue::{ActiveJob, Claim, Note, PublishedImage, Queue, QueueReader, RunId};
+use tryon::queue::{ActiveJob, Claim, Note, PublishedImage, QueueReader, RunId, SqliteQueue};
 use tryon::report::{ReportFormat, ReportPaths, write_report};
 
 /// The lengths of the queues.
@@ -47,13 +47,13 @@ fn row(number: u64) -> JobSpec {
 /// A queue in a folder of its own.
 struct Bed {
     folder: TempDir,
-    queue: Arc<Queue>,
+    queue: Arc<SqliteQueue>,
 }
 
 impl Bed {
     fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let queue = Arc::new(Queue::open(&folder.path().join("queue.db")).expect("a queue"));
+        let queue = Arc::new(SqliteQueue::open(&folder.path().join("queue.db")).expect("a queue"));
         Self { folder, queue }
     }
 
@@ -68,7 +68,7 @@ impl Bed {
     }
 }
 
-async fn load(queue: &Queue, rows: u64) {
+async fn load(queue: &SqliteQueue, rows: u64) {
     let fill = move |loader: &mut tryon::queue::Loader| {
         loader.begin_manifest("jobs.csv")?;
         for number in 0..rows {
@@ -79,11 +79,11 @@ async fn load(queue: &Queue, rows: u64) {
     assert_eq!(queue.load(fill).await.expect("a load"), rows);
 }
 
-async fn begin_run(queue: &Queue) -> RunId {
+async fn begin_run(queue: &SqliteQueue) -> RunId {
     queue.begin_run(100, None, ModelName::default(), Timestamp::now()).await.expect("a run")
 }
 
-async fn claim(queue: &Queue, run: RunId) -> ActiveJob {
+async fn claim(queue: &SqliteQueue, run: RunId) -> ActiveJob {
     let claim = queue.claim(run, ExternalTaskId::unique(), ModelName::default(), Timestamp::now()).await;
     match claim.expect("a claim") {
         Claim::Job(job) => *job,
@@ -92,7 +92,7 @@ async fn claim(queue: &Queue, run: RunId) -> ActiveJob {
 }
 
 /// All that the queue is told of a job that goes well.
-async fn live(queue: &Queue, run: RunId) {
+async fn live(queue: &SqliteQueue, run: RunId) {
     let job = claim(queue, run).await;
     let accept = Transition::Accept { task_id: TaskId(format!("task-{}", job.seq.0)) };
     for transition in [accept, Transition::TaskSucceed] {
@@ -112,7 +112,7 @@ async fn live(queue: &Queue, run: RunId) {
 }
 
 /// Brings `jobs` jobs to their end, `at_once` of them at a time. Returns how long it took.
-async fn live_many(queue: &Arc<Queue>, jobs: u64, at_once: u64) -> Duration {
+async fn live_many(queue: &Arc<SqliteQueue>, jobs: u64, at_once: u64) -> Duration {
     let run = begin_run(queue).await;
     let left = Arc::new(AtomicU64::new(jobs));
     let started = Instant::now();

@@ -9,7 +9,7 @@ use crate::job::StateName;
 use crate::ops::adopt;
 use crate::ops::cancel::{self, Cancelled};
 use crate::ops::retry::{self, PutBack};
-use crate::queue::{Queue, QueueError};
+use crate::queue::{QueueError, SqliteQueue};
 use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
@@ -80,7 +80,7 @@ pub(super) struct Adopt {
 
 /// `tryon retry`.
 pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     if let (true, Some(reason)) = (what.failed, &what.reason) {
         let ids = retry::ids_of_reason(&queue.reader()?, reason)?;
         if ids.is_empty() {
@@ -123,12 +123,12 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
 
 /// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this
 /// queue is worked by.
-fn say_how_to_go_on(queue: &Queue, place: &Place) -> Result<(), Failure> {
+fn say_how_to_go_on(queue: &SqliteQueue, place: &Place) -> Result<(), Failure> {
     println(&format!("a run takes up what was put back: {}", place.run_again(&queue.reader()?)?))
 }
 
 /// Puts back the jobs that were typed, and tells of each.
-async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
     let mut outcome = Ok(ExitCode::Ok);
     let mut refused = 0;
     for id in ids {
@@ -149,7 +149,7 @@ async fn retry_named(queue: &Queue, ids: &[String], again: bool, place: &Place) 
 }
 
 /// Puts back the jobs of a list, and tells how many.
-async fn retry_list(queue: &Queue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
     /// How many errors are told one by one.
     const MOST_TOLD: usize = 10;
 
@@ -188,7 +188,7 @@ fn no_such_reason(reason: &str, place: &Place) -> Failure {
 /// `tryon adopt ID TASK_ID`.
 pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failure> {
     let (id, task) = (&what.id, adopt::task_id(&what.task_id)?);
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     let said = format!("{id}: is task {}; a run collects it", task.0);
     adopt::adopt(&queue, id, task).await?;
     println(&said)?;
@@ -197,7 +197,7 @@ pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failu
 
 /// `tryon cancel`.
 pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = Queue::open_existing(&place.queue)?;
+    let queue = SqliteQueue::open_existing(&place.queue)?;
     if what.pending {
         let count = cancel::cancel_pending(&queue).await?;
         println(&format!("{count} cancelled"))?;

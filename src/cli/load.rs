@@ -9,7 +9,7 @@ use crate::manifest::ColumnNames;
 use crate::ops::estimate::Lines;
 use crate::ops::load::{self, LoadEvent};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Queue};
+use crate::queue::{Enqueued, SqliteQueue};
 use crate::settings::{Options, Settings};
 use crate::view::wording::{filled, thousands};
 
@@ -24,7 +24,7 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let queue = if place.queue.exists() { Some(Queue::open(&place.queue)?) } else { None };
+    let queue = if place.queue.exists() { Some(SqliteQueue::open(&place.queue)?) } else { None };
     let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
     agree_to_repeats(&mut loader, &settings, options, console)?;
     let (_tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::job::JobId;
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Loader, Queue, QueueError, RejectedRow, TooLate};
+use crate::queue::{Enqueued, Loader, QueueError, RejectedRow, SqliteQueue, TooLate};
 use crate::settings::{Settings, TextEncoding};
 use crate::store::{FolderChecks, NameChecks, OutputError, OutputTree};
 
@@ -67,7 +67,7 @@ pub enum Purpose {
 /// # Errors
 /// As [`read`], and those of the queue.
 pub async fn read_for(
-    queue: Option<&Queue>,
+    queue: Option<&SqliteQueue>,
     out: &Path,
     manifests: &[PathBuf],
     settings: &Settings,
@@ -84,11 +84,11 @@ pub async fn read_for(
 ///
 /// # Errors
 /// The folder cannot be used; and those of the queue.
-pub fn make_ready(out: &Path, path: &Path, queue: Option<Queue>) -> Result<(OutputTree, Queue), LoadError> {
+pub fn make_ready(out: &Path, path: &Path, queue: Option<SqliteQueue>) -> Result<(OutputTree, SqliteQueue), LoadError> {
     let tree = OutputTree::create(out)?;
     let queue = match queue {
         Some(queue) => queue,
-        None => Queue::open(path)?,
+        None => SqliteQueue::open(path)?,
     };
     Ok((tree, queue))
 }
@@ -135,7 +135,7 @@ pub async fn read(
 /// # Errors
 /// Those of the queue; and rows that a run has submitted with other inputs since they were read.
 pub async fn keep(
-    queue: &Queue,
+    queue: &SqliteQueue,
     loader: Loader,
     settings: &Settings,
     mut tell: impl FnMut(LoadEvent<'_>),

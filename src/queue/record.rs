@@ -289,6 +289,15 @@ impl ReportRow {
     }
 }
 
+/// A place in the report, from which a further page goes on; the default is its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportPlace {
+    /// The last job that was shown.
+    pub(crate) job: JobSeq,
+    /// The last rejected row that was shown: behind which job, of which manifest, on which line.
+    pub(crate) rejected: Option<(JobSeq, String, i64)>,
+}
+
 /// The kind of provider a queue belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderKind {

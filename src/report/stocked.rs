@@ -9,7 +9,9 @@ use crate::job::{
     ExternalTaskId, Failure, FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, SecondGarment,
     StateName, TaskId, Transition,
 };
-use crate::queue::{Claim, Note, Pause, ProviderKind, PublishedImage, Queue, QueueReader, RejectedRow, RunId, SlotUse};
+use crate::queue::{
+    Claim, Note, Pause, ProviderKind, PublishedImage, QueueReader, RejectedRow, RunId, SlotUse, SqliteQueue,
+};
 
 /// The moment at which the run of the stocked queue began.
 pub(crate) const BEGIN: &str = "2026-11-03T13:00:00Z";
@@ -27,12 +29,12 @@ pub(crate) fn after(seconds: i64) -> Timestamp {
 }
 
 /// A queue that `fill` fills.
-pub(crate) fn queue_with(fill: impl AsyncFnOnce(&Queue)) -> Stocked {
+pub(crate) fn queue_with(fill: impl AsyncFnOnce(&SqliteQueue)) -> Stocked {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
-        let queue = Queue::open(&path).expect("a new queue");
+        let queue = SqliteQueue::open(&path).expect("a new queue");
         fill(&queue).await;
     });
     let reader = QueueReader::open(&path).expect("it is there");
@@ -63,7 +65,7 @@ pub(crate) fn spec(id: &str, priority: i64) -> JobSpec {
 }
 
 /// Loads `specs` from a manifest `shop.csv`, with a row that is rejected before the last of them.
-pub(crate) async fn load(queue: &Queue, specs: Vec<JobSpec>) {
+pub(crate) async fn load(queue: &SqliteQueue, specs: Vec<JobSpec>) {
     let rejected = RejectedRow {
         line: 9,
         id: "eva/gone".to_owned(),
@@ -86,7 +88,7 @@ pub(crate) async fn load(queue: &Queue, specs: Vec<JobSpec>) {
     queue.load(fill).await.expect("rows that fit");
 }
 
-async fn stock(queue: &Queue, provider: ProviderKind) {
+async fn stock(queue: &SqliteQueue, provider: ProviderKind) {
     let mut outfit = spec("ana/shirt", 9);
     outfit.cloth_type = Some(Garment::Upper);
     outfit.second = Some(SecondGarment { image: spec("x/skirt", 0).cloth, garment: Garment::Lower });
@@ -140,7 +142,7 @@ async fn stock(queue: &Queue, provider: ProviderKind) {
         .expect("the run is there");
 }
 
-async fn claim(queue: &Queue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
+async fn claim(queue: &SqliteQueue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
     let external_id = ExternalTaskId(format!("0198-{number}"));
     match queue.claim(run, external_id, ModelName::default(), after(i64::from(number))).await {
         Ok(Claim::Job(job)) => job,

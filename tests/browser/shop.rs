@@ -11,7 +11,7 @@ use tryon::job::{
     ExternalTaskId, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName,
     SecondGarment, TaskId, Transition,
 };
-use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, Queue, RunId, SlotUse};
+use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, RunId, SlotUse, SqliteQueue};
 
 /// What becomes of a job.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Shop {
     }
 
     async fn fill(&self, rows: &[Row]) {
-        let queue = Queue::open(&self.results().join("queue.db")).expect("a queue");
+        let queue = SqliteQueue::open(&self.results().join("queue.db")).expect("a queue");
         let specs: Vec<JobSpec> = rows.iter().map(|row| self.spec(row)).collect();
         let load = queue.load(move |loader| {
             loader.begin_manifest("shop.csv")?;
@@ -135,7 +135,7 @@ impl Shop {
         ImageRef { written: written.to_owned(), source }
     }
 
-    async fn see_through(&self, queue: &Queue, row: &Row, job: &ActiveJob) {
+    async fn see_through(&self, queue: &SqliteQueue, row: &Row, job: &ActiveJob) {
         let seq = job.seq.0;
         let record = async |transition: Transition, note: Note, later: i64| {
             queue.record(job.seq, job.attempt, transition, note, at(seq * 3 + later)).await.expect("it is allowed");
@@ -175,7 +175,7 @@ impl Shop {
     }
 }
 
-async fn claim(queue: &Queue, run: RunId, number: usize) -> Box<ActiveJob> {
+async fn claim(queue: &SqliteQueue, run: RunId, number: usize) -> Box<ActiveJob> {
     let external_id = ExternalTaskId(format!("external-{number}"));
     match queue.claim(run, external_id, ModelName::default(), at(1)).await {
         Ok(Claim::Job(job)) => job,

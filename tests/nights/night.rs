@@ -9,16 +9,18 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon::ambient;
-use tryon::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings, SlotCount};
+use tryon::engine::{
+    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
+};
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
 use tryon::provider::StopReason;
-use tryon::queue::{Loader, Queue, QueueReader};
+use tryon::queue::{Loader, QueueReader, SqliteQueue};
 use tryon::store::OutputTree;
 
 use crate::dice::Dice;
 use crate::oracle;
 use crate::provider::Simulated;
-use crate::weather::{Calls, DOUBT_AGE, Death, Process, REQUEST_TIMEOUT, Weather};
+use crate::weather::{Calls, DOUBT_AGE, Death, Process, Weather};
 use crate::world::World;
 
 /// A task that takes longer is left to the next run.
@@ -66,6 +68,12 @@ pub(crate) struct Night {
     _folder: tempfile::TempDir,
 }
 
+/// How a process of a night runs.
+struct Setup {
+    settings: RunSettings,
+    slots: SlotCount,
+}
+
 /// How a process ended.
 pub(crate) enum Ended {
     Killed,
@@ -108,10 +116,10 @@ impl Night {
     fn pass(&mut self) {
         let processes = self.weather.processes.clone();
         for (number, process) in processes.iter().enumerate() {
-            let settings = self.settings(Some(process));
+            let setup = self.setup(Some(process));
             let ended = match process.death {
-                Death::ByItself => self.run(number, settings, None, LONGEST_MORNING),
-                death => self.run(number, settings, Some(death), crate::weather::life(process)),
+                Death::ByItself => self.run(number, setup, None, LONGEST_MORNING),
+                death => self.run(number, setup, Some(death), crate::weather::life(process)),
             };
             self.judge(number, ended, false);
             self.world.rest(process.rest);
@@ -120,7 +128,7 @@ impl Night {
         self.world.rest(until_calm);
         for extra in 0..MORNING_RUNS {
             let number = processes.len() + extra;
-            let ended = self.run(number, self.settings(None), None, LONGEST_MORNING);
+            let ended = self.run(number, self.setup(None), None, LONGEST_MORNING);
             let is_settled = matches!(&ended, Ended::Itself(Ok(outcome)) if outcome.counts.left() == 0);
             self.judge(number, ended, true);
             if is_settled {
@@ -130,13 +138,13 @@ impl Night {
         self.tally.virtual_time = self.world.time();
     }
 
-    fn settings(&self, process: Option<&Process>) -> RunSettings {
+    fn setup(&self, process: Option<&Process>) -> Setup {
         let weather = &self.weather;
-        RunSettings {
+        let mut pictures_folder = self.queue.as_os_str().to_owned();
+        pictures_folder.push("-pictures");
+        let settings = RunSettings {
+            pictures_folder: pictures_folder.into(),
             model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
-            slots: process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost),
-            rate_per_second: 5.0,
-            poll_rate_per_second: 20.0,
             poll_interval: Duration::from_secs(1),
             downloads: 4,
             max_attempts: 5,
@@ -149,24 +157,25 @@ impl Night {
             reach_patience: Duration::from_secs(120),
             doubt_interval: Duration::from_secs(5),
             doubt_age: DOUBT_AGE,
-            request_timeout: REQUEST_TIMEOUT,
             max_in_doubt: process.map_or(1_000, |_| weather.max_in_doubt),
             patience: Patience::default(),
-        }
+        };
+        let slots = process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost);
+        Setup { settings, slots }
     }
 
     /// Runs a process until it ends, or dies.
-    fn run(&mut self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
+    fn run(&mut self, number: usize, setup: Setup, death: Option<Death>, life: Duration) -> Ended {
         ambient::simulate_on_this_thread(Some(self.seed ^ (number as u64 + 1) << 48));
         self.tally.processes += 1;
         let runtime = paused_runtime();
-        let ended = runtime.block_on(self.live(number, settings, death, life));
+        let ended = runtime.block_on(self.live(number, setup, death, life));
         // Whatever the process was doing is dropped where it stands.
         drop(runtime);
         ended
     }
 
-    async fn live(&self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
+    async fn live(&self, number: usize, setup: Setup, death: Option<Death>, life: Duration) -> Ended {
         self.world.process_begins(death);
         let interrupted = CancellationToken::new();
         let token = interrupted.clone();
@@ -181,7 +190,7 @@ impl Night {
                 std::future::pending::<()>().await;
             }
         };
-        let running = Box::pin(self.process(number, settings, interrupted));
+        let running = Box::pin(self.process(number, setup, interrupted));
         let ended = tokio::select! {
             biased;
             () = self.world.death() => Ended::Killed,
@@ -193,30 +202,33 @@ impl Night {
         ended
     }
 
-    async fn process(
-        &self,
-        number: usize,
-        settings: RunSettings,
-        interrupted: CancellationToken,
-    ) -> Result<Outcome, RunError> {
+    async fn process(&self, number: usize, setup: Setup, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         let world = Arc::clone(&self.world);
         let between = Box::new(move || -> futures_util::future::BoxFuture<'static, ()> {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
-        let queue = Arc::new(Queue::open_inline(&self.queue, between)?);
-        self.provider_meets(number, &settings, &queue.reader()?)?;
+        let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
+        self.provider_meets(number, setup.slots, &queue.reader()?)?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
             tokio::spawn(Arc::clone(&self.provider).call_back(calls));
             wakes
         });
-        let door = Door {
+        let endpoint = Endpoint {
             provider: self.provider.clone(),
-            results: self.provider.clone(),
-            clock: self.world.clone(),
             name: ENDPOINT.to_owned(),
             callbacks,
+            slots: setup.slots,
+            rate_per_second: 5.0,
+            poll_rate_per_second: 20.0,
+        };
+        let resources = Resources {
+            queue,
+            accounts: vec![endpoint],
+            results: self.provider.clone(),
+            tree: self.tree.clone(),
+            clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
         let observe = |event: &tryon::engine::event::RunEvent| {
@@ -231,11 +243,11 @@ impl Night {
                 self.tell(&format!("{:?}", event.fact));
             }
         };
-        engine::run(queue, door, self.tree.clone(), settings, interrupted, observe).await
+        engine::run(resources, setup.settings, interrupted, observe).await
     }
 
     /// What the provider's books call in flight, as far as the process that begins can know.
-    fn provider_meets(&self, number: usize, settings: &RunSettings, reader: &QueueReader) -> Result<(), RunError> {
+    fn provider_meets(&self, number: usize, slots: SlotCount, reader: &QueueReader) -> Result<(), RunError> {
         let mut known = Vec::new();
         for job in reader.active(&[StateName::Running], 10_000)? {
             if let JobState::Running { task_id } = job.state {
@@ -251,7 +263,7 @@ impl Night {
         books.open = 0;
         books.process = number;
         books.account = account;
-        books.slots = match settings.slots {
+        books.slots = match slots {
             SlotCount::AtMost(slots) if held <= slots => Some(slots),
             _ => None,
         };
@@ -385,7 +397,7 @@ fn load(jobs: usize, dedupe: bool) -> Vec<u8> {
     let path = folder.path().join("queue.db");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let queue = Queue::open(&path).expect("a queue");
+        let queue = SqliteQueue::open(&path).expect("a queue");
         let fill = move |loader: &mut Loader| {
             loader.begin_manifest("jobs.csv")?;
             if dedupe {

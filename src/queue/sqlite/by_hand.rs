@@ -9,9 +9,9 @@ use crate::queue::Note;
 
 use super::transition::apply;
 use super::writer::Keep;
-use super::{Queue, QueueError, Result};
+use super::{QueueError, Result, SqliteQueue};
 
-impl Queue {
+impl SqliteQueue {
     /// Puts one job back by hand, whatever is allowed from where it is. Returns its new state.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! The path to which a queue's callbacks come.
 
 use super::meta::{get_meta, set_meta};
-use super::{Queue, Result};
+use super::{Result, SqliteQueue};
 
-impl Queue {
+impl SqliteQueue {
     /// The path to which the provider's callbacks come: the one that is kept, or else `fresh`, which is kept from now
     /// on. It stays the same from run to run, because a task calls back to where its own run was to be found.
     ///

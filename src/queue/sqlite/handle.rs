@@ -1,28 +1,37 @@
 //! The queue's handle: which file, and the way to its writer.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::ambient;
+use crate::queue::QueueError;
 
 use super::error::Result;
 use super::open;
 use super::read::QueueReader;
 use super::writer::{Between, Writer};
 
+/// At most this many readers are kept open while nobody reads.
+const MOST_IDLE: usize = 8;
+
 /// A queue that can be changed. Any number of processes may have it open; only one of them runs it
 /// ([`super::lock::RunLock`]).
 #[derive(Debug)]
-pub struct Queue {
+pub struct SqliteQueue {
     path: PathBuf,
     pub(super) writer: Writer,
+    /// Readers that are not in use.
+    readers: Arc<Mutex<Vec<QueueReader>>>,
 }
 
-impl Queue {
+impl SqliteQueue {
     /// Opens the queue at `path`, and makes it when there is none.
     ///
     /// # Errors
     /// The file is foreign, newer, damaged or not accessible; the error names it and says what to do.
     pub fn open(path: &Path) -> Result<Self> {
         let writer = Writer::start(open::open_for_writing(path)?)?;
-        Ok(Self { path: path.to_owned(), writer })
+        Ok(Self { path: path.to_owned(), writer, readers: Arc::default() })
     }
 
     /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
@@ -33,13 +42,13 @@ impl Queue {
     pub fn open_inline(path: &Path, between: Between) -> Result<Self> {
         let db = open::open_for_writing(path)?;
         db.pragma_update(None, "synchronous", 0)?;
-        Ok(Self { path: path.to_owned(), writer: Writer::inline(db, between) })
+        Ok(Self { path: path.to_owned(), writer: Writer::inline(db, between), readers: Arc::default() })
     }
 
     /// Opens the queue at `path`, which must exist.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`crate::queue::QueueError::Missing`].
+    /// As [`Self::open`], and [`QueueError::Missing`].
     pub fn open_existing(path: &Path) -> Result<Self> {
         open::open_for_reading(path)?;
         Self::open(path)
@@ -58,4 +67,28 @@ impl Queue {
     pub fn reader(&self) -> Result<QueueReader> {
         QueueReader::open(&self.path)
     }
+
+    /// Runs a read on a connection of its own, on a thread that may wait for the disk.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&QueueReader) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (path, readers) = (self.path.clone(), Arc::clone(&self.readers));
+        blocking(move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let reader = idle.map_or_else(|| QueueReader::open(&path), Ok)?;
+            let value = read(&reader)?;
+            let mut readers = readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if readers.len() < MOST_IDLE {
+                readers.push(reader);
+            }
+            Ok(value)
+        })
+        .await
+    }
+}
+
+/// Runs what reads files and databases on a thread that may wait for them.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    ambient::blocking(work).await.map_err(|error| QueueError::Database(error.to_string()))?
 }

@@ -15,6 +15,7 @@ use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
 use crate::queue::Note;
 
+use super::handle::blocking;
 use super::load::{
     RejectedRow, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path,
     standing,
@@ -25,7 +26,7 @@ use super::numbered::Pictures;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
 use super::transition::{apply, one_row};
 use super::writer::Keep;
-use super::{Loader, Queue, QueueError, Result};
+use super::{Loader, QueueError, Result, SqliteQueue};
 
 /// Rows in a batch while a run is going on, and else. A load of no more rows than the first is written at once.
 const BATCH_BESIDE_A_RUN: i64 = 500;
@@ -58,7 +59,7 @@ pub struct TooLate {
     pub was_new: bool,
 }
 
-impl Queue {
+impl SqliteQueue {
     /// Begins a load. Another load of this queue is waited for; nothing else is held up until the load is kept.
     ///
     /// # Errors
@@ -184,11 +185,6 @@ impl Queue {
         carrying.staging.is_done_with();
         Ok(carrying)
     }
-}
-
-/// Runs what reads files and databases on a thread that may wait for them.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| QueueError::Database(error.to_string()))?
 }
 
 /// A load on its way into the queue.

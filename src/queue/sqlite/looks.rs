@@ -12,7 +12,7 @@ use super::rows::read_flags;
 use super::same_request::Asking;
 use super::transition::{apply, one_row};
 use super::writer::Keep;
-use super::{Queue, QueueError, QueueReader, Result};
+use super::{QueueError, QueueReader, Result, SqliteQueue};
 
 /// So many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
 const MOST_TWINS: usize = 16;
@@ -95,7 +95,7 @@ fn set_twin(db: &Connection, seq: JobSeq, is_twin: bool) -> Result<()> {
     Ok(())
 }
 
-impl Queue {
+impl SqliteQueue {
     /// Puts every flagged job back by hand, to be submitted and paid for once more. Returns how many.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The queue in SQLite: every line of SQL of this program is in this folder.
 
+mod back_end;
 mod by_hand;
 mod callback_path;
 mod claim;
@@ -27,7 +28,7 @@ mod verbs;
 mod workload;
 mod writer;
 
-pub use handle::Queue;
+pub use handle::SqliteQueue;
 pub use keep_load::{Kept, TooLate};
 pub use load::{Enqueued, Loader, RejectedRow};
 pub use lock::RunLock;

@@ -54,7 +54,7 @@ impl QueueReader {
     /// Opens the queue at `path`.
     ///
     /// # Errors
-    /// [`QueueError::Missing`] where there is none; else as [`super::Queue::open`].
+    /// [`QueueError::Missing`] where there is none; else as [`super::SqliteQueue::open`].
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self { db: open::open_for_reading(path)? })
     }
@@ -366,9 +366,13 @@ impl QueueReader {
     /// # Errors
     /// Those of the queue.
     pub fn attempts(&self, job: &JobRecord) -> Result<Vec<AttemptRecord>> {
+        self.attempts_of(job.seq)
+    }
+
+    pub(super) fn attempts_of(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         let query = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE job = ?1 ORDER BY attempt");
         let mut statement = self.db.prepare_cached(&query)?;
-        let mut rows = statement.query([job.seq.0])?;
+        let mut rows = statement.query([seq.0])?;
         let mut attempts = Vec::new();
         while let Some(row) = rows.next()? {
             attempts.push(read_attempt(row)?);
@@ -399,17 +403,8 @@ impl QueueReader {
         &self,
         mut each: impl FnMut(ReportRow) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut rejected = pages::report_rejected(&self.db);
-        let mut jobs = pages::report_jobs(&self.db);
-        while let Some((seq, job)) = jobs.next()? {
-            while rejected.peek()?.is_some_and(|(after, _)| *after < seq) {
-                if let Some((_, row)) = rejected.next()? {
-                    each(row)?;
-                }
-            }
-            each(job)?;
-        }
-        while let Some((_, row)) = rejected.next()? {
+        let mut rows = pages::report(&self.db);
+        while let Some(row) = rows.next()? {
             each(row)?;
         }
         Ok(())

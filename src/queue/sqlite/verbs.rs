@@ -15,9 +15,9 @@ use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{apply, one_row, present_state};
 use super::twins;
-use super::{Queue, QueueError, Result};
+use super::{QueueError, Result, SqliteQueue};
 
-impl Queue {
+impl SqliteQueue {
     /// Binds the queue to the kind of provider of its first run.
     ///
     /// # Errors

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tryon::engine::{RunEnd, RunSettings, SlotCount};
+use tryon::engine::{RunEnd, SlotCount};
 
-use crate::support::in_process::run_here;
+use crate::support::in_process::{Setup, run_here};
 use crate::support::provider::{Answer, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, QuerySeen, Script, Seen};
 use crate::support::workshop::Workshop;
 
@@ -28,7 +28,7 @@ fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
     assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
 }
 
-fn quick(settings: &mut RunSettings) {
+fn quick(settings: &mut Setup) {
     settings.doubt_interval = Duration::from_millis(100);
 }
 
@@ -102,7 +102,7 @@ fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
     });
     let shop = Workshop::new(2);
     killed_after_submissions(&shop, &provider);
-    let now = |settings: &mut RunSettings| {
+    let now = |settings: &mut Setup| {
         quick(settings);
         settings.doubt_age = Duration::ZERO;
     };

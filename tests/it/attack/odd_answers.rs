@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tryon::engine::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
+use tryon::engine::{InDoubtPolicy, Patience, RunEnd, SlotCount};
 use tryon::provider::StopReason;
 
-use crate::support::in_process::run_here;
+use crate::support::in_process::{Setup, run_here};
 use crate::support::provider::{
     Answer, Books, ExternalIds, Fate, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
 };
@@ -20,7 +20,7 @@ fn loaded(provider: &Provider, jobs: usize) -> Workshop {
     shop
 }
 
-fn quick(settings: &mut RunSettings) {
+fn quick(settings: &mut Setup) {
     settings.patience = QUICK;
     settings.slots = SlotCount::AtMost(2);
     settings.doubt_interval = Duration::from_millis(100);

@@ -114,7 +114,7 @@ fn nothing_is_made_for_a_manifest_that_cannot_be_read() {
     assert!(desk.run(&["run", "--sandbox"]).err.contains("name a manifest: tryon run jobs.csv"));
     // What an earlier version left behind.
     std::fs::create_dir(desk.path("tryon-out")).expect("a folder");
-    drop(tryon::queue::Queue::open(&desk.path("tryon-out/queue.db")).expect("a queue"));
+    drop(tryon::queue::SqliteQueue::open(&desk.path("tryon-out/queue.db")).expect("a queue"));
     let said = desk.run(&["run", "--sandbox"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("nothing was loaded into tryon-out/queue.db yet"), "{}", said.err);

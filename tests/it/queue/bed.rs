@@ -16,20 +16,20 @@ use tryon::job::{
     SecondGarment, StateName, TaskId, Transition,
 };
 use tryon::queue::{
-    ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Note, PublishedImage, Queue, QueueError, QueueReader,
-    RejectedRow, RunId, SlotUse,
+    ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Note, PublishedImage, QueueError, QueueReader, RejectedRow,
+    RunId, SlotUse, SqliteQueue,
 };
 
 /// How a kind of queue is made, and looked into behind its back.
 pub(crate) struct QueueKind {
-    open: fn(&Path) -> Queue,
+    open: fn(&Path) -> SqliteQueue,
     dump: fn(&Path) -> Tables,
     check: fn(&Path),
 }
 
 /// Every kind of queue there is. A later one is a line here, and passes what the first one passes.
 const QUEUES: [QueueKind; 1] =
-    [QueueKind { open: |path| Queue::open(path).expect("a queue"), dump: dump_sqlite, check: sqlite_is_sound }];
+    [QueueKind { open: |path| SqliteQueue::open(path).expect("a queue"), dump: dump_sqlite, check: sqlite_is_sound }];
 
 /// One row: its columns by name, as text.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -49,7 +49,7 @@ pub(crate) async fn on_every_queue(test: impl AsyncFn(&Bed)) {
 pub(crate) struct Bed {
     kind: &'static QueueKind,
     _folder: TempDir,
-    pub(crate) queue: Queue,
+    pub(crate) queue: SqliteQueue,
     /// A run without a budget.
     pub(crate) run: RunId,
     before: Tables,
@@ -131,7 +131,7 @@ impl Bed {
     }
 
     /// Opens a queue file once more, as another process would.
-    pub(crate) fn open(&self, path: &Path) -> Queue {
+    pub(crate) fn open(&self, path: &Path) -> SqliteQueue {
         (self.kind.open)(path)
     }
 
@@ -191,6 +191,20 @@ impl Bed {
     /// Loads several manifests at once.
     pub(crate) async fn load_all(&self, manifests: &[(&str, &[JobSpec])]) -> (Enqueued, Vec<(String, RejectedRow)>) {
         load_into(&self.queue, manifests).await
+    }
+
+    /// Loads rows, and others that are passed over, behind them.
+    pub(crate) async fn load_with_rejected(&self, rows: &[JobSpec], rejected: &[RejectedRow]) {
+        let (rows, rejected) = (rows.to_vec(), rejected.to_vec());
+        let fill = move |loader: &mut tryon::queue::Loader| {
+            loader.begin_manifest("rejected.csv")?;
+            for (line, row) in (2..).zip(&rows) {
+                assert_eq!(loader.add(row, line)?, Vec::new());
+            }
+            rejected.iter().try_for_each(|row| loader.reject(row))?;
+            Ok(((), true))
+        };
+        self.queue.load(fill).await.expect("a load");
     }
 
     /// Loads rows, each of which becomes a job.
@@ -301,7 +315,7 @@ impl Bed {
 }
 
 pub(crate) async fn load_into(
-    queue: &Queue,
+    queue: &SqliteQueue,
     manifests: &[(&str, &[JobSpec])],
 ) -> (Enqueued, Vec<(String, RejectedRow)>) {
     let manifests: Vec<_> = manifests.iter().map(|(name, rows)| ((*name).to_owned(), rows.to_vec())).collect();
@@ -319,7 +333,7 @@ pub(crate) async fn load_into(
 }
 
 /// Jobs, attempts, images, a run, a door and a rejected row that no test is about.
-async fn settle_bystanders(queue: &Queue) {
+async fn settle_bystanders(queue: &SqliteQueue) {
     let outfit = SecondGarment { image: file("by-skirt"), garment: Garment::Lower };
     let busy = JobSpec {
         cloth_type: Some(Garment::Upper),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Note, Queue};
+use tryon::queue::{Claim, Note, SqliteQueue};
 
 use super::bed::{Bed, Tables, at, failure, image, on_every_queue, spec, task};
 
@@ -88,7 +88,7 @@ fn long_story() -> Vec<Step> {
     ]
 }
 
-async fn take(queue: &Queue, bed: &Bed, step: &Step, second: i64) -> JobState {
+async fn take(queue: &SqliteQueue, bed: &Bed, step: &Step, second: i64) -> JobState {
     let now = at(second);
     let job = queue.reader().expect("a reader").job("a").expect("the job");
     match step {

@@ -3,6 +3,7 @@
 mod bed;
 mod by_hand;
 mod claim;
+mod contract;
 mod contradictions;
 mod crash;
 mod facts;

@@ -9,13 +9,13 @@ use std::thread;
 
 use rusqlite::Connection;
 
-use tryon::queue::{Queue, QueueError, QueueReader, RunLock};
+use tryon::queue::{QueueError, QueueReader, RunLock, SqliteQueue};
 
 use super::bed::{load_into, outside, spec};
 
 /// What every way of opening a file says about it.
 fn opened(path: &Path) -> [Result<(), QueueError>; 3] {
-    [Queue::open(path).map(drop), Queue::open_existing(path).map(drop), QueueReader::open(path).map(drop)]
+    [SqliteQueue::open(path).map(drop), SqliteQueue::open_existing(path).map(drop), QueueReader::open(path).map(drop)]
 }
 
 /// The bytes of a file. A test that fails does not print them all.
@@ -41,12 +41,12 @@ fn contents(folder: &Path) -> BTreeMap<String, Bytes> {
 fn a_queue_that_is_missing_is_made_only_by_those_who_may_make_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    for result in [Queue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
+    for result in [SqliteQueue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
         let error = result.expect_err("missing");
         assert!(matches!(&error, QueueError::Missing(missing) if *missing == path), "{error}");
     }
     assert_eq!(contents(folder.path()), BTreeMap::new(), "looking makes nothing");
-    drop(Queue::open(&path).expect("a queue"));
+    drop(SqliteQueue::open(&path).expect("a queue"));
     assert!(opened(&path).iter().all(Result::is_ok));
 }
 
@@ -55,10 +55,10 @@ fn an_empty_file_is_no_queue_yet() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
     fs::write(&path, "").expect("a file");
-    for result in [Queue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
+    for result in [SqliteQueue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
         assert!(matches!(result, Err(QueueError::Missing(_))));
     }
-    drop(Queue::open(&path).expect("a queue"));
+    drop(SqliteQueue::open(&path).expect("a queue"));
     assert!(opened(&path).iter().all(Result::is_ok));
 }
 
@@ -76,7 +76,7 @@ fn a_folder_is_no_queue() {
 fn a_queue_in_a_folder_that_is_missing_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("nowhere/queue.db");
-    let error = Queue::open(&path).expect_err("no folder");
+    let error = SqliteQueue::open(&path).expect_err("no folder");
     assert!(matches!(&error, QueueError::Unreadable { path: named, .. } if *named == path), "{error}");
 }
 
@@ -140,7 +140,7 @@ fn what_another_program_has_not_yet_moved_out_of_its_log_is_left_in_it() {
 fn a_queue_of_a_newer_version_is_refused_and_left_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    drop(Queue::open(&path).expect("a queue"));
+    drop(SqliteQueue::open(&path).expect("a queue"));
     outside(&path).execute_batch("PRAGMA user_version = 1000").expect("a version");
     let before = contents(folder.path());
     for result in opened(&path) {
@@ -155,7 +155,7 @@ fn a_queue_of_a_newer_version_is_refused_and_left_as_it_was() {
 async fn a_queue_says_from_outside_what_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = Queue::open(&path).expect("a queue");
+    let queue = SqliteQueue::open(&path).expect("a queue");
     assert_eq!(queue.path(), path);
     let pragma = |name: &str| {
         let read = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
@@ -170,7 +170,7 @@ async fn a_queue_says_from_outside_what_it_is() {
 async fn a_queue_that_is_closed_is_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = Queue::open(&path).expect("a queue");
+    let queue = SqliteQueue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     drop(queue);
     assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db", "queue.db-load-lock"]);
@@ -183,7 +183,7 @@ async fn only_its_owner_can_read_a_queue() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = Queue::open(&path).expect("a queue");
+    let queue = SqliteQueue::open(&path).expect("a queue");
     load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
     let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     assert_eq!(names.len(), 4, "the queue, its log, its log's index and the lock of a load: {names:?}");
@@ -203,7 +203,7 @@ fn processes_that_make_the_same_queue_at_once_make_one() {
             for _ in 0..8 {
                 scope.spawn(|| {
                     together.wait();
-                    Queue::open(&path).map(drop).expect("a queue");
+                    SqliteQueue::open(&path).map(drop).expect("a queue");
                 });
             }
         });
@@ -239,7 +239,7 @@ fn the_lock_of_one_queue_is_not_that_of_another() {
 fn a_queue_by_another_name_is_the_same_queue() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, link) = (folder.path().join("queue.db"), folder.path().join("link.db"));
-    let _queue = Queue::open(&path).expect("a queue");
+    let _queue = SqliteQueue::open(&path).expect("a queue");
     std::os::unix::fs::symlink(&path, &link).expect("a link");
     let _first = RunLock::take(&path).expect("the lock");
     assert!(RunLock::is_held(&link));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use tryon::job::{JobSpec, ModelName, StateName, Transition};
-use tryon::queue::{Enqueued, Loader, Queue, QueueError, RunLock};
+use tryon::queue::{Enqueued, Loader, QueueError, RunLock, SqliteQueue};
 
 use super::bed::{Bed, at, on_every_queue, outside, rejected_row, spec, task, with_other_cloth};
 
@@ -19,7 +19,7 @@ fn many() -> Vec<JobSpec> {
 }
 
 /// Stages rows without keeping them.
-async fn stage(queue: &Queue, rows: &[JobSpec]) -> Loader {
+async fn stage(queue: &SqliteQueue, rows: &[JobSpec]) -> Loader {
     let mut loader = queue.begin_load().await.expect("a load");
     loader.begin_manifest("jobs.csv").expect("begun");
     for (line, row) in (2..).zip(rows) {
@@ -125,7 +125,7 @@ async fn a_load_that_is_cut_off_while_it_is_written_is_completed_by_the_next_run
         bed.queue.keep(loader, false).await.expect("kept");
         let wreck = other.join().expect("the other process").expect("a moment in the middle");
 
-        let queue = Queue::open(&wreck).expect("the wreck");
+        let queue = SqliteQueue::open(&wreck).expect("the wreck");
         let before = queue.reader().expect("a reader").counts().expect("counts");
         assert!(before.of(StateName::Pending) < MANY as u64, "{before:?}");
         queue.complete_load().await.expect("completed");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
-use tryon::queue::{Claim, Counts, Note, ProviderKind, Queue, QueueError, QueueReader, ReportRow};
+use tryon::queue::{Claim, Counts, Note, ProviderKind, QueueError, QueueReader, ReportRow, SqliteQueue};
 
 use super::bed::{Row, Tables, at, dump_sqlite, image, outside, sqlite_is_sound};
 
@@ -68,10 +68,10 @@ fn report(reader: &QueueReader) -> Vec<ReportRow> {
 
 #[test]
 fn a_queue_of_version_1_is_taken_over_whole() {
-    for open in [|path: &Path| Queue::open(path).map(drop), |path: &Path| QueueReader::open(path).map(drop)] {
+    for open in [|path: &Path| SqliteQueue::open(path).map(drop), |path: &Path| QueueReader::open(path).map(drop)] {
         let (folder, path) = left_by_version_1();
         let fresh = folder.path().join("fresh.db");
-        drop(Queue::open(&fresh).expect("a queue"));
+        drop(SqliteQueue::open(&fresh).expect("a queue"));
         let (before, facts_before) = (dump_sqlite(&path), facts(&path));
         assert_eq!(version(&path), 1);
         for _ in 0..2 {
@@ -116,7 +116,7 @@ fn what_version_1_knew_is_told_by_the_present_one() {
 #[tokio::test]
 async fn a_run_that_version_1_left_is_gone_on_with() {
     let (_folder, path) = left_by_version_1();
-    let queue = Queue::open(&path).expect("a queue");
+    let queue = SqliteQueue::open(&path).expect("a queue");
     let reader = queue.reader().expect("a reader");
     queue.learn_slots(DOOR.to_owned(), 3).await.expect("learnt");
     assert_eq!(reader.slots_found(DOOR).expect("an answer"), Some(3));

@@ -24,6 +24,7 @@ use crate::queue::Pause;
 
 use crate::engine::account::backoff::Backoff;
 use crate::engine::account::pace::Pace;
+use crate::engine::settings::Patience;
 
 pub(crate) use pass::Pass;
 
@@ -32,22 +33,6 @@ const FAILURES_OF_AN_OUTAGE: u32 = 3;
 
 /// So many probes have to bring the same answer before a suspicion is confirmed.
 const PROBES_OF_A_SUSPICION: u32 = 3;
-
-/// How long answers are waited for before they are believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// An answer that would end the run, but is not the API's own word, is confirmed over at least this time.
-    pub confirm: Duration,
-    /// A reseller that calls itself saturated, while nothing of ours is in flight, for so long ends the run.
-    pub saturated: Duration,
-}
-
-impl Default for Patience {
-    /// Those of `docs/promises.md`, "Answers", and `docs/provider.md`.
-    fn default() -> Self {
-        Self { confirm: Duration::from_secs(60), saturated: Duration::from_secs(600) }
-    }
-}
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,9 +51,7 @@ impl Pass {
         match trouble.meaning {
             Meaning::SlowDown => self.throttled(trouble.retry_after, &said),
             Meaning::Saturated => self.saturated(trouble.retry_after, &said),
-            // Over the cap is for the slots to heed, where a create is told so; a question has no slot.
-            Meaning::OverCap if self.lane != Lane::Create => self.throttled(trouble.retry_after, &said),
-            // What is refused for its own sake was refused by a healthy provider.
+            // What is refused for its own sake, or for want of room, was refused by a healthy provider.
             Meaning::OverCap | Meaning::JobRefused | Meaning::UnknownTask => {
                 self.answered(trouble.facts.is_of_the_api());
             }
