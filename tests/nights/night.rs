@@ -282,11 +282,7 @@ impl Night {
             Ended::Itself(Ok(outcome)) => {
                 self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
                 self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
-                self.check_claims(number);
-                self.check_collected(number, &outcome.end);
-                if outcome.end != RunEnd::Interrupted {
-                    self.check_doubt(number);
-                }
+                self.check_left(number, &outcome.end);
                 (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
             }
         };
@@ -295,10 +291,19 @@ impl Night {
         }
     }
 
-    /// A process that ended by itself has given back what it claimed and did not send.
-    fn check_claims(&self, number: usize) {
+    /// What a process that ended by itself has left in the queue.
+    fn check_left(&self, number: usize, end: &RunEnd) {
         let _entered = paused_runtime();
         let reader = QueueReader::open(&self.queue).expect("the queue");
+        self.check_claims(number, &reader);
+        self.check_collected(number, &reader, end);
+        if *end != RunEnd::Interrupted {
+            self.check_doubt(number, &reader);
+        }
+    }
+
+    /// It has given back what it claimed and did not send.
+    fn check_claims(&self, number: usize, reader: &QueueReader) {
         let mut books = self.provider.books();
         for job in reader.active(&[StateName::Submitting], 10_000).expect("the queue") {
             if !books.asked.contains(&job.external_id.0) {
@@ -307,8 +312,9 @@ impl Night {
         }
     }
 
-    /// A process that ended by itself, and could ask questions, has collected what was in flight.
-    fn check_collected(&self, number: usize, end: &RunEnd) {
+    /// Where it could ask questions to its end, it has collected what was in flight.
+    fn check_collected(&self, number: usize, reader: &QueueReader, end: &RunEnd) {
+        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
         let asks_on = match end {
             RunEnd::Done | RunEnd::BudgetSpent => true,
             RunEnd::Stopped { reason, .. } => matches!(reason, StopReason::Account | StopReason::AllRefused),
@@ -317,9 +323,6 @@ impl Night {
         if !asks_on {
             return;
         }
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
-        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
         for job in reader.active(&[StateName::Running, StateName::Downloading], 10_000).expect("the queue") {
             if !parked.contains(job.spec.id.as_str()) {
                 let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
@@ -328,10 +331,8 @@ impl Night {
         }
     }
 
-    /// A job whose only create got a clear answer, in a process that lived to hear it, is not in doubt.
-    fn check_doubt(&self, number: usize) {
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
+    /// A job whose only create got a clear answer is not in doubt.
+    fn check_doubt(&self, number: usize, reader: &QueueReader) {
         let mut books = self.provider.books();
         for job in reader.active(&[StateName::InDoubt], 10_000).expect("the queue") {
             if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
