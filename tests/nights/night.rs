@@ -9,12 +9,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon::ambient;
+use tryon::engine::event::{Fact, RunEvent};
 use tryon::engine::{
     self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
 };
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
 use tryon::provider::StopReason;
-use tryon::queue::{Loader, QueueReader, SqliteQueue};
+use tryon::queue::{Loader, Queue, QueueReader, SqliteQueue};
 use tryon::store::OutputTree;
 
 use crate::dice::Dice;
@@ -209,7 +210,7 @@ impl Night {
             Box::pin(async move { world.step().await })
         });
         let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
-        self.provider_meets(number, setup.slots, &queue.reader()?)?;
+        self.provider_meets(number, setup.slots, queue.as_ref()).await?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
             tokio::spawn(Arc::clone(&self.provider).call_back(calls));
@@ -231,15 +232,21 @@ impl Night {
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
-        let observe = |event: &tryon::engine::event::RunEvent| {
+        let observe = |event: &RunEvent| {
             if event.counts.total() != jobs {
                 let total = event.counts.total();
                 self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
             }
-            if let tryon::engine::event::Fact::Parked { id, .. } = &event.fact {
-                self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+            match &event.fact {
+                Fact::Parked { id, .. } => {
+                    self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+                }
+                Fact::Submitted { .. } => {
+                    self.provider.books().accepted.insert(number);
+                }
+                _ => {}
             }
-            if self.is_told && !matches!(event.fact, tryon::engine::event::Fact::Ticked) {
+            if self.is_told && !matches!(event.fact, Fact::Ticked) {
                 self.tell(&format!("{:?}", event.fact));
             }
         };
@@ -247,9 +254,9 @@ impl Night {
     }
 
     /// What the provider's books call in flight, as far as the process that begins can know.
-    fn provider_meets(&self, number: usize, slots: SlotCount, reader: &QueueReader) -> Result<(), RunError> {
+    async fn provider_meets(&self, number: usize, slots: SlotCount, queue: &dyn Queue) -> Result<(), RunError> {
         let mut known = Vec::new();
-        for job in reader.active(&[StateName::Running], 10_000)? {
+        for job in queue.active(&[StateName::Running], 10_000).await? {
             if let JobState::Running { task_id } = job.state {
                 known.push(task_id.0);
             }
