@@ -32,6 +32,14 @@ pub(in crate::picture) struct Scanned {
     pub(in crate::picture) has_surplus: bool,
 }
 
+impl Scanned {
+    /// Refuses bytes after the last block of a scan, for inputs: nearly always a decoder has lost its place, and the cure
+    /// costs nothing before the picture is sent.
+    pub(in crate::picture) fn check_surplus(&self) -> Result<(), JpegError> {
+        if self.has_surplus { Err(JpegError::Damaged("there is data after its last line")) } else { Ok(()) }
+    }
+}
+
 pub(super) type Quantisation = [u16; 64];
 
 /// Reads a whole JPEG.
