@@ -82,7 +82,7 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
         },
     };
     let is_turned = exif::orientation(header.exif.as_deref()) != Orientation::NoTransforms;
-    let peculiarity = if not_decoded.is_some() || header.precision != 8 {
+    let peculiarity = if not_decoded.is_some() || header.precision != 8 || header.is_arithmetic {
         Some(Peculiarity::RareProcess)
     } else if header.is_ink() {
         Some(Peculiarity::Inks)

@@ -36,7 +36,12 @@ pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureProblem> {
 fn is_usual(header: &Header) -> bool {
     let is_together = header.is_interleaved || header.process == Process::Progressive;
     let is_coloured = matches!(header.colour(), Some(Colour::Grey | Colour::YCbCr));
-    is_together && is_coloured && header.precision == 8 && header.is_sampled_as_usual() && !header.is_named_rgb()
+    is_together
+        && is_coloured
+        && !header.is_arithmetic
+        && header.precision == 8
+        && header.is_sampled_as_usual()
+        && !header.is_named_rgb()
 }
 
 pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureProblem> {
