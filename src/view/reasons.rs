@@ -1,5 +1,6 @@
 //! Failures by reason: how many of each, and what one of them said.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::job::{Failure, JobState, StateName, reason_of};
@@ -27,6 +28,17 @@ pub struct FailureReason {
     pub example: String,
     /// How many there are.
     pub count: u64,
+}
+
+impl FailureReason {
+    /// What they say: all the same, or such as the first of them.
+    #[must_use]
+    pub fn said(&self) -> Cow<'_, str> {
+        match self.example.strip_prefix(&self.key).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(first) if self.count > 1 => format!("{}, such as: {first}", self.key).into(),
+            _ => self.example.as_str().into(),
+        }
+    }
 }
 
 impl FailureReasons {

@@ -123,8 +123,8 @@ fn say_failed(run: &RunSummary<'_>, text: &mut String) {
     let (top, others) = run.reasons.top(MOST_SHOWN);
     line(text, "");
     line(text, &format!("{}:", advice.head));
-    let top = top.into_iter().map(|(_, reason)| (reason.example.as_str(), reason.count));
-    for (reason, count) in top.chain((others > 0).then_some(("for other reasons", others))) {
+    let top = top.into_iter().map(|(_, reason)| (reason.said(), reason.count));
+    for (reason, count) in top.chain((others > 0).then(|| ("for other reasons".into(), others))) {
         let _ = writeln!(text, "  {:>6}  {reason}", thousands(count));
     }
     say_how(&advice, text);

@@ -287,7 +287,7 @@ fn failed(totals: &Totals, advice: Advice, commands: Commands<'_>) -> Failed {
     let reasons = top.into_iter().map(|(number, reason)| Reason {
         number,
         count: thousands(reason.count),
-        example: reason.example.clone(),
+        example: reason.said().into_owned(),
         command: commands.then_run(&format!("retry --failed --reason={}", quoted(&reason.key))),
     });
     Failed { reasons: reasons.collect(), others: (others > 0).then(|| thousands(others)), advice }
