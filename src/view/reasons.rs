@@ -115,6 +115,8 @@ mod tests {
         }
         reasons.add(&Failure::with_code(FailureKind::Refused, Some(1301), "content safety"));
         let (top, others) = reasons.top(5);
+        assert_eq!(top[0].1.said(), "invalid_input, such as: /shop/0.jpg: no such file", "three files, one is named");
+        assert_eq!(top[1].1.said(), "1301: content safety");
         let told: Vec<_> = top.iter().map(|(_, reason)| (reason.key.as_str(), reason.count)).collect();
         assert_eq!((told, others), (vec![("invalid_input", 3), ("1301: content safety", 1)], 0));
         assert_eq!(top[0].1.example, "invalid_input: /shop/0.jpg: no such file");
