@@ -10,13 +10,9 @@
 //! The rule above all: between two `Claim`s of one job lies an answer that nothing was created, an answer
 //! that the task has failed, or the word of a person. Time alone never leads back to `Pending`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{ExternalTaskId, Failure, FailureKind, TaskId};
-
-/// The longest wait for a retry, whoever asked for it. A `retry_at` further ahead was written before the clock was set
-/// back: the job is due.
-pub const LONGEST_RETRY_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Where a job stands, with what is known there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderN
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::job::state::LONGEST_RETRY_WAIT;
 use crate::job::{ExternalTaskId, ModelName, TaskId};
 
 use super::auth::UnusableKey;
@@ -28,7 +27,7 @@ const LARGEST_ANSWER_BYTES: usize = 4 << 20;
 pub const LARGEST_PAGE: usize = 500;
 
 /// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
-const LONGEST_RETRY_AFTER: Duration = LONGEST_RETRY_WAIT.unsigned_abs();
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How long requests may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! One night: some processes, each with its death, and a calm morning in which everything has to settle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tryon::engine::{
     self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
 };
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
+use tryon::provider::StopReason;
 use tryon::queue::{Loader, QueueReader, SqliteQueue};
 use tryon::store::OutputTree;
 
@@ -62,6 +63,8 @@ pub(crate) struct Night {
     pub(crate) tree: OutputTree,
     pub(crate) tally: Tally,
     pub(crate) is_told: bool,
+    /// Jobs whose tasks outlasted `--task-timeout` in the present process.
+    parked: Mutex<HashSet<String>>,
     _folder: tempfile::TempDir,
 }
 
@@ -86,11 +89,22 @@ pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
     let queue = folder.path().join("queue.db");
     std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
     let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
-    let world = Arc::new(World::new(weather.jumps.clone()));
+    let world = Arc::new(World::new(&weather, seed));
     let provider = Arc::new(Simulated::new(seed, Arc::clone(&world), weather.clone(), dice));
     let jobs = weather.jobs as u64;
     let tally = Tally { nights: 1, jobs, ..Tally::default() };
-    let mut night = Night { seed, weather, world, provider, queue, tree, tally, is_told, _folder: folder };
+    let mut night = Night {
+        seed,
+        weather,
+        world,
+        provider,
+        queue,
+        tree,
+        tally,
+        is_told,
+        parked: Mutex::default(),
+        _folder: folder,
+    };
     night.tell(&format!("{:#?}", night.weather));
     night.pass();
     let wrongs = oracle::wrongs_of(&mut night);
@@ -103,7 +117,10 @@ impl Night {
         let processes = self.weather.processes.clone();
         for (number, process) in processes.iter().enumerate() {
             let setup = self.setup(Some(process));
-            let ended = self.run(number, setup, Some(process.death), crate::weather::life(process));
+            let ended = match process.death {
+                Death::ByItself => self.run(number, setup, None, LONGEST_MORNING),
+                death => self.run(number, setup, Some(death), crate::weather::life(process)),
+            };
             self.judge(number, ended, false);
             self.world.rest(process.rest);
         }
@@ -159,13 +176,16 @@ impl Night {
     }
 
     async fn live(&self, number: usize, setup: Setup, death: Option<Death>, life: Duration) -> Ended {
-        let dies_at_step = if let Some(Death::AtStep(step)) = death { Some(step) } else { None };
-        self.world.process_begins(dies_at_step);
+        self.world.process_begins(death);
         let interrupted = CancellationToken::new();
         let token = interrupted.clone();
         let deadline = async {
-            tokio::time::sleep(life).await;
-            if let Some(Death::Interrupted(_)) = death {
+            tokio::select! {
+                biased;
+                () = self.world.interruption() => {}
+                () = tokio::time::sleep(life) => {}
+            }
+            if let Some(Death::Interrupted(_) | Death::InterruptedAtStep(_)) = death {
                 token.cancel();
                 std::future::pending::<()>().await;
             }
@@ -177,6 +197,7 @@ impl Night {
             () = deadline => if death.is_some() { Ended::Killed } else { Ended::NeverEnds },
             ended = running => Ended::Itself(ended),
         };
+        self.provider.books().process_ended(self.world.time());
         self.world.process_ends();
         ended
     }
@@ -215,6 +236,9 @@ impl Night {
                 let total = event.counts.total();
                 self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
             }
+            if let tryon::engine::event::Fact::Parked { id, .. } = &event.fact {
+                self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+            }
             if self.is_told && !matches!(event.fact, tryon::engine::event::Fact::Ticked) {
                 self.tell(&format!("{:?}", event.fact));
             }
@@ -231,12 +255,14 @@ impl Night {
             }
         }
         let mut books = self.provider.books();
+        let account = usize::from(self.weather.foreign == Some(number));
         for task in &mut books.tasks {
-            task.is_held &= known.contains(&task.id);
+            task.is_held &= known.contains(&task.id) && task.account == account;
         }
         let held = books.tasks.iter().filter(|task| task.is_held).count();
         books.open = 0;
         books.process = number;
+        books.account = account;
         books.slots = match slots {
             SlotCount::AtMost(slots) if held <= slots => Some(slots),
             _ => None,
@@ -257,6 +283,10 @@ impl Night {
                 self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
                 self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
                 self.check_claims(number);
+                self.check_collected(number, &outcome.end);
+                if outcome.end != RunEnd::Interrupted {
+                    self.check_doubt(number);
+                }
                 (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
             }
         };
@@ -273,6 +303,39 @@ impl Night {
         for job in reader.active(&[StateName::Submitting], 10_000).expect("the queue") {
             if !books.asked.contains(&job.external_id.0) {
                 books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
+            }
+        }
+    }
+
+    /// A process that ended by itself, and could ask questions, has collected what was in flight.
+    fn check_collected(&self, number: usize, end: &RunEnd) {
+        let asks_on = match end {
+            RunEnd::Done | RunEnd::BudgetSpent => true,
+            RunEnd::Stopped { reason, .. } => matches!(reason, StopReason::Account | StopReason::AllRefused),
+            _ => false,
+        };
+        if !asks_on {
+            return;
+        }
+        let _entered = paused_runtime();
+        let reader = QueueReader::open(&self.queue).expect("the queue");
+        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in reader.active(&[StateName::Running, StateName::Downloading], 10_000).expect("the queue") {
+            if !parked.contains(job.spec.id.as_str()) {
+                let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
+                self.provider.books().is_wrong(what);
+            }
+        }
+    }
+
+    /// A job whose only create got a clear answer, in a process that lived to hear it, is not in doubt.
+    fn check_doubt(&self, number: usize) {
+        let _entered = paused_runtime();
+        let reader = QueueReader::open(&self.queue).expect("the queue");
+        let mut books = self.provider.books();
+        for job in reader.active(&[StateName::InDoubt], 10_000).expect("the queue") {
+            if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
+                books.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
             }
         }
     }

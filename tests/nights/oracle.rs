@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tryon::job::{FailureKind, JobState, StateName};
+use tryon::job::{FailureKind, JobSeq, JobState, StateName};
 use tryon::queue::{JobRecord, QueueError, QueueReader};
 
 use crate::books::{self, Nature, Outcome, Task};
@@ -20,6 +20,7 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         Ok::<(), QueueError>(())
     });
     read.expect("the queue");
+    let owners = owners(&reader, &jobs);
     let knows_ids = reader.external_ids(ENDPOINT).expect("the queue") == Some(true);
     let (tasks, mut wrongs) = {
         let mut books = night.provider.books();
@@ -54,11 +55,8 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         if waits && job.state.name() == StateName::Pending {
             continue;
         }
-        // What another job of the same pair has, is not lost.
-        let has_it = other.is_some_and(|other| matches!(other.state, JobState::Succeeded { .. }));
-        if let Some(wrong) = wrong_with(night, job, tasks, knows_ids)
-            .filter(|_| !(has_it && matches!(job.state, JobState::Failed { .. })))
-        {
+        let own: Vec<&Task> = tasks.iter().copied().filter(|task| is_of(task, job, &owners)).collect();
+        if let Some(wrong) = wrong_with(night, job, Tasks { of_the_pair: tasks, own: &own }, knows_ids) {
             let tasks: Vec<_> = tasks.iter().map(|task| (&task.id, task.outcome)).collect();
             wrongs.push(format!("{} is {:?}: {wrong}; its tasks: {tasks:?}", id_of(number), job.state));
         }
@@ -77,9 +75,32 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
     wrongs
 }
 
+/// Which job has an attempt under which external id.
+fn owners(reader: &QueueReader, jobs: &HashMap<String, JobRecord>) -> HashMap<String, JobSeq> {
+    let attempts = jobs.values().flat_map(|job| {
+        let attempts = reader.attempts(job).expect("the queue");
+        attempts.into_iter().map(|attempt| (attempt.external_id.0, job.seq))
+    });
+    attempts.collect()
+}
+
+/// Whether a task of the pair was made for a job: a duplicate may know it as its own.
+fn is_of(task: &Task, job: &JobRecord, owners: &HashMap<String, JobSeq>) -> bool {
+    owners.get(&task.external_id).is_none_or(|owner| *owner == job.seq)
+}
+
+/// The tasks that a job is measured by.
+#[derive(Clone, Copy)]
+struct Tasks<'a> {
+    /// Those of its pair, which duplicates share.
+    of_the_pair: &'a [&'a Task],
+    /// Those among them that no duplicate has asked for.
+    own: &'a [&'a Task],
+}
+
 /// What is wrong with how a job stands, if anything is.
-fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) -> Option<String> {
-    let charged = tasks.iter().find(|task| task.is_charged());
+fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool) -> Option<String> {
+    let Tasks { of_the_pair: tasks, own } = tasks;
     match &job.state {
         JobState::Succeeded { task_id } => {
             let Some(task) = tasks.iter().find(|task| task.id == task_id.0) else {
@@ -92,19 +113,27 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) 
         }
         // It was in doubt, and is refused each time it is sent again: each run tries a few times.
         JobState::InDoubt { .. } if nature(night, job) == Nature::InternalError => None,
+        // What another account was asked to make is not found by this one's key.
+        JobState::InDoubt { .. } if night.weather.foreign.is_some() => None,
         JobState::InDoubt { .. } if knows_ids => Some("it is in doubt where tasks can be found by our ids".to_owned()),
         JobState::InDoubt { .. } => None,
         JobState::Failed { failure, .. } if failure.message.is_empty() => {
             Some("it has failed without a reason".to_owned())
         }
         JobState::Failed { failure, .. } => match failure.kind {
-            FailureKind::Download => charged.is_none().then(|| "nothing was charged".to_owned()),
+            FailureKind::Download => {
+                let is_charged = tasks.iter().any(|task| task.is_charged());
+                (!is_charged).then(|| "nothing was charged".to_owned())
+            }
             FailureKind::NoImage => {
                 let is_so = tasks.iter().any(|task| task.outcome == Outcome::NoImage);
                 (!is_so).then(|| "no task of it was without an image".to_owned())
             }
             _ if night.weather.resubmit => None,
+            // It is told so, and what to do.
+            _ if night.weather.foreign.is_some() && failure.code == "task_lost" => None,
             FailureKind::Refused | FailureKind::Task | FailureKind::InvalidInput => {
+                let charged = own.iter().find(|task| task.is_charged());
                 charged.map(|task| format!("{} is charged, and nobody knows", task.id))
             }
         },

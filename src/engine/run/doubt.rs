@@ -100,7 +100,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         let at = Instant::now();
         let asked = tokio::select! {
             biased;
-            asked = ask(ctx, external_id) => asked,
+            asked = ask(ctx, &external_id.0) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
         match asked {
@@ -111,11 +111,11 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
                 unknown += 1;
                 // As far as is known there is no task, and so no slot is taken by it.
                 held.slot = None;
-                if unknown >= UNKNOWN_TIMES && at >= believed_from {
-                    return Ok(match ctx.account.capabilities.external_ids() {
-                        Some(true) => Sought::CertainlyUnknown,
-                        _ => Sought::CannotTell("this provider has not shown that it knows external task ids"),
-                    });
+                if unknown >= UNKNOWN_TIMES
+                    && at >= believed_from
+                    && let Some(sought) = sought_in_vain(ctx, job, held).await?
+                {
+                    return Ok(sought);
                 }
             }
             Asked::Evaded => {
@@ -137,6 +137,43 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         }
     }
+}
+
+/// What it means that no task was found, late enough; `None` where that has to be asked again.
+async fn sought_in_vain(ctx: &Context, job: &ActiveJob, held: &Held) -> Result<Option<Sought>, RunError> {
+    if ctx.account.capabilities.external_ids() != Some(true) {
+        return Ok(Some(Sought::CannotTell("this provider has not shown that it knows external task ids")));
+    }
+    if held.lost_at.is_some() {
+        // Sent in this run, with this run's key.
+        return Ok(Some(Sought::CertainlyUnknown));
+    }
+    Ok(match is_same_account(ctx, job).await? {
+        Some(true) => Some(Sought::CertainlyUnknown),
+        Some(false) => Some(Sought::CannotTell("the key may be another account's than the one that was asked")),
+        None if ctx.shutdown.is_cancelled() => Some(Sought::RunEnds),
+        None => None,
+    })
+}
+
+/// Whether this run's key is of the account that an earlier run sent the job to; `None` where it was not told.
+///
+/// Another account's key finds nothing under our ids, and would have the job made and paid for a second time. So a task that
+/// the provider took from that run is asked for, which is free. Where it took none, there is nothing to compare.
+async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>, RunError> {
+    let Some(task_id) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
+        return Ok(Some(true));
+    };
+    let asked = tokio::select! {
+        biased;
+        asked = ask(ctx, &task_id.0) => asked,
+        () = ctx.shutdown.cancelled() => Asked::Stopped,
+    };
+    Ok(match asked {
+        Asked::Task(_) => Some(true),
+        Asked::Unknown => Some(false),
+        Asked::Evaded | Asked::Nothing | Asked::Stopped => None,
+    })
 }
 
 /// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. When an
@@ -174,11 +211,11 @@ enum Asked {
     Stopped,
 }
 
-async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
+async fn ask(ctx: &Context, id: &str) -> Asked {
     let Ok(pass) = ctx.account.gate.pass_in_turn(Lane::Query, &ctx.account.queries).await else {
         return Asked::Stopped;
     };
-    match ctx.account.provider.query(&external_id.0).await {
+    match ctx.account.provider.query(id).await {
         QueryAnswer::Task(task) => {
             pass.worked();
             Asked::Task(task)

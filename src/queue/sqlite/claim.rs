@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::job::state::{JobState, LONGEST_RETRY_WAIT, Transition};
+use crate::job::state::{JobState, Transition};
 use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
 use crate::queue::{Claim, Note, RunId};
 
@@ -22,9 +22,10 @@ pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
       WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
       ORDER BY priority DESC, seq LIMIT 1";
 
-/// The next job that waits longer than any job does: its retry time was written before the clock was set back.
+/// The next job that was told to wait at a moment that has not come yet: the clock was set back since, and its retry time
+/// means nothing any more.
 pub(super) const NEXT_STRANDED: &str = "SELECT priority, seq FROM jobs
-      WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at > :latest
+      WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now
       ORDER BY priority DESC, seq LIMIT 1";
 
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
@@ -36,10 +37,9 @@ pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>>
         let mut statement = db.prepare_cached(query)?;
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let latest = now.saturating_add(LONGEST_RETRY_WAIT).unwrap_or(Timestamp::MAX);
     let fresh = candidate(NEXT_FRESH, &[])?;
     let due = candidate(NEXT_DUE, named_params! { ":now": millis(now) })?;
-    let stranded = candidate(NEXT_STRANDED, named_params! { ":latest": millis(latest) })?;
+    let stranded = candidate(NEXT_STRANDED, named_params! { ":now": millis(now) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
     let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))

@@ -47,3 +47,20 @@ END;
 -- that could tell it from others.
 ALTER TABLE images ADD COLUMN fingerprint INTEGER;
 CREATE INDEX images_by_fingerprint ON images (fingerprint) WHERE fingerprint IS NOT NULL;
+
+-- When a job was told to wait until `retry_at`. A moment that has not come yet shows that the clock was set back since.
+ALTER TABLE jobs ADD COLUMN waits_since INTEGER;
+CREATE INDEX jobs_waiting_since ON jobs (waits_since) WHERE state = 'pending' AND retry_at IS NOT NULL;
+
+-- The task that the provider took last from a run: a key that does not know it is another account's, and "no such task" from
+-- there says nothing about this run's submissions.
+ALTER TABLE runs ADD COLUMN last_task TEXT;
+UPDATE runs SET last_task = accepted.task_id
+  FROM (SELECT run, task_id, max(accepted_at) FROM attempts
+         WHERE accepted_at IS NOT NULL AND task_id IS NOT NULL AND shares IS NULL GROUP BY run) AS accepted
+ WHERE accepted.run = runs.run;
+CREATE TRIGGER run_had_a_task AFTER UPDATE OF accepted_at ON attempts
+    WHEN old.accepted_at IS NULL AND new.accepted_at IS NOT NULL AND new.task_id IS NOT NULL
+BEGIN
+    UPDATE runs SET last_task = new.task_id WHERE run = new.run;
+END;

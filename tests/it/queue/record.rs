@@ -104,11 +104,11 @@ async fn a_retry_time_that_a_clock_set_back_has_left_far_ahead_is_not_waited_for
         let day = 86_400;
         let job = bed.bring("a", StateName::Submitting).await;
         bed.record(&job, Transition::Release { retry_at: Some(at(day + 30)) }, at(day)).await.expect("released");
-        let early = bed.try_claim(bed.run, at(day + 29)).await;
-        assert!(matches!(early, Claim::NoneReady { .. }), "{early:?}");
-        let hour_before = bed.try_claim(bed.run, at(day + 30 - 3_600)).await;
-        assert!(matches!(hour_before, Claim::NoneReady { .. }), "a provider may ask for an hour: {hour_before:?}");
-        assert_eq!(bed.claim(at(5)).await.seq, job.seq, "the clock was set back by a day");
+        for early in [day, day + 29] {
+            let claim = bed.try_claim(bed.run, at(early)).await;
+            assert!(matches!(claim, Claim::NoneReady { .. }), "at {early}: {claim:?}");
+        }
+        assert_eq!(bed.claim(at(day - 1)).await.seq, job.seq, "the clock was set back");
     })
     .await;
 }
