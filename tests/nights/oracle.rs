@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tryon::job::{FailureKind, JobState, StateName};
-use tryon::queue::{JobRecord, QueueError, QueueReader};
+use tryon::queue::{self, JobRecord, QueueError, Selection, each_job};
 
 use crate::books::{self, Nature, Outcome, Task};
 use crate::night::{ENDPOINT, Night, Wrongs, id_of, pair_of, paused_runtime};
@@ -12,15 +12,19 @@ use crate::pictures;
 /// Everything that is wrong with a night; nothing, as a rule.
 pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
     // Time is asked for within a runtime.
-    let _entered = paused_runtime();
-    let reader = QueueReader::open(&night.queue).expect("the queue");
+    let runtime = paused_runtime();
     let mut jobs: HashMap<String, JobRecord> = HashMap::new();
-    let read = reader.jobs(&[], |job| {
-        jobs.insert(job.spec.id.as_str().to_owned(), job);
-        Ok::<(), QueueError>(())
+    let read = runtime.block_on(async {
+        let queue = queue::at(&night.queue).open_to_read().await?;
+        let each = |job: JobRecord| {
+            jobs.insert(job.spec.id.as_str().to_owned(), job);
+            Ok::<(), QueueError>(())
+        };
+        each_job(&*queue, Selection::default(), each).await?;
+        let knows_ids = queue.external_ids(ENDPOINT).await? == Some(true);
+        Ok::<_, QueueError>((knows_ids, queue.counts().await?))
     });
-    read.expect("the queue");
-    let knows_ids = reader.external_ids(ENDPOINT).expect("the queue") == Some(true);
+    let (knows_ids, counts) = read.expect("the queue");
     let (tasks, mut wrongs) = {
         let mut books = night.provider.books();
         night.tally.requests = books.requests;
@@ -64,7 +68,6 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         }
     }
     check_budgets(night, &tasks, &mut wrongs);
-    let counts = reader.counts().expect("the queue");
     for state in StateName::ALL {
         let counted = jobs.values().filter(|job| job.state.name() == state).count() as u64;
         if counts.of(state) != counted {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tryon::engine::{Door, InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount, SystemClock, run};
 use tryon::job::ModelName;
 use tryon::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use tryon::queue::SqliteQueue;
+use tryon::queue::{self, Opening};
 use tryon::store::OutputTree;
 
 use super::provider::{KEY, Provider};
@@ -50,10 +50,12 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         name,
         callbacks: None,
     };
-    let queue = SqliteQueue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let run = run(Arc::new(queue), door, tree, settings, Default::default(), |_| {});
-    let ended = runtime.block_on(async { tokio::time::timeout(LONGEST_RUN, run).await });
+    let ended = runtime.block_on(async {
+        let opened = queue::open(&shop.out().join("queue.db"), Opening::Existing).await;
+        let run = run(opened.expect("the queue, loaded"), door, tree, settings, Default::default(), |_| {});
+        tokio::time::timeout(LONGEST_RUN, run).await
+    });
     ended.unwrap_or_else(|_| panic!("the run does not end: {}", shop.standing())).expect("the machine is well").end
 }
