@@ -14,7 +14,7 @@ use tryon::engine::{
 };
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
 use tryon::provider::StopReason;
-use tryon::queue::{Loader, QueueReader, SqliteQueue};
+use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
 use tryon::store::OutputTree;
 
 use crate::dice::Dice;
@@ -208,8 +208,8 @@ impl Night {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
-        let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
-        self.provider_meets(number, setup.slots, &queue.reader()?)?;
+        let queue = queue::open_simulated(&self.queue, between)?;
+        self.provider_meets(number, setup.slots, &*queue).await?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
             tokio::spawn(Arc::clone(&self.provider).call_back(calls));
@@ -247,9 +247,9 @@ impl Night {
     }
 
     /// What the provider's books call in flight, as far as the process that begins can know.
-    fn provider_meets(&self, number: usize, slots: SlotCount, reader: &QueueReader) -> Result<(), RunError> {
+    async fn provider_meets(&self, number: usize, slots: SlotCount, queue: &dyn QueueReads) -> Result<(), RunError> {
         let mut known = Vec::new();
-        for job in reader.active(&[StateName::Running], 10_000)? {
+        for job in queue.active(&[StateName::Running], 10_000).await? {
             if let JobState::Running { task_id } = job.state {
                 known.push(task_id.0);
             }
@@ -297,10 +297,9 @@ impl Night {
 
     /// A process that ended by itself has given back what it claimed and did not send.
     fn check_claims(&self, number: usize) {
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
+        let left = self.jobs_in(&[StateName::Submitting]);
         let mut books = self.provider.books();
-        for job in reader.active(&[StateName::Submitting], 10_000).expect("the queue") {
+        for job in left {
             if !books.asked.contains(&job.external_id.0) {
                 books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
             }
@@ -317,10 +316,8 @@ impl Night {
         if !asks_on {
             return;
         }
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
         let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
-        for job in reader.active(&[StateName::Running, StateName::Downloading], 10_000).expect("the queue") {
+        for job in self.jobs_in(&[StateName::Running, StateName::Downloading]) {
             if !parked.contains(job.spec.id.as_str()) {
                 let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
                 self.provider.books().is_wrong(what);
@@ -330,14 +327,22 @@ impl Night {
 
     /// A job whose only create got a clear answer, in a process that lived to hear it, is not in doubt.
     fn check_doubt(&self, number: usize) {
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
+        let in_doubt = self.jobs_in(&[StateName::InDoubt]);
         let mut books = self.provider.books();
-        for job in reader.active(&[StateName::InDoubt], 10_000).expect("the queue") {
+        for job in in_doubt {
             if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
                 books.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
             }
         }
+    }
+
+    /// The jobs that the queue has in these states.
+    fn jobs_in(&self, states: &[StateName]) -> Vec<ActiveJob> {
+        let read = paused_runtime().block_on(async {
+            let queue = queue::at(&self.queue).open_to_read().await?;
+            queue.active(states, 10_000).await
+        });
+        read.expect("the queue")
     }
 
     pub(crate) fn tell(&self, what: &str) {
@@ -397,18 +402,12 @@ fn load(jobs: usize, dedupe: bool) -> Vec<u8> {
     let path = folder.path().join("queue.db");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let queue = SqliteQueue::open(&path).expect("a queue");
-        let fill = move |loader: &mut Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            if dedupe {
-                loader.dedupe();
-            }
-            for number in 0..jobs {
-                loader.add(&spec_of(number, dedupe), number as u64 + 2)?;
-            }
-            Ok(((), true))
-        };
-        queue.load(fill).await.expect("a load");
+        let queue = queue::open(&path, Opening::OrMake).await.expect("a queue");
+        let mut load = queue.begin_load().await.expect("a load");
+        load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
+        let row = |number| LoadRow::Job { spec: spec_of(number, dedupe), line: number as u64 + 2 };
+        load.add((0..jobs).map(row).collect()).await.expect("rows");
+        load.keep(Keeping { dedupe, ..Keeping::default() }, jiff::Timestamp::UNIX_EPOCH).await.expect("kept");
     });
     std::fs::read(&path).expect("a queue")
 }

@@ -21,6 +21,8 @@ mod read;
 mod repeats;
 mod rows;
 mod same_request;
+mod site;
+mod staged;
 mod staging;
 mod transition;
 mod twins;
@@ -28,12 +30,10 @@ mod verbs;
 mod workload;
 mod writer;
 
-pub use handle::SqliteQueue;
-pub use keep_load::{Kept, TooLate};
-pub use load::{Enqueued, Loader, RejectedRow};
-pub use lock::RunLock;
-pub use read::QueueReader;
+pub(super) use site::SqliteFile;
 pub use writer::Between;
 
 use super::QueueError;
 use error::Result;
+use handle::SqliteQueue;
+use read::QueueReader;

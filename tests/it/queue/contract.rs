@@ -15,14 +15,9 @@ async fn settle(bed: &Bed) {
 async fn a_report_by_pages_of_any_size_is_the_report() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let mut whole = Vec::new();
-        let each = |row| {
-            whole.push(row);
-            Ok::<(), QueueError>(())
-        };
-        bed.reader().report(each).expect("a report");
+        let whole = bed.report().await;
         assert!(whole.iter().any(tryon::queue::ReportRow::is_rejected) && whole.len() == 9, "{}", whole.len());
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         for most in [1, 2, 3, 100] {
             let (mut place, mut rows) = (ReportPlace::default(), Vec::new());
             loop {
@@ -44,7 +39,7 @@ async fn a_report_by_pages_of_any_size_is_the_report() {
 async fn jobs_by_pages_go_on_behind_the_last_one() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         let (mut after, mut ids) = (JobSeq(0), Vec::new());
         loop {
             let selection = Selection { states: &[StateName::Pending], only_flagged: false };
@@ -62,7 +57,7 @@ async fn jobs_by_pages_go_on_behind_the_last_one() {
 async fn reads_that_are_made_at_once_are_all_answered() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         let reads = (0..100).map(|_| queue.job("b"));
         for read in futures_util::future::join_all(reads).await {
             assert_eq!(read.expect("the job").spec.id.as_str(), "b");
