@@ -90,6 +90,32 @@ fn doubt_is_not_settled_by_one_question() {
     assert_eq!(provider.books().creates().len(), 4, "{}", provider.books().story());
 }
 
+#[test]
+fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::Lose(Loss::Closed),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(2);
+    killed_after_submissions(&shop, &provider);
+    let now = |settings: &mut RunSettings| {
+        quick(settings);
+        settings.doubt_age = Duration::ZERO;
+    };
+    // The other account has none of these tasks.
+    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Unknown));
+    assert_eq!(run_here(&shop, &provider, now), RunEnd::Done);
+    assert_eq!(shop.count("in_doubt"), 1, "{}", shop.standing());
+    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+    assert_eq!(run_here(&shop, &provider, now), RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+}
+
 /// Five tasks are accepted, one a while; the sixth job's answer is lost. Until it is asked for, `early` decides what
 /// questions about the others are answered. That the provider knows our ids must not be given up over it.
 ///
