@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tryon::picture::{PictureProblem, fit, probe_any_size, verify_result};
+use tryon::picture::{PictureProblem, check_whole, fit, probe_any_size, verify_result};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -41,6 +41,7 @@ fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
         "height": probe.height,
         "peculiarity": probe.peculiarity.map(|peculiarity| format!("{peculiarity:?}")),
         "as_it_is": probe.check_fit().err().map(|problem| problem.to_string()),
+        "damaged": check_whole(picture, &probe).err().map(|problem| problem.to_string()),
         "fitted": made,
     }))
 }

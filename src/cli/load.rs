@@ -68,16 +68,19 @@ fn sent_as_they_are(peculiar: &BTreeMap<Peculiarity, u64>) -> String {
                 Peculiarity::Turned => "turned by a note in the file",
                 Peculiarity::Inks => "in print colours (CMYK)",
                 Peculiarity::RareProcess => "in a rare kind of JPEG",
+                Peculiarity::Unconvertible => "in a kind of JPEG that is not decoded here",
             };
             format!("{} {what}", thousands(*count))
         })
         .collect();
     let (total, listed) = (peculiar.values().sum::<u64>(), kinds.join(", "));
     let (pictures, they, them) = if total == 1 { ("picture", "it is", "it") } else { ("pictures", "they are", "them") };
-    format!(
-        "{} {pictures} that a model may take wrong ({listed}) would be sent as {they}; --fit-images converts {them}",
-        thousands(total)
-    )
+    let cure = match peculiar.get(&Peculiarity::Unconvertible).copied().unwrap_or(0) {
+        0 => format!("--fit-images converts {them}"),
+        lost if lost == total => format!("export {them} as usual JPEG"),
+        _ => "--fit-images converts them, but for the last kind: export those as usual JPEG".to_owned(),
+    };
+    format!("{} {pictures} that a model may take wrong ({listed}) would be sent as {they}; {cure}", thousands(total))
 }
 
 /// Which columns of a manifest count, and which do not.
@@ -112,5 +115,30 @@ pub(super) fn println(line: &str) -> Result<(), Failure> {
             Err(Failure::machine(format!("could not write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_may_take_wrong_is_told_with_a_cure_that_works() {
+        let told = |peculiar: &[(Peculiarity, u64)]| sent_as_they_are(&peculiar.iter().copied().collect());
+        assert_eq!(
+            told(&[(Peculiarity::RareProcess, 1)]),
+            "1 picture that a model may take wrong (1 in a rare kind of JPEG) would be sent as it is; --fit-images converts it"
+        );
+        assert_eq!(
+            told(&[(Peculiarity::Unconvertible, 2)]),
+            "2 pictures that a model may take wrong (2 in a kind of JPEG that is not decoded here) would be sent as they \
+             are; export them as usual JPEG"
+        );
+        assert_eq!(
+            told(&[(Peculiarity::Unconvertible, 1), (Peculiarity::Turned, 1_000)]),
+            "1,001 pictures that a model may take wrong (1,000 turned by a note in the file, 1 in a kind of JPEG that is \
+             not decoded here) would be sent as they are; --fit-images converts them, but for the last kind: export those \
+             as usual JPEG"
+        );
     }
 }

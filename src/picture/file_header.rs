@@ -29,8 +29,10 @@ pub enum Peculiarity {
     Turned,
     /// It is made for print, of four inks.
     Inks,
-    /// A process of JPEG that few programs decode: arithmetic codes, 12 bits, lossless.
+    /// A process of JPEG that few programs decode: arithmetic codes, 12 bits.
     RareProcess,
+    /// A process of JPEG that fewer decode, and that is not decoded here: lossless, hierarchical.
+    Unconvertible,
 }
 
 /// Why a header does not tell a size.
@@ -82,7 +84,9 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
         },
     };
     let is_turned = exif::orientation(header.exif.as_deref()) != Orientation::NoTransforms;
-    let peculiarity = if not_decoded.is_some() || header.precision != 8 {
+    let peculiarity = if not_decoded.is_some() {
+        Some(Peculiarity::Unconvertible)
+    } else if header.precision != 8 || header.is_arithmetic {
         Some(Peculiarity::RareProcess)
     } else if header.is_ink() {
         Some(Peculiarity::Inks)

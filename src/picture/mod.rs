@@ -29,6 +29,7 @@ mod probe;
 mod thumbnail;
 mod tiff_tags;
 mod verify;
+mod whole;
 
 pub use encode::Encoded;
 pub use file_header::Peculiarity;
@@ -40,6 +41,7 @@ pub use probe::{
     PictureProblem, Probe, probe, probe_any_size,
 };
 pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
+pub use whole::check_whole;
 
 /// The formats of pictures that are known here. Of an animation, or of several pages, the first picture counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -245,7 +245,7 @@ mod tests {
         std::fs::write(&cut_off, &whole[..whole.len() / 2]).expect("write");
         let wrong = outfit(&good, &cut_off).expect_err("cut off");
         assert_eq!(wrong.garment, Garment::Lower);
-        assert!(wrong.problem.to_string().starts_with("is a picture that cannot be decoded: "), "{}", wrong.problem);
+        assert!(wrong.problem.to_string().starts_with("is a damaged picture: it is cut off"), "{}", wrong.problem);
         let wrong = outfit(Path::new("/nowhere"), &good).expect_err("absent");
         assert_eq!(
             (wrong.garment, wrong.problem.to_string().as_str()),

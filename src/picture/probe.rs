@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::PictureFormat;
 use super::content::{Content, HEAD_BYTES};
+use super::decode::MAX_DECODED_BYTES;
 use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
 use super::guard::guarded;
+use super::jpeg::JpegError;
 
 /// The largest input that the provider takes, in bytes (`docs/provider.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -135,7 +137,7 @@ pub enum PictureProblem {
         height: u32,
     },
     /// Its end is missing.
-    #[error("is a damaged picture: it is cut off")]
+    #[error("is a damaged picture: it is cut off; copy or export it again")]
     CutOff,
     /// Not all of its pixels are there.
     #[error("is a damaged picture: {0}; open it, look at it, and save it again")]
@@ -151,8 +153,22 @@ pub enum PictureProblem {
         "is a PNG out of an iPhone app (CgBI), which only Apple's programs read; export it again, as a JPEG or PNG"
     )]
     ApplePng,
+    /// Decoding it would take too much memory.
+    #[error(
+        "is {width} x {height} px, which would take {} MB of memory, and at most {} MB are given to one picture; make it \
+         smaller",
+        needed.div_ceil(1_000_000), MAX_DECODED_BYTES / 1_000_000
+    )]
+    TooMuchMemory {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// In bytes.
+        needed: u64,
+    },
     /// The decoder gave up.
-    #[error("is a picture that cannot be decoded: {0}")]
+    #[error("is a picture that cannot be decoded: {0}; save it again as a JPEG or PNG")]
     Undecodable(String),
     /// No quality and no size that would do is small enough.
     #[error("cannot be brought under {} MiB", MAX_INPUT_BYTES / (1024 * 1024))]
@@ -165,6 +181,17 @@ pub enum PictureProblem {
         /// In pixels.
         height: u32,
     },
+}
+
+/// What is wrong with a JPEG, in the words for inputs.
+impl From<JpegError> for PictureProblem {
+    fn from(error: JpegError) -> Self {
+        match error {
+            JpegError::NoEnd => Self::CutOff,
+            JpegError::Damaged(what) => Self::DamagedPixels(what),
+            JpegError::Unsupported(what) => Self::NotDecoded(what),
+        }
+    }
 }
 
 impl PictureProblem {

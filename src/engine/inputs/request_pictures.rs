@@ -5,26 +5,26 @@
 //! whatever it carries, and is kept for the other jobs that share it. One picture is worked on at a time: that bounds
 //! the memory, and a slot is busy for half a minute where a picture takes a fraction of a second. The folder goes
 //! with the run; what a killed run has left is removed by the next one, which holds the queue alone.
+//!
+//! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tempfile::TempPath;
 use tokio::sync::Semaphore;
 
 use crate::ambient;
-use crate::job::{Garment, ImageSource, JobSpec, SecondGarment};
+use crate::job::{Garment, ImageRef, ImageSource, JobSpec, SecondGarment};
 use crate::picture::{Encoded, PictureProblem, Probe, fit, outfit, probe};
 use crate::provider::Picture;
 use crate::store::OutputError;
 
 use crate::engine::error::RunError;
 
-/// How much disk the kept pictures may take, in bytes: some hundred outfits.
-const MOST_KEPT_BYTES: u64 = 256 << 20;
+use super::shelf::{Kept, Shelf};
+use super::whole_files::WholeFiles;
 
 /// See the module's page.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(crate) struct RequestPictures {
     folder: PathBuf,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
+    whole_files: Arc<WholeFiles>,
 }
 
 /// The pictures of one request. Files that were made for it stay as long as this does.
@@ -43,7 +44,7 @@ pub(crate) struct Ready {
     pub(crate) cloth: Picture,
     /// What was made, for the report; `None` where every file is sent as it is.
     pub(crate) sent_as: Option<String>,
-    /// Whether something had to be made just now, so that time has gone by.
+    /// Whether something had to be made or decoded just now, so that time has gone by.
     pub(crate) took_time: bool,
     _kept: Vec<Arc<Kept>>,
 }
@@ -59,26 +60,17 @@ pub(crate) enum NotReady {
     RunEnds,
 }
 
-/// A picture that was made. Its file is removed with the last who holds it.
-#[derive(Debug)]
-struct Kept {
-    path: TempPath,
-    bytes: u64,
-    /// What it is, and of what it was made.
-    story: String,
-}
-
 /// A file as it was when it was looked at. One that changes is another source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Source {
-    path: PathBuf,
-    probe: Probe,
-    modified: Option<SystemTime>,
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) probe: Probe,
+    pub(super) modified: Option<SystemTime>,
 }
 
 /// What a picture is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Recipe {
+pub(super) enum Recipe {
     Fitted(Source),
     Outfit { upper: Source, lower: Source, upper_is_second: bool },
 }
@@ -86,8 +78,26 @@ enum Recipe {
 /// One picture of a request, before anything is made.
 #[derive(Debug)]
 enum Wanted {
-    AsItIs(Picture),
-    Made { column: &'static str, recipe: Recipe },
+    Url(String),
+    /// Sent byte for byte.
+    AsItIs {
+        column: &'static str,
+        source: Source,
+    },
+    Made {
+        column: &'static str,
+        recipe: Recipe,
+    },
+}
+
+/// One picture of a request, ready to be sent.
+#[derive(Debug)]
+struct Got {
+    picture: Picture,
+    /// Whether it had to be made or decoded just now.
+    took_time: bool,
+    /// What was made, for the report, and the file of it.
+    made: Option<(String, Arc<Kept>)>,
 }
 
 /// How the names of made pictures begin.
@@ -101,13 +111,20 @@ impl RequestPictures {
     /// In a folder that is this run's alone.
     pub(crate) fn new(folder: PathBuf, fits_images: bool) -> Self {
         remove_folder(&folder);
-        Self { fits_images, folder, turn: Arc::new(Semaphore::new(1)), shelf: Mutex::default() }
+        Self {
+            fits_images,
+            folder,
+            turn: Arc::new(Semaphore::new(1)),
+            shelf: Mutex::default(),
+            whole_files: Arc::default(),
+        }
     }
 
-    /// Makes what a job's request will need, so that it does not have to wait later. What goes wrong here goes wrong
-    /// again when the job is sent, and is told then.
+    /// Makes and checks what a job's request will need, so that it does not have to wait later. What goes wrong here goes
+    /// wrong again when the job is sent, and is told then.
     pub(crate) async fn get_ready(&self, spec: &JobSpec) {
-        if (spec.second.is_some() || self.fits_images)
+        let is_file = |image: &ImageRef| matches!(image.source, ImageSource::File(_));
+        if (is_file(&spec.human) || is_file(&spec.cloth))
             && let Err(why) = self.of(spec).await
         {
             tracing::debug!(job = %spec.id, ?why, "its pictures cannot be made ready");
@@ -124,24 +141,38 @@ impl RequestPictures {
         let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
         let broken = |_| NotReady::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)?.map_err(NotReady::Input)?;
-        let (mut kept, mut stories, mut took_time) = (Vec::new(), Vec::new(), false);
-        let mut pictures = Vec::new();
-        for wanted in [human, cloth] {
-            pictures.push(match wanted {
-                Wanted::AsItIs(picture) => picture,
-                Wanted::Made { column, recipe } => {
-                    let (made, was_there) = self.made(column, recipe).await?;
-                    took_time |= !was_there;
-                    stories.push(format!("{column}: {}", made.story));
-                    let picture = Picture::File { path: made.path.to_path_buf(), bytes: made.bytes };
-                    kept.push(made);
-                    picture
-                }
-            });
-        }
+        let (human, cloth) = tokio::join!(self.get(human), self.get(cloth));
+        let (human, cloth) = (human?, cloth?);
+        let took_time = human.took_time || cloth.took_time;
+        let (stories, kept): (Vec<String>, Vec<Arc<Kept>>) = [human.made, cloth.made].into_iter().flatten().unzip();
         let sent_as = (!stories.is_empty()).then(|| stories.join("; "));
-        let [human, cloth] = <[Picture; 2]>::try_from(pictures).expect("one for each that was wanted");
-        Ok(Ready { human, cloth, sent_as, took_time, _kept: kept })
+        Ok(Ready { human: human.picture, cloth: cloth.picture, sent_as, took_time, _kept: kept })
+    }
+
+    /// One picture of a request: checked, or made.
+    async fn get(&self, wanted: Wanted) -> Result<Got, NotReady> {
+        match wanted {
+            Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
+            Wanted::AsItIs { column, source } => {
+                let picture = Picture::File { path: source.path.clone(), bytes: source.probe.bytes };
+                let took_time = self.check_whole(column, source).await?;
+                Ok(Got { picture, took_time, made: None })
+            }
+            Wanted::Made { column, recipe } => {
+                let (made, was_there) = self.made(column, recipe).await?;
+                let picture = Picture::File { path: made.path.to_path_buf(), bytes: made.bytes };
+                let story = format!("{column}: {}", made.story);
+                Ok(Got { picture, took_time: !was_there, made: Some((story, made)) })
+            }
+        }
+    }
+
+    /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
+    async fn check_whole(&self, column: &'static str, source: Source) -> Result<bool, NotReady> {
+        let whole_files = Arc::clone(&self.whole_files);
+        let checked = ambient::blocking(move || whole_files.check(&source)).await;
+        let broken = |_| Err("is a picture that breaks the decoder; save it again as a JPEG".to_owned());
+        checked.unwrap_or_else(broken).map_err(|why| NotReady::Input(format!("{column}: {why}")))
     }
 
     /// A picture from the shelf, or made now; and whether it stood there.
@@ -184,7 +215,7 @@ impl RequestPictures {
 
 impl Drop for RequestPictures {
     fn drop(&mut self) {
-        self.shelf().by_recipe.clear();
+        self.shelf().clear();
         remove_folder(&self.folder);
     }
 }
@@ -214,14 +245,14 @@ fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
 /// A picture that is sent by itself.
 fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
     let path = match source {
-        ImageSource::Url(url) => return Ok(Wanted::AsItIs(Picture::Url(url.clone()))),
+        ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
         ImageSource::File(path) => path,
     };
     let source = look_at(column, path, fits_images)?;
     if fits_images && source.probe.wants_fitting() {
         return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
     }
-    Ok(Wanted::AsItIs(Picture::File { bytes: source.probe.bytes, path: source.path }))
+    Ok(Wanted::AsItIs { column, source })
 }
 
 /// Two garments, which are sent on one picture.
@@ -291,43 +322,11 @@ fn keep(folder: &Path, made: &Encoded, story: String) -> std::io::Result<Kept> {
     Ok(Kept { path: file.into_temp_path(), bytes: made.jpeg.len() as u64, story })
 }
 
-/// The made pictures that are kept for further jobs, those used last.
-#[derive(Debug, Default)]
-struct Shelf {
-    /// With the moment of their last use, counted in uses.
-    by_recipe: HashMap<Recipe, (Arc<Kept>, u64)>,
-    bytes: u64,
-    uses: u64,
-}
-
-impl Shelf {
-    fn take_down(&mut self, recipe: &Recipe) -> Option<Arc<Kept>> {
-        self.uses += 1;
-        let (kept, last_use) = self.by_recipe.get_mut(recipe)?;
-        *last_use = self.uses;
-        Some(Arc::clone(kept))
-    }
-
-    /// Puts a picture up, and takes those away that were used longest ago and have no room any more.
-    fn put(&mut self, recipe: Recipe, kept: &Arc<Kept>) {
-        self.uses += 1;
-        self.bytes += kept.bytes;
-        self.by_recipe.insert(recipe, (Arc::clone(kept), self.uses));
-        while self.bytes > MOST_KEPT_BYTES
-            && let Some(oldest) =
-                self.by_recipe.iter().min_by_key(|(_, (_, used))| *used).map(|(recipe, _)| recipe.clone())
-            && let Some((gone, _)) = self.by_recipe.remove(&oldest)
-        {
-            self.bytes -= gone.bytes;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use image::{Rgb, RgbImage};
 
-    use crate::job::{ImageRef, JobId};
+    use crate::job::JobId;
 
     use super::*;
 
@@ -412,37 +411,9 @@ mod tests {
         let plain = JobSpec { second: None, ..shop.outfit() };
         let ready = pictures.of(&plain).await.expect("ready");
         assert!(matches!(&ready.cloth, Picture::File { path, .. } if *path == shop.0.path().join("shirt.png")));
-        assert_eq!((ready.sent_as, ready.took_time), (None, false));
+        assert_eq!((ready.sent_as, ready.took_time), (None, true), "decoded for the first time");
         pictures.get_ready(&plain).await;
+        assert!(!pictures.of(&plain).await.expect("ready").took_time, "known to be whole");
         assert!(!shop.folder().exists());
-    }
-
-    #[test]
-    fn the_shelf_gives_way_to_what_is_used_and_takes_no_file_from_who_holds_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut shelf = Shelf::default();
-        let recipe = |name: &str| {
-            let probe = Probe::of(crate::picture::PictureFormat::Png, (300, 300), 1);
-            Recipe::Fitted(Source { path: name.into(), probe, modified: None })
-        };
-        let mut put = |name: &str, bytes: u64| {
-            let path = tempfile::NamedTempFile::new_in(folder.path()).expect("a file").into_temp_path();
-            let kept = Arc::new(Kept { path, bytes, story: String::new() });
-            shelf.put(recipe(name), &kept);
-            if name == "b" {
-                assert!(shelf.take_down(&recipe("a")).is_some(), "used again");
-            }
-            kept
-        };
-        let third = MOST_KEPT_BYTES / 3;
-        let (a, b, c) = (put("a", third), put("b", third), put("c", third));
-        let d = put("d", third);
-        for (name, stands) in [("a", true), ("b", false), ("c", true), ("d", true)] {
-            assert_eq!(shelf.take_down(&recipe(name)).is_some(), stands, "{name}");
-        }
-        assert_eq!(shelf.bytes, 3 * third);
-        assert!(b.path.exists(), "somebody is sending it");
-        drop((a, b, c, d));
-        assert_eq!(names_in(folder.path()), 3);
     }
 }

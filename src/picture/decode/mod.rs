@@ -7,6 +7,8 @@ mod foreign;
 mod jpeg;
 mod png;
 
+pub(super) use png::damaged as damaged_png;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -18,7 +20,7 @@ use super::{Peculiarity, PictureFormat, PictureProblem, Probe};
 
 /// The most that one picture may need in memory while it is decoded, its file included. 10 MB of PNG can claim to be a
 /// thousand times as large.
-const MAX_DECODED_BYTES: u64 = 450_000_000;
+pub(super) const MAX_DECODED_BYTES: u64 = 450_000_000;
 
 /// Decodes the file at `path`, of which `probe` says what it is.
 pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
@@ -59,20 +61,17 @@ fn unreadable(path: &Path, source: io::Error) -> PictureProblem {
     PictureProblem::Unreadable { path: path.display().to_string(), source }
 }
 
-/// Waits for the memory that the picture needs: so many bytes a pixel, and what is read of its file at once. Refuses
-/// what would need too much, before it is decoded.
+/// Waits for the memory that the picture needs: so many bytes a pixel, and what is read of its file at once.
 fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureProblem> {
-    let needed = u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes;
+    take_bytes(probe, u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes)
+}
+
+/// Waits for `needed` bytes of memory for the picture. Refuses what would need too much, before it is decoded.
+pub(super) fn take_bytes(probe: &Probe, needed: u64) -> Result<Taken<'static>, PictureProblem> {
     if needed <= MAX_DECODED_BYTES {
         return Ok(memory::take(needed));
     }
-    Err(PictureProblem::Undecodable(format!(
-        "its {} x {} px would take {} MB of memory, and at most {} MB are given to one picture; make it smaller",
-        probe.width,
-        probe.height,
-        needed.div_ceil(1_000_000),
-        MAX_DECODED_BYTES / 1_000_000
-    )))
+    Err(PictureProblem::TooMuchMemory { width: probe.width, height: probe.height, needed })
 }
 
 /// What decoders promise is checked once, so that nothing behind this has to doubt it.

@@ -209,7 +209,7 @@ fn bombs_are_refused_before_they_are_decoded() {
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0x40, 0x1f, 0x40]);
     jpeg[frame + 1] = 0xc2; // Progressive: 8000 x 8000 px, with three coefficients of two bytes each.
     let problem = decoded(&jpeg, JPEG).expect_err("too large").to_string();
-    assert!(problem.contains("8000 x 8000 px would take 577 MB of memory"), "{problem}");
+    assert!(problem.contains("8000 x 8000 px, which would take 577 MB of memory"), "{problem}");
 
     let vast = Probe { width: 20_000, height: 20_000, ..probe_of(PNG) };
     let problem = decode(Path::new("never opened"), &vast).expect_err("too large");

@@ -7,7 +7,7 @@ use super::{BrokenPicture, Look};
 
 /// What is kept of a picture of so many pixels while it is read, in bytes: of each block of 64 its mean, and of a
 /// progressive one which coefficients are set; for up to four components.
-pub(super) fn memory(pixels: u64) -> u64 {
+pub(in crate::picture) fn memory(pixels: u64) -> u64 {
     pixels / 64 * 4 * 12
 }
 

@@ -11,6 +11,9 @@ mod avif;
 mod jpeg;
 mod png;
 
+pub(super) use jpeg::memory as jpeg_memory;
+pub(super) use png::row_memory as png_memory;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;

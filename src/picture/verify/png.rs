@@ -7,7 +7,7 @@ use super::{BrokenPicture, Look};
 
 /// What rows of this width take up while they are decoded, in bytes: the last two and the thumbnail's, of 16-bit RGBA at
 /// most.
-pub(super) fn row_memory(width: u32) -> u64 {
+pub(in crate::picture) fn row_memory(width: u32) -> u64 {
     u64::from(width) * 40
 }
 
