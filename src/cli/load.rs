@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use crate::exit_code::ExitCode;
 use crate::manifest::ColumnNames;
 use crate::ops::estimate::Lines;
-use crate::ops::load::{self, LoadEvent};
+use crate::ops::load::{self, LoadError, LoadEvent, Purpose};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Queue};
+use crate::queue::{self, Enqueued};
 use crate::settings::{Options, Settings};
+use crate::store::OutputTree;
 use crate::view::wording::{filled, thousands};
 
 use super::repeats::agree_to_repeats;
@@ -24,17 +25,17 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let queue = if place.queue.exists() { Some(Queue::open(&place.queue)?) } else { None };
-    let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
-    agree_to_repeats(&mut loader, &settings, options, console)?;
-    let (_tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
-    let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
+    let begun = load::begin(&*queue::at(&place.queue)).await?;
+    let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
+    agree_to_repeats(&mut rows, &settings, options, console).await?;
+    OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let tally = load::keep(rows, told_on(console)).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
 }
 
 /// Says on the console what is noticed while manifests are read and kept.
-pub(super) fn told_on(console: &Console) -> impl FnMut(LoadEvent<'_>) + Send + 'static {
+pub(super) fn told_on(console: &Console) -> impl FnMut(LoadEvent<'_>) + use<> {
     let console = console.clone();
     move |event| match event {
         LoadEvent::Columns { manifest, columns } => console.info(&columns_of(manifest, columns)),

@@ -13,14 +13,18 @@ use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::callback::Wake;
-use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
+use crate::engine::{
+    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock,
+};
 use crate::exit_code::ExitCode;
-use crate::ops::{estimate, load};
+use crate::ops::estimate;
+use crate::ops::load::{self, LoadError, Purpose};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueReader, RunLock};
+use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
+use crate::store::OutputTree;
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
 use super::load::{println, sentence, told_on};
@@ -52,77 +56,82 @@ pub(super) async fn run(
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
-    let existed = place.queue.exists();
+    let site = queue::at(&place.queue);
+    let existed = site.exists().await;
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
     }
-    // What another run holds is not read for.
-    let lock = if existed { Some(RunLock::take(&place.queue)?) } else { None };
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
         settings::Door::Dmxapi => ProviderKind::Dmxapi,
         settings::Door::Kling => ProviderKind::Kling,
     };
-    let queue = if existed { Some(Queue::open(&place.queue)?) } else { None };
-    if let Some(queue) = &queue {
+    // What another run holds is not read for.
+    let open = if existed { Some(site.open_to_run().await?) } else { None };
+    if let Some((queue, _)) = &open {
         queue.check_provider(kind).await?;
     }
     // Nothing is made before the manifests are read, and nothing is changed before everything is agreed to.
-    let loader = match manifests {
+    let rows = match manifests {
         [] => None,
         _ => {
-            let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
-            agree_to_repeats(&mut loader, &settings, options, console)?;
-            loader.before_a_run();
-            Some(loader)
+            let begun = match &open {
+                Some((queue, _)) => queue.begin_load().await?,
+                None => site.stage().await?,
+            };
+            let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
+            agree_to_repeats(&mut rows, &settings, options, console).await?;
+            rows.keeping.before_a_run = true;
+            Some(rows)
         }
     };
-    let (tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
-    let queue = Arc::new(queue);
-    let _lock = match lock {
-        Some(lock) => lock,
-        None => RunLock::take(&place.queue)?,
+    let tree = OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let (queue, _hold) = match open {
+        Some(open) => open,
+        None => {
+            let queue = site.open(Opening::OrMake).await?;
+            let hold = queue.hold().await?;
+            (queue, hold)
+        }
     };
     queue.check_provider(kind).await?;
     let callbacks = match callbacks {
-        Some(wanted) => Some(wanted.listen(&queue).await?),
+        Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
     };
-    match loader {
-        Some(loader) => {
-            let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
+    match rows {
+        Some(rows) => {
+            let tally = load::keep(rows, told_on(console)).await?;
             console.info(&sentence(&tally));
         }
         None => queue.complete_load().await?,
     }
-    let counts = queue.reader()?.counts()?;
+    let counts = queue.counts().await?;
     if counts.total() + counts.rejected == 0 {
         return Err(nothing_to_do(place));
     }
     if options.fit_images.is_none() {
         // A queue that was loaded with --fit-images goes on with it.
-        settings.fit_images = queue.reader()?.fits_images()?;
+        settings.fit_images = queue.fits_images().await?;
     }
     if options.dedupe.is_none() {
         // As above, for --dedupe.
-        settings.dedupe = queue.reader()?.dedupes()?;
+        settings.dedupe = queue.dedupes().await?;
     }
     queue.bind(kind).await?;
     queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
-    let mut door = door(&settings, keys, sandbox.as_ref())?;
-    let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
+    let mut clients = clients(&settings, keys, sandbox.as_ref())?;
+    let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
     if console.tells_beforehand() {
-        tell_beforehand(&settings, &queue.reader()?, &door, console).await?;
+        tell_beforehand(&settings, &*queue, &clients, console).await?;
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        Arc::clone(&queue),
-        door.for_a_run(),
-        tree,
-        run_settings(&settings),
+        clients.into_resources(&settings, Arc::clone(&queue), tree),
+        run_settings(&settings, place),
         interrupted.clone(),
         |event| {
             progress.on_event(event);
@@ -138,14 +147,13 @@ pub(super) async fn run(
         sandbox.stop().await;
     }
     let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
-    let reader = queue.reader()?;
-    let reported = write_reports(&reader, place, &report, &page);
+    let reported = write_reports(&*queue, place, &report, &page).await;
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     if !console.is_quiet() {
-        let (reasons, flags) = (FailureReasons::read(&reader)?, reader.flag_counts()?);
+        let (reasons, flags) = (FailureReasons::read(&*queue).await?, queue.flag_counts().await?);
         let stopped = stopped_because(&outcome.end);
         let text = summary(&RunSummary {
             counts: &outcome.counts,
@@ -179,13 +187,13 @@ fn nothing_to_do(place: &Place) -> Failure {
 /// account holds is only for the eye: that it does not tell stops nothing.
 async fn tell_beforehand(
     settings: &Settings,
-    reader: &QueueReader,
-    door: &Door,
+    queue: &dyn QueueReads,
+    clients: &Clients,
     console: &Console,
 ) -> Result<(), Failure> {
-    let (tasks, mut lines) = estimate::before_run(settings, reader, &door.name)?;
+    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
     if tasks > 0 && settings.provider == settings::Door::Kling {
-        lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
+        lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
         console.info(&super::load::printed(&lines, super::console::columns()));
@@ -194,8 +202,8 @@ async fn tell_beforehand(
 }
 
 /// Writes the table, and the page to look at.
-fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
-    write_report_file(reader, ReportFormat::Csv, report, &place.out)?;
+async fn write_reports(queue: &dyn QueueReads, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
+    write_report_file(queue, ReportFormat::Csv, report, &place.out).await?;
     let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
     let settings = PageSettings {
         commands: Commands { place_flags: &place_flags, run_again: &run_again },
@@ -203,7 +211,7 @@ fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path
         now: Timestamp::now(),
         zone: TimeZone::system(),
     };
-    write_page_file(reader, page, &place.out, &settings)?;
+    write_page_file(queue, page, &place.out, &settings).await?;
     Ok(())
 }
 
@@ -249,24 +257,32 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-/// The way to the provider, or to the stand-in.
-pub(super) struct Door {
+/// The clients for the provider, or for the stand-in.
+pub(super) struct Clients {
     pub(super) provider: HttpProvider,
     results: HttpResultHost,
     name: String,
     pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
-impl Door {
-    fn for_a_run(self) -> engine::Door {
-        let Self { provider, results, name, callbacks } = self;
-        let clock = Arc::new(SystemClock);
-        engine::Door { provider: Arc::new(provider), results: Arc::new(results), clock, name, callbacks }
+impl Clients {
+    /// What a run works with.
+    fn into_resources(self, settings: &Settings, queue: Arc<dyn Queue>, tree: OutputTree) -> Resources {
+        let endpoint = Endpoint {
+            provider: Arc::new(self.provider),
+            name: self.name,
+            callbacks: self.callbacks,
+            slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
+            rate_per_second: settings.rate,
+            poll_rate_per_second: settings.poll_rate,
+        };
+        let results = Arc::new(self.results);
+        Resources { queue, accounts: vec![endpoint], results, tree, clock: Arc::new(SystemClock) }
     }
 }
 
-/// Sets up the way to the provider, or to the stand-in.
-pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+/// Sets up the clients for the provider, or for the stand-in.
+pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Clients, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {
@@ -280,17 +296,21 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
     };
     let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
     let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
-    // The stand-in listens on another port each time and is the same door all the same.
+    // The stand-in listens on another port each time and is the same provider all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Door { provider, results, name, callbacks: None })
+    Ok(Clients { provider, results, name, callbacks: None })
 }
 
-fn run_settings(settings: &Settings) -> RunSettings {
+/// Beside the queue, which has one run at a time.
+fn pictures_folder(queue: &Path) -> PathBuf {
+    let mut folder = queue.as_os_str().to_owned();
+    folder.push("-pictures");
+    folder.into()
+}
+
+fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
-        slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
-        rate_per_second: settings.rate,
-        poll_rate_per_second: settings.poll_rate,
         poll_interval: settings.poll_interval,
         downloads: settings.download_concurrency.get(),
         max_attempts: settings.max_attempts.get(),
@@ -300,13 +320,13 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        pictures_folder: pictures_folder(&place.queue),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
         doubt_age: settings.doubt_age,
-        request_timeout: settings.request_timeout,
         max_in_doubt: settings.max_in_doubt.get().into(),
         patience: Patience::default(),
     }

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::invisible_character;
 
 /// A job's position in the queue: the order in which the manifests named it, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobSeq(pub i64);
 
 /// A job's name, unique in a queue; also the path of its result below the output folder, without extension.

@@ -35,7 +35,7 @@ pub fn task_id(typed: &str) -> Result<TaskId, AdoptError> {
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn adopt(queue: &Queue, id: &str, task: TaskId) -> Result<(), AdoptError> {
+pub async fn adopt(queue: &dyn Queue, id: &str, task: TaskId) -> Result<(), AdoptError> {
     queue.adopt(id.to_owned(), task, Timestamp::now()).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::job::StateName;
 use crate::provider::{COUNT_MAY_BE_OLD, HttpProvider, PackageStatus, ResourcePackage};
-use crate::queue::{QueueError, QueueReader, RepeatedPair};
+use crate::queue::{QueueError, QueueReads, RepeatedPair};
 use crate::settings::Settings;
 use crate::view::wording::{counted, rough_span, thousands, units};
 
@@ -72,12 +72,12 @@ impl Reckoning {
     }
 
     /// By the settings, and by what earlier runs of this queue have found out at this door.
-    fn by_experience(settings: &Settings, reader: &QueueReader, door: &str) -> Result<Self, QueueError> {
+    async fn by_experience(settings: &Settings, queue: &dyn QueueReads, door: &str) -> Result<Self, QueueError> {
         let mut reckoning = Self::by(settings);
-        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, reader.slots_found(door)?) {
+        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, queue.slots_found(door).await?) {
             reckoning.slots = Slots::Found(found as usize);
         }
-        if let Some(usual) = reader.usual_task_time()? {
+        if let Some(usual) = queue.usual_task_time().await? {
             reckoning.task = usual.max(Duration::from_secs(1));
         }
         if settings.sandbox {
@@ -165,13 +165,16 @@ pub fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool
 ///
 /// # Errors
 /// Those of the queue.
-pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Result<(u64, Lines), QueueError> {
-    let counts = reader.counts()?;
+pub async fn before_run(settings: &Settings, queue: &dyn QueueReads, door: &str) -> Result<(u64, Lines), QueueError> {
+    let counts = queue.counts().await?;
     let waiting = counts.of(StateName::Pending);
     if waiting == 0 {
         return Ok((0, Lines::new()));
     }
-    let work = (waiting <= MOST_LOOKED_AT).then(|| reader.workload(&settings.model, REPEATS_NAMED)).transpose()?;
+    let work = match waiting <= MOST_LOOKED_AT {
+        true => Some(queue.workload(&settings.model, REPEATS_NAMED).await?),
+        false => None,
+    };
     let mut lines = Lines::new();
     let mut tasks = waiting;
     let mut to_do = format!("{} to submit", counted(waiting, "task"));
@@ -196,7 +199,7 @@ pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Resu
             repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe).map(|text| ("pairs", text)),
         );
     }
-    lines.extend(Reckoning::by_experience(settings, reader, door)?.lines(tasks));
+    lines.extend(Reckoning::by_experience(settings, queue, door).await?.lines(tasks));
     Ok((tasks, lines))
 }
 

@@ -25,8 +25,6 @@ pub struct ActiveJob {
     pub model: ModelName,
     /// When the intent to submit was written.
     pub claimed_at: Timestamp,
-    /// When the last create of this attempt was sent, or was about to be.
-    pub sent_at: Timestamp,
     /// When the provider took it, if it did.
     pub accepted_at: Option<Timestamp>,
     /// The job whose task this attempt shares.
@@ -289,6 +287,15 @@ impl ReportRow {
     pub fn is_rejected(&self) -> bool {
         self.human_source.is_empty()
     }
+}
+
+/// A place in the report, from which a further page goes on; the default is its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportPlace {
+    /// The last job that was shown.
+    pub(crate) job: JobSeq,
+    /// The last rejected row that was shown: behind which job, of which manifest, on which line.
+    pub(crate) rejected: Option<(JobSeq, String, i64)>,
 }
 
 /// The kind of provider a queue belongs to.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::job::{Failure, JobState, StateName, reason_of};
-use crate::queue::{QueueError, QueueReader};
+use crate::queue::{QueueError, QueueReads, Selection, each_job};
 
 /// So many different reasons are told apart, which bounds memory whatever providers may say.
 const MOST_KEPT: usize = 1_000;
@@ -46,14 +46,16 @@ impl FailureReasons {
     ///
     /// # Errors
     /// Those of the queue.
-    pub fn read(reader: &QueueReader) -> Result<Self, QueueError> {
+    pub async fn read(queue: &dyn QueueReads) -> Result<Self, QueueError> {
         let mut reasons = Self::default();
-        reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
+        let failed = Selection { states: &[StateName::Failed], only_flagged: false };
+        each_job(queue, failed, |job| -> Result<(), QueueError> {
             if let JobState::Failed { failure, .. } = &job.state {
                 reasons.add(failure);
             }
             Ok(())
-        })?;
+        })
+        .await?;
         Ok(reasons)
     }
 

@@ -9,7 +9,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("callback", &["job"]),
     ("picture", &["job"]),
     ("store", &["job"]),
-    ("queue", &["job"]),
+    ("queue", &["ambient", "job"]),
     ("manifest", &["job", "picture"]),
     ("provider", &["job", "picture"]),
     ("settings", &["job"]),

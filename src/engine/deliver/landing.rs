@@ -122,14 +122,13 @@ impl Judge {
 }
 
 /// The name of an image without extension: the id, and for further images a number that no other job uses.
-pub(crate) fn name_of(queue: &Queue, job: &ActiveJob, position: u32) -> Result<String, RunError> {
+pub(crate) async fn name_of(queue: &dyn Queue, job: &ActiveJob, position: u32) -> Result<String, RunError> {
     let id = job.spec.id.as_str();
     if position == 0 {
         return Ok(id.to_owned());
     }
-    let reader = queue.reader()?;
     let mut name = format!("{id}_{position}");
-    while reader.is_taken_by_other(&name, job.seq)? {
+    while queue.is_taken_by_other(&name, job.seq).await? {
         name.push('_');
     }
     Ok(name)

@@ -16,17 +16,17 @@ use crate::engine::error::RunError;
 
 /// Copies the images of the job whose task this one shares. `None` where there is nothing to copy from.
 pub(crate) async fn copy(
-    queue: &Queue,
+    queue: &dyn Queue,
     tree: &OutputTree,
     job: &ActiveJob,
     task_id: &TaskId,
 ) -> Result<Option<Vec<PublishedImage>>, RunError> {
     let Some(twin) = job.shares else { return Ok(None) };
-    let images = queue.reader()?.images_of(twin, task_id)?;
+    let images = queue.images_of(twin, task_id).await?;
     let mut copies = Vec::new();
     for image in images {
         let Ok((staged, file)) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
-        let name = name_of(queue, job, image.image)?;
+        let name = name_of(queue, job, image.image).await?;
         let tree = tree.clone();
         let copied = ambient::blocking(move || copy_one(&tree, image, staged, file, &name));
         match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {

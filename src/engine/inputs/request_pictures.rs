@@ -108,11 +108,8 @@ const CLOTH: &str = "cloth_image";
 const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
-    /// For a run of the queue at `queue`, which must be its only one.
-    pub(crate) fn new(queue: &Path, fits_images: bool) -> Self {
-        let mut folder = queue.as_os_str().to_owned();
-        folder.push("-pictures");
-        let folder = PathBuf::from(folder);
+    /// In a folder that is this run's alone.
+    pub(crate) fn new(folder: PathBuf, fits_images: bool) -> Self {
         remove_folder(&folder);
         Self {
             fits_images,
@@ -346,7 +343,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(&self.0.path().join("queue.db"), false)
+            RequestPictures::new(self.folder(), false)
         }
 
         fn folder(&self) -> PathBuf {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, StateName};
-use crate::queue::{ActiveJob, Claim, ClaimOnce, QueueReader};
+use crate::queue::{ActiveJob, Claim, ClaimOnce};
 
+use crate::engine::account::Account;
 use crate::engine::account::gate::Stopped;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::run::capabilities::pass_for_create;
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{CreatePermit, Entry, Held};
 
@@ -21,6 +21,9 @@ const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
 /// How often it is looked whether doubt has become less.
 const WAIT_FOR_DOUBT: Duration = Duration::from_millis(100);
 
+/// A job that was claimed for an account, with what its worker holds for it.
+pub(crate) type Claimed = (Arc<Account>, ActiveJob, Held);
+
 /// How the feeder, which claims, has ended.
 pub(crate) enum FeederEnd {
     Stopped(Stopped),
@@ -29,12 +32,11 @@ pub(crate) enum FeederEnd {
     RunEnds,
 }
 
-/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
-pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
-    let reader = ctx.queue.reader()?;
+/// Claims jobs for an account, one whenever its slots, gate and rate allow a submission, and hands each over with them.
+pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
     let mut seemed_spent = false;
     loop {
-        if is_doubt_full(&ctx, &reader)? {
+        if is_doubt_full(&ctx).await? {
             tokio::select! {
                 biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
@@ -42,16 +44,16 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = reader.next_up(ctx.now())?;
+        let next = ctx.queue.next_up(ctx.now()).await?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
                     ctx.pictures.get_ready(next).await;
                 }
             };
-            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
-            let open = ctx.refusals.open().await;
-            pass_for_create(&ctx).await.map(|pass| (slot, CreatePermit { pass, open }))
+            let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);
+            let open = ctx.account.refusals.open().await;
+            ctx.account.pass_for_create().await.map(|pass| (slot, CreatePermit { pass, open }))
         };
         let (slot, permit) = tokio::select! {
             biased;
@@ -66,7 +68,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             Claim::Job(job) => {
                 seemed_spent = false;
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
-                if claimed.send((*job, held)).await.is_err() {
+                if claimed.send((Arc::clone(&ctx.account), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
                 continue;
@@ -74,7 +76,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
             Claim::BudgetSpent => {
                 // A submission under way may yet be refused, and gives its unit back then; one may have done so since the
                 // claim was answered, so a claim is asked for once more.
-                let is_settled = reader.counts()?.of(StateName::Submitting) == 0;
+                let is_settled = ctx.queue.counts().await?.of(StateName::Submitting) == 0;
                 if is_settled && seemed_spent {
                     return Ok(FeederEnd::BudgetSpent);
                 }
@@ -100,8 +102,8 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
 
 /// Whether one more create could leave more than `--max-in-doubt` jobs in doubt, should every create on its way be lost.
 /// The coordinator ends the run where asking does not settle them.
-fn is_doubt_full(ctx: &Context, reader: &QueueReader) -> Result<bool, RunError> {
-    let counts = reader.counts()?;
+async fn is_doubt_full(ctx: &Context) -> Result<bool, RunError> {
+    let counts = ctx.queue.counts().await?;
     let may_be = counts.of(StateName::InDoubt) + counts.of(StateName::Submitting);
     Ok(may_be >= ctx.settings.max_in_doubt)
 }

@@ -46,7 +46,7 @@ pub(crate) async fn fetch(
     task_id: TaskId,
     mut report: Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    if let Some(images) = share::copy(&ctx.queue, &ctx.tree, job, &task_id).await? {
+    if let Some(images) = share::copy(ctx.queue.as_ref(), &ctx.tree, job, &task_id).await? {
         return published(ctx, job, images).await;
     }
     let mut tries = 0;
@@ -95,8 +95,9 @@ async fn failed(ctx: &Context, job: &ActiveJob, failure: Failure) -> Result<Step
 async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) -> Result<Step, RunError> {
     let path = images.first().map(|image| ctx.tree.root().join(&image.path)).unwrap_or_default();
     // A job that is made anew may have had its image under another extension.
-    let before = if job.attempt > 1 { ctx.queue.reader()?.image_paths(job.seq)? } else { Vec::new() };
-    let outdated: Vec<String> = before.into_iter().filter(|old| images.iter().all(|new| new.path != *old)).collect();
+    let before = if job.attempt > 1 { ctx.queue.images(job.seq).await? } else { Vec::new() };
+    let outdated: Vec<String> =
+        before.into_iter().map(|image| image.path).filter(|old| images.iter().all(|new| new.path != *old)).collect();
     let state = ctx.queue.publish(job.seq, job.attempt, images, ctx.now()).await?;
     for path in outdated {
         ctx.tree.remove(&path);
@@ -128,7 +129,7 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
         biased;
-        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.look_up(task_id.clone())) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let Ok(ended) = ended else { return Err(Hitch::NoWord) };
@@ -154,7 +155,7 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
     };
     let pass = tokio::select! {
         biased;
-        pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
+        pass = ctx.account.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let landing = Landing::new(ctx.tree.clone(), job.spec.id.clone(), job.seq, position);
@@ -166,7 +167,7 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
-    let name = name_of(&ctx.queue, job, position).map_err(Hitch::Machine)?;
+    let name = name_of(ctx.queue.as_ref(), job, position).await.map_err(Hitch::Machine)?;
     let published = landing.publish(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
     drop(permit);
     published.map_err(landing_hitch)

@@ -7,43 +7,38 @@ use std::time::Duration;
 
 use crate::ambient;
 use crate::job::{JobSeq, Transition};
-use crate::queue::{Note, Published, QueueError};
+use crate::queue::{Note, QueueError};
 
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::run::context::Context;
+use crate::engine::run::context::Shared;
 
 /// How many finished jobs are looked at together.
 const PAGE: usize = 1_000;
 
 /// Sends every finished job whose file is gone back to its download.
-pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
+pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError> {
     let mut after = JobSeq(0);
-    let mut reader = Some(ctx.queue.reader()?);
-    while let Some(open) = reader.take() {
-        let root = ctx.tree.root().to_owned();
-        let looked = ambient::blocking(move || -> Result<_, RunError> {
-            let page = open.published(after, PAGE)?;
-            let last = page.last().map(|job| job.seq);
+    loop {
+        let page = shared.queue.published(after, PAGE).await?;
+        let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
+        let root = shared.tree.root().to_owned();
+        let looked = ambient::blocking(move || {
             // A file that cannot be looked at is not one that is gone.
             let is_gone = |path: &String| matches!(root.join(path).try_exists(), Ok(false));
-            let gone: Vec<Published> = page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect();
-            Ok((open, last, gone))
+            page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect::<Vec<_>>()
         });
-        let (open, last, gone) = looked.await.map_err(|error| RunError::Bug(error.to_string()))??;
+        let gone = looked.await.map_err(|error| RunError::Bug(error.to_string()))?;
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
-            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, ctx.now()).await {
+            match shared.queue.record(job.seq, job.attempt, Transition::Refetch, note, shared.now()).await {
                 // Somebody has put it back since it was read; another image will take the place of the one that is gone.
                 Err(QueueError::Illegal { .. } | QueueError::Stale { .. }) => continue,
                 recorded => recorded?,
             };
-            ctx.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
+            shared.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
         }
-        let Some(last) = last else { return Ok(()) };
         after = last;
-        reader = Some(open);
     }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The queue in SQLite: every line of SQL of this program is in this folder.
 
+mod back_end;
 mod by_hand;
 mod callback_path;
 mod claim;
@@ -20,6 +21,8 @@ mod read;
 mod repeats;
 mod rows;
 mod same_request;
+mod site;
+mod staged;
 mod staging;
 mod transition;
 mod twins;
@@ -27,12 +30,10 @@ mod verbs;
 mod workload;
 mod writer;
 
-pub use handle::Queue;
-pub use keep_load::{Kept, TooLate};
-pub use load::{Enqueued, Loader, RejectedRow};
-pub use lock::RunLock;
-pub use read::QueueReader;
+pub(super) use site::SqliteFile;
 pub use writer::Between;
 
 use super::QueueError;
 use error::Result;
+use handle::SqliteQueue;
+use read::QueueReader;

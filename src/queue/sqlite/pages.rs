@@ -3,64 +3,25 @@
 //! Whoever is handed the rows may take all night (a pager that somebody left open), and a transaction that is open
 //! for so long keeps the write-ahead log from being taken up into the queue: it would grow with every step of a run.
 
-use std::collections::VecDeque;
-
 use rusqlite::{Connection, params};
 
-use crate::job::StateName;
-use crate::queue::{JobRecord, ReportRow, Selection};
+use crate::job::{JobSeq, StateName};
+use crate::queue::{JobRecord, ReportPlace, ReportRow, Selection};
 
 use super::Result;
 use super::rows::{
     FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, RejectedPlace, read_rejected_row, read_report_row,
 };
 
-/// How many rows are read at once.
-const PAGE_ROWS: i64 = 500;
-
-/// Rows in order, read by pages.
-pub(super) struct Paged<'db, T> {
-    rows: VecDeque<T>,
-    /// Reads the page that follows the last one it has read.
-    read: Box<dyn FnMut() -> Result<Vec<T>> + 'db>,
-    is_over: bool,
-}
-
-impl<'db, T> Paged<'db, T> {
-    fn new(read: impl FnMut() -> Result<Vec<T>> + 'db) -> Self {
-        Self { rows: VecDeque::new(), read: Box::new(read), is_over: false }
+/// A page of jobs by a query of [`jobs_page`].
+pub(super) fn jobs_after(db: &Connection, query: &str, after: i64, most: usize) -> Result<Vec<JobRecord>> {
+    let mut statement = db.prepare_cached(query)?;
+    let mut rows = statement.query(params![after, most])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push(FullJob::read(row)?.record);
     }
-
-    /// The next row, left where it is.
-    pub(super) fn peek(&mut self) -> Result<Option<&T>> {
-        if self.rows.is_empty() && !self.is_over {
-            self.rows = (self.read)()?.into();
-            self.is_over = self.rows.is_empty();
-        }
-        Ok(self.rows.front())
-    }
-
-    /// The next row.
-    pub(super) fn next(&mut self) -> Result<Option<T>> {
-        self.peek()?;
-        Ok(self.rows.pop_front())
-    }
-}
-
-/// The jobs that are selected, in manifest order.
-pub(super) fn jobs<'db>(db: &'db Connection, selection: &Selection<'_>) -> Paged<'db, JobRecord> {
-    let query = jobs_page(selection);
-    let mut after = 0;
-    Paged::new(move || {
-        let mut statement = db.prepare_cached(&query)?;
-        let mut rows = statement.query([after, PAGE_ROWS])?;
-        let mut page = Vec::new();
-        while let Some(row) = rows.next()? {
-            page.push(FullJob::read(row)?.record);
-        }
-        after = page.last().map_or(after, |job| job.seq.0);
-        Ok(page)
-    })
+    Ok(page)
 }
 
 /// The query for a page of jobs. One state, and that they are flagged, is said so that SQLite sees that a partial index
@@ -81,38 +42,48 @@ pub(super) fn jobs_page(selection: &Selection<'_>) -> String {
     format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE {flagged}{filter}j.seq > ?1 ORDER BY j.seq LIMIT ?2")
 }
 
-/// The jobs as the report shows them, each with its place.
-pub(super) fn report_jobs(db: &Connection) -> Paged<'_, (i64, ReportRow)> {
-    let mut after = 0;
-    Paged::new(move || {
-        let mut statement = db.prepare_cached(REPORT_PAGE)?;
-        let mut rows = statement.query([after, PAGE_ROWS])?;
-        let mut page = Vec::new();
-        while let Some(row) = rows.next()? {
-            page.push((row.get(0)?, read_report_row(row)?));
+/// A page of the report: jobs, and the manifest rows that were passed over, each behind the job that came before it.
+pub(super) fn report_after(db: &Connection, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
+    let mut place = after;
+    let mut rejected = rejected_after(db, &place, most)?.into_iter().peekable();
+    let mut jobs = report_jobs_after(db, place.job, most)?.into_iter().peekable();
+    let mut page = Vec::new();
+    while page.len() < most {
+        let next_job = jobs.peek().map(|(seq, _)| seq.0);
+        let is_before = |behind: &RejectedPlace| next_job.is_none_or(|seq| behind.after_seq < seq);
+        if let Some((behind, row)) = rejected.next_if(|(behind, _)| is_before(behind)) {
+            place.rejected = Some((JobSeq(behind.after_seq), behind.manifest, behind.line));
+            page.push(row);
+        } else if let Some((seq, row)) = jobs.next() {
+            place.job = seq;
+            page.push(row);
+        } else {
+            break;
         }
-        after = page.last().map_or(after, |(seq, _)| *seq);
-        Ok(page)
-    })
+    }
+    Ok((page, place))
 }
 
-/// The manifest rows that were passed over, each with the place of the job behind which it stands.
-pub(super) fn report_rejected(db: &Connection) -> Paged<'_, (i64, ReportRow)> {
-    let mut after = RejectedPlace { after_seq: -1, manifest: String::new(), line: 0 };
-    Paged::new(move || {
-        let mut statement = db.prepare_cached(REJECTED_PAGE)?;
-        let mut rows = statement.query(params![after.after_seq, after.manifest, after.line, PAGE_ROWS])?;
-        let mut page = Vec::new();
-        let mut last = None;
-        while let Some(row) = rows.next()? {
-            let (place, rejected) = read_rejected_row(row)?;
-            page.push((place.after_seq, rejected));
-            last = Some(place);
-        }
-        drop(rows);
-        if let Some(last) = last {
-            after = last;
-        }
-        Ok(page)
-    })
+/// The next jobs as the report shows them, each with its place.
+fn report_jobs_after(db: &Connection, after: JobSeq, most: usize) -> Result<Vec<(JobSeq, ReportRow)>> {
+    let mut statement = db.prepare_cached(REPORT_PAGE)?;
+    let mut rows = statement.query(params![after.0, most])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push((JobSeq(row.get(0)?), read_report_row(row)?));
+    }
+    Ok(page)
+}
+
+/// The next manifest rows that were passed over, each with its place.
+fn rejected_after(db: &Connection, after: &ReportPlace, most: usize) -> Result<Vec<(RejectedPlace, ReportRow)>> {
+    let (behind, manifest, line) =
+        after.rejected.as_ref().map_or((-1, "", 0), |(behind, manifest, line)| (behind.0, manifest.as_str(), *line));
+    let mut statement = db.prepare_cached(REJECTED_PAGE)?;
+    let mut rows = statement.query(params![behind, manifest, line, most])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push(read_rejected_row(row)?);
+    }
+    Ok(page)
 }

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
-use tryon::queue::{Claim, Counts, Note, ProviderKind, Queue, QueueError, QueueReader, ReportRow};
+use tryon::queue::{self, Claim, Counts, Note, Opening, ProviderKind, Queue};
 
-use super::bed::{Row, Tables, at, dump_sqlite, image, outside, sqlite_is_sound};
+use crate::queue::bed::{Row, Tables, at, dump_sqlite, image, outside, report_of, sqlite_is_sound};
 
 const DOOR: &str = "http://127.0.0.1:8791";
 
@@ -56,26 +57,19 @@ fn states(counts: &Counts) -> Vec<(StateName, u64)> {
     StateName::ALL.into_iter().map(|state| (state, counts.of(state))).filter(|(_, count)| *count > 0).collect()
 }
 
-fn report(reader: &QueueReader) -> Vec<ReportRow> {
-    let mut rows = Vec::new();
-    let each = |row| {
-        rows.push(row);
-        Ok::<(), QueueError>(())
-    };
-    reader.report(each).expect("a report");
-    rows
-}
-
-#[test]
-fn a_queue_of_version_1_is_taken_over_whole() {
-    for open in [|path: &Path| Queue::open(path).map(drop), |path: &Path| QueueReader::open(path).map(drop)] {
+#[tokio::test]
+async fn a_queue_of_version_1_is_taken_over_whole() {
+    for is_to_read in [false, true] {
         let (folder, path) = left_by_version_1();
         let fresh = folder.path().join("fresh.db");
-        drop(Queue::open(&fresh).expect("a queue"));
+        drop(open(&fresh).await);
         let (before, facts_before) = (dump_sqlite(&path), facts(&path));
         assert_eq!(version(&path), 1);
         for _ in 0..2 {
-            open(&path).expect("a queue");
+            match is_to_read {
+                true => drop(queue::at(&path).open_to_read().await.expect("a queue")),
+                false => drop(open(&path).await),
+            }
             assert_eq!(version(&path), version(&fresh));
             nothing_is_lost(&before, &dump_sqlite(&path));
             let facts_now = facts(&path);
@@ -85,11 +79,15 @@ fn a_queue_of_version_1_is_taken_over_whole() {
     }
 }
 
-#[test]
-fn what_version_1_knew_is_told_by_the_present_one() {
+async fn open(path: &Path) -> Arc<dyn Queue> {
+    queue::open(path, Opening::OrMake).await.expect("a queue")
+}
+
+#[tokio::test]
+async fn what_version_1_knew_is_told_by_the_present_one() {
     let (_folder, path) = left_by_version_1();
-    let reader = QueueReader::open(&path).expect("a reader");
-    let counts = reader.counts().expect("counts");
+    let reader = open(&path).await;
+    let counts = reader.counts().await.expect("counts");
     let expected = [
         (StateName::Pending, 15),
         (StateName::InDoubt, 2),
@@ -99,12 +97,12 @@ fn what_version_1_knew_is_told_by_the_present_one() {
         (StateName::Cancelled, 1),
     ];
     assert_eq!((states(&counts), counts.rejected, counts.units), (expected.to_vec(), 2, 9.0));
-    assert_eq!(reader.provider().expect("a provider"), Some(ProviderKind::Dmxapi));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None, "what it took for proof is asked again");
-    assert_eq!(reader.slots_found(DOOR).expect("an answer"), None, "version 1 did not ask");
-    assert_eq!(reader.last_run().expect("an answer").expect("a run").slots, 3);
+    assert_eq!(reader.provider().await.expect("a provider"), Some(ProviderKind::Dmxapi));
+    assert_eq!(reader.external_ids(DOOR).await.expect("an answer"), None, "what it took for proof is asked again");
+    assert_eq!(reader.slots_found(DOOR).await.expect("an answer"), None, "version 1 did not ask");
+    assert_eq!(reader.last_run().await.expect("an answer").expect("a run").slots, 3);
 
-    let rows = report(&reader);
+    let rows = report_of(&*reader).await;
     assert_eq!(rows.len(), 32);
     let done = rows.iter().find(|row| row.id == "shop/05").expect("a row");
     assert_eq!((done.state, done.output.as_deref()), (StateName::Succeeded, Some("shop/05.png")));
@@ -116,14 +114,13 @@ fn what_version_1_knew_is_told_by_the_present_one() {
 #[tokio::test]
 async fn a_run_that_version_1_left_is_gone_on_with() {
     let (_folder, path) = left_by_version_1();
-    let queue = Queue::open(&path).expect("a queue");
-    let reader = queue.reader().expect("a reader");
+    let queue = open(&path).await;
     queue.learn_slots(DOOR.to_owned(), 3).await.expect("learnt");
-    assert_eq!(reader.slots_found(DOOR).expect("an answer"), Some(3));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None);
+    assert_eq!(queue.slots_found(DOOR).await.expect("an answer"), Some(3));
+    assert_eq!(queue.external_ids(DOOR).await.expect("an answer"), None);
 
     // What was at the provider is taken up where it stood, under the task that was paid for.
-    let running = reader.active(&[StateName::Running], 10).expect("jobs");
+    let running = queue.active(&[StateName::Running], 10).await.expect("jobs");
     assert_eq!(running.len(), 2);
     for job in &running {
         let record = |transition| queue.record(job.seq, job.attempt, transition, Note::default(), at(1));
@@ -146,7 +143,7 @@ async fn a_run_that_version_1_left_is_gone_on_with() {
     }
     assert!(order.is_sorted(), "{order:?}");
     assert_eq!(order.len(), 15);
-    let counts = reader.counts().expect("counts");
+    let counts = queue.counts().await.expect("counts");
     assert_eq!((counts.of(StateName::Running), counts.of(StateName::Succeeded)), (15, 11));
     drop(queue);
     sqlite_is_sound(&path);

@@ -1,0 +1,407 @@
+//! The queue's contract: every verb and every read, in the program's own types.
+//!
+//! What a back end promises, whatever it stores in:
+//!
+//! - **Durable.** When a verb's future is done, what it did is on disk. When it returns an error, nothing of it is.
+//! - **Atomic.** Reads see the queue as it was after some verb, never half of one.
+//! - **At most once.** Where a job may go from a state is [`crate::job::state`]'s to say; a back end has one writer of
+//!   states, which asks it. A verb of a worker names the attempt that it holds, and changes nothing in another one.
+//! - **Not cancel-safe by dropping.** A verb whose future is dropped may happen all the same.
+//! - **Never blocking.** A future of this trait never waits for a disk or a lock on the thread that polls it.
+//!
+//! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
+//! here: they are a back end's own.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
+
+use super::error::QueueError;
+use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
+use super::record::{
+    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairsAgain, Pause, ProviderKind, Published,
+    PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
+};
+
+/// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
+/// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
+pub type QueueResult<T> = Result<T, QueueError>;
+
+/// A queue of jobs. Any number of processes may have it open; only one of them runs it.
+#[async_trait]
+pub trait Queue: QueueReads {
+    // A run begins and ends.
+
+    /// Takes the queue for a run, until what is returned is dropped or the process has ended, however it ended.
+    ///
+    /// # Errors
+    /// [`QueueError::Held`] when another run has it.
+    async fn hold(&self) -> QueueResult<RunHold>;
+
+    /// Binds the queue to the kind of provider of its first run.
+    ///
+    /// # Errors
+    /// [`QueueError::OtherProvider`] when it is bound to another kind.
+    async fn bind(&self, kind: ProviderKind) -> QueueResult<()>;
+
+    /// Whether a run against this kind of provider is allowed; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    async fn check_provider(&self, kind: ProviderKind) -> QueueResult<()>;
+
+    /// Remembers at which address the last run worked, for the commands that others are told; `None` is the usual one.
+    async fn remember_address(&self, base_url: Option<String>) -> QueueResult<()>;
+
+    /// The path to which the provider's callbacks come: the one that is kept, or else `fresh`, which is kept from now on.
+    /// It is the same from run to run, because a task calls back to where its own run was to be found.
+    async fn keep_callback_path(&self, fresh: String) -> QueueResult<String>;
+
+    /// Notes whether external task ids come back from an endpoint.
+    async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
+
+    /// Notes how many tasks an endpoint was found to take at once, for the next run to begin with. Zero forgets it.
+    async fn learn_slots(&self, base_url: String, slots: u32) -> QueueResult<()>;
+
+    /// Begins a run: its record, and the model for rows that name none. `budget` is the number of tasks that it may
+    /// submit; `None` is without limit.
+    async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> QueueResult<RunId>;
+
+    /// A run's heartbeat: images finished, slot time in use and slot time there was, and what it waits for.
+    async fn beat(
+        &self,
+        run: RunId,
+        succeeded: u64,
+        slots: SlotUse,
+        pause: Option<Pause>,
+        ended: bool,
+        now: Timestamp,
+    ) -> QueueResult<()>;
+
+    // A run works.
+
+    /// Takes the next job and writes down the intent to submit it, under `external_id`: ready ones only, higher priority
+    /// first, then manifest order. When this returns a job, the intent is on disk.
+    async fn claim(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> QueueResult<Claim>;
+
+    /// As [`Self::claim`], for a run that has duplicates made once. A job whose request another job has had made takes a
+    /// copy of that image, one whose request is under way waits for it, and one whose request has failed for good fails
+    /// like it. A bounded number of these at a time; then the claim has settled them and taken no job.
+    async fn claim_once(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> QueueResult<ClaimOnce>;
+
+    /// Moves a job that its worker holds in attempt `attempt`.
+    ///
+    /// # Errors
+    /// [`QueueError::Illegal`] when the state machine says no, [`QueueError::Stale`] when the job is in another attempt.
+    async fn record(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        transition: Transition,
+        note: Note,
+        now: Timestamp,
+    ) -> QueueResult<JobState>;
+
+    /// Writes down what is made of an attempt's pictures, before they are sent.
+    async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> QueueResult<()>;
+
+    /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
+    /// `None` when the budget is spent; the job then stays in doubt.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    async fn submit_again(
+        &self,
+        run: RunId,
+        seq: JobSeq,
+        attempt: u32,
+        now: Timestamp,
+    ) -> QueueResult<Option<JobState>>;
+
+    /// Records that a job's images are stored under their final names.
+    ///
+    /// # Errors
+    /// As [`Self::record`]; also when a path belongs to another job, or when there is no image 0: a task without an image
+    /// has failed.
+    async fn publish(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        images: Vec<PublishedImage>,
+        now: Timestamp,
+    ) -> QueueResult<JobState>;
+
+    // A person decides.
+
+    /// Puts one job back, whatever is allowed from where it is. Returns its new state.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that is at work or done.
+    async fn retry(&self, id: String, now: Timestamp) -> QueueResult<JobState>;
+
+    /// Puts every job of a state back (`failed`, `in_doubt`), or none. Returns how many.
+    async fn retry_all(&self, state: StateName, now: Timestamp) -> QueueResult<u64>;
+
+    /// Puts one finished job back, to be submitted and paid for once more. Its image stays until another one takes its
+    /// place.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that has no image, here or at the provider.
+    async fn make_anew(&self, id: String, now: Timestamp) -> QueueResult<JobState>;
+
+    /// Puts every flagged job back, to be submitted and paid for once more, or none. Returns how many.
+    async fn make_flagged_anew(&self, now: Timestamp) -> QueueResult<u64>;
+
+    /// Takes one job out.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that was submitted.
+    async fn cancel(&self, id: String, now: Timestamp) -> QueueResult<JobState>;
+
+    /// Takes every pending job out, or none. Returns how many.
+    async fn cancel_pending(&self, now: Timestamp) -> QueueResult<u64>;
+
+    /// Says which of the provider's tasks a job in doubt became.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`]; [`QueueError::NotInDoubt`]; [`QueueError::TaskTaken`] when the task is another job's.
+    async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> QueueResult<JobState>;
+
+    // Rows become jobs.
+
+    /// Begins a load. Another load of this queue is waited for; nothing else is held up until the load is kept.
+    ///
+    /// # Errors
+    /// [`QueueError::LoadGoingOn`] when the other load does not end.
+    async fn begin_load(&self) -> QueueResult<Box<dyn Load>>;
+
+    /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
+    async fn complete_load(&self) -> QueueResult<()>;
+}
+
+/// What can be asked of a queue. Nothing here changes it.
+#[async_trait]
+pub trait QueueReads: Debug + Send + Sync {
+    // Reads: the queue as a whole.
+
+    /// How many jobs are in each state, in a time that does not depend on how many there are.
+    async fn counts(&self) -> QueueResult<Counts>;
+
+    /// How many jobs have each flag, in the flags' order; flags that none has are left out.
+    async fn flag_counts(&self) -> QueueResult<Vec<(Flag, u64)>>;
+
+    /// The kind of provider the queue belongs to, once a run has begun.
+    async fn provider(&self) -> QueueResult<Option<ProviderKind>>;
+
+    /// The default model of the last run.
+    async fn default_model(&self) -> QueueResult<Option<ModelName>>;
+
+    /// The address at which the last run worked, where it is not the provider's usual one.
+    async fn address(&self) -> QueueResult<Option<String>>;
+
+    /// Whether external task ids have come back from an endpoint; `None` before its first answer.
+    async fn external_ids(&self, base_url: &str) -> QueueResult<Option<bool>>;
+
+    /// How many tasks an endpoint was last found to take at once; `None` where no run has found it out.
+    async fn slots_found(&self, base_url: &str) -> QueueResult<Option<u32>>;
+
+    /// Whether a run holds the queue now, in this process or another one.
+    async fn is_at_work(&self) -> QueueResult<bool>;
+
+    /// The last run, going on or ended.
+    async fn last_run(&self) -> QueueResult<Option<RunRecord>>;
+
+    /// Whether a manifest was loaded whose pictures are to be made to fit.
+    async fn fits_images(&self) -> QueueResult<bool>;
+
+    /// Whether a manifest was loaded whose duplicates are to be made once.
+    async fn dedupes(&self) -> QueueResult<bool>;
+
+    /// How much is still to be submitted. `default_model` is the model of rows that name none, and `most_repeats` how
+    /// many repeated pairs are named. Looks at every job that waits.
+    async fn workload(&self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
+
+    /// How long the provider took for a task, in the mean of the last ones; `None` before the first.
+    async fn usual_task_time(&self) -> QueueResult<Option<Duration>>;
+
+    // Reads: what a run needs.
+
+    /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at most
+    /// `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
+    async fn active(&self, states: &[StateName], most: usize) -> QueueResult<Vec<ActiveJob>>;
+
+    /// What the job asks for that a claim would get now, if any is ready.
+    async fn next_up(&self, now: Timestamp) -> QueueResult<Option<JobSpec>>;
+
+    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
+    async fn has_claimable(&self) -> QueueResult<bool>;
+
+    /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
+    async fn has_to_submit(&self) -> QueueResult<bool>;
+
+    /// The next finished jobs after `after`, in manifest order, at most `most`.
+    async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
+
+    /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
+    async fn held_back(&self) -> QueueResult<u64>;
+
+    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had
+    /// one. Who does not know it is not the account that the attempt was sent to.
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TaskId>>;
+
+    // Reads: one job.
+
+    /// One job by its id.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`].
+    async fn job(&self, id: &str) -> QueueResult<JobRecord>;
+
+    /// Every attempt made for a job, the first one first. One that only waits for room is among them.
+    async fn attempts(&self, seq: JobSeq) -> QueueResult<Vec<AttemptRecord>>;
+
+    /// A job's images, the result first; also those of a job that is being made again.
+    async fn images(&self, seq: JobSeq) -> QueueResult<Vec<PublishedImage>>;
+
+    /// A finished job's images, if they are those of a task.
+    async fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> QueueResult<Vec<PublishedImage>>;
+
+    /// Jobs of other pairs whose results are the same picture as this job's; a few, where there are many.
+    async fn twins_of(&self, seq: JobSeq) -> QueueResult<Vec<JobId>>;
+
+    /// Whether a job other than `owner` is named by this id, in the sense of [`JobId::key`].
+    async fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> QueueResult<bool>;
+
+    // Reads: all jobs, by pages. Each page is of one moment; the queue may change between two.
+
+    /// The selected jobs after `after`, in manifest order, at most `most`. An empty page is the end.
+    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> QueueResult<Vec<JobRecord>>;
+
+    /// The rows of the report after `after`, in manifest order, at most `most`, with the place from which to go on. An
+    /// empty page is the end.
+    async fn report_page(&self, after: ReportPlace, most: usize) -> QueueResult<(Vec<ReportRow>, ReportPlace)>;
+}
+
+/// Rows on their way into a queue: compared with it and with each other, and no part of it until they are kept. Dropping
+/// it leaves the queue as it was. After an error it cannot go on.
+#[async_trait]
+pub trait Load: Debug + Send {
+    /// Whether there is a queue that the rows are compared with.
+    fn has_queue(&self) -> bool;
+
+    /// What has become of the rows so far.
+    fn tally(&self) -> Enqueued;
+
+    /// The manifests of which the queue has rejected rows, under the names that it knows them by: those after `after`, in
+    /// the order of these names, at most `most`.
+    async fn rejected_manifests(&mut self, after: &str, most: usize) -> QueueResult<Vec<String>>;
+
+    /// The rows that follow are from this manifest. What was rejected of it in an earlier load is forgotten when this
+    /// one is kept.
+    async fn begin_manifest(&mut self, manifest: ManifestNames) -> QueueResult<()>;
+
+    /// Adds rows. Returns those that cannot be taken because of them: a row itself, and an earlier one of this load that
+    /// it contradicts.
+    async fn add(&mut self, rows: Vec<LoadRow>) -> QueueResult<Vec<NotTaken>>;
+
+    /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
+    async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
+
+    /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
+    /// at most `most_named` of the pairs are named.
+    async fn pairs_again(&mut self, default_model: &ModelName, most_named: usize) -> QueueResult<PairsAgain>;
+
+    /// Whether a manifest was loaded into the queue whose duplicates are to be made once.
+    async fn queue_dedupes(&mut self) -> QueueResult<bool>;
+
+    /// Writes the load to the queue, whole; the queue is made where there is none. A run beside it waits for
+    /// milliseconds at a time.
+    ///
+    /// # Errors
+    /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
+    async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
+}
+
+/// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
+#[async_trait]
+pub trait Site: Debug + Send + Sync {
+    /// Whether there is a queue, or something else in its place.
+    async fn exists(&self) -> bool;
+
+    /// Opens the queue.
+    ///
+    /// # Errors
+    /// What is there is foreign, newer, damaged or not accessible; the error names it and says what to do.
+    /// [`QueueError::Missing`] where there is none and it is not to be made.
+    async fn open(&self, opening: Opening) -> QueueResult<Arc<dyn Queue>>;
+
+    /// Takes the queue, which must exist, for a run, and opens it only then: one that another run holds is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`QueueError::Held`].
+    async fn open_to_run(&self) -> QueueResult<(Arc<dyn Queue>, RunHold)>;
+
+    /// Opens the queue, which must exist, to be read.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    async fn open_to_read(&self) -> QueueResult<Arc<dyn QueueReads>>;
+
+    /// A load for a queue that does not exist yet.
+    ///
+    /// # Errors
+    /// There is no place for a temporary file.
+    async fn stage(&self) -> QueueResult<Box<dyn Load>>;
+
+    /// A load that is only looked at: what would it change? Nothing is created or changed, and a queue of an earlier
+    /// version is left as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and there is no place for a temporary file.
+    async fn look(&self) -> QueueResult<Box<dyn Load>>;
+}
+
+/// Whether a queue is made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It must be there.
+    Existing,
+    /// It is made where there is none.
+    OrMake,
+}
+
+/// A run's hold on its queue. It ends when this is dropped.
+pub struct RunHold {
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+impl RunHold {
+    /// A hold that lasts as long as `held`.
+    pub(super) fn by(held: impl Any + Send + Sync) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+impl Debug for RunHold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunHold").finish_non_exhaustive()
+    }
+}

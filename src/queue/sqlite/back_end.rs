@@ -1,0 +1,274 @@
+//! The queue's contract, kept by SQLite: verbs go to the writer thread, reads to a connection on a thread that may wait.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
+use crate::queue::{
+    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Load, Note, Pause, ProviderKind, Published,
+    PublishedImage, Queue, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection, SlotUse, Workload,
+};
+
+use super::handle::{SqliteQueue, blocking};
+use super::lock::RunLock;
+use super::staged::StagedLoad;
+use super::{QueueReader, Result, pages};
+
+#[async_trait]
+impl Queue for SqliteQueue {
+    async fn hold(&self) -> Result<RunHold> {
+        let path = self.path().to_owned();
+        blocking(move || RunLock::take(&path).map(RunHold::by)).await
+    }
+
+    async fn bind(&self, kind: ProviderKind) -> Result<()> {
+        SqliteQueue::bind(self, kind).await
+    }
+
+    async fn check_provider(&self, kind: ProviderKind) -> Result<()> {
+        SqliteQueue::check_provider(self, kind).await
+    }
+
+    async fn remember_address(&self, base_url: Option<String>) -> Result<()> {
+        SqliteQueue::remember_address(self, base_url).await
+    }
+
+    async fn keep_callback_path(&self, fresh: String) -> Result<String> {
+        SqliteQueue::keep_callback_path(self, fresh).await
+    }
+
+    async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
+        SqliteQueue::learn_external_ids(self, base_url, supported).await
+    }
+
+    async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
+        SqliteQueue::learn_slots(self, base_url, slots).await
+    }
+
+    async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
+        SqliteQueue::begin_run(self, slots, budget, model, now).await
+    }
+
+    async fn beat(
+        &self,
+        run: RunId,
+        succeeded: u64,
+        slots: SlotUse,
+        pause: Option<Pause>,
+        ended: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        SqliteQueue::beat(self, run, succeeded, slots, pause, ended, now).await
+    }
+
+    async fn claim(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> Result<Claim> {
+        SqliteQueue::claim(self, run, external_id, default_model, now).await
+    }
+
+    async fn claim_once(
+        &self,
+        run: RunId,
+        external_id: ExternalTaskId,
+        default_model: ModelName,
+        now: Timestamp,
+    ) -> Result<ClaimOnce> {
+        SqliteQueue::claim_once(self, run, external_id, default_model, now).await
+    }
+
+    async fn record(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        transition: Transition,
+        note: Note,
+        now: Timestamp,
+    ) -> Result<JobState> {
+        SqliteQueue::record(self, seq, attempt, transition, note, now).await
+    }
+
+    async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
+        SqliteQueue::note_sent_as(self, seq, attempt, sent_as).await
+    }
+
+    async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
+        SqliteQueue::submit_again(self, run, seq, attempt, now).await
+    }
+
+    async fn publish(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        images: Vec<PublishedImage>,
+        now: Timestamp,
+    ) -> Result<JobState> {
+        SqliteQueue::publish(self, seq, attempt, images, now).await
+    }
+
+    async fn retry(&self, id: String, now: Timestamp) -> Result<JobState> {
+        SqliteQueue::retry(self, id, now).await
+    }
+
+    async fn retry_all(&self, state: StateName, now: Timestamp) -> Result<u64> {
+        SqliteQueue::retry_all(self, state, now).await
+    }
+
+    async fn make_anew(&self, id: String, now: Timestamp) -> Result<JobState> {
+        SqliteQueue::make_anew(self, id, now).await
+    }
+
+    async fn make_flagged_anew(&self, now: Timestamp) -> Result<u64> {
+        SqliteQueue::make_flagged_anew(self, now).await
+    }
+
+    async fn cancel(&self, id: String, now: Timestamp) -> Result<JobState> {
+        SqliteQueue::cancel(self, id, now).await
+    }
+
+    async fn cancel_pending(&self, now: Timestamp) -> Result<u64> {
+        SqliteQueue::cancel_pending(self, now).await
+    }
+
+    async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
+        SqliteQueue::adopt(self, id, task_id, now).await
+    }
+
+    async fn begin_load(&self) -> Result<Box<dyn Load>> {
+        Ok(Box::new(StagedLoad::begin(self).await?))
+    }
+
+    async fn complete_load(&self) -> Result<()> {
+        SqliteQueue::complete_load(self).await
+    }
+}
+
+#[async_trait]
+impl QueueReads for SqliteQueue {
+    async fn counts(&self) -> Result<Counts> {
+        self.read(QueueReader::counts).await
+    }
+
+    async fn flag_counts(&self) -> Result<Vec<(Flag, u64)>> {
+        self.read(QueueReader::flag_counts).await
+    }
+
+    async fn provider(&self) -> Result<Option<ProviderKind>> {
+        self.read(QueueReader::provider).await
+    }
+
+    async fn default_model(&self) -> Result<Option<ModelName>> {
+        self.read(QueueReader::default_model).await
+    }
+
+    async fn address(&self) -> Result<Option<String>> {
+        self.read(QueueReader::address).await
+    }
+
+    async fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
+        let base_url = base_url.to_owned();
+        self.read(move |reader| reader.external_ids(&base_url)).await
+    }
+
+    async fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
+        let base_url = base_url.to_owned();
+        self.read(move |reader| reader.slots_found(&base_url)).await
+    }
+
+    async fn is_at_work(&self) -> Result<bool> {
+        let path = self.path().to_owned();
+        blocking(move || Ok(RunLock::is_held(&path))).await
+    }
+
+    async fn last_run(&self) -> Result<Option<RunRecord>> {
+        self.read(QueueReader::last_run).await
+    }
+
+    async fn fits_images(&self) -> Result<bool> {
+        self.read(QueueReader::fits_images).await
+    }
+
+    async fn dedupes(&self) -> Result<bool> {
+        self.read(QueueReader::dedupes).await
+    }
+
+    async fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
+        let default_model = default_model.clone();
+        self.read(move |reader| reader.workload(&default_model, most_repeats)).await
+    }
+
+    async fn usual_task_time(&self) -> Result<Option<Duration>> {
+        self.read(QueueReader::usual_task_time).await
+    }
+
+    async fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
+        let states = states.to_vec();
+        self.read(move |reader| reader.active(&states, most)).await
+    }
+
+    async fn next_up(&self, now: Timestamp) -> Result<Option<JobSpec>> {
+        self.read(move |reader| reader.next_up(now)).await
+    }
+
+    async fn has_claimable(&self) -> Result<bool> {
+        self.read(QueueReader::has_claimable).await
+    }
+
+    async fn has_to_submit(&self) -> Result<bool> {
+        self.read(QueueReader::has_to_submit).await
+    }
+
+    async fn held_back(&self) -> Result<u64> {
+        self.read(QueueReader::held_back).await
+    }
+
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
+        self.read(move |reader| reader.task_of_the_same_account(seq, attempt)).await
+    }
+
+    async fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
+        self.read(move |reader| reader.published(after, most)).await
+    }
+
+    async fn job(&self, id: &str) -> Result<JobRecord> {
+        let id = id.to_owned();
+        self.read(move |reader| reader.job(&id)).await
+    }
+
+    async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
+        self.read(move |reader| reader.attempts(seq)).await
+    }
+
+    async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
+        self.read(move |reader| reader.images(seq)).await
+    }
+
+    async fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> Result<Vec<PublishedImage>> {
+        let task_id = task_id.clone();
+        self.read(move |reader| reader.images_of(seq, &task_id)).await
+    }
+
+    async fn twins_of(&self, seq: JobSeq) -> Result<Vec<JobId>> {
+        self.read(move |reader| reader.twins_of(seq)).await
+    }
+
+    async fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> Result<bool> {
+        let id = id.to_owned();
+        self.read(move |reader| reader.is_taken_by_other(&id, owner)).await
+    }
+
+    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> Result<Vec<JobRecord>> {
+        let query = pages::jobs_page(&selection);
+        self.read(move |reader| pages::jobs_after(&reader.db, &query, after.0, most)).await
+    }
+
+    async fn report_page(&self, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
+        self.read(move |reader| pages::report_after(&reader.db, after, most)).await
+    }
+}

@@ -1,0 +1,68 @@
+//! The reads of the contract: by pages, and beside a runtime that they do not hold up.
+
+use tryon::job::{JobSeq, StateName};
+use tryon::queue::{Queue, QueueError, ReportPlace, Selection};
+
+use super::bed::{Bed, on_every_queue, rejected_row, spec};
+
+/// Jobs and rejected rows in turn.
+async fn settle(bed: &Bed) {
+    bed.load_with_rejected(&[spec("a"), spec("b")], &[rejected_row(7, "r-1"), rejected_row(8, "r-2")]).await;
+    bed.add(&[spec("c")]).await;
+}
+
+#[tokio::test]
+async fn a_report_by_pages_of_any_size_is_the_report() {
+    on_every_queue(async |bed| {
+        settle(bed).await;
+        let whole = bed.report().await;
+        assert!(whole.iter().any(tryon::queue::ReportRow::is_rejected) && whole.len() == 9, "{}", whole.len());
+        let queue: &dyn Queue = &*bed.queue;
+        for most in [1, 2, 3, 100] {
+            let (mut place, mut rows) = (ReportPlace::default(), Vec::new());
+            loop {
+                let (page, next) = queue.report_page(place, most).await.expect("a page");
+                assert!(page.len() <= most);
+                if page.is_empty() {
+                    break;
+                }
+                rows.extend(page);
+                place = next;
+            }
+            assert_eq!(rows, whole, "pages of {most}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_by_pages_go_on_behind_the_last_one() {
+    on_every_queue(async |bed| {
+        settle(bed).await;
+        let queue: &dyn Queue = &*bed.queue;
+        let (mut after, mut ids) = (JobSeq(0), Vec::new());
+        loop {
+            let selection = Selection { states: &[StateName::Pending], only_flagged: false };
+            let page = queue.jobs_page(selection, after, 2).await.expect("a page");
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            ids.extend(page.into_iter().map(|job| job.spec.id.to_string()));
+        }
+        assert_eq!(ids, ["a", "b", "c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reads_that_are_made_at_once_are_all_answered() {
+    on_every_queue(async |bed| {
+        settle(bed).await;
+        let queue: &dyn Queue = &*bed.queue;
+        let reads = (0..100).map(|_| queue.job("b"));
+        for read in futures_util::future::join_all(reads).await {
+            assert_eq!(read.expect("the job").spec.id.as_str(), "b");
+        }
+        assert!(matches!(queue.job("no such").await, Err(QueueError::NoSuchJob(_))));
+    })
+    .await;
+}
