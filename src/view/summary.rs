@@ -227,7 +227,7 @@ mod tests {
 
             16 jobs failed:
                    5  task_failed: there is no human in the video
-                   4  invalid_input: /shop/0.jpg: no such file
+                   4  invalid_input, such as: /shop/0.jpg: no such file
                    3  1301: content safety
                    1  1200: bad parameters
                    1  download: https://cdn.example/7.png: gone
