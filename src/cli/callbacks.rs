@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::run::Door;
+use super::run::Clients;
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
 use crate::queue::Queue;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
@@ -29,11 +29,11 @@ pub(super) struct Callbacks {
 }
 
 impl Callbacks {
-    /// Has every create through this door ask for callbacks, and hands the run their hints. Returns the listener, to be
+    /// Has every create of this client ask for callbacks, and hands the run their hints. Returns the listener, to be
     /// stopped after the run.
-    pub(super) fn connect(self, door: &mut Door) -> Listener {
-        door.provider.ask_for_callbacks(self.url);
-        door.callbacks = Some(self.wakes);
+    pub(super) fn connect(self, clients: &mut Clients) -> Listener {
+        clients.provider.ask_for_callbacks(self.url);
+        clients.callbacks = Some(self.wakes);
         self.listener
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let provider = match (asks_account, settings.provider) {
         (false, _) => None,
-        (true, Door::Kling) => Some(run::door(&settings, keys(Door::Kling)?, None)?.provider),
+        (true, Door::Kling) => Some(run::clients(&settings, keys(Door::Kling)?, None)?.provider),
         (true, Door::Dmxapi) => {
             return Err(Failure::usage(
                 "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",

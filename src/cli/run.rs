@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::callback::Wake;
-use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings, SlotCount, SystemClock};
+use crate::engine::{
+    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock,
+};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, LoadError, Purpose};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{self, Opening, ProviderKind, QueueReads};
+use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
@@ -119,18 +121,16 @@ pub(super) async fn run(
     queue.bind(kind).await?;
     queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
-    let mut door = door(&settings, keys, sandbox.as_ref())?;
-    let listener = callbacks.map(|callbacks| callbacks.connect(&mut door));
+    let mut clients = clients(&settings, keys, sandbox.as_ref())?;
+    let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
     if console.tells_beforehand() {
-        tell_beforehand(&settings, &*queue, &door, console).await?;
+        tell_beforehand(&settings, &*queue, &clients, console).await?;
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        Arc::clone(&queue),
-        door.for_a_run(),
-        tree,
+        clients.into_resources(&settings, Arc::clone(&queue), tree),
         run_settings(&settings, place),
         interrupted.clone(),
         |event| {
@@ -188,12 +188,12 @@ fn nothing_to_do(place: &Place) -> Failure {
 async fn tell_beforehand(
     settings: &Settings,
     queue: &dyn QueueReads,
-    door: &Door,
+    clients: &Clients,
     console: &Console,
 ) -> Result<(), Failure> {
-    let (tasks, mut lines) = estimate::before_run(settings, queue, &door.name).await?;
+    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
     if tasks > 0 && settings.provider == settings::Door::Kling {
-        lines.extend(estimate::account(&door.provider, tasks, ACCOUNT_PATIENCE).await);
+        lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
         console.info(&super::load::printed(&lines, super::console::columns()));
@@ -257,24 +257,32 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-/// The way to the provider, or to the stand-in.
-pub(super) struct Door {
+/// The clients for the provider, or for the stand-in.
+pub(super) struct Clients {
     pub(super) provider: HttpProvider,
     results: HttpResultHost,
     name: String,
     pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
 }
 
-impl Door {
-    fn for_a_run(self) -> engine::Door {
-        let Self { provider, results, name, callbacks } = self;
-        let clock = Arc::new(SystemClock);
-        engine::Door { provider: Arc::new(provider), results: Arc::new(results), clock, name, callbacks }
+impl Clients {
+    /// What a run works with.
+    fn into_resources(self, settings: &Settings, queue: Arc<dyn Queue>, tree: OutputTree) -> Resources {
+        let endpoint = Endpoint {
+            provider: Arc::new(self.provider),
+            name: self.name,
+            callbacks: self.callbacks,
+            slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
+            rate_per_second: settings.rate,
+            poll_rate_per_second: settings.poll_rate,
+        };
+        let results = Arc::new(self.results);
+        Resources { queue, accounts: vec![endpoint], results, tree, clock: Arc::new(SystemClock) }
     }
 }
 
-/// Sets up the way to the provider, or to the stand-in.
-pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Door, Failure> {
+/// Sets up the clients for the provider, or for the stand-in.
+pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Clients, Failure> {
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {
@@ -288,9 +296,9 @@ pub(super) fn door(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -
     };
     let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
     let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
-    // The stand-in listens on another port each time and is the same door all the same.
+    // The stand-in listens on another port each time and is the same provider all the same.
     let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Door { provider, results, name, callbacks: None })
+    Ok(Clients { provider, results, name, callbacks: None })
 }
 
 /// Beside the queue, which has one run at a time.
@@ -303,9 +311,6 @@ fn pictures_folder(queue: &Path) -> PathBuf {
 fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
-        slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
-        rate_per_second: settings.rate,
-        poll_rate_per_second: settings.poll_rate,
         poll_interval: settings.poll_interval,
         downloads: settings.download_concurrency.get(),
         max_attempts: settings.max_attempts.get(),
@@ -322,7 +327,6 @@ fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
         reach_patience: REACH_PATIENCE,
         doubt_interval: DOUBT_INTERVAL,
         doubt_age: settings.doubt_age,
-        request_timeout: settings.request_timeout,
         max_in_doubt: settings.max_in_doubt.get().into(),
         patience: Patience::default(),
     }

@@ -16,9 +16,9 @@ mod inputs;
 mod run;
 mod settings;
 
-pub use account::gate::Patience;
+pub use account::Endpoint;
 pub use clock::{Clock, SystemClock};
 pub use error::RunError;
-pub use run::coordinator::{Door, run};
+pub use run::begin::{Resources, run};
 pub use run::end::{Outcome, RunEnd};
-pub use settings::{InDoubtPolicy, RunSettings, SlotCount};
+pub use settings::{InDoubtPolicy, Patience, RunSettings, SlotCount};

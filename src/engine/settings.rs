@@ -5,19 +5,11 @@ use std::time::Duration;
 
 use crate::job::ModelName;
 
-use super::account::gate::Patience;
-
 /// How a run works. Durations and rates are resolved; nothing here is a flag.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
     /// For rows that name none.
     pub model: ModelName,
-    /// Tasks in flight at the provider.
-    pub slots: SlotCount,
-    /// Submissions a second, at most; over 0.
-    pub rate_per_second: f64,
-    /// Status requests a second, at most; over 0.
-    pub poll_rate_per_second: f64,
     /// The same task is never asked about more often than this.
     pub poll_interval: Duration,
     /// Downloads at a time.
@@ -45,8 +37,6 @@ pub struct RunSettings {
     /// "No such task" is believed of a submission in doubt only so long after its request was given up: gateways go on
     /// forwarding what a client has given up.
     pub doubt_age: Duration,
-    /// How long a request may be under way (`--request-timeout`).
-    pub request_timeout: Duration,
     /// When this number of jobs of the queue is in doubt, and asking does not settle them, nothing more is submitted.
     pub max_in_doubt: u64,
     /// How long answers that would end the run are checked.
@@ -62,6 +52,16 @@ pub enum SlotCount {
     AtMost(usize),
 }
 
+impl SlotCount {
+    /// Those of two accounts together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AtMost(these), Self::AtMost(those)) => Self::AtMost(these.saturating_add(those)),
+            _ => Self::Auto,
+        }
+    }
+}
+
 /// What becomes of a submission whose fate the provider cannot tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InDoubtPolicy {
@@ -69,4 +69,20 @@ pub enum InDoubtPolicy {
     Hold,
     /// It is submitted anew, and may be paid for twice.
     Resubmit,
+}
+
+/// How long answers are waited for before they are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// An answer that would end the run, but is not the API's own word, is confirmed over at least this time.
+    pub confirm: Duration,
+    /// A reseller that calls itself saturated, while nothing of ours is in flight, for so long ends the run.
+    pub saturated: Duration,
+}
+
+impl Default for Patience {
+    /// Those of `docs/promises.md`, "Answers", and `docs/provider.md`.
+    fn default() -> Self {
+        Self { confirm: Duration::from_secs(60), saturated: Duration::from_secs(600) }
+    }
 }

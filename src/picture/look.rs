@@ -81,11 +81,14 @@ impl Look {
     #[must_use]
     pub fn fingerprint(&self) -> Option<i64> {
         let thumbnail = self.upright.as_ref().filter(|thumbnail| !is_blank(thumbnail))?;
-        let mut hash = Sha256::new();
-        hash.update(self.width.to_le_bytes());
-        hash.update(self.height.to_le_bytes());
-        thumbnail.cells.iter().flatten().for_each(|average| hash.update(average.to_bits().to_le_bytes()));
-        hash.finalize().first_chunk().map(|first| i64::from_le_bytes(*first))
+        // In one piece: a hash that is fed number by number takes several times as long.
+        let mut bytes = Vec::with_capacity(4 * (2 + 3 * thumbnail.cells.len()));
+        bytes.extend_from_slice(&self.width.to_le_bytes());
+        bytes.extend_from_slice(&self.height.to_le_bytes());
+        for average in thumbnail.cells.as_flattened() {
+            bytes.extend_from_slice(&average.to_bits().to_le_bytes());
+        }
+        Sha256::digest(&bytes).first_chunk().map(|first| i64::from_le_bytes(*first))
     }
 
     /// How far this picture is from being a copy of the other; 1 and less is one.
@@ -183,11 +186,25 @@ fn contrast(cells: &[[f32; 3]], side: usize, place: usize, channel: usize) -> f3
 fn is_blank(thumbnail: &Thumbnail) -> bool {
     (0..3).all(|channel| {
         let mut levels: Vec<f32> = thumbnail.cells.iter().map(|cell| cell[channel]).collect();
+        if spreads_from(levels[levels.len() / 2], &levels) {
+            return false;
+        }
         let last = levels.len() - 1;
         let high = *levels.select_nth_unstable_by(last - BLANK_SPECKS, f32::total_cmp).1;
         let low = *levels.select_nth_unstable_by(BLANK_SPECKS, f32::total_cmp).1;
         high - low <= BLANK_RANGE
     })
+}
+
+/// Whether more cells than are left aside lie further above a level than a blank picture's range, and as many at it or
+/// below. Most pictures are told from blank ones by this, without putting their cells in order.
+fn spreads_from(level: f32, levels: &[f32]) -> bool {
+    let (mut above, mut not_above) = (0, 0);
+    for other in levels {
+        above += usize::from(*other > level + BLANK_RANGE);
+        not_above += usize::from(*other <= level);
+    }
+    above > BLANK_SPECKS && not_above > BLANK_SPECKS
 }
 
 fn has_shape_of(result: &Look, person: &Look) -> bool {

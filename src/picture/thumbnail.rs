@@ -130,8 +130,8 @@ impl Sampler {
                     *total += u64::from(*sum) * share as u64;
                 }
             }
-            let average = total.map(|total| total as f32 / weight);
-            self.cells.push(self.y_cb_cr(average));
+            let [first, second, third] = total;
+            self.cells.push(self.y_cb_cr([first as f32 / weight, second as f32 / weight, third as f32 / weight]));
         }
         self.sums.fill(0);
     }

@@ -250,9 +250,7 @@ impl HttpProvider {
             (Meaning::Ok | Meaning::InDoubt, _) => {
                 QueryAnswer::Trouble(answer.trouble(Meaning::BackOff(Trust::Outage)))
             }
-            // Questions hold no slots.
-            (Meaning::Saturated | Meaning::OverCap, _) => QueryAnswer::Trouble(answer.trouble(Meaning::SlowDown)),
-            (other, _) => QueryAnswer::Trouble(answer.trouble(other)),
+            (other, _) => QueryAnswer::Trouble(answer.trouble(other.of_a_question())),
         }
     }
 
@@ -275,7 +273,7 @@ impl HttpProvider {
             (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
             // It is well, and it is no list: this door has none.
             (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
-            (other, _) => ListAnswer::Trouble(answer.trouble(other)),
+            (other, _) => ListAnswer::Trouble(answer.trouble(other.of_a_question())),
         }
     }
 

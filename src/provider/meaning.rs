@@ -41,6 +41,16 @@ pub enum Meaning {
     InDoubt,
 }
 
+impl Meaning {
+    /// What it means for a question, which holds no slot: being over the cap is being too quick.
+    pub(crate) fn of_a_question(self) -> Self {
+        match self {
+            Self::OverCap | Self::Saturated => Self::SlowDown,
+            other => other,
+        }
+    }
+}
+
 /// How far a transient answer can be about the job itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trust {

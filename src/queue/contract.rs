@@ -263,6 +263,10 @@ pub trait QueueReads: Debug + Send + Sync {
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
     async fn held_back(&self) -> QueueResult<u64>;
 
+    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had
+    /// one. Who does not know it is not the account that the attempt was sent to.
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TaskId>>;
+
     // Reads: one job.
 
     /// One job by its id.

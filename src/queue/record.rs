@@ -25,8 +25,6 @@ pub struct ActiveJob {
     pub model: ModelName,
     /// When the intent to submit was written.
     pub claimed_at: Timestamp,
-    /// When the last create of this attempt was sent, or was about to be.
-    pub sent_at: Timestamp,
     /// When the provider took it, if it did.
     pub accepted_at: Option<Timestamp>,
     /// The job whose task this attempt shares.

@@ -1,10 +1,10 @@
 //! The provider's books: every task that was ever made, for which pair, by which process, and what it was charged.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::dice::Dice;
-use crate::weather::{Ids, Weather};
+use crate::weather::{Ids, LATEST_TASK_MS, Weather};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -20,9 +20,11 @@ pub(crate) struct Task {
     pub(crate) external_id: String,
     pub(crate) pair: String,
     pub(crate) process: usize,
+    pub(crate) account: usize,
     pub(crate) made_at: Duration,
     pub(crate) ends_at: Duration,
     pub(crate) found_from: Duration,
+    pub(crate) found_by_own_id_from: Duration,
     pub(crate) outcome: Outcome,
     /// The engine has been told its id, and not that it has ended.
     pub(crate) is_held: bool,
@@ -44,6 +46,7 @@ pub(crate) struct Arrival {
     pub(crate) external_id: String,
     pub(crate) pair: String,
     pub(crate) process: usize,
+    pub(crate) account: usize,
     pub(crate) task_id: String,
 }
 
@@ -56,10 +59,14 @@ pub(crate) struct Books {
     /// Creates that wait for their answers.
     pub(crate) open: usize,
     pub(crate) process: usize,
+    /// Whose key the present process has.
+    pub(crate) account: usize,
     /// The slots of the present process, where it has a fixed number.
     pub(crate) slots: Option<usize>,
     /// The ids under which creates were sent.
     pub(crate) asked: HashSet<String>,
+    /// The processes in which the only create of an id was clearly answered; none where one was not, or there were two.
+    pub(crate) answered: HashMap<String, Option<usize>>,
     pub(crate) wrongs: Vec<String>,
     pub(crate) requests: u64,
 }
@@ -83,8 +90,10 @@ impl Books {
             made: 0,
             open: 0,
             process: 0,
+            account: 0,
             slots: None,
             asked: HashSet::new(),
+            answered: HashMap::new(),
             wrongs: Vec::new(),
             requests: 0,
         }
@@ -99,12 +108,22 @@ impl Books {
         self.arrivals.push(arrival);
     }
 
+    /// A process has ended: its creates are given up, and their tasks made soon enough or never.
+    pub(crate) fn process_ended(&mut self, now: Duration) {
+        for arrival in &mut self.arrivals {
+            arrival.at = arrival.at.min(now + Duration::from_millis(LATEST_TASK_MS));
+        }
+    }
+
     /// Brings the books up to a moment: what has arrived by then is made.
     pub(crate) fn bring_up_to(&mut self, now: Duration, weather: &Weather, seed: u64) {
         self.arrivals.sort_by_key(|arrival| arrival.at);
         while self.arrivals.first().is_some_and(|arrival| arrival.at <= now) {
             let arrival = self.arrivals.remove(0);
-            let is_taken = self.tasks.iter().any(|task| task.external_id == arrival.external_id);
+            let is_taken = self
+                .tasks
+                .iter()
+                .any(|task| task.external_id == arrival.external_id && task.account == arrival.account);
             if !(is_taken && matches!(weather.ids, Ids::Refused { .. })) {
                 self.make(arrival, weather, seed);
             }
@@ -126,14 +145,17 @@ impl Books {
             _ => Outcome::Image,
         };
         let lag = if is_calm { Duration::ZERO } else { self.dice.time(0, weather.lag_ms) };
+        let own_lag = if is_calm { 0 } else { weather.own_id_lag_ms };
         self.tasks.push(Task {
             id: arrival.task_id,
             external_id: arrival.external_id,
             pair: arrival.pair,
             process: arrival.process,
+            account: arrival.account,
             made_at: arrival.at,
             ends_at: arrival.at + takes,
             found_from: arrival.at + lag,
+            found_by_own_id_from: arrival.at + lag + Duration::from_millis(own_lag),
             outcome,
             is_held: false,
             has_called: false,
@@ -144,15 +166,18 @@ impl Books {
     /// Tasks that take a slot of the account: at work, or about to be.
     pub(crate) fn in_flight(&self, now: Duration) -> usize {
         let soon = now + Duration::from_secs(2);
-        self.tasks.iter().filter(|task| task.ends_at > now).count()
-            + self.arrivals.iter().filter(|arrival| arrival.at <= soon).count()
+        let account = self.account;
+        self.tasks.iter().filter(|task| task.account == account && task.ends_at > now).count()
+            + self.arrivals.iter().filter(|arrival| arrival.account == account && arrival.at <= soon).count()
     }
 
     pub(crate) fn find(&mut self, id: &str, ids: Ids, now: Duration) -> Option<&mut Task> {
-        let by_ours = ids.find_tasks();
-        self.tasks
-            .iter_mut()
-            .find(|task| (task.id == id || by_ours && task.external_id == id) && task.found_from <= now)
+        let (by_ours, account) = (ids.find_tasks(), self.account);
+        let is_it = |task: &Task| {
+            let by_own_id = by_ours && task.external_id == id && task.found_by_own_id_from <= now;
+            task.account == account && (task.id == id && task.found_from <= now || by_own_id)
+        };
+        self.tasks.iter_mut().find(|task| is_it(task))
     }
 
     pub(crate) fn is_wrong(&mut self, what: String) {

@@ -12,6 +12,7 @@ mod night;
 mod oracle;
 mod pictures;
 mod provider;
+mod themes;
 mod weather;
 mod world;
 

@@ -1,6 +1,6 @@
 //! One night: some processes, each with its death, and a calm morning in which everything has to settle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,15 +9,18 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon::ambient;
-use tryon::engine::{self, Door, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings, SlotCount};
+use tryon::engine::{
+    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
+};
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
-use tryon::queue::{self, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
+use tryon::provider::StopReason;
+use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
 use tryon::store::OutputTree;
 
 use crate::dice::Dice;
 use crate::oracle;
 use crate::provider::Simulated;
-use crate::weather::{Calls, DOUBT_AGE, Death, Process, REQUEST_TIMEOUT, Weather};
+use crate::weather::{Calls, DOUBT_AGE, Death, Process, Weather};
 use crate::world::World;
 
 /// A task that takes longer is left to the next run.
@@ -60,7 +63,15 @@ pub(crate) struct Night {
     pub(crate) tree: OutputTree,
     pub(crate) tally: Tally,
     pub(crate) is_told: bool,
+    /// Jobs whose tasks outlasted `--task-timeout` in the present process.
+    parked: Mutex<HashSet<String>>,
     _folder: tempfile::TempDir,
+}
+
+/// How a process of a night runs.
+struct Setup {
+    settings: RunSettings,
+    slots: SlotCount,
 }
 
 /// How a process ended.
@@ -78,11 +89,22 @@ pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
     let queue = folder.path().join("queue.db");
     std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
     let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
-    let world = Arc::new(World::new(weather.jumps.clone()));
+    let world = Arc::new(World::new(&weather, seed));
     let provider = Arc::new(Simulated::new(seed, Arc::clone(&world), weather.clone(), dice));
     let jobs = weather.jobs as u64;
     let tally = Tally { nights: 1, jobs, ..Tally::default() };
-    let mut night = Night { seed, weather, world, provider, queue, tree, tally, is_told, _folder: folder };
+    let mut night = Night {
+        seed,
+        weather,
+        world,
+        provider,
+        queue,
+        tree,
+        tally,
+        is_told,
+        parked: Mutex::default(),
+        _folder: folder,
+    };
     night.tell(&format!("{:#?}", night.weather));
     night.pass();
     let wrongs = oracle::wrongs_of(&mut night);
@@ -94,8 +116,11 @@ impl Night {
     fn pass(&mut self) {
         let processes = self.weather.processes.clone();
         for (number, process) in processes.iter().enumerate() {
-            let settings = self.settings(Some(process));
-            let ended = self.run(number, settings, Some(process.death), crate::weather::life(process));
+            let setup = self.setup(Some(process));
+            let ended = match process.death {
+                Death::ByItself => self.run(number, setup, None, LONGEST_MORNING),
+                death => self.run(number, setup, Some(death), crate::weather::life(process)),
+            };
             self.judge(number, ended, false);
             self.world.rest(process.rest);
         }
@@ -103,7 +128,7 @@ impl Night {
         self.world.rest(until_calm);
         for extra in 0..MORNING_RUNS {
             let number = processes.len() + extra;
-            let ended = self.run(number, self.settings(None), None, LONGEST_MORNING);
+            let ended = self.run(number, self.setup(None), None, LONGEST_MORNING);
             let is_settled = matches!(&ended, Ended::Itself(Ok(outcome)) if outcome.counts.left() == 0);
             self.judge(number, ended, true);
             if is_settled {
@@ -113,16 +138,13 @@ impl Night {
         self.tally.virtual_time = self.world.time();
     }
 
-    fn settings(&self, process: Option<&Process>) -> RunSettings {
+    fn setup(&self, process: Option<&Process>) -> Setup {
         let weather = &self.weather;
         let mut pictures_folder = self.queue.as_os_str().to_owned();
         pictures_folder.push("-pictures");
-        RunSettings {
+        let settings = RunSettings {
             pictures_folder: pictures_folder.into(),
             model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
-            slots: process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost),
-            rate_per_second: 5.0,
-            poll_rate_per_second: 20.0,
             poll_interval: Duration::from_secs(1),
             downloads: 4,
             max_attempts: 5,
@@ -135,70 +157,78 @@ impl Night {
             reach_patience: Duration::from_secs(120),
             doubt_interval: Duration::from_secs(5),
             doubt_age: DOUBT_AGE,
-            request_timeout: REQUEST_TIMEOUT,
             max_in_doubt: process.map_or(1_000, |_| weather.max_in_doubt),
             patience: Patience::default(),
-        }
+        };
+        let slots = process.and_then(|process| process.slots).map_or(SlotCount::Auto, SlotCount::AtMost);
+        Setup { settings, slots }
     }
 
     /// Runs a process until it ends, or dies.
-    fn run(&mut self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
+    fn run(&mut self, number: usize, setup: Setup, death: Option<Death>, life: Duration) -> Ended {
         ambient::simulate_on_this_thread(Some(self.seed ^ (number as u64 + 1) << 48));
         self.tally.processes += 1;
         let runtime = paused_runtime();
-        let ended = runtime.block_on(self.live(number, settings, death, life));
+        let ended = runtime.block_on(self.live(number, setup, death, life));
         // Whatever the process was doing is dropped where it stands.
         drop(runtime);
         ended
     }
 
-    async fn live(&self, number: usize, settings: RunSettings, death: Option<Death>, life: Duration) -> Ended {
-        let dies_at_step = if let Some(Death::AtStep(step)) = death { Some(step) } else { None };
-        self.world.process_begins(dies_at_step);
+    async fn live(&self, number: usize, setup: Setup, death: Option<Death>, life: Duration) -> Ended {
+        self.world.process_begins(death);
         let interrupted = CancellationToken::new();
         let token = interrupted.clone();
         let deadline = async {
-            tokio::time::sleep(life).await;
-            if let Some(Death::Interrupted(_)) = death {
+            tokio::select! {
+                biased;
+                () = self.world.interruption() => {}
+                () = tokio::time::sleep(life) => {}
+            }
+            if let Some(Death::Interrupted(_) | Death::InterruptedAtStep(_)) = death {
                 token.cancel();
                 std::future::pending::<()>().await;
             }
         };
-        let running = Box::pin(self.process(number, settings, interrupted));
+        let running = Box::pin(self.process(number, setup, interrupted));
         let ended = tokio::select! {
             biased;
             () = self.world.death() => Ended::Killed,
             () = deadline => if death.is_some() { Ended::Killed } else { Ended::NeverEnds },
             ended = running => Ended::Itself(ended),
         };
+        self.provider.books().process_ended(self.world.time());
         self.world.process_ends();
         ended
     }
 
-    async fn process(
-        &self,
-        number: usize,
-        settings: RunSettings,
-        interrupted: CancellationToken,
-    ) -> Result<Outcome, RunError> {
+    async fn process(&self, number: usize, setup: Setup, interrupted: CancellationToken) -> Result<Outcome, RunError> {
         let world = Arc::clone(&self.world);
         let between = Box::new(move || -> futures_util::future::BoxFuture<'static, ()> {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
         let queue = queue::open_simulated(&self.queue, between)?;
-        self.provider_meets(number, &settings, &*queue).await?;
+        self.provider_meets(number, setup.slots, &*queue).await?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
             tokio::spawn(Arc::clone(&self.provider).call_back(calls));
             wakes
         });
-        let door = Door {
+        let endpoint = Endpoint {
             provider: self.provider.clone(),
-            results: self.provider.clone(),
-            clock: self.world.clone(),
             name: ENDPOINT.to_owned(),
             callbacks,
+            slots: setup.slots,
+            rate_per_second: 5.0,
+            poll_rate_per_second: 20.0,
+        };
+        let resources = Resources {
+            queue,
+            accounts: vec![endpoint],
+            results: self.provider.clone(),
+            tree: self.tree.clone(),
+            clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
         let observe = |event: &tryon::engine::event::RunEvent| {
@@ -206,20 +236,18 @@ impl Night {
                 let total = event.counts.total();
                 self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
             }
+            if let tryon::engine::event::Fact::Parked { id, .. } = &event.fact {
+                self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+            }
             if self.is_told && !matches!(event.fact, tryon::engine::event::Fact::Ticked) {
                 self.tell(&format!("{:?}", event.fact));
             }
         };
-        engine::run(queue, door, self.tree.clone(), settings, interrupted, observe).await
+        engine::run(resources, setup.settings, interrupted, observe).await
     }
 
     /// What the provider's books call in flight, as far as the process that begins can know.
-    async fn provider_meets(
-        &self,
-        number: usize,
-        settings: &RunSettings,
-        queue: &dyn QueueReads,
-    ) -> Result<(), RunError> {
+    async fn provider_meets(&self, number: usize, slots: SlotCount, queue: &dyn QueueReads) -> Result<(), RunError> {
         let mut known = Vec::new();
         for job in queue.active(&[StateName::Running], 10_000).await? {
             if let JobState::Running { task_id } = job.state {
@@ -227,13 +255,15 @@ impl Night {
             }
         }
         let mut books = self.provider.books();
+        let account = usize::from(self.weather.foreign == Some(number));
         for task in &mut books.tasks {
-            task.is_held &= known.contains(&task.id);
+            task.is_held &= known.contains(&task.id) && task.account == account;
         }
         let held = books.tasks.iter().filter(|task| task.is_held).count();
         books.open = 0;
         books.process = number;
-        books.slots = match settings.slots {
+        books.account = account;
+        books.slots = match slots {
             SlotCount::AtMost(slots) if held <= slots => Some(slots),
             _ => None,
         };
@@ -253,6 +283,10 @@ impl Night {
                 self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
                 self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
                 self.check_claims(number);
+                self.check_collected(number, &outcome.end);
+                if outcome.end != RunEnd::Interrupted {
+                    self.check_doubt(number);
+                }
                 (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
             }
         };
@@ -263,17 +297,52 @@ impl Night {
 
     /// A process that ended by itself has given back what it claimed and did not send.
     fn check_claims(&self, number: usize) {
-        let runtime = paused_runtime();
-        let left = runtime.block_on(async {
-            let queue = queue::at(&self.queue).open_to_read().await?;
-            queue.active(&[StateName::Submitting], 10_000).await
-        });
+        let left = self.jobs_in(&[StateName::Submitting]);
         let mut books = self.provider.books();
-        for job in left.expect("the queue") {
+        for job in left {
             if !books.asked.contains(&job.external_id.0) {
                 books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
             }
         }
+    }
+
+    /// A process that ended by itself, and could ask questions, has collected what was in flight.
+    fn check_collected(&self, number: usize, end: &RunEnd) {
+        let asks_on = match end {
+            RunEnd::Done | RunEnd::BudgetSpent => true,
+            RunEnd::Stopped { reason, .. } => matches!(reason, StopReason::Account | StopReason::AllRefused),
+            _ => false,
+        };
+        if !asks_on {
+            return;
+        }
+        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in self.jobs_in(&[StateName::Running, StateName::Downloading]) {
+            if !parked.contains(job.spec.id.as_str()) {
+                let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
+                self.provider.books().is_wrong(what);
+            }
+        }
+    }
+
+    /// A job whose only create got a clear answer, in a process that lived to hear it, is not in doubt.
+    fn check_doubt(&self, number: usize) {
+        let in_doubt = self.jobs_in(&[StateName::InDoubt]);
+        let mut books = self.provider.books();
+        for job in in_doubt {
+            if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
+                books.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
+            }
+        }
+    }
+
+    /// The jobs that the queue has in these states.
+    fn jobs_in(&self, states: &[StateName]) -> Vec<ActiveJob> {
+        let read = paused_runtime().block_on(async {
+            let queue = queue::at(&self.queue).open_to_read().await?;
+            queue.active(states, 10_000).await
+        });
+        read.expect("the queue")
     }
 
     pub(crate) fn tell(&self, what: &str) {

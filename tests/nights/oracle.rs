@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use tryon::job::{FailureKind, JobState, StateName};
-use tryon::queue::{self, JobRecord, QueueError, Selection, each_job};
+use tryon::job::{FailureKind, JobSeq, JobState, StateName};
+use tryon::queue::{self, JobRecord, QueueError, QueueReads, Selection, each_job};
 
 use crate::books::{self, Nature, Outcome, Task};
 use crate::night::{ENDPOINT, Night, Wrongs, id_of, pair_of, paused_runtime};
@@ -22,9 +22,10 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         };
         each_job(&*queue, Selection::default(), each).await?;
         let knows_ids = queue.external_ids(ENDPOINT).await? == Some(true);
-        Ok::<_, QueueError>((knows_ids, queue.counts().await?))
+        let owners = owners(&*queue, &jobs).await?;
+        Ok::<_, QueueError>((knows_ids, queue.counts().await?, owners))
     });
-    let (knows_ids, counts) = read.expect("the queue");
+    let (knows_ids, counts, owners) = read.expect("the queue");
     let (tasks, mut wrongs) = {
         let mut books = night.provider.books();
         night.tally.requests = books.requests;
@@ -58,11 +59,8 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         if waits && job.state.name() == StateName::Pending {
             continue;
         }
-        // What another job of the same pair has, is not lost.
-        let has_it = other.is_some_and(|other| matches!(other.state, JobState::Succeeded { .. }));
-        if let Some(wrong) = wrong_with(night, job, tasks, knows_ids)
-            .filter(|_| !(has_it && matches!(job.state, JobState::Failed { .. })))
-        {
+        let own: Vec<&Task> = tasks.iter().copied().filter(|task| is_of(task, job, &owners)).collect();
+        if let Some(wrong) = wrong_with(night, job, Tasks { of_the_pair: tasks, own: &own }, knows_ids) {
             let tasks: Vec<_> = tasks.iter().map(|task| (&task.id, task.outcome)).collect();
             wrongs.push(format!("{} is {:?}: {wrong}; its tasks: {tasks:?}", id_of(number), job.state));
         }
@@ -80,9 +78,36 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
     wrongs
 }
 
+/// Which job has an attempt under which external id.
+async fn owners(
+    queue: &dyn QueueReads,
+    jobs: &HashMap<String, JobRecord>,
+) -> Result<HashMap<String, JobSeq>, QueueError> {
+    let mut owners = HashMap::new();
+    for job in jobs.values() {
+        let attempts = queue.attempts(job.seq).await?;
+        owners.extend(attempts.into_iter().map(|attempt| (attempt.external_id.0, job.seq)));
+    }
+    Ok(owners)
+}
+
+/// Whether a task of the pair was made for a job: a duplicate may know it as its own.
+fn is_of(task: &Task, job: &JobRecord, owners: &HashMap<String, JobSeq>) -> bool {
+    owners.get(&task.external_id).is_none_or(|owner| *owner == job.seq)
+}
+
+/// The tasks that a job is measured by.
+#[derive(Clone, Copy)]
+struct Tasks<'a> {
+    /// Those of its pair, which duplicates share.
+    of_the_pair: &'a [&'a Task],
+    /// Those among them that no duplicate has asked for.
+    own: &'a [&'a Task],
+}
+
 /// What is wrong with how a job stands, if anything is.
-fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) -> Option<String> {
-    let charged = tasks.iter().find(|task| task.is_charged());
+fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool) -> Option<String> {
+    let Tasks { of_the_pair: tasks, own } = tasks;
     match &job.state {
         JobState::Succeeded { task_id } => {
             let Some(task) = tasks.iter().find(|task| task.id == task_id.0) else {
@@ -95,19 +120,27 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: &[&Task], knows_ids: bool) 
         }
         // It was in doubt, and is refused each time it is sent again: each run tries a few times.
         JobState::InDoubt { .. } if nature(night, job) == Nature::InternalError => None,
+        // What another account was asked to make is not found by this one's key.
+        JobState::InDoubt { .. } if night.weather.foreign.is_some() => None,
         JobState::InDoubt { .. } if knows_ids => Some("it is in doubt where tasks can be found by our ids".to_owned()),
         JobState::InDoubt { .. } => None,
         JobState::Failed { failure, .. } if failure.message.is_empty() => {
             Some("it has failed without a reason".to_owned())
         }
         JobState::Failed { failure, .. } => match failure.kind {
-            FailureKind::Download => charged.is_none().then(|| "nothing was charged".to_owned()),
+            FailureKind::Download => {
+                let is_charged = tasks.iter().any(|task| task.is_charged());
+                (!is_charged).then(|| "nothing was charged".to_owned())
+            }
             FailureKind::NoImage => {
                 let is_so = tasks.iter().any(|task| task.outcome == Outcome::NoImage);
                 (!is_so).then(|| "no task of it was without an image".to_owned())
             }
             _ if night.weather.resubmit => None,
+            // It is told so, and what to do.
+            _ if night.weather.foreign.is_some() && failure.code == "task_lost" => None,
             FailureKind::Refused | FailureKind::Task | FailureKind::InvalidInput => {
+                let charged = own.iter().find(|task| task.is_charged());
                 charged.map(|task| format!("{} is charged, and nobody knows", task.id))
             }
         },

@@ -17,7 +17,7 @@ use crate::answers::{empty_account, facts, odd_create, odd_question, over_cap, r
 use crate::books::{Arrival, Books, Nature, nature};
 use crate::dice::Dice;
 use crate::pictures;
-use crate::weather::{Calls, Ids, Lane, List, Odd, REQUEST_TIMEOUT, Weather, late};
+use crate::weather::{Calls, Ids, LATEST_TASK_MS, Lane, List, Odd, REQUEST_TIMEOUT, Weather};
 use crate::world::World;
 
 #[derive(Debug)]
@@ -79,7 +79,8 @@ impl Simulated {
         let make = |books: &mut Books, at: Duration| {
             let task_id = books.new_task_id();
             let (external_id, pair, process) = (external_id.to_owned(), pair.to_owned(), books.process);
-            books.arrives(Arrival { at, external_id, pair, process, task_id: task_id.clone() });
+            let account = books.account;
+            books.arrives(Arrival { at, external_id, pair, process, account, task_id: task_id.clone() });
             task_id
         };
         let odd = self.odd(Lane::Creates, &mut books);
@@ -87,23 +88,20 @@ impl Simulated {
         let takes_long = books.dice.time(1_000, REQUEST_TIMEOUT.as_millis() as u64);
         if let Some(odd) = odd {
             let fate = odd_create(odd, &mut books.dice);
-            let takes = match odd {
-                Odd::AnswerLost => {
-                    make(&mut books, now + takes_long / 2);
-                    takes_long
-                }
-                Odd::NoTaskId => {
-                    make(&mut books, arrives_at);
-                    takes
-                }
+            let (takes, made_at) = match odd {
+                Odd::AnswerLost => (takes_long, Some(now + takes_long / 2)),
+                Odd::NoTaskId => (takes, Some(arrives_at)),
                 Odd::LateTask => {
-                    let late = late(&mut books.dice);
-                    make(&mut books, now + takes_long + late);
-                    takes_long
+                    let late = books.dice.time(self.weather.earliest_late_ms, LATEST_TASK_MS);
+                    (takes_long, Some(now + takes_long + late))
                 }
-                Odd::RequestLost => takes_long,
-                _ => takes,
+                Odd::RequestLost => (takes_long, None),
+                _ => (takes, None),
             };
+            let is_refused = matches!(nature(pair, &self.weather, self.seed), Nature::Refused | Nature::InternalError);
+            if let Some(at) = made_at.filter(|_| !is_refused) {
+                make(&mut books, at);
+            }
             return Decided { fate, takes };
         }
         let fate = match nature(pair, &self.weather, self.seed) {
@@ -125,7 +123,7 @@ impl Simulated {
 
     fn is_taken(&self, books: &Books, external_id: &str) -> bool {
         matches!(self.weather.ids, Ids::Refused { .. })
-            && books.tasks.iter().any(|task| task.external_id == external_id)
+            && books.tasks.iter().any(|task| task.external_id == external_id && task.account == books.account)
     }
 
     fn is_full(&self, books: &mut Books, now: Duration) -> bool {
@@ -147,10 +145,12 @@ impl Simulated {
 
     async fn created(&self, pair: String, external_id: String) -> CreateFate {
         self.world.step().await;
+        let is_first;
         {
             let mut books = self.books();
             books.open += 1;
-            books.asked.insert(external_id.clone());
+            is_first = books.asked.insert(external_id.clone());
+            books.answered.insert(external_id.clone(), None);
             self.check_slots(&mut books);
         }
         let decided = self.decide(&pair, &external_id);
@@ -158,6 +158,9 @@ impl Simulated {
         {
             let mut books = self.books();
             books.open -= 1;
+            let process = books.process;
+            let is_clear = is_first && matches!(decided.fate, CreateFate::Accepted { .. });
+            books.answered.insert(external_id, is_clear.then_some(process));
             if let CreateFate::Accepted { task_id, .. } = &decided.fate
                 && let Some(task) = books.tasks.iter_mut().find(|task| task.id == task_id.0)
             {
@@ -222,8 +225,8 @@ impl Simulated {
         if let Some(odd) = self.odd(Lane::Queries, &mut books) {
             return ListAnswer::Trouble(odd_question(odd, &mut books.dice));
         }
-        let Books { tasks, dice, .. } = &mut *books;
-        let has_gaps = self.weather.list == List::Gaps;
+        let Books { tasks, dice, account, .. } = &mut *books;
+        let (account, has_gaps) = (*account, self.weather.list == List::Gaps);
         let shown: Vec<_> = match self.weather.list {
             List::Absent => {
                 return ListAnswer::Trouble(trouble(Meaning::JobRefused, 404, Some(1202), "no such method"));
@@ -231,9 +234,8 @@ impl Simulated {
             List::Foreign => Vec::new(),
             List::Present | List::Gaps => {
                 let mut on_the_page = Vec::new();
-                for task in
-                    tasks.iter_mut().rev().filter(|task| task.found_from <= now).skip((page - 1) * size).take(size)
-                {
+                let shown = tasks.iter_mut().rev().filter(|task| task.account == account && task.found_from <= now);
+                for task in shown.skip((page - 1) * size).take(size) {
                     if has_gaps && dice.chance(0.3) {
                         continue;
                     }
@@ -283,11 +285,20 @@ impl Simulated {
             let now = self.world.time();
             let mut books = self.books();
             let Books { tasks, dice, .. } = &mut *books;
-            let late = if self.weather.calls == Calls::Late { Duration::from_secs(15) } else { Duration::ZERO };
-            for task in tasks.iter_mut().filter(|task| !task.has_called && task.ends_at + late <= now) {
+            if let Calls::Held { until } = self.weather.calls
+                && now < until
+            {
+                continue;
+            }
+            let (late, early) = match self.weather.calls {
+                Calls::Late => (Duration::from_secs(15), Duration::ZERO),
+                Calls::Early => (Duration::ZERO, Duration::from_secs(5)),
+                _ => (Duration::ZERO, Duration::ZERO),
+            };
+            for task in tasks.iter_mut().filter(|task| !task.has_called && task.ends_at + late <= now + early) {
                 task.has_called = true;
                 let comes = match self.weather.calls {
-                    Calls::Come | Calls::Late => true,
+                    Calls::Come | Calls::Late | Calls::Held { .. } | Calls::Early => true,
                     Calls::SomeCome => dice.chance(0.5),
                     Calls::NeverCome | Calls::NotAskedFor => false,
                 };

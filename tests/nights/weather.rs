@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::dice::Dice;
+use crate::themes;
 
 /// How long a simulated request may be under way, and how old "no such task" has to be: short, so that nights are.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const DOUBT_AGE: Duration = Duration::from_secs(60);
 
 /// A task is made at most this long after its create was given up; less than [`DOUBT_AGE`], or nothing would be certain.
-const LATEST_TASK_MS: u64 = 50_000;
+pub(crate) const LATEST_TASK_MS: u64 = 50_000;
 
 /// What the endpoint does with our ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,12 @@ pub(crate) enum Calls {
     Late,
     SomeCome,
     NeverCome,
+    /// Somewhere on their way they are held, and come all at once then.
+    Held {
+        until: Duration,
+    },
+    /// They tell of ends that have not come yet.
+    Early,
 }
 
 /// What a request goes wrong with.
@@ -122,6 +129,10 @@ pub(crate) enum Death {
     AtStep(u64),
     /// Interrupted at a moment, as by Ctrl-C.
     Interrupted(Duration),
+    /// Interrupted at its n-th step.
+    InterruptedAtStep(u64),
+    /// It ends by itself.
+    ByItself,
 }
 
 /// One process of the night.
@@ -154,8 +165,16 @@ pub(crate) struct Weather {
     pub(crate) tasks_fail: f64,
     /// The share of pairs that are refused, get an internal error, or fail whenever they are tried.
     pub(crate) bad_pairs: f64,
-    /// A fresh task is not found for so long.
+    /// A fresh task is not found for so long …
     pub(crate) lag_ms: u64,
+    /// … and by our name for it for so long.
+    pub(crate) own_id_lag_ms: u64,
+    /// How long after its create was given up a late task is made, at least.
+    pub(crate) earliest_late_ms: u64,
+    /// Each step takes up to this long: a slow disk.
+    pub(crate) step_ms: u64,
+    /// The process that runs with the key of another account, which knows none of the tasks of the first.
+    pub(crate) foreign: Option<usize>,
     pub(crate) odd_creates: f64,
     pub(crate) odd_queries: f64,
     pub(crate) odd_downloads: f64,
@@ -181,7 +200,7 @@ impl Weather {
         let echoed = dice.chance(0.5);
         let (cap, others) =
             (dice.between(1, 8) as usize, if dice.chance(0.2) { dice.between(1, 3) as usize } else { 0 });
-        Self {
+        let mut weather = Self {
             jobs,
             dedupe: dice.chance(0.2),
             resubmit: dice.chance(0.1),
@@ -209,6 +228,10 @@ impl Weather {
             tasks_fail: if dice.chance(0.3) { 0.2 } else { 0.0 },
             bad_pairs: if dice.chance(0.3) { 0.15 } else { 0.0 },
             lag_ms: dice.one_of(&[0, 0, 800, 3_000]),
+            own_id_lag_ms: 0,
+            earliest_late_ms: 0,
+            step_ms: 0,
+            foreign: None,
             odd_creates: rough,
             odd_queries: if dice.chance(0.5) { rough } else { 0.02 },
             odd_downloads: if dice.chance(0.3) { rough } else { 0.02 },
@@ -219,9 +242,12 @@ impl Weather {
                 (from, from + dice.time(5_000, 60_000))
             }),
             jumps: jumps(dice),
-            calm_from: processes.iter().map(|process| life(process) + process.rest).sum(),
+            calm_from: Duration::ZERO,
             processes,
-        }
+        };
+        themes::draw(&mut weather, dice);
+        weather.calm_from = weather.processes.iter().map(|process| life(process) + process.rest).sum();
+        weather
     }
 }
 
@@ -229,7 +255,8 @@ impl Weather {
 pub(crate) fn life(process: &Process) -> Duration {
     match process.death {
         Death::At(life) | Death::Interrupted(life) => life,
-        Death::AtStep(_) => Duration::from_secs(90),
+        Death::AtStep(_) | Death::InterruptedAtStep(_) => Duration::from_secs(90),
+        Death::ByItself => Duration::from_secs(1_000),
     }
 }
 
@@ -251,7 +278,7 @@ fn processes(dice: &mut Dice) -> Vec<Process> {
 }
 
 /// Most processes die while there is much to do; some live on.
-fn early(dice: &mut Dice) -> Duration {
+pub(crate) fn early(dice: &mut Dice) -> Duration {
     let most = dice.one_of(&[3_000, 10_000, 10_000, 60_000]);
     dice.time(200, most)
 }
@@ -282,9 +309,4 @@ fn jumps(dice: &mut Dice) -> Vec<(Duration, i64)> {
     }
     let by = dice.one_of(&[-86_400, -3_600, -90, 90, 3_600, 86_400]);
     vec![(dice.time(0, 90_000), by)]
-}
-
-/// The latest a task is made after its create was given up.
-pub(crate) fn late(dice: &mut Dice) -> Duration {
-    dice.time(0, LATEST_TASK_MS)
 }

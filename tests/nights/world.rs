@@ -8,6 +8,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tryon::engine::Clock;
 
+use crate::dice::Dice;
+use crate::weather::{Death, Weather};
+
 /// When the night begins, in seconds of Unix time.
 const EVENING: i64 = 1_764_100_000;
 
@@ -15,6 +18,10 @@ const EVENING: i64 = 1_764_100_000;
 pub(crate) struct World {
     state: Mutex<State>,
     died: Notify,
+    interrupted: Notify,
+    /// How long each step takes at most, and the chance that says how long.
+    step_ms: u64,
+    dice: Mutex<Dice>,
     jumps: Vec<(Duration, i64)>,
 }
 
@@ -25,12 +32,20 @@ struct State {
     began: Option<Instant>,
     steps: u64,
     dies_at_step: Option<u64>,
+    interrupted_at_step: Option<u64>,
     is_dead: bool,
 }
 
 impl World {
-    pub(crate) fn new(jumps: Vec<(Duration, i64)>) -> Self {
-        Self { state: Mutex::default(), died: Notify::new(), jumps }
+    pub(crate) fn new(weather: &Weather, seed: u64) -> Self {
+        Self {
+            state: Mutex::default(),
+            died: Notify::new(),
+            interrupted: Notify::new(),
+            step_ms: weather.step_ms,
+            dice: Mutex::new(Dice::new(!seed)),
+            jumps: weather.jumps.clone(),
+        }
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, State> {
@@ -44,10 +59,15 @@ impl World {
     }
 
     /// A process begins, within its runtime.
-    pub(crate) fn process_begins(&self, dies_at_step: Option<u64>) {
+    pub(crate) fn process_begins(&self, death: Option<Death>) {
+        let at_step = |wanted: fn(Death) -> Option<u64>| death.and_then(wanted);
+        let dies_at_step = at_step(|death| if let Death::AtStep(step) = death { Some(step) } else { None });
+        let interrupted_at_step =
+            at_step(|death| if let Death::InterruptedAtStep(step) = death { Some(step) } else { None });
         let mut state = self.locked();
         let before = state.before;
-        *state = State { before, began: Some(Instant::now()), dies_at_step, ..State::default() };
+        let began = Some(Instant::now());
+        *state = State { before, began, dies_at_step, interrupted_at_step, ..State::default() };
     }
 
     /// The process has ended; still within its runtime.
@@ -70,15 +90,30 @@ impl World {
 
     /// The process takes a step: dead ones do not.
     pub(crate) async fn step(&self) {
-        let is_dead = {
+        let (is_dead, is_interrupted) = {
             let mut state = self.locked();
             state.steps += 1;
-            state.is_dead || state.dies_at_step == Some(state.steps)
+            let is_at = |step: Option<u64>| step == Some(state.steps);
+            (state.is_dead || is_at(state.dies_at_step), is_at(state.interrupted_at_step))
         };
         if is_dead {
             self.kill();
             std::future::pending::<()>().await;
         }
+        if is_interrupted {
+            self.interrupted.notify_one();
+            // The interruption is heard before the step is over.
+            tokio::task::yield_now().await;
+        }
+        if self.step_ms > 0 {
+            let takes = self.dice.lock().unwrap_or_else(PoisonError::into_inner).time(0, self.step_ms);
+            tokio::time::sleep(takes).await;
+        }
+    }
+
+    /// Waits for the step at which the process is interrupted.
+    pub(crate) async fn interruption(&self) {
+        self.interrupted.notified().await;
     }
 
     /// Waits for the process's death.

@@ -1,73 +1,75 @@
 //! What all workers of a run share, and the few things they do through it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{Failure, JobSeq, JobState, StateName, TaskId, Transition};
-use crate::provider::{Provider, ResultHost};
+use crate::job::{Failure, JobSeq, JobState, StateName, Transition};
+use crate::provider::ResultHost;
 use crate::queue::{ActiveJob, Counts, Note, Queue, RunId};
 use crate::store::OutputTree;
 
-use crate::engine::account::blame::Blame;
-use crate::engine::account::gate::Gate;
-use crate::engine::account::pace::Pace;
-use crate::engine::account::refusals::Refusals;
-use crate::engine::account::slots::Slots;
-use crate::engine::account::watcher::Watcher;
+use crate::engine::account::Account;
 use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::people::People;
 use crate::engine::inputs::request_pictures::RequestPictures;
-use crate::engine::run::capabilities::Accepted;
 use crate::engine::settings::RunSettings;
 
-/// See the module's page.
+/// What all jobs of a run share.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct Shared {
     pub(crate) settings: RunSettings,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The run's record in the queue.
     pub(crate) run: RunId,
     pub(crate) queue: Arc<dyn Queue>,
-    pub(crate) provider: Arc<dyn Provider>,
-    /// Under which name the door's capabilities are remembered.
-    pub(crate) door: String,
     pub(crate) results: Arc<dyn ResultHost>,
     pub(crate) pictures: RequestPictures,
     pub(crate) people: Arc<People>,
     pub(crate) tree: OutputTree,
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) slots: Arc<Slots>,
-    pub(crate) creates: Pace,
-    pub(crate) queries: Arc<Pace>,
-    pub(crate) watcher: Watcher,
     pub(crate) downloads: Semaphore,
-    pub(crate) blame: Blame,
-    pub(crate) refusals: Arc<Refusals>,
-    /// Tasks by which it can be learnt whether the door knows external ids.
-    pub(crate) to_learn_from: mpsc::Sender<Accepted>,
-    /// The task that the provider accepted last in this run.
-    pub(crate) last_accepted: Mutex<Option<TaskId>>,
-    /// Tasks that failed for want of room since the last one was made.
-    pub(crate) no_room: AtomicU32,
-    /// Whether it is being asked whether the door knows external ids.
-    pub(crate) is_learning: AtomicBool,
     pub(crate) shutdown: CancellationToken,
     pub(crate) facts: mpsc::UnboundedSender<Fact>,
     pub(crate) counts: Mutex<Counts>,
-    pub(crate) external_ids: Mutex<Option<bool>>,
     /// Jobs that nothing more is to be done for in this run, though they have not ended.
     pub(crate) parked: Mutex<HashMap<JobSeq, StateName>>,
     /// Whether the budget kept a doubtful job from being submitted again.
     pub(crate) is_budget_short: AtomicBool,
 }
 
+/// What a worker works with: what the run shares, and the account that its job belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) account: Arc<Account>,
+}
+
+impl Deref for Context {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
 impl Context {
+    /// Remembers, in the queue too, whether the account's provider knows external ids.
+    pub(crate) async fn learn_external_ids(&self, known: bool) -> Result<(), RunError> {
+        if self.account.capabilities.learn(known) {
+            self.queue.learn_external_ids(self.account.name.clone(), known).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
     /// What time it is.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -114,40 +116,6 @@ impl Context {
     pub(crate) fn is_parked(&self, job: &ActiveJob) -> bool {
         let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
         parked.get(&job.seq).is_some_and(|state| *state == job.state.name())
-    }
-
-    pub(crate) fn last_accepted(&self) -> Option<TaskId> {
-        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes a task that the provider has accepted, for the questions that need one.
-    pub(crate) fn note_accepted(&self, accepted: Accepted) {
-        *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted.task_id.clone());
-        if self.external_ids().is_none() {
-            // Full: another task is being asked about. Closed: nobody needs to know any more.
-            let _ = self.to_learn_from.try_send(accepted);
-        }
-    }
-
-    /// Whether it may soon be known if the door knows external ids.
-    pub(crate) fn is_learning(&self) -> bool {
-        self.is_learning.load(Ordering::Acquire) || self.to_learn_from.capacity() == 0
-    }
-
-    pub(crate) fn external_ids(&self) -> Option<bool> {
-        *self.external_ids.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers, in the queue too, whether the door knows external ids. What was shown once stays shown.
-    pub(crate) async fn learn_external_ids(&self, supported: bool) -> Result<(), RunError> {
-        {
-            let mut known = self.external_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            if *known == Some(true) || *known == Some(supported) {
-                return Ok(());
-            }
-            *known = Some(supported);
-        }
-        Ok(self.queue.learn_external_ids(self.door.clone(), supported).await?)
     }
 
     pub(crate) fn counts(&self) -> Counts {

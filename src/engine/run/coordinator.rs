@@ -1,41 +1,29 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
 use std::collections::HashMap;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::callback::Wake;
 use crate::job::{JobSeq, JobState, StateName};
-use crate::provider::{Provider, ResultHost};
-use crate::queue::{ActiveJob, Pause, Queue, SlotUse};
-use crate::store::OutputTree;
+use crate::queue::{ActiveJob, Pause, SlotUse};
 
-use crate::engine::account::backoff::Backoff;
-use crate::engine::account::blame::Blame;
-use crate::engine::account::gate::Gate;
-use crate::engine::account::pace::Pace;
-use crate::engine::account::slots::Slots;
-use crate::engine::account::watcher::{Watcher, Watching};
-use crate::engine::clock::Clock;
+use crate::engine::account::Account;
 use crate::engine::error::RunError;
 use crate::engine::event::{Fact, RunEvent};
-use crate::engine::inputs::request_pictures::RequestPictures;
-use crate::engine::run::capabilities::{Accepted, learn_external_ids};
-use crate::engine::run::context::Context;
+use crate::engine::run::context::{Context, Shared};
 use crate::engine::run::end::{Outcome, RunEnd, reason_to_stop};
-use crate::engine::run::feeder::{FeederEnd, feed};
+use crate::engine::run::feeder::{Claimed, FeederEnd, feed};
+use crate::engine::run::learning::learn_external_ids;
 use crate::engine::run::missing::refetch_missing;
 use crate::engine::run::step::Held;
 use crate::engine::run::worker::see_through;
-use crate::engine::settings::RunSettings;
 use crate::engine::settings::SlotCount;
 
 /// How often the counts are read again and the end is looked for.
@@ -50,94 +38,9 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How many jobs of an earlier run are taken up at once.
 const MOST_TAKEN_UP: usize = 1_000;
 
-/// The provider as a run needs it.
-#[derive(Debug)]
-pub struct Door {
-    /// The client.
-    pub provider: Arc<dyn Provider>,
-    /// Fetches results.
-    pub results: Arc<dyn ResultHost>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
-    /// Under which name the door's capabilities are remembered: its base URL, or a name that outlives a port.
-    pub name: String,
-    /// What the provider's callbacks tell, where they are listened for.
-    pub callbacks: Option<mpsc::Receiver<Wake>>,
-}
-
-/// Works the queue until nothing is left to do, or until `interrupted`.
-///
-/// Every event goes to `observe`, in order.
-///
-/// # Errors
-/// The queue or the output folder failed. What is recorded is safe.
-pub async fn run(
-    queue: Arc<dyn Queue>,
-    door: Door,
-    tree: OutputTree,
-    settings: RunSettings,
-    interrupted: CancellationToken,
-    observe: impl FnMut(&RunEvent) + Send,
-) -> Result<Outcome, RunError> {
-    let slots = Slots::new(settings.slots, queue.slots_found(&door.name).await?);
-    let run = queue.begin_run(slots.limit(), settings.budget, settings.model.clone(), door.clock.now()).await?;
-    let gate = Gate::new(Backoff::OUTAGE, settings.patience);
-    let queries = Arc::new(Pace::new(settings.poll_rate_per_second));
-    let provider = door.provider;
-    let watching =
-        Watching { interval: settings.poll_interval, unknown_times: 5, unknown_for: settings.doubt_interval * 6 };
-    let watcher =
-        Watcher::start(Arc::clone(&provider), Arc::clone(&gate), Arc::clone(&queries), watching, door.callbacks);
-    let (facts, told) = mpsc::unbounded_channel();
-    let (to_learn_from, accepted) = mpsc::channel(1);
-    let ctx = Arc::new(Context {
-        clock: door.clock,
-        run,
-        external_ids: Mutex::new(queue.external_ids(&door.name).await?),
-        counts: Mutex::new(queue.counts().await?),
-        pictures: RequestPictures::new(settings.pictures_folder.clone(), settings.fit_images),
-        people: Arc::default(),
-        queue,
-        provider,
-        door: door.name,
-        results: door.results,
-        tree,
-        gate,
-        slots,
-        creates: Pace::new(settings.rate_per_second),
-        queries,
-        watcher,
-        downloads: Semaphore::new(settings.downloads),
-        blame: Blame::default(),
-        refusals: Arc::default(),
-        to_learn_from,
-        last_accepted: Mutex::default(),
-        no_room: AtomicU32::new(0),
-        is_learning: AtomicBool::new(false),
-        shutdown: interrupted.child_token(),
-        facts,
-        parked: Mutex::default(),
-        is_budget_short: AtomicBool::new(false),
-        settings,
-    });
-    let coordinator = Coordinator {
-        ctx,
-        told,
-        observe,
-        workers: JoinSet::new(),
-        working: HashMap::new(),
-        succeeded: 0,
-        started: Instant::now(),
-        pause: None,
-        slots_remembered: None,
-        has_searched: false,
-        accepted: Some(accepted),
-    };
-    coordinator.run(interrupted).await
-}
-
-struct Coordinator<O> {
-    ctx: Arc<Context>,
+pub(crate) struct Coordinator<O> {
+    shared: Arc<Shared>,
+    accounts: Vec<Arc<Account>>,
     told: mpsc::UnboundedReceiver<Fact>,
     observe: O,
     workers: JoinSet<(JobSeq, Result<(), RunError>)>,
@@ -146,40 +49,68 @@ struct Coordinator<O> {
     succeeded: u64,
     started: Instant,
     pause: Option<Pause>,
-    slots_remembered: Option<u32>,
+    /// The numbers of slots that the queue knows, by account.
+    slots_remembered: HashMap<String, u32>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
-    /// Tasks by which it can be learnt what the door can do; taken when the run begins.
-    accepted: Option<mpsc::Receiver<Accepted>>,
+    /// How the feeders of the accounts have ended, as far as they have.
+    fed: Vec<FeederEnd>,
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
-    async fn run(mut self, interrupted: CancellationToken) -> Result<Outcome, RunError> {
-        self.emit(Fact::Started { slots: self.ctx.settings.slots, provider: self.ctx.door.clone() });
-        let (claimed, mut claims) = mpsc::channel(1);
-        let feeder = feed(Arc::clone(&self.ctx), claimed);
-        tokio::pin!(feeder);
-        let mut is_feeding = true;
-        // Whatever ends the work, errors included, is wound down: requests may be on their way, and jobs claimed.
-        let end = self.work(&interrupted, feeder.as_mut(), &mut is_feeding, &mut claims).await;
-        let feeder = is_feeding.then_some(feeder);
-        self.wind_down(end, feeder, claims).await
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        accounts: Vec<Arc<Account>>,
+        told: mpsc::UnboundedReceiver<Fact>,
+        observe: O,
+    ) -> Self {
+        Self {
+            shared,
+            accounts,
+            told,
+            observe,
+            workers: JoinSet::new(),
+            working: HashMap::new(),
+            succeeded: 0,
+            started: Instant::now(),
+            pause: None,
+            slots_remembered: HashMap::new(),
+            has_searched: false,
+            fed: Vec::new(),
+        }
     }
 
-    /// Works until the run is over. `is_feeding` turns false when the feeder has ended.
+    pub(crate) async fn run(mut self, slots: SlotCount, interrupted: CancellationToken) -> Result<Outcome, RunError> {
+        let names: Vec<_> = self.accounts.iter().map(|account| account.name.as_str()).collect();
+        self.emit(Fact::Started { slots, provider: names.join(", ") });
+        let (claimed, mut claims) = mpsc::channel(1);
+        let mut feeders = JoinSet::new();
+        // Before the first claim: see there.
+        let taken_up = self.take_up_left_behind().await;
+        for account in &self.accounts {
+            feeders.spawn(feed(self.context_of(account), claimed.clone()));
+        }
+        drop(claimed);
+        // Whatever ends the work, errors included, is wound down: requests may be on their way, and jobs claimed.
+        let end = match taken_up {
+            Ok(()) => self.work(&interrupted, &mut feeders, &mut claims).await,
+            Err(error) => Err(error),
+        };
+        self.wind_down(end, feeders, claims).await
+    }
+
+    /// Works until the run is over.
     async fn work(
         &mut self,
         interrupted: &CancellationToken,
-        mut feeder: Pin<&mut (impl Future<Output = Result<FeederEnd, RunError>> + Send)>,
-        is_feeding: &mut bool,
-        claims: &mut mpsc::Receiver<(ActiveJob, Held)>,
+        feeders: &mut JoinSet<Result<FeederEnd, RunError>>,
+        claims: &mut mpsc::Receiver<Claimed>,
     ) -> Result<RunEnd, RunError> {
-        self.take_up_left_behind().await?;
-        let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.ctx))));
-        let learning = learn_external_ids(Arc::clone(&self.ctx), self.accepted.take());
-        let mut learning = AbortOnDrop(tokio::spawn(learning));
-        let mut has_learnt = false;
-        let mut fed: Option<FeederEnd> = None;
+        let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.shared))));
+        let mut learning = JoinSet::new();
+        for account in &self.accounts {
+            learning.spawn(learn_external_ids(self.context_of(account)));
+        }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat_at = Instant::now();
@@ -192,19 +123,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     continue;
                 }
                 Some(ended) = self.workers.join_next_with_id() => self.worker_ended(ended)?,
-                Some((job, held)) = claims.recv() => self.spawn(job, held),
-                end = &mut feeder, if *is_feeding => {
-                    *is_feeding = false;
-                    fed = Some(end?);
-                }
+                Some((account, job, held)) = claims.recv() => self.spawn(&account, job, held),
+                Some(fed) = feeders.join_next() => self.fed.push(unless_it_panicked(fed)?),
                 searched = &mut search.0, if !self.has_searched => {
-                    searched.map_err(|error| RunError::Bug(error.to_string()))??;
+                    unless_it_panicked(searched)?;
                     self.has_searched = true;
                 }
-                learnt = &mut learning.0, if !has_learnt => {
-                    learnt.map_err(|error| RunError::Bug(error.to_string()))??;
-                    has_learnt = true;
-                }
+                Some(learnt) = learning.join_next() => unless_it_panicked(learnt)?,
                 _ = tick.tick() => {
                     self.refresh().await?;
                     self.emit(Fact::Ticked);
@@ -215,65 +140,97 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     }
                 }
             }
-            if let Some(end) = self.end(fed.as_ref()).await? {
+            if let Some(end) = self.end().await? {
                 return Ok(end);
             }
         }
     }
 
+    fn context_of(&self, account: &Arc<Account>) -> Context {
+        Context { shared: Arc::clone(&self.shared), account: Arc::clone(account) }
+    }
+
+    /// The account that a job of an earlier run belongs to.
+    fn account_of(&self, _job: &ActiveJob) -> Option<Arc<Account>> {
+        self.accounts.first().cloned()
+    }
+
     /// Whether the run is over, and how.
-    async fn end(&mut self, fed: Option<&FeederEnd>) -> Result<Option<RunEnd>, RunError> {
-        if let Some((stopped, true)) = self.ctx.gate.stopped() {
-            return Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said }));
+    async fn end(&mut self) -> Result<Option<RunEnd>, RunError> {
+        if let Some(end) = self.stopped_for_good() {
+            return Ok(Some(end));
         }
-        let patience = self.ctx.settings.reach_patience;
-        if !self.ctx.gate.was_reached() && self.started.elapsed() >= patience && !self.is_idle().await? {
-            let why = self.ctx.gate.pause(self.ctx.now()).map_or_else(String::new, |pause| pause.why);
+        if self.is_unreached() && !self.is_idle().await? {
+            let why = self.paused().map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }
         if !self.workers.is_empty() {
             return Ok(None);
         }
         self.refresh().await?;
+        let has_fed = self.fed.len() == self.accounts.len();
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
-        match fed {
-            Some(_) => self.take_up_in(&[StateName::Downloading]).await?,
-            None if self.is_doubt_full().await? => {
-                // With proven external ids, doubt that no worker asks about is asked about again.
-                self.take_up().await?;
-                let is_settled_no_more = self.workers.is_empty() && !self.ctx.is_learning();
-                let in_doubt = self.ctx.counts().of(StateName::InDoubt);
-                return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
-            }
-            None if self.has_searched && self.is_idle().await? => self.take_up().await?,
-            None => return Ok(None),
+        if has_fed {
+            self.take_up_in(&[StateName::Downloading]).await?;
+        } else if self.is_doubt_full().await? {
+            // With proven external ids, doubt that no worker asks about is asked about again.
+            self.take_up().await?;
+            let is_learning = self.accounts.iter().any(|account| account.capabilities.is_learning());
+            let is_settled_no_more = self.workers.is_empty() && !is_learning;
+            let in_doubt = self.shared.counts().of(StateName::InDoubt);
+            return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
+        } else if self.has_searched && self.is_idle().await? {
+            self.take_up().await?;
+        } else {
+            return Ok(None);
         }
         if !self.workers.is_empty() {
             return Ok(None);
         }
-        match fed {
-            Some(FeederEnd::Stopped(stopped)) => {
-                Ok(Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }))
-            }
-            Some(FeederEnd::BudgetSpent) => Ok(Some(RunEnd::BudgetSpent)),
-            // The loop above ends before this one is looked at.
-            Some(FeederEnd::RunEnds) => Ok(None),
-            None => {
-                let is_short = self.ctx.is_budget_short.load(Ordering::Relaxed);
-                Ok(Some(if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }))
-            }
+        Ok(if has_fed { self.end_of_feeding() } else { Some(self.nothing_left()) })
+    }
+
+    /// Every account's provider has ended the run, so that nothing can be collected any more either.
+    fn stopped_for_good(&self) -> Option<RunEnd> {
+        let stopped =
+            self.accounts.iter().map(|account| account.gate.stopped().filter(|(_, ends_queries)| *ends_queries));
+        let stopped: Option<Vec<_>> = stopped.collect();
+        let (stopped, _) = stopped?.into_iter().next()?;
+        Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said })
+    }
+
+    /// Whether no provider has answered for as long as the first answer is waited for.
+    fn is_unreached(&self) -> bool {
+        let patience = self.shared.settings.reach_patience;
+        self.accounts.iter().all(|account| account.gate.unreached_for().is_some_and(|since| since >= patience))
+    }
+
+    /// The end of a run in which no account takes jobs any more.
+    fn end_of_feeding(&self) -> Option<RunEnd> {
+        if self.fed.iter().any(|end| matches!(end, FeederEnd::BudgetSpent)) {
+            return Some(RunEnd::BudgetSpent);
         }
+        self.fed.iter().find_map(|end| match end {
+            FeederEnd::Stopped(stopped) => Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }),
+            // The loop above ends before this one is looked at.
+            FeederEnd::BudgetSpent | FeederEnd::RunEnds => None,
+        })
+    }
+
+    fn nothing_left(&self) -> RunEnd {
+        let is_short = self.shared.is_budget_short.load(Ordering::Relaxed);
+        if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }
     }
 
     /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
     async fn is_doubt_full(&mut self) -> Result<bool, RunError> {
-        let in_doubt = self.ctx.counts().of(StateName::InDoubt);
-        Ok(in_doubt >= self.ctx.settings.max_in_doubt && self.ctx.queue.has_claimable().await?)
+        let in_doubt = self.shared.counts().of(StateName::InDoubt);
+        Ok(in_doubt >= self.shared.settings.max_in_doubt && self.shared.queue.has_claimable().await?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
     async fn is_idle(&mut self) -> Result<bool, RunError> {
-        Ok(self.workers.is_empty() && !self.ctx.queue.has_to_submit().await?)
+        Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit().await?)
     }
 
     /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
@@ -281,7 +238,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// for one that was left behind would submit it twice.
     async fn take_up_left_behind(&mut self) -> Result<(), RunError> {
         // Submissions first and all of them, because no later look takes them up; there are no more than slots.
-        let submissions = self.ctx.queue.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1).await?;
+        let submissions =
+            self.shared.queue.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1).await?;
         self.take_up_jobs(submissions);
         self.take_up().await
     }
@@ -290,34 +248,35 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// those that another process has put back in the meantime.
     async fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.ctx.external_ids() == Some(true) {
+        if self.accounts.iter().any(|account| account.capabilities.external_ids() == Some(true)) {
             states.push(StateName::InDoubt);
         }
         self.take_up_in(&states).await
     }
 
     async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
-        let jobs = self.ctx.queue.active(states, MOST_TAKEN_UP).await?;
+        let jobs = self.shared.queue.active(states, MOST_TAKEN_UP).await?;
         self.take_up_jobs(jobs);
         Ok(())
     }
 
     fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
         for job in jobs {
-            if self.working.contains_key(&job.seq) || self.ctx.is_parked(&job) {
+            if self.working.contains_key(&job.seq) || self.shared.is_parked(&job) {
                 continue;
             }
+            let Some(account) = self.account_of(&job) else { continue };
             let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
-            let mut slot = may_hold_slot.then(|| self.ctx.slots.occupy());
+            let mut slot = may_hold_slot.then(|| account.slots.occupy());
             if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
                 slot.mark_held();
             }
-            self.spawn(job, Held { slot, ..Held::default() });
+            self.spawn(&account, job, Held { slot, ..Held::default() });
         }
     }
 
-    fn spawn(&mut self, job: ActiveJob, held: Held) {
-        let ctx = Arc::clone(&self.ctx);
+    fn spawn(&mut self, account: &Arc<Account>, job: ActiveJob, held: Held) {
+        let ctx = self.context_of(account);
         let seq = job.seq;
         let worker = self.workers.spawn(async move { (seq, see_through(&ctx, job, held).await) });
         self.working.insert(seq, worker.id());
@@ -335,10 +294,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 
     async fn refresh(&mut self) -> Result<(), RunError> {
-        let counts = self.ctx.queue.counts().await?;
-        *self.ctx.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        self.ctx.slots.set_has_work(self.ctx.queue.has_claimable().await?);
-        let pause = self.ctx.gate.pause(self.ctx.now()).or_else(|| self.shut_out());
+        let counts = self.shared.queue.counts().await?;
+        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        let has_work = self.shared.queue.has_claimable().await?;
+        for account in &self.accounts {
+            account.slots.set_has_work(has_work);
+        }
+        let pause = self.paused().or_else(|| self.shut_out());
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
             (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
@@ -350,10 +312,18 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(())
     }
 
-    /// Waiting for room at the account, where this run has none of it.
+    /// What all accounts wait for: the pause that ends first.
+    fn paused(&self) -> Option<Pause> {
+        let pauses: Option<Vec<_>> =
+            self.accounts.iter().map(|account| account.gate.pause(self.shared.now())).collect();
+        pauses?.into_iter().min_by_key(|pause| pause.until)
+    }
+
+    /// Waiting for room at the accounts, where this run has none of it.
     fn shut_out(&self) -> Option<Pause> {
-        let wait = self.ctx.slots.shut_out_until()?.saturating_duration_since(Instant::now());
-        let until = self.ctx.now() + SignedDuration::try_from(wait).unwrap_or_default();
+        let until: Option<Vec<_>> = self.accounts.iter().map(|account| account.slots.shut_out_until()).collect();
+        let wait = until?.into_iter().min()?.saturating_duration_since(Instant::now());
+        let until = self.shared.now() + SignedDuration::try_from(wait).unwrap_or_default();
         Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
     }
 
@@ -361,22 +331,34 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if matches!(fact, Fact::Succeeded { .. }) {
             self.succeeded += 1;
         }
-        (self.observe)(&RunEvent { at: self.ctx.now(), counts: self.ctx.counts(), fact });
+        (self.observe)(&RunEvent { at: self.shared.now(), counts: self.shared.counts(), fact });
     }
 
     async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
-        let slots = SlotUse { limit: self.ctx.slots.limit(), time: self.ctx.slots.occupancy() };
+        let slots = SlotUse { limit: self.slot_limit(), time: self.occupancy() };
         let pause = self.pause.clone().filter(|_| !ended);
-        self.ctx.queue.beat(self.ctx.run, self.succeeded, slots, pause, ended, self.ctx.now()).await?;
+        self.shared.queue.beat(self.shared.run, self.succeeded, slots, pause, ended, self.shared.now()).await?;
         self.remember_slots().await
     }
 
-    /// Remembers the number of slots that was found, for the next run.
+    fn slot_limit(&self) -> u32 {
+        self.accounts.iter().map(|account| account.slots.limit()).sum()
+    }
+
+    /// Of the time while jobs waited for slots: how long slots held tasks at work, and how much slot time there was.
+    fn occupancy(&self) -> (Duration, Duration) {
+        let each = self.accounts.iter().map(|account| account.slots.occupancy());
+        each.fold(Default::default(), |(busy, all), (held, slot_time)| (busy + held, all + slot_time))
+    }
+
+    /// Remembers the numbers of slots that were found, for the next run.
     async fn remember_slots(&mut self) -> Result<(), RunError> {
-        let found = self.ctx.slots.found().filter(|_| self.ctx.settings.slots == SlotCount::Auto);
-        if let Some(slots) = found.filter(|_| found != self.slots_remembered) {
-            self.ctx.queue.learn_slots(self.ctx.door.clone(), slots).await?;
-            self.slots_remembered = found;
+        for account in self.accounts.iter().filter(|account| account.finds_slots) {
+            let Some(slots) = account.slots.found() else { continue };
+            if self.slots_remembered.get(&account.name) != Some(&slots) {
+                self.shared.queue.learn_slots(account.name.clone(), slots).await?;
+                self.slots_remembered.insert(account.name.clone(), slots);
+            }
         }
         Ok(())
     }
@@ -385,25 +367,26 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn wind_down(
         mut self,
         end: Result<RunEnd, RunError>,
-        feeder: Option<impl Future<Output = Result<FeederEnd, RunError>>>,
-        mut claims: mpsc::Receiver<(ActiveJob, Held)>,
+        mut feeders: JoinSet<Result<FeederEnd, RunError>>,
+        mut claims: mpsc::Receiver<Claimed>,
     ) -> Result<Outcome, RunError> {
         if let Some(why) = reason_to_stop(&end) {
             self.emit(Fact::Stopping { why });
         }
-        self.ctx.shutdown.cancel();
+        self.shared.shutdown.cancel();
         let mut failure = end.as_ref().err().map(ToString::to_string);
         // A claim that has begun is on disk in a moment. It is waited for, and its worker gives it back: nothing was
         // sent yet, and left as it is it would be in doubt.
         let fed = async {
-            match feeder {
-                Some(feeder) => feeder.await.map(|_| ()),
-                None => Ok(()),
+            let mut failed = Ok(());
+            while let Some(fed) = feeders.join_next().await {
+                failed = failed.and(unless_it_panicked(fed).map(|_| ()));
             }
+            failed
         };
         let handed_over = async {
-            while let Some((job, held)) = claims.recv().await {
-                self.spawn(job, held);
+            while let Some((account, job, held)) = claims.recv().await {
+                self.spawn(&account, job, held);
             }
         };
         if let (Err(error), ()) = tokio::join!(fed, handed_over) {
@@ -429,10 +412,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         self.pause = None;
         self.beat(true).await?;
         self.emit(Fact::Ended);
-        let (busy, all) = self.ctx.slots.occupancy();
+        let (busy, all) = self.occupancy();
         Ok(Outcome {
             end,
-            counts: self.ctx.counts(),
+            counts: self.shared.counts(),
             succeeded: self.succeeded,
             took: self.started.elapsed(),
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
@@ -447,6 +430,11 @@ impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What a task of the run has brought. That one panicked is a bug, and ends the run.
+fn unless_it_panicked<T>(ended: Result<Result<T, RunError>, tokio::task::JoinError>) -> Result<T, RunError> {
+    ended.map_err(|error| RunError::Bug(error.to_string()))?
 }
 
 type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;

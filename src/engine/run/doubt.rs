@@ -11,15 +11,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
-use crate::provider::meaning::Trust;
-use crate::provider::{AnswerFacts, CreateFate, Meaning, QueryAnswer, TaskReport};
+use crate::provider::{AnswerFacts, CreateFate, QueryAnswer, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
+use crate::engine::account::capabilities::{Accepted, is_evasive};
 use crate::engine::account::gate::Lane;
+use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::NotReady;
-use crate::engine::run::capabilities::{Accepted, is_evasive, pass_for_create};
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
 use crate::engine::run::submit::{accepted, ready_pictures, send};
@@ -30,9 +30,6 @@ const MOST_EVASIONS: u32 = 5;
 
 /// "No such task" has to be said so often.
 const UNKNOWN_TIMES: u32 = 2;
-
-/// Between claiming a job and sending its create, its pictures may have to be made.
-const LONGEST_PREPARATION: Duration = Duration::from_secs(60);
 
 /// What asking for an external id has shown.
 enum Sought {
@@ -66,7 +63,7 @@ async fn left_in_doubt(ctx: &Context, job: &ActiveJob, why: &'static str) -> Res
         ctx.tell(Fact::PutBack { id, why: "given up as lost, and submitted again".to_owned(), retry_at: None });
         return Ok(Step::Now(state));
     }
-    if ctx.external_ids().is_some() {
+    if ctx.account.capabilities.external_ids().is_some() {
         // Nothing that this run may still learn can change that.
         ctx.park(job);
     }
@@ -78,14 +75,14 @@ async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport
     if let Some(slot) = &mut held.slot {
         slot.mark_held();
     } else {
-        let mut slot = ctx.slots.occupy();
+        let mut slot = ctx.account.slots.occupy();
         slot.mark_held();
         held.slot = Some(slot);
     }
     let task_id = task.task_id;
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, Note::default()).await?;
     ctx.learn_external_ids(true).await?;
-    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
+    ctx.account.capabilities.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
     ctx.tell(Fact::Found { id: job.spec.id.clone(), task_id });
     Ok(Step::Now(state))
 }
@@ -94,16 +91,16 @@ async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport
 async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
     let external_id = &job.external_id;
     let began = Instant::now();
-    let believed_from = believed_from(ctx, job, held.lost_at);
+    let believed_from = believed_from(ctx, held.lost_at);
     let (mut unknown, mut evaded) = (0, 0);
     loop {
-        if ctx.external_ids() == Some(false) {
+        if ctx.account.capabilities.external_ids() == Some(false) {
             return Ok(Sought::CannotTell("this provider does not know external task ids"));
         }
         let at = Instant::now();
         let asked = tokio::select! {
             biased;
-            asked = ask(ctx, external_id) => asked,
+            asked = ask(ctx, &external_id.0) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
         match asked {
@@ -114,11 +111,11 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
                 unknown += 1;
                 // As far as is known there is no task, and so no slot is taken by it.
                 held.slot = None;
-                if unknown >= UNKNOWN_TIMES && at >= believed_from {
-                    return Ok(match ctx.external_ids() {
-                        Some(true) => Sought::CertainlyUnknown,
-                        _ => Sought::CannotTell("this provider has not shown that it knows external task ids"),
-                    });
+                if unknown >= UNKNOWN_TIMES
+                    && at >= believed_from
+                    && let Some(sought) = sought_in_vain(ctx, job, held).await?
+                {
+                    return Ok(sought);
                 }
             }
             Asked::Evaded => {
@@ -142,17 +139,47 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
     }
 }
 
-/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. Of a
-/// request of an earlier run that is not known to the moment: it had ended by now, and by its own time limit.
-fn believed_from(ctx: &Context, job: &ActiveJob, lost_at: Option<Instant>) -> Instant {
-    let lost_at = lost_at.unwrap_or_else(|| {
-        // A clock that was set back since makes the request as young as can be.
-        let age = Duration::try_from(ctx.now().duration_since(job.sent_at)).unwrap_or_default();
-        let longest = ctx.settings.request_timeout + LONGEST_PREPARATION;
-        let now = Instant::now();
-        now.checked_sub(age.saturating_sub(longest)).unwrap_or(now)
-    });
-    lost_at + ctx.settings.doubt_age
+/// What it means that no task was found, late enough; `None` where that has to be asked again.
+async fn sought_in_vain(ctx: &Context, job: &ActiveJob, held: &Held) -> Result<Option<Sought>, RunError> {
+    if ctx.account.capabilities.external_ids() != Some(true) {
+        return Ok(Some(Sought::CannotTell("this provider has not shown that it knows external task ids")));
+    }
+    if held.lost_at.is_some() {
+        // Sent in this run, with this run's key.
+        return Ok(Some(Sought::CertainlyUnknown));
+    }
+    Ok(match is_same_account(ctx, job).await? {
+        Some(true) => Some(Sought::CertainlyUnknown),
+        Some(false) => Some(Sought::CannotTell("the key may be another account's than the one that was asked")),
+        None if ctx.shutdown.is_cancelled() => Some(Sought::RunEnds),
+        None => None,
+    })
+}
+
+/// Whether this run's key is of the account that an earlier run sent the job to; `None` where it was not told.
+///
+/// Another account's key finds nothing under our ids, and would have the job made and paid for a second time. So a task that
+/// the provider took from that run is asked for, which is free. Where it took none, there is nothing to compare.
+async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>, RunError> {
+    let Some(task_id) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
+        return Ok(Some(true));
+    };
+    let asked = tokio::select! {
+        biased;
+        asked = ask(ctx, &task_id.0) => asked,
+        () = ctx.shutdown.cancelled() => Asked::Stopped,
+    };
+    Ok(match asked {
+        Asked::Task(_) => Some(true),
+        Asked::Unknown => Some(false),
+        Asked::Evaded | Asked::Nothing | Asked::Stopped => None,
+    })
+}
+
+/// From when on "no such task" can be believed: `--doubt-age` after the request can last have left this machine. When an
+/// earlier run's request did is not known: the clock may have been set since. It had left before this run asks.
+fn believed_from(ctx: &Context, lost_at: Option<Instant>) -> Instant {
+    lost_at.unwrap_or_else(Instant::now) + ctx.settings.doubt_age
 }
 
 /// How long until the next question: soon at first, then ever more rarely, and at the moment when the answer counts.
@@ -170,7 +197,7 @@ fn next_question(ctx: &Context, unknown: u32, believed_from: Instant) -> Duratio
 fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bool {
     match &task.external_id {
         Some(carried) => carried == external_id,
-        None => ctx.external_ids() == Some(true),
+        None => ctx.account.capabilities.external_ids() == Some(true),
     }
 }
 
@@ -184,9 +211,11 @@ enum Asked {
     Stopped,
 }
 
-async fn ask(ctx: &Context, external_id: &ExternalTaskId) -> Asked {
-    let Ok(pass) = ctx.gate.pass_in_turn(Lane::Query, &ctx.queries).await else { return Asked::Stopped };
-    match ctx.provider.query(&external_id.0).await {
+async fn ask(ctx: &Context, id: &str) -> Asked {
+    let Ok(pass) = ctx.account.gate.pass_in_turn(Lane::Query, &ctx.account.queries).await else {
+        return Asked::Stopped;
+    };
+    match ctx.account.provider.query(id).await {
         QueryAnswer::Task(task) => {
             pass.worked();
             Asked::Task(task)
@@ -209,10 +238,10 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
     ctx.pictures.get_ready(&job.spec).await;
     let leave = async {
         if held.slot.is_none() {
-            held.slot = Some(ctx.slots.acquire().await);
+            held.slot = Some(ctx.account.slots.acquire().await);
         }
-        let open = ctx.refusals.open().await;
-        pass_for_create(ctx).await.map(|pass| (pass, open))
+        let open = ctx.account.refusals.open().await;
+        ctx.account.pass_for_create().await.map(|pass| (pass, open))
     };
     let permit = tokio::select! {
         biased;
@@ -245,24 +274,25 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             pass.accepted();
             accepted(ctx, job, held, task_id, echoed, facts).await
         }
-        CreateFate::Refused(trouble) if trouble.meaning == Meaning::JobRefused => {
-            pass.heed(&trouble);
-            held.lost_at = Some(Instant::now());
-            refused_again(ctx, job, held, refusal(&trouble), trouble.facts).await
-        }
         CreateFate::InDoubt(trouble) => {
             held.lost_at = Some(Instant::now());
             pass.heed(&trouble);
             back_in_doubt(ctx, job, &trouble.facts).await
         }
         // Nothing was created by this request, and the first one was certainly unknown: only asking again is left.
-        CreateFate::Refused(trouble) | CreateFate::NotSent(trouble) => {
+        CreateFate::NotSent(trouble) => {
             pass.heed(&trouble);
-            if trouble.meaning == Meaning::OverCap {
-                held.over_cap(ctx);
-            }
-            if trouble.meaning == Meaning::BackOff(Trust::MayBeTheJob) {
-                held.internal_errors += 1;
+            back_in_doubt(ctx, job, &trouble.facts).await
+        }
+        CreateFate::Refused(mut trouble) => {
+            match ctx.account.refused(pass, held.slot.as_ref(), &mut trouble) {
+                ForTheJob::Refuse => {
+                    held.lost_at = Some(Instant::now());
+                    return refused_again(ctx, job, held, refusal(&trouble), trouble.facts).await;
+                }
+                ForTheJob::WaitForRoom(fact) => fact.into_iter().for_each(|fact| ctx.tell(fact)),
+                ForTheJob::InternalError => held.internal_errors += 1,
+                ForTheJob::Wait | ForTheJob::WaitFor(_) | ForTheJob::Unclear => {}
             }
             if held.internal_errors >= ctx.settings.max_attempts {
                 // It may be this job that the provider cannot take. Trying on would keep the run alive for ever.

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use crate::job::{ExternalTaskId, StateName};
 use crate::queue::{ActiveJob, Claim, ClaimOnce};
 
+use crate::engine::account::Account;
 use crate::engine::account::gate::Stopped;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::run::capabilities::pass_for_create;
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{CreatePermit, Entry, Held};
 
@@ -21,6 +21,9 @@ const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
 /// How often it is looked whether doubt has become less.
 const WAIT_FOR_DOUBT: Duration = Duration::from_millis(100);
 
+/// A job that was claimed for an account, with what its worker holds for it.
+pub(crate) type Claimed = (Arc<Account>, ActiveJob, Held);
+
 /// How the feeder, which claims, has ended.
 pub(crate) enum FeederEnd {
     Stopped(Stopped),
@@ -29,8 +32,8 @@ pub(crate) enum FeederEnd {
     RunEnds,
 }
 
-/// Claims jobs, one whenever a slot, the gate and the rate allow a submission, and hands each over with them.
-pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, Held)>) -> Result<FeederEnd, RunError> {
+/// Claims jobs for an account, one whenever its slots, gate and rate allow a submission, and hands each over with them.
+pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
     loop {
         if is_doubt_full(&ctx).await? {
             tokio::select! {
@@ -47,9 +50,9 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
                     ctx.pictures.get_ready(next).await;
                 }
             };
-            let (slot, ()) = tokio::join!(ctx.slots.acquire(), get_ready);
-            let open = ctx.refusals.open().await;
-            pass_for_create(&ctx).await.map(|pass| (slot, CreatePermit { pass, open }))
+            let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);
+            let open = ctx.account.refusals.open().await;
+            ctx.account.pass_for_create().await.map(|pass| (slot, CreatePermit { pass, open }))
         };
         let (slot, permit) = tokio::select! {
             biased;
@@ -63,7 +66,7 @@ pub(crate) async fn feed(ctx: Arc<Context>, claimed: mpsc::Sender<(ActiveJob, He
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
-                if claimed.send((*job, held)).await.is_err() {
+                if claimed.send((Arc::clone(&ctx.account), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
                 continue;

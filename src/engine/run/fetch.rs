@@ -129,7 +129,7 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
     let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
         biased;
-        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.look_up(task_id.clone())) => ended,
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.look_up(task_id.clone())) => ended,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let Ok(ended) = ended else { return Err(Hitch::NoWord) };
@@ -155,7 +155,7 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
     };
     let pass = tokio::select! {
         biased;
-        pass = ctx.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
+        pass = ctx.account.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
         () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
     };
     let landing = Landing::new(ctx.tree.clone(), job.spec.id.clone(), job.seq, position);

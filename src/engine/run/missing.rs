@@ -11,18 +11,18 @@ use crate::queue::{Note, QueueError};
 
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::run::context::Context;
+use crate::engine::run::context::Shared;
 
 /// How many finished jobs are looked at together.
 const PAGE: usize = 1_000;
 
 /// Sends every finished job whose file is gone back to its download.
-pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
+pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError> {
     let mut after = JobSeq(0);
     loop {
-        let page = ctx.queue.published(after, PAGE).await?;
+        let page = shared.queue.published(after, PAGE).await?;
         let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
-        let root = ctx.tree.root().to_owned();
+        let root = shared.tree.root().to_owned();
         let looked = ambient::blocking(move || {
             // A file that cannot be looked at is not one that is gone.
             let is_gone = |path: &String| matches!(root.join(path).try_exists(), Ok(false));
@@ -32,12 +32,12 @@ pub(crate) async fn refetch_missing(ctx: Arc<Context>) -> Result<(), RunError> {
         for job in gone {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
-            match ctx.queue.record(job.seq, job.attempt, Transition::Refetch, note, ctx.now()).await {
+            match shared.queue.record(job.seq, job.attempt, Transition::Refetch, note, shared.now()).await {
                 // Somebody has put it back since it was read; another image will take the place of the one that is gone.
                 Err(QueueError::Illegal { .. } | QueueError::Stale { .. }) => continue,
                 recorded => recorded?,
             };
-            ctx.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
+            shared.tell(Fact::DownloadRetried { id: job.id, why, after: Duration::ZERO });
         }
         after = last;
     }

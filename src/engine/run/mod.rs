@@ -1,12 +1,13 @@
 //! The run itself: what is claimed, what becomes of each job, and when it is over.
 
-pub(crate) mod capabilities;
+pub(crate) mod begin;
 pub(crate) mod context;
 pub(crate) mod coordinator;
 pub(crate) mod doubt;
 pub(crate) mod end;
 pub(crate) mod feeder;
 pub(crate) mod fetch;
+pub(crate) mod learning;
 pub(crate) mod missing;
 pub(crate) mod step;
 pub(crate) mod submit;

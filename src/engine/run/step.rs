@@ -43,15 +43,6 @@ pub(crate) struct CreatePermit {
     pub(crate) open: OpenCreate,
 }
 
-impl Held {
-    /// The provider has no room for the task that was to take the slot.
-    pub(crate) fn over_cap(&self, ctx: &Context) {
-        if let Some(slot) = &self.slot {
-            ctx.tell(slot.over_cap());
-        }
-    }
-}
-
 /// How a step ends.
 pub(crate) enum Step {
     /// The job is in another state; the worker goes on from there.

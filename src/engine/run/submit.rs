@@ -1,21 +1,22 @@
-//! The first step: one create, every fate of which is recorded before anything else happens. What a refusal means for the
-//! job is decided here, once.
+//! The first step: one create, every fate of which is recorded before anything else happens. What a refusal means is
+//! the account's to say ([`crate::engine::account::verdict`]).
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::job::{TaskId, Transition};
-use crate::provider::{AnswerFacts, CreateFate, Meaning, StopReason, Submission, Trouble, meaning::Trust};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, Submission, Trouble};
 use crate::queue::{ActiveJob, Note, QueueError};
 
 use crate::engine::account::backoff::Backoff;
+use crate::engine::account::capabilities::Accepted;
 use crate::engine::account::gate::Pass;
 use crate::engine::account::refusals::RefusedJob;
+use crate::engine::account::verdict::{Fault, ForTheJob};
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::{NotReady, Ready};
-use crate::engine::run::capabilities::Accepted;
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{CreatePermit, Entry, Held, Step, bad_input, note, refusal};
 
@@ -51,7 +52,7 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
         }
         CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
         // A web page from something that has never answered as the API: a wrong URL, behind which nothing is created.
-        CreateFate::InDoubt(trouble) if trouble.meaning == Meaning::WebPage && !ctx.gate.has_answered() => {
+        CreateFate::InDoubt(trouble) if trouble.meaning == Meaning::WebPage && !ctx.account.gate.has_answered() => {
             pass.heed(&trouble);
             release(ctx, job, &trouble, None).await
         }
@@ -75,7 +76,7 @@ pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
     let made_in_turn = async {
         let pictures = ctx.pictures.of(&job.spec).await?;
         if pictures.took_time {
-            ctx.creates.turn().await;
+            ctx.account.creates.turn().await;
         }
         Ok(pictures)
     };
@@ -95,16 +96,7 @@ pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
 pub(crate) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
     let Ready { human, cloth, .. } = pictures;
     let submission = Submission { model: &job.model, human, cloth, external_id: &job.external_id };
-    let mut fate = ctx.provider.create(submission).await;
-    if let CreateFate::Refused(trouble) = &mut fate
-        && trouble.meaning == Meaning::Saturated
-        && ctx.slots.hold_tasks()
-    {
-        // A gateway has the same words for "too many requests" and for "over the cap". With tasks of ours in flight it
-        // is the cap, which room at the account ends.
-        trouble.meaning = Meaning::OverCap;
-    }
-    fate
+    ctx.account.provider.create(submission).await
 }
 
 /// Records that the provider has the task.
@@ -116,54 +108,43 @@ pub(crate) async fn accepted(
     echoed: bool,
     facts: AnswerFacts,
 ) -> Result<Step, RunError> {
-    if let Some(slot) = &mut held.slot {
-        slot.accepted();
-    }
-    ctx.blame.accepted(job.seq);
-    ctx.refusals.accepted();
+    ctx.account.accepted(job.seq, held.slot.as_mut());
     let note = Note { answer: None, ..note(&facts) };
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note).await?;
     if echoed {
         ctx.learn_external_ids(true).await?;
     }
-    ctx.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
+    ctx.account.capabilities.note_accepted(Accepted { task_id: task_id.clone(), external_id: job.external_id.clone() });
     ctx.tell(Fact::Submitted { id: job.spec.id.clone(), attempt: job.attempt, task_id });
     Ok(Step::Now(state))
 }
 
 /// Nothing was created; what follows depends on whose fault that is.
-async fn refused(ctx: &Context, job: &ActiveJob, held: &Held, pass: Pass, trouble: Trouble) -> Result<Step, RunError> {
-    pass.heed(&trouble);
-    match trouble.meaning {
-        Meaning::JobRefused => refuse(ctx, job, &trouble).await,
-        Meaning::OverCap => {
+async fn refused(
+    ctx: &Context,
+    job: &ActiveJob,
+    held: &Held,
+    pass: Pass,
+    mut trouble: Trouble,
+) -> Result<Step, RunError> {
+    match ctx.account.refused(pass, held.slot.as_ref(), &mut trouble) {
+        ForTheJob::Refuse => refuse(ctx, job, &trouble).await,
+        ForTheJob::WaitForRoom(fact) => {
             // No news of the job: it waits for room, as it did before.
-            held.over_cap(ctx);
+            fact.into_iter().for_each(|fact| ctx.tell(fact));
             ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }
-        Meaning::SlowDown
-        | Meaning::Saturated
-        | Meaning::StopRun(_)
-        | Meaning::Suspect(_)
-        | Meaning::NoChannel
-        | Meaning::RenewToken => release(ctx, job, &trouble, None).await,
-        Meaning::BackOff(trust) => {
-            // Longer than any wait between two probes of an outage, so that another job is the next probe: the same one
-            // again would tell nothing.
-            let is_again = trust == Trust::MayBeTheJob && ctx.blame.has_refused(job.seq);
+        ForTheJob::Wait => release(ctx, job, &trouble, None).await,
+        ForTheJob::WaitFor(wait) => release(ctx, job, &trouble, Some(wait)).await,
+        ForTheJob::InternalError => {
             // A duplicate that waits for this job is none to compare it with.
             let left = ctx.left_to_submit().saturating_sub(ctx.queue.held_back().await?);
-            if trust == Trust::MayBeTheJob && ctx.blame.refused(job.seq, left) {
-                turn_away(ctx, job, &trouble).await
-            } else {
-                let own = || if is_again { Backoff::JOB.longest } else { Backoff::JOB.jittered(1) };
-                release(ctx, job, &trouble, Some(trouble.retry_after.unwrap_or_else(own))).await
+            match ctx.account.internal_error(job.seq, left, &trouble) {
+                Fault::Job => turn_away(ctx, job, &trouble).await,
+                Fault::Provider(wait) => release(ctx, job, &trouble, Some(wait)).await,
             }
         }
-        // The client never calls these refused.
-        Meaning::Ok | Meaning::InDoubt | Meaning::WebPage | Meaning::UnknownTask => {
-            ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now)
-        }
+        ForTheJob::Unclear => ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await.map(Step::Now),
     }
 }
 
@@ -172,14 +153,11 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
     let failure = refusal(trouble);
     let transition = Transition::Refuse { failure: failure.clone() };
     let state = ctx.record(job, transition, note(&trouble.facts)).await?;
-    let withdrawn =
-        ctx.refusals.refused(&refused_with(&trouble.facts), RefusedJob { seq: job.seq, attempt: job.attempt });
+    let withdrawn = ctx.account.refused_for_good(RefusedJob { seq: job.seq, attempt: job.attempt }, trouble);
     if withdrawn.is_empty() {
         ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure });
         return Ok(Step::Now(state));
     }
-    ctx.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
-    ctx.refusals.let_all_go();
     for refused in withdrawn {
         let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
         let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, ctx.now());
@@ -192,12 +170,6 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
         }
     }
     Ok(Step::Leave)
-}
-
-/// What refusals have in common that are about the same: the provider's code, a gateway's word, or else the status.
-fn refused_with(facts: &AnswerFacts) -> String {
-    let code = facts.code.map(|code| code.to_string()).or_else(|| facts.word.clone());
-    code.unwrap_or_else(|| format!("HTTP {}", facts.http_status.unwrap_or_default()))
 }
 
 /// Puts the job back untouched: it waits, and that costs it nothing.

@@ -1,12 +1,11 @@
 //! One job's way, top to bottom: submit, wait, fetch. A restart enters the same function at the state on disk.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::job::{Failure, FailureKind, JobState, TaskId, Transition};
-use crate::provider::{StopReason, TaskFault, TaskReport, TaskStatus, task_fault};
+use crate::provider::{TaskFault, TaskReport, TaskStatus, task_fault};
 use crate::queue::{ActiveJob, Note, QueueError};
 
 use crate::engine::account::backoff::Backoff;
@@ -17,8 +16,9 @@ use crate::engine::run::context::Context;
 use crate::engine::run::step::{Held, Step};
 use crate::engine::run::{doubt, fetch, submit};
 
-/// So many tasks that failed for want of room, with none made in between, end the run.
-const MOST_WITHOUT_ROOM: u32 = 30;
+/// Another account's key finds none of this account's tasks.
+const LOST: &str =
+    "the provider does not know the task any more; if the key is another account's now, a retry pays a second time";
 
 /// Sees a job through, as far as it goes in this run.
 ///
@@ -60,7 +60,7 @@ async fn wait(
     let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
     let ended = tokio::select! {
         biased;
-        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.watcher.ended(task_id.clone(), age)) => ended,
+        ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.ended(task_id.clone(), age)) => ended,
         () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
     };
     match ended {
@@ -71,30 +71,17 @@ async fn wait(
         }
         Ok(None | Some(Ended::Stopped)) => Ok(Step::Leave),
         Ok(Some(Ended::Unknown)) => {
-            let failure = Failure {
-                kind: FailureKind::Task,
-                code: "task_lost".to_owned(),
-                message: "the provider does not know the task any more".to_owned(),
-            };
+            let failure = Failure { kind: FailureKind::Task, code: "task_lost".to_owned(), message: LOST.to_owned() };
             let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };
             ctx.fail(job, Transition::TaskFail { failure: failure.clone() }, note, failure).await.map(Step::Now)
         }
         Ok(Some(Ended::Task { report: task, ago })) => {
             // The slot is free from that moment on, for the next job; what follows needs none.
-            if let Some(slot) = held.slot.take() {
-                if failed_for_room(&task) {
-                    ctx.tell(slot.over_cap());
-                }
-                slot.freed(ago);
-            }
+            let fact = ctx.account.task_ended(held.slot.take(), &task, ago);
+            fact.into_iter().for_each(|fact| ctx.tell(fact));
             task_ended(ctx, job, *task, report).await
         }
     }
-}
-
-/// Whether a task failed because the account had no room for it.
-fn failed_for_room(task: &TaskReport) -> bool {
-    task.status == TaskStatus::Failed && task.message.as_deref().map(task_fault) == Some(TaskFault::NoRoom)
 }
 
 /// Records how a task ended.
@@ -109,7 +96,6 @@ async fn task_ended(
         ctx.learn_external_ids(true).await?;
     }
     if task.status == TaskStatus::Succeeded && !task.images.is_empty() {
-        ctx.no_room.store(0, Ordering::Relaxed);
         let state = ctx.record(job, Transition::TaskSucceed, cost).await?;
         let since = job.accepted_at.unwrap_or(job.claimed_at);
         let seconds = ctx.now().duration_since(since).as_secs_f64();
@@ -126,10 +112,6 @@ async fn task_ended(
     let note = Note { message: Some(said.clone()), ..cost };
     let fault = task_fault(&said);
     if fault == TaskFault::NoRoom {
-        if ctx.no_room.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_WITHOUT_ROOM {
-            // It is not known whether such tasks are charged, so that they are not made without end.
-            ctx.gate.stop_submitting(StopReason::Saturated, &said);
-        }
         let retry_at = ctx.now() + Backoff::JOB.firm(1);
         let state = ctx.record(job, Transition::TaskFindsNoRoom { retry_at }, note).await?;
         ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why: said, retry_at: Some(retry_at) });

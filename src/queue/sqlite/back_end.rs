@@ -228,6 +228,10 @@ impl QueueReads for SqliteQueue {
         self.read(QueueReader::held_back).await
     }
 
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
+        self.read(move |reader| reader.task_of_the_same_account(seq, attempt)).await
+    }
+
     async fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
         self.read(move |reader| reader.published(after, most)).await
     }

@@ -22,21 +22,26 @@ pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
       WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
       ORDER BY priority DESC, seq LIMIT 1";
 
+/// The next job that was told to wait at a moment that has not come yet: the clock was set back since, and its retry time
+/// means nothing any more.
+pub(super) const NEXT_STRANDED: &str = "SELECT priority, seq FROM jobs
+      WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now
+      ORDER BY priority DESC, seq LIMIT 1";
+
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
 pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
-    let candidate = |query: &str| -> Result<Option<(i64, i64)>> {
+    let candidate = |query: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
-        let with_now: &[(&str, &dyn rusqlite::ToSql)] = named_params! { ":now": millis(now) };
-        let parameters = if query.contains(":now") { with_now } else { &[] };
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let fresh = candidate(NEXT_FRESH)?;
-    let due = candidate(NEXT_DUE)?;
+    let fresh = candidate(NEXT_FRESH, &[])?;
+    let due = candidate(NEXT_DUE, named_params! { ":now": millis(now) })?;
+    let stranded = candidate(NEXT_STRANDED, named_params! { ":now": millis(now) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
-    let next = [due, fresh].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
+    let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))
 }
 
@@ -65,11 +70,11 @@ pub(super) fn claim(
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
-        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, sent_at, asked, outcome)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
-                claimed_at = excluded.claimed_at, sent_at = excluded.sent_at, asked = asked + 1, outcome = excluded.outcome,
+                claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                 sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
                 task_ended_at = NULL",
@@ -95,10 +100,6 @@ pub(super) fn submit_again(
     let owner: i64 = db
         .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
         .query_row(params![seq.0, attempt], |row| row.get(0))?;
-    let changed = db
-        .prepare_cached("UPDATE attempts SET sent_at = ?3 WHERE job = ?1 AND attempt = ?2")?
-        .execute(params![seq.0, attempt, millis(now)])?;
-    one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))?;
     if owner != run.0 {
         // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
         give_back(db, seq, attempt)?;

@@ -6,11 +6,11 @@
 use crate::job::StateName;
 use crate::queue::Selection;
 
-use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY};
+use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY, NEXT_STRANDED};
 use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
-use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, active_jobs};
+use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
 use super::transition::LET_GO;
 use super::twins::{TWINS, twin_query};
@@ -45,6 +45,11 @@ fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
         plan(NEXT_DUE),
         ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"],
         "those that are due were in flight at once, and are few"
+    );
+    assert_eq!(
+        plan(NEXT_STRANDED),
+        ["SEARCH jobs USING INDEX jobs_waiting_since (waits_since>?)", "USE TEMP B-TREE FOR ORDER BY"],
+        "those that the clock has left behind are as few"
     );
     assert_eq!(plan(NEXT_RETRY), ["SEARCH jobs USING COVERING INDEX jobs_waiting (retry_at>?)"]);
     begins_with(
@@ -89,6 +94,11 @@ fn finished_jobs_are_paged_past_all_those_that_wait() {
 fn counts_and_rates_do_not_depend_on_the_number_of_jobs() {
     assert_eq!(plan(COUNTS), ["SCAN tallies"], "ten rows");
     assert_eq!(plan(LAST_RUN), ["SCAN runs"], "the last row first, and no other");
+    assert!(
+        !plan(TASK_OF_THE_SAME_ACCOUNT).iter().any(|step| step.contains("SCAN")),
+        "{:?}",
+        plan(TASK_OF_THE_SAME_ACCOUNT)
+    );
 }
 
 #[test]

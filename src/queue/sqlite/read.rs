@@ -27,6 +27,10 @@ pub(super) const CLAIMABLE_AND_CLAIMED: &str = "SELECT
     OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL),
        EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')";
 
+/// See [`QueueReader::task_of_the_same_account`].
+pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT r.last_task FROM attempts a JOIN runs r ON r.run <= a.run
+      WHERE a.job = ?1 AND a.attempt = ?2 AND r.last_task IS NOT NULL ORDER BY r.run DESC LIMIT 1";
+
 /// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.
 pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
        FROM (SELECT seq, id, attempt FROM jobs WHERE state = 'succeeded' AND seq > ?1 ORDER BY seq LIMIT ?2) j
@@ -165,6 +169,16 @@ impl QueueReader {
     /// What the job asks for that a claim would get now, if any is ready.
     pub(super) fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
         next_up(&self.db, now)
+    }
+
+    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had one.
+    /// Who does not know it is not the account that the attempt was sent to.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub(super) fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
+        let mut statement = self.db.prepare_cached(TASK_OF_THE_SAME_ACCOUNT)?;
+        Ok(statement.query_row((seq.0, attempt), |row| row.get(0)).optional()?.map(TaskId))
     }
 
     /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its twin.

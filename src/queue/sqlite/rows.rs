@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, coalesce(a.sent_at, a.claimed_at), j.flags";
+     i.path, j.forgiven, a.shares, j.flags";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -47,7 +47,6 @@ pub(super) struct FullJob {
     external_id: Option<ExternalTaskId>,
     model: Option<ModelName>,
     claimed_at: Option<Timestamp>,
-    sent_at: Option<Timestamp>,
     accepted_at: Option<Timestamp>,
     forgiven: u32,
     shares: Option<JobSeq>,
@@ -88,7 +87,7 @@ impl FullJob {
             attempt: row.get(4)?,
             finished_at: maybe_timestamp(row.get(9)?)?,
             output: row.get(25)?,
-            flags: read_flags(row.get(29)?)?,
+            flags: read_flags(row.get(28)?)?,
             message: row.get(24)?,
         };
         Ok(Self {
@@ -99,7 +98,6 @@ impl FullJob {
             accepted_at: maybe_timestamp(row.get(23)?)?,
             forgiven: row.get(26)?,
             shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
-            sent_at: maybe_timestamp(row.get(28)?)?,
         })
     }
 
@@ -113,7 +111,6 @@ impl FullJob {
             external_id: self.external_id.clone().ok_or_else(missing)?,
             model: self.model.clone().ok_or_else(missing)?,
             claimed_at: self.claimed_at.ok_or_else(missing)?,
-            sent_at: self.sent_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
             shares: self.shares,
             state: self.record.state.clone(),

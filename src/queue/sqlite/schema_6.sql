@@ -2,9 +2,6 @@
 
 -- An excerpt of a create's answer that could not be understood, without secrets; `show` prints it.
 ALTER TABLE attempts ADD COLUMN answer TEXT;
--- When the last create of this attempt was sent: "no such task" is believed only some time after it.
-ALTER TABLE attempts ADD COLUMN sent_at INTEGER;
-UPDATE attempts SET sent_at = claimed_at;
 -- What was paid from a balance instead of a resource pack, in the account's currency.
 ALTER TABLE attempts ADD COLUMN paid REAL;
 -- The absence of our id in a create's answer was once taken for proof that a door does not know such ids.
@@ -50,3 +47,20 @@ END;
 -- that could tell it from others.
 ALTER TABLE images ADD COLUMN fingerprint INTEGER;
 CREATE INDEX images_by_fingerprint ON images (fingerprint) WHERE fingerprint IS NOT NULL;
+
+-- When a job was told to wait until `retry_at`. A moment that has not come yet shows that the clock was set back since.
+ALTER TABLE jobs ADD COLUMN waits_since INTEGER;
+CREATE INDEX jobs_waiting_since ON jobs (waits_since) WHERE state = 'pending' AND retry_at IS NOT NULL;
+
+-- The task that the provider took last from a run: a key that does not know it is another account's, and "no such task" from
+-- there says nothing about this run's submissions.
+ALTER TABLE runs ADD COLUMN last_task TEXT;
+UPDATE runs SET last_task = accepted.task_id
+  FROM (SELECT run, task_id, max(accepted_at) FROM attempts
+         WHERE accepted_at IS NOT NULL AND task_id IS NOT NULL AND shares IS NULL GROUP BY run) AS accepted
+ WHERE accepted.run = runs.run;
+CREATE TRIGGER run_had_a_task AFTER UPDATE OF accepted_at ON attempts
+    WHEN old.accepted_at IS NULL AND new.accepted_at IS NOT NULL AND new.task_id IS NOT NULL
+BEGIN
+    UPDATE runs SET last_task = new.task_id WHERE run = new.run;
+END;

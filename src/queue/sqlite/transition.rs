@@ -31,7 +31,8 @@ pub(super) fn apply(
     let has_ended = matches!(after, JobState::Succeeded { .. } | JobState::Failed { .. } | JobState::Cancelled);
     let changed = db
         .prepare_cached(
-            "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6, failure_kind = ?7, error_code = ?8, error = ?9,
+            "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6,
+                    waits_since = CASE WHEN ?6 IS NOT NULL THEN ?12 END, failure_kind = ?7, error_code = ?8, error = ?9,
                     finished_at = ?10, waits_for = NULL, flags = 0,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END

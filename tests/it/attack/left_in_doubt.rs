@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tryon::engine::{RunEnd, RunSettings, SlotCount};
+use tryon::engine::{RunEnd, SlotCount};
 
-use crate::support::in_process::run_here;
+use crate::support::in_process::{Setup, run_here};
 use crate::support::provider::{Answer, ExternalIds, Kind, Loss, OnCreate, OnQuery, Provider, QuerySeen, Script, Seen};
 use crate::support::workshop::Workshop;
 
@@ -28,12 +28,12 @@ fn killed_after_submissions(shop: &Workshop, provider: &Provider) {
     assert_eq!(shop.count("in_doubt") + shop.count("submitting"), shop.jobs.len() - 1, "{}", shop.standing());
 }
 
-fn quick(settings: &mut RunSettings) {
+fn quick(settings: &mut Setup) {
     settings.doubt_interval = Duration::from_millis(100);
 }
 
 #[test]
-fn a_task_made_late_is_not_paid_for_twice_by_the_run_after_the_one_that_was_killed() {
+fn a_task_made_late_is_not_paid_for_twice_by_the_run_after_the_one_that_was_killed_whatever_the_clock_says() {
     let provider = Provider::start(Script {
         on_create: Box::new(|seen| match seen.job.as_str() {
             "job-002" => OnCreate::TakeLate(Duration::from_secs(4)),
@@ -44,6 +44,8 @@ fn a_task_made_late_is_not_paid_for_twice_by_the_run_after_the_one_that_was_kill
     });
     let shop = Workshop::new(2);
     killed_after_submissions(&shop, &provider);
+    // The clock is set forward between the runs.
+    shop.age_submissions(Duration::from_secs(3_600));
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
         settings.doubt_age = Duration::from_secs(7);
@@ -54,7 +56,7 @@ fn a_task_made_late_is_not_paid_for_twice_by_the_run_after_the_one_that_was_kill
 }
 
 #[test]
-fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
+fn doubt_is_not_settled_by_one_question() {
     // One submission never arrived. The other's task is there, and its first question says otherwise.
     let provider = Provider::start(Script {
         resets: Box::new(|nth| nth == 2),
@@ -72,7 +74,6 @@ fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
     });
     let shop = Workshop::new(3);
     killed_after_submissions(&shop, &provider);
-    shop.age_submissions(Duration::from_secs(3_600));
     let is_first = AtomicBool::new(true);
     provider.change(|script| {
         script.on_query = Box::new(move |seen| match seen.job.as_deref() {
@@ -80,14 +81,39 @@ fn old_doubt_is_settled_without_waiting_and_still_not_by_one_question() {
             _ => OnQuery::Truth,
         });
     });
-    // Longer than a run of the tests may take.
     let end = run_here(&shop, &provider, |settings| {
         quick(settings);
-        settings.doubt_age = Duration::from_secs(600);
+        settings.doubt_age = Duration::ZERO;
     });
     assert_eq!(end, RunEnd::Done);
     shop.assert_all_done(&provider);
     assert_eq!(provider.books().creates().len(), 4, "{}", provider.books().story());
+}
+
+#[test]
+fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
+    let provider = Provider::start(Script {
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::Lose(Loss::Closed),
+            _ => OnCreate::Take,
+        }),
+        refuses_duplicates: false,
+        ..Script::default()
+    });
+    let shop = Workshop::new(2);
+    killed_after_submissions(&shop, &provider);
+    let now = |settings: &mut RunSettings| {
+        quick(settings);
+        settings.doubt_age = Duration::ZERO;
+    };
+    // The other account has none of these tasks.
+    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Unknown));
+    assert_eq!(run_here(&shop, &provider, now), RunEnd::Done);
+    assert_eq!(shop.count("in_doubt"), 1, "{}", shop.standing());
+    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+    assert_eq!(run_here(&shop, &provider, now), RunEnd::Done);
+    shop.assert_all_done(&provider);
+    assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
 }
 
 /// Five tasks are accepted, one a while; the sixth job's answer is lost. Until it is asked for, `early` decides what

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tryon::engine::{InDoubtPolicy, Patience, RunEnd, RunSettings, SlotCount};
+use tryon::engine::{InDoubtPolicy, Patience, RunEnd, SlotCount};
 use tryon::provider::StopReason;
 
-use crate::support::in_process::run_here;
+use crate::support::in_process::{Setup, run_here};
 use crate::support::provider::{
     Answer, Books, ExternalIds, Fate, Kind, Loss, OnCreate, OnQuery, Outage, Provider, Script, Seen,
 };
@@ -20,7 +20,7 @@ fn loaded(provider: &Provider, jobs: usize) -> Workshop {
     shop
 }
 
-fn quick(settings: &mut RunSettings) {
+fn quick(settings: &mut Setup) {
     settings.patience = QUICK;
     settings.slots = SlotCount::AtMost(2);
     settings.doubt_interval = Duration::from_millis(100);
@@ -92,6 +92,36 @@ fn a_reseller_that_stays_saturated_with_nothing_in_flight_stops_the_run_with_adv
     let shop = loaded(&provider, 3);
     assert_eq!(reason(run_here(&shop, &provider, quick)), StopReason::Saturated);
     assert!(shop.rows().iter().all(|row| row.state == "pending" && row.attempts == 0), "{}", shop.standing());
+}
+
+#[test]
+fn while_no_task_can_be_asked_about_nothing_more_is_submitted_than_there_are_slots() {
+    let provider = Provider::start(Script {
+        on_query: Box::new(|_| OnQuery::Answer(Answer::html(404, "404 Not Found"))),
+        ..Script::default()
+    });
+    let shop = loaded(&provider, 20);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let questions = |books: &Books| books.queries().len();
+            let began = Instant::now();
+            provider.wait_until("seven seconds of questions", |books| {
+                questions(books) >= 5 && began.elapsed() >= Duration::from_secs(7)
+            });
+            let made = provider.books().creates().len();
+            provider.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+            assert!(made <= 8, "{made} tasks were made that nobody could ask about: {}", provider.books().story());
+        });
+        let end = run_here(&shop, &provider, |settings| {
+            quick(settings);
+            // Tasks that outlast this give their slots away.
+            settings.task_timeout = Duration::from_secs(1);
+        });
+        assert_eq!(end, RunEnd::Done);
+    });
+    // The tasks that were left are collected by the next run.
+    assert_eq!(run_here(&shop, &provider, quick), RunEnd::Done);
+    shop.assert_all_done(&provider);
 }
 
 /// Every answer to a create is lost, and each task is made.

@@ -1,7 +1,7 @@
 //! Recording: what each transition writes into the job and into the story of its attempt, and what is refused.
 
 use tryon::job::{Failure, FailureKind, JobSeq, JobState, StateName, Transition};
-use tryon::queue::{Note, QueueError};
+use tryon::queue::{Claim, Note, QueueError};
 
 use super::bed::{Bed, Row, at, failure, image, millis, on_every_queue, spec, task};
 
@@ -94,6 +94,21 @@ async fn a_release_uncounts_the_attempt_and_the_next_claim_takes_its_number_agai
             ],
         );
         assert_unset(&attempt, &["request_id", "http_status", "code", "message", "ended_at", "accepted_at"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_time_that_a_clock_set_back_has_left_far_ahead_is_not_waited_for() {
+    on_every_queue(async |bed| {
+        let day = 86_400;
+        let job = bed.bring("a", StateName::Submitting).await;
+        bed.record(&job, Transition::Release { retry_at: Some(at(day + 30)) }, at(day)).await.expect("released");
+        for early in [day, day + 29] {
+            let claim = bed.try_claim(bed.run, at(early)).await;
+            assert!(matches!(claim, Claim::NoneReady { .. }), "at {early}: {claim:?}");
+        }
+        assert_eq!(bed.claim(at(day - 1)).await.seq, job.seq, "the clock was set back");
     })
     .await;
 }

@@ -164,7 +164,7 @@ impl Workshop {
     pub(crate) fn age_submissions(&self, by: Duration) {
         let db = Connection::open(self.out().join("queue.db")).expect("the queue");
         let by = i64::try_from(by.as_millis()).expect("a time");
-        db.execute("UPDATE attempts SET claimed_at = claimed_at - ?1, sent_at = sent_at - ?1", [by]).expect("changed");
+        db.execute("UPDATE attempts SET claimed_at = claimed_at - ?1", [by]).expect("changed");
     }
 
     /// What the queue remembers of whether the provider knows external ids.

@@ -24,6 +24,7 @@ use crate::queue::Pause;
 
 use crate::engine::account::backoff::Backoff;
 use crate::engine::account::pace::Pace;
+use crate::engine::settings::Patience;
 
 pub(crate) use pass::Pass;
 
@@ -32,22 +33,6 @@ const FAILURES_OF_AN_OUTAGE: u32 = 3;
 
 /// So many probes have to bring the same answer before a suspicion is confirmed.
 const PROBES_OF_A_SUSPICION: u32 = 3;
-
-/// How long answers are waited for before they are believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// An answer that would end the run, but is not the API's own word, is confirmed over at least this time.
-    pub confirm: Duration,
-    /// A reseller that calls itself saturated, while nothing of ours is in flight, for so long ends the run.
-    pub saturated: Duration,
-}
-
-impl Default for Patience {
-    /// Those of `docs/promises.md`, "Answers", and `docs/provider.md`.
-    fn default() -> Self {
-        Self { confirm: Duration::from_secs(60), saturated: Duration::from_secs(600) }
-    }
-}
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +67,8 @@ struct State {
     throttles_in_a_row: u32,
     /// The word that ends the run, and whether it ends queries too.
     stopped: Option<(Stopped, bool)>,
+    /// When the first request passed.
+    first_passed: Option<Instant>,
     /// Whether anything has ever answered.
     was_reached: bool,
     /// Whether the API itself has answered: a task, a list, or one of its own codes.
@@ -101,6 +88,7 @@ struct LaneState {
 #[derive(Debug)]
 struct Outage {
     why: String,
+    since: Instant,
     probes: u32,
     next_probe: Instant,
     is_probing: bool,
@@ -127,6 +115,7 @@ impl Gate {
             throttled: None,
             throttles_in_a_row: 0,
             stopped: None,
+            first_passed: None,
             was_reached: false,
             has_answered: false,
             has_accepted: false,
@@ -147,8 +136,10 @@ impl Gate {
                 if let Some(stopped) = state.stopped_for(lane) {
                     return Err(stopped);
                 }
-                match state.wait(lane, Instant::now()) {
+                let now = Instant::now();
+                match state.wait(lane, now) {
                     None => {
+                        state.first_passed.get_or_insert(now);
                         let outage = state.lanes[lane as usize].outage.as_mut();
                         let is_probe = outage.is_some();
                         if let Some(outage) = outage {
@@ -182,9 +173,11 @@ impl Gate {
         }
     }
 
-    /// Whether anything has ever answered.
-    pub(crate) fn was_reached(&self) -> bool {
-        self.locked().was_reached
+    /// How long requests have been made in vain, with nothing ever answered. `None` where none was made: a run whose jobs
+    /// wait for their retry times has not tried to reach anybody.
+    pub(crate) fn unreached_for(&self) -> Option<Duration> {
+        let state = self.locked();
+        state.first_passed.filter(|_| !state.was_reached).map(|since| since.elapsed())
     }
 
     /// Whether the API itself has answered in this run.
@@ -227,6 +220,7 @@ impl Outage {
     fn begins(why: &str, next_probe: Instant) -> Self {
         Self {
             why: why.to_owned(),
+            since: Instant::now(),
             probes: 1,
             next_probe,
             is_probing: false,

@@ -36,10 +36,12 @@ impl Pass {
         self.is_probe
     }
 
-    /// Whether the outage that this request probes is one whose failures leave submissions in doubt.
-    pub(crate) fn may_leave_doubt(&self) -> bool {
+    /// Whether a known task has to be found before this probe is risked: where its failure may leave a submission in
+    /// doubt, and where it is the questions that fail.
+    pub(crate) fn needs_a_found_task(&self) -> bool {
         let state = self.gate.locked();
-        state.lanes[self.lane as usize].outage.as_ref().is_some_and(|outage| outage.leaves_doubt)
+        let outage = state.lanes[self.lane as usize].outage.as_ref();
+        outage.is_some_and(|outage| outage.leaves_doubt || outage.is_hold)
     }
 
     /// Tells the gate of an answer that brought nothing, as far as it concerns the requests that follow. What it means
@@ -49,9 +51,7 @@ impl Pass {
         match trouble.meaning {
             Meaning::SlowDown => self.throttled(trouble.retry_after, &said),
             Meaning::Saturated => self.saturated(trouble.retry_after, &said),
-            // Over the cap is for the slots to heed, where a create is told so; a question has no slot.
-            Meaning::OverCap if self.lane != Lane::Create => self.throttled(trouble.retry_after, &said),
-            // What is refused for its own sake was refused by a healthy provider.
+            // What is refused for its own sake, or for want of room, was refused by a healthy provider.
             Meaning::OverCap | Meaning::JobRefused | Meaning::UnknownTask => {
                 self.answered(trouble.facts.is_of_the_api());
             }
@@ -128,6 +128,12 @@ impl Pass {
                 outage.is_hold = false;
                 // Another answer than the suspected one: that was not confirmed.
                 outage.suspicion = None;
+                let (began, next_probe) = (outage.since, outage.next_probe);
+                if self.lane == Lane::Query && began.elapsed() >= self.gate.patience.confirm {
+                    // What is made now could not be collected: it may be paid for in vain.
+                    state.hold_creates(why, next_probe);
+                }
+                return true;
             }
             None if lane.failures_in_a_row >= FAILURES_OF_AN_OUTAGE => {
                 tracing::debug!(lane = ?self.lane, why, "an outage begins");
@@ -243,7 +249,7 @@ impl Pass {
 }
 
 impl State {
-    /// While it is not clear whether the API still answers, nothing is submitted but probes.
+    /// While it is not clear whether the API still answers questions, nothing is submitted but probes.
     fn hold_creates(&mut self, why: &str, next_probe: Instant) {
         let creates = &mut self.lanes[Lane::Create as usize];
         creates.outage.get_or_insert_with(|| Outage { is_hold: true, ..Outage::begins(why, next_probe) });

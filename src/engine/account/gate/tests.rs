@@ -1,5 +1,6 @@
 //! Tests of the gate, in paused time.
 
+use crate::provider::meaning::Trust;
 use crate::provider::{AnswerFacts, Meaning, Trouble};
 
 use super::*;
@@ -193,6 +194,27 @@ async fn odd_answers_to_queries_hold_creates_until_a_query_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn questions_that_fail_for_a_minute_hold_creates_until_one_is_answered() {
+    let gate = gate_in_use().await;
+    let is_down = trouble(Meaning::BackOff(Trust::Outage), 502);
+    let began = Instant::now();
+    for _ in 0..3 {
+        gate.pass(Lane::Query).await.expect("open").heed(&is_down);
+    }
+    while began.elapsed() < Duration::from_secs(60) {
+        assert!(passes(&gate, Lane::Create).await.is_some(), "slots that are free are used for a while");
+        gate.pass(Lane::Query).await.expect("a probe").heed(&is_down);
+    }
+    assert!(passes(&gate, Lane::Create).await.is_none(), "what is made now could not be collected");
+    tokio::time::advance(Duration::from_secs(120)).await;
+    let probe = passes(&gate, Lane::Create).await.expect("a probe");
+    assert!(probe.is_probe() && probe.needs_a_found_task());
+    drop(probe);
+    gate.pass(Lane::Query).await.expect("a probe").worked();
+    assert!(passes(&gate, Lane::Create).await.is_some_and(|pass| !pass.is_probe()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_channel_is_a_setting_before_anything_was_accepted_and_an_outage_later() {
     let (fresh, answer) = (gate(), trouble(Meaning::NoChannel, 503));
     let (_, took) = probe_with(&fresh, Lane::Create, &answer, 600).await;
@@ -234,4 +256,16 @@ async fn an_empty_account_stops_submissions_and_still_collects() {
     assert_eq!(gate.pass(Lane::Create).await.expect_err("stopped").said, "in arrears");
     gate.pass(Lane::Query).await.expect("open").stop(StopReason::Credentials, "invalid key");
     assert!(gate.pass(Lane::Query).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_unreachable_who_was_not_asked() {
+    let gate = gate();
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert_eq!(gate.unreached_for(), None, "nothing was asked");
+    gate.pass(Lane::Create).await.expect("open").failed("connection refused", false);
+    tokio::time::advance(Duration::from_secs(120)).await;
+    assert_eq!(gate.unreached_for(), Some(Duration::from_secs(120)));
+    gate.pass(Lane::Create).await.expect("open").failed("HTTP 503", true);
+    assert_eq!(gate.unreached_for(), None, "something answered");
 }

@@ -1,0 +1,199 @@
+//! What an account's provider can do is learnt by asking, never by absence.
+//!
+//! Whether it knows external task ids: a create's answer that leaves ours out says nothing, since Kling's own does. So
+//! a task that was just accepted is asked for by the id that we gave it. The question is free.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::job::{ExternalTaskId, TaskId};
+use crate::provider::{Meaning, QueryAnswer, StopReason, Trouble};
+
+use super::Account;
+use super::gate::{Lane, Pass, Stopped};
+
+/// So many questions about one task are asked; another task may tell more.
+const MOST_QUESTIONS: u32 = 4;
+
+/// A task that was accepted under an external id of ours.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) task_id: TaskId,
+    pub(crate) external_id: ExternalTaskId,
+}
+
+/// What is known of what the provider can do.
+#[derive(Debug)]
+pub(crate) struct Capabilities {
+    external_ids: Mutex<Option<bool>>,
+    /// The task that was accepted last in this run.
+    last_accepted: Mutex<Option<TaskId>>,
+    /// Tasks by which it can be learnt whether external ids are known.
+    to_learn_from: mpsc::Sender<Accepted>,
+    learning_from: tokio::sync::Mutex<mpsc::Receiver<Accepted>>,
+    /// Whether it is being asked whether external ids are known.
+    is_learning: AtomicBool,
+}
+
+impl Capabilities {
+    pub(crate) fn new(external_ids: Option<bool>) -> Self {
+        let (to_learn_from, learning_from) = mpsc::channel(1);
+        Self {
+            external_ids: Mutex::new(external_ids),
+            last_accepted: Mutex::default(),
+            to_learn_from,
+            learning_from: learning_from.into(),
+            is_learning: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the provider knows external task ids; `None` before that was shown.
+    pub(crate) fn external_ids(&self) -> Option<bool> {
+        *self.external_ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may soon be known if the provider knows external ids.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.is_learning.load(Ordering::Acquire) || self.to_learn_from.capacity() == 0
+    }
+
+    /// Takes in whether external ids are known, and returns whether that is news. What was shown once stays shown.
+    pub(crate) fn learn(&self, external_ids: bool) -> bool {
+        let mut known = self.external_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == Some(true) || *known == Some(external_ids) {
+            return false;
+        }
+        *known = Some(external_ids);
+        true
+    }
+
+    /// Notes a task that was accepted, for the questions that need one.
+    pub(crate) fn note_accepted(&self, accepted: Accepted) {
+        *self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted.task_id.clone());
+        if self.external_ids().is_none() {
+            // Full: another task is being asked about.
+            let _ = self.to_learn_from.try_send(accepted);
+        }
+    }
+
+    fn last_accepted(&self) -> Option<TaskId> {
+        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a question about a task showed.
+enum Shown {
+    /// A task, with its id and ours as the answer has them.
+    Task(TaskId, Option<ExternalTaskId>),
+    /// There is none of that id, or the provider does not understand the id.
+    None,
+    /// Nothing; ask later.
+    Nothing,
+}
+
+impl Account {
+    /// Waits until an accepted task has shown whether external ids are known, asking every `interval`. `None` when that
+    /// is known otherwise.
+    pub(crate) async fn learn_external_ids(&self, interval: Duration) -> Option<bool> {
+        let mut accepted = self.capabilities.learning_from.lock().await;
+        while self.capabilities.external_ids().is_none() {
+            let task = accepted.recv().await?;
+            self.capabilities.is_learning.store(true, Ordering::Release);
+            let shown = self.asked_for(&task, interval).await;
+            let news = shown.filter(|known| self.capabilities.learn(*known));
+            self.capabilities.is_learning.store(false, Ordering::Release);
+            if news.is_some() {
+                return news;
+            }
+        }
+        None
+    }
+
+    /// Whether a task can be found by its external id; `None` when that could not be told.
+    async fn asked_for(&self, task: &Accepted, interval: Duration) -> Option<bool> {
+        let mut unknown = 0;
+        for _ in 0..MOST_QUESTIONS {
+            // Another answer may have carried the id meanwhile.
+            if self.capabilities.external_ids().is_some() {
+                return None;
+            }
+            match self.show(&task.external_id.0).await.ok()? {
+                Shown::Task(task_id, external_id) => {
+                    let is_ours = task_id == task.task_id || external_id.as_ref() == Some(&task.external_id);
+                    return is_ours.then_some(true);
+                }
+                Shown::None => unknown += 1,
+                Shown::Nothing => {}
+            }
+            tokio::time::sleep(interval).await;
+        }
+        // It was not found. That counts where the same task is found by the provider's own id: it is old enough, then.
+        let is_there = matches!(self.show(&task.task_id.0).await.ok()?, Shown::Task(..));
+        let is_unknown = matches!(self.show(&task.external_id.0).await.ok()?, Shown::None);
+        (unknown >= 2 && is_there && is_unknown).then_some(false)
+    }
+
+    async fn show(&self, id: &str) -> Result<Shown, Stopped> {
+        let pass = self.gate.pass_in_turn(Lane::Query, &self.queries).await?;
+        Ok(match self.provider.query(id).await {
+            QueryAnswer::Task(task) => {
+                pass.worked();
+                Shown::Task(task.task_id, task.external_id)
+            }
+            QueryAnswer::Unknown(_) => {
+                pass.worked();
+                Shown::None
+            }
+            QueryAnswer::Trouble(trouble) => {
+                pass.heed(&trouble);
+                if is_evasive(&trouble) { Shown::None } else { Shown::Nothing }
+            }
+        })
+    }
+
+    /// A permit for one create, in its turn. In an outage a free question has to be answered before a create is risked:
+    /// a probe whose answer is lost leaves a submission in doubt.
+    ///
+    /// # Errors
+    /// Nothing is submitted any more.
+    pub(crate) async fn pass_for_create(&self) -> Result<Pass, Stopped> {
+        loop {
+            let pass = self.gate.pass_in_turn(Lane::Create, &self.creates).await?;
+            if !pass.is_probe() {
+                return Ok(pass);
+            }
+            match self.answers_questions(pass.needs_a_found_task()).await? {
+                Ok(()) => return Ok(pass),
+                Err(why) => pass.postpone(&why),
+            }
+        }
+    }
+
+    /// Asks a free question: about a task that the provider has accepted, or else about one that nobody has.
+    async fn answers_questions(&self, needs_a_found_task: bool) -> Result<Result<(), String>, Stopped> {
+        let known = self.capabilities.last_accepted();
+        let id = known.as_ref().map_or_else(|| ExternalTaskId::unique().0, |task_id| task_id.0.clone());
+        let pass = self.gate.pass_in_turn(Lane::Query, &self.queries).await?;
+        Ok(match self.provider.query(&id).await {
+            QueryAnswer::Task(_) | QueryAnswer::Unknown(_) => {
+                pass.worked();
+                Ok(())
+            }
+            QueryAnswer::Trouble(trouble) => {
+                pass.heed(&trouble);
+                // Where no task is known to ask for, that answer may be all that this provider has for any id.
+                let may_be_all = is_evasive(&trouble) && (known.is_none() || !needs_a_found_task);
+                if may_be_all { Ok(()) } else { Err(trouble.sentence()) }
+            }
+        })
+    }
+}
+
+/// "Bad parameter", or a gateway's 404: what some providers say to an id that they do not know, and others for other
+/// reasons. No proof of anything by itself.
+pub(crate) fn is_evasive(trouble: &Trouble) -> bool {
+    matches!(trouble.meaning, Meaning::JobRefused | Meaning::Suspect(StopReason::WrongUrl))
+}

@@ -1,0 +1,81 @@
+//! A run begins: what it works with is put together, and what earlier runs have learnt is read.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::provider::ResultHost;
+use crate::queue::Queue;
+use crate::store::OutputTree;
+
+use crate::engine::account::{Account, Endpoint, Remembered};
+use crate::engine::clock::Clock;
+use crate::engine::error::RunError;
+use crate::engine::event::RunEvent;
+use crate::engine::inputs::request_pictures::RequestPictures;
+use crate::engine::run::context::Shared;
+use crate::engine::run::coordinator::Coordinator;
+use crate::engine::run::end::Outcome;
+use crate::engine::settings::{RunSettings, SlotCount};
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Resources {
+    /// The jobs.
+    pub queue: Arc<dyn Queue>,
+    /// The accounts that take them; at least one.
+    pub accounts: Vec<Endpoint>,
+    /// Fetches results.
+    pub results: Arc<dyn ResultHost>,
+    /// Where results go.
+    pub tree: OutputTree,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Works the queue until nothing is left to do, or until `interrupted`.
+///
+/// Every event goes to `observe`, in order.
+///
+/// # Errors
+/// The queue or the output folder failed. What is recorded is safe.
+pub async fn run(
+    resources: Resources,
+    settings: RunSettings,
+    interrupted: CancellationToken,
+    observe: impl FnMut(&RunEvent) + Send,
+) -> Result<Outcome, RunError> {
+    let Resources { queue, accounts: endpoints, results, tree, clock } = resources;
+    // What the run is said to begin with: without a limit where one of the accounts has none.
+    let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
+    let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
+    let mut accounts = Vec::new();
+    for endpoint in endpoints {
+        let remembered = Remembered {
+            slots: queue.slots_found(&endpoint.name).await?,
+            external_ids: queue.external_ids(&endpoint.name).await?,
+        };
+        accounts.push(Account::new(endpoint, &remembered, &settings));
+    }
+    let slots = accounts.iter().map(|account| account.slots.limit()).sum();
+    let run = queue.begin_run(slots, settings.budget, settings.model.clone(), clock.now()).await?;
+    let (facts, told) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared {
+        clock,
+        run,
+        counts: Mutex::new(queue.counts().await?),
+        pictures: RequestPictures::new(settings.pictures_folder.clone(), settings.fit_images),
+        people: Arc::default(),
+        queue,
+        results,
+        tree,
+        downloads: Semaphore::new(settings.downloads),
+        shutdown: interrupted.child_token(),
+        facts,
+        parked: Mutex::default(),
+        is_budget_short: false.into(),
+        settings,
+    });
+    Coordinator::new(shared, accounts, told, observe).run(slot_count, interrupted).await
+}
