@@ -102,7 +102,7 @@ fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
     });
     let shop = Workshop::new(2);
     killed_after_submissions(&shop, &provider);
-    let now = |settings: &mut RunSettings| {
+    let now = |settings: &mut Setup| {
         quick(settings);
         settings.doubt_age = Duration::ZERO;
     };
