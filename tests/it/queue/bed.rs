@@ -4,12 +4,10 @@
 //! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
 use tryon::job::{
@@ -21,21 +19,16 @@ use tryon::queue::{
     Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, SlotUse, each_report_row,
 };
 
+use super::sqlite::SQLITE;
+
 /// A back end: where its queues are, and how they are looked into behind its back.
 pub(crate) struct BackEnd {
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// Where a new queue of this name is to be, of which nothing stays when the folder goes.
-    location: fn(&TempDir, &str) -> PathBuf,
-    dump: fn(&Path) -> Tables,
-    check: fn(&Path),
+    pub(crate) location: fn(&TempDir, &str) -> PathBuf,
+    pub(crate) dump: fn(&Path) -> Tables,
+    pub(crate) check: fn(&Path),
 }
-
-pub(crate) const SQLITE: BackEnd = BackEnd {
-    name: "sqlite",
-    location: |folder, name| folder.path().join(format!("{name}.db")),
-    dump: dump_sqlite,
-    check: sqlite_is_sound,
-};
 
 /// Every back end there is. A later one is a line here, and passes what the first one passes.
 const BACK_ENDS: [&BackEnd; 1] = [&SQLITE];
@@ -464,47 +457,4 @@ fn check_stories(tables: &Tables) {
         let may_exist = theirs.filter(|a| !created_nothing(a)).count();
         assert_eq!(run["spent"], may_exist.to_string(), "a budget counts what exists or may exist: {run:#?}");
     }
-}
-
-/// Connects to a queue file as another program would.
-pub(crate) fn outside(path: &Path) -> Connection {
-    Connection::open(path).expect("the queue's file")
-}
-
-pub(crate) fn dump_sqlite(path: &Path) -> Tables {
-    let db = outside(path);
-    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('tallies', 'meta')";
-    let mut tables = db.prepare(query).expect("a query");
-    let names = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
-    names
-        .map(|name| {
-            let name = name.expect("a name");
-            let mut statement = db.prepare(&format!("SELECT * FROM {name}")).expect("a query");
-            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-            let read = |row: &rusqlite::Row<'_>| {
-                let cells = columns.iter().enumerate().map(|(index, column)| {
-                    let mut text = String::new();
-                    match row.get_ref(index).expect("a cell") {
-                        rusqlite::types::ValueRef::Null => text.push_str("NULL"),
-                        rusqlite::types::ValueRef::Integer(value) => write!(text, "{value}").expect("text"),
-                        rusqlite::types::ValueRef::Real(value) => write!(text, "{value}").expect("text"),
-                        rusqlite::types::ValueRef::Text(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
-                        rusqlite::types::ValueRef::Blob(bytes) => write!(text, "{bytes:?}").expect("text"),
-                    }
-                    (column.clone(), text)
-                });
-                Ok(cells.collect::<Row>())
-            };
-            let rows = statement.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows");
-            (name, rows)
-        })
-        .collect()
-}
-
-pub(crate) fn sqlite_is_sound(path: &Path) {
-    let db = outside(path);
-    let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
-    assert_eq!(sound, "ok");
-    let mut statement = db.prepare("PRAGMA foreign_key_check").expect("a check");
-    assert!(statement.query([]).expect("rows").next().expect("a row").is_none(), "a reference leads nowhere");
 }

@@ -184,7 +184,7 @@ async fn a_retry_of_all_that_is_not_allowed_for_one_changes_none() {
 async fn all_pending_jobs_are_cancelled_at_once_waiting_ones_too() {
     on_every_queue(async |bed| {
         let job = bed.bring("waiting", StateName::Submitting).await;
-        bed.step(&job, Transition::TurnAway { retry_at: at(500) }).await;
+        bed.record(&job, Transition::TurnAway { retry_at: at(500) }, at(1)).await.expect("turned away");
         bed.bring("doubtful", StateName::InDoubt).await;
         bed.add(&[spec("fresh"), with_priority("urgent", 5)]).await;
         assert_eq!(bed.queue.cancel_pending(at(60)).await.expect("cancelled"), 3);

@@ -99,7 +99,7 @@ async fn a_job_that_waits_is_claimed_when_its_time_has_come_and_not_before() {
         bed.add(&[spec("early"), with_priority("urgent", 1), spec("late")]).await;
         for retry in [20, 10, 30] {
             let job = bed.claim(at(1)).await;
-            bed.step(&job, Transition::TurnAway { retry_at: at(retry) }).await;
+            bed.record(&job, Transition::TurnAway { retry_at: at(retry) }, at(1)).await.expect("turned away");
         }
         // urgent waits until 20, early until 10, late until 30.
         let none_before = |claim: Claim, seconds| match claim {

@@ -211,7 +211,7 @@ async fn once_submitted_a_job_never_gets_other_inputs() {
 async fn a_job_that_waits_for_its_second_task_was_submitted() {
     on_every_queue(async |bed| {
         let retried = bed.bring("task-failed", StateName::Running).await;
-        bed.step(&retried, Transition::TaskFailForNow { retry_at: at(50) }).await;
+        bed.record(&retried, Transition::TaskFailForNow { retry_at: at(50) }, at(1)).await.expect("failed for now");
         let doubtful = bed.bring("doubtful", StateName::InDoubt).await;
         bed.step(&doubtful, Transition::GiveUpDoubt).await;
         for id in ["task-failed", "doubtful"] {

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{Claim, Keeping, Load, Note, QueueError};
 
+use super::back_end::outside;
 use super::on_sqlite;
-use crate::queue::bed::{Bed, at, begin_load, on_line, outside, spec, task, with_other_cloth};
+use crate::queue::bed::{Bed, at, begin_load, on_line, spec, task, with_other_cloth};
 
 /// Holds the queue's writer up until what is returned is dropped, so that verbs asked meanwhile arrive together: another
 /// process is in the middle of a transaction.

@@ -1,5 +1,6 @@
 //! What only a queue of SQLite can show: its files, its log, its locks, and queues of earlier versions.
 
+mod back_end;
 mod crash;
 mod group_commit;
 mod log_growth;
@@ -7,7 +8,8 @@ mod open;
 mod staged_load;
 mod upgrade;
 
-use super::bed::{Bed, SQLITE, on_a_queue_of};
+use super::bed::{Bed, on_a_queue_of};
+pub(crate) use back_end::SQLITE;
 
 /// Runs a test against a queue of SQLite alone; see [`super::bed::on_every_queue`].
 async fn on_sqlite(test: impl AsyncFn(&Bed)) {

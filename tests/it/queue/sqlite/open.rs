@@ -11,7 +11,8 @@ use rusqlite::Connection;
 
 use tryon::queue::{self, Opening, Queue, QueueError};
 
-use crate::queue::bed::{load_into, outside, spec};
+use super::back_end::outside;
+use crate::queue::bed::{load_into, spec};
 
 /// What every way of opening a file says about it.
 async fn opened(path: &Path) -> [Result<(), QueueError>; 3] {

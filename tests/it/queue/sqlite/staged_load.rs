@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tryon::job::{JobSpec, StateName};
 use tryon::queue::Keeping;
 
+use super::back_end::outside;
 use super::on_sqlite;
-use crate::queue::bed::{at, outside, report_of, spec};
+use crate::queue::bed::{at, report_of, spec};
 use crate::queue::staged_load::{bad, stage};
 
 /// More rows than are written in one go.

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
 use tryon::queue::{self, Claim, Counts, Note, Opening, ProviderKind, Queue};
 
-use crate::queue::bed::{Row, Tables, at, dump_sqlite, image, outside, report_of, sqlite_is_sound};
+use super::back_end::{dump_sqlite, outside, sqlite_is_sound};
+use crate::queue::bed::{Row, Tables, at, image, report_of};
 
 const DOOR: &str = "http://127.0.0.1:8791";
 
