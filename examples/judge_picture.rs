@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tryon::picture::{PictureProblem, check_whole, fit, probe_any_size, verify_result};
+use tryon::picture::{PictureError, check_whole, fit, probe_any_size, verify_result};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -46,7 +46,7 @@ fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
     }))
 }
 
-fn refusal(problem: &PictureProblem) -> Value {
+fn refusal(problem: &PictureError) -> Value {
     json!({ "refused": problem.to_string() })
 }
 

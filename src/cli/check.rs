@@ -8,7 +8,7 @@ use crate::ops::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use crate::ops::load::ReadRows;
 use crate::ops::load::{Purpose, read};
 use crate::queue;
-use crate::settings::{Door, Options, Settings, keys};
+use crate::settings::{Options, ProviderName, Settings, keys};
 use crate::view::wording::{counted, thousands};
 
 use super::load::{println, sentence, told_on};
@@ -29,8 +29,8 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let provider = match (asks_account, settings.provider) {
         (false, _) => None,
-        (true, Door::Kling) => Some(run::clients(&settings, keys(Door::Kling)?, None)?.provider),
-        (true, Door::Dmxapi) => {
+        (true, ProviderName::Kling) => Some(run::clients(&settings, keys(ProviderName::Kling)?, None)?.provider),
+        (true, ProviderName::Dmxapi) => {
             return Err(Failure::usage(
                 "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",
             ));

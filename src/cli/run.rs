@@ -63,8 +63,8 @@ pub(super) async fn run(
     }
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
-        settings::Door::Dmxapi => ProviderKind::Dmxapi,
-        settings::Door::Kling => ProviderKind::Kling,
+        settings::ProviderName::Dmxapi => ProviderKind::Dmxapi,
+        settings::ProviderName::Kling => ProviderKind::Kling,
     };
     // What another run holds is not read for.
     let open = if existed { Some(site.open_to_run().await?) } else { None };
@@ -192,7 +192,7 @@ async fn tell_beforehand(
     console: &Console,
 ) -> Result<(), Failure> {
     let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
-    if tasks > 0 && settings.provider == settings::Door::Kling {
+    if tasks > 0 && settings.provider == settings::ProviderName::Kling {
         lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
@@ -286,8 +286,8 @@ pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {
-        (Some(sandbox), settings::Door::Dmxapi) => sandbox.dmxapi_url(),
-        (Some(sandbox), settings::Door::Kling) => sandbox.kling_url(),
+        (Some(sandbox), settings::ProviderName::Dmxapi) => sandbox.dmxapi_url(),
+        (Some(sandbox), settings::ProviderName::Kling) => sandbox.kling_url(),
         (None, _) => settings.base_url.clone(),
     };
     let auth = match keys {

@@ -15,7 +15,7 @@ use super::place::Place;
 use crate::view::{AttemptJson, JobJson, StoryJson};
 
 /// So many jobs with the same picture are named.
-const MOST_TWINS: usize = 3;
+const MOST_DUPLICATES: usize = 3;
 
 /// What `show` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -100,7 +100,7 @@ impl Teller<'_> {
         }
         maybe_row(&mut text, "output", job.output.as_deref());
         for flag in job.flags.iter() {
-            let others = twins.iter().take(MOST_TWINS).map(JobId::as_str).collect::<Vec<_>>().join(", ");
+            let others = twins.iter().take(MOST_DUPLICATES).map(JobId::as_str).collect::<Vec<_>>().join(", ");
             let which = if flag == Flag::Twin && !twins.is_empty() { format!(": {others}") } else { String::new() };
             row(&mut text, "flagged", &format!("{}: {}{which}", flag.word(), flag.meaning()));
         }

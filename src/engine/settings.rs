@@ -67,7 +67,7 @@ impl SlotCount {
 pub enum InDoubtPolicy {
     /// It stays visible, for a person to decide.
     Hold,
-    /// It is submitted anew, and may be paid for twice.
+    /// It is submitted again, and may be paid for twice.
     Resubmit,
 }
 

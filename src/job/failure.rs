@@ -22,7 +22,7 @@ impl FailureKind {
     /// Every kind, for tables and tests.
     pub const ALL: [Self; 5] = [Self::Refused, Self::Task, Self::NoImage, Self::Download, Self::InvalidInput];
 
-    /// The word that stands in `error_code` where the provider gave no code, and in the queue.
+    /// The word that is in `error_code` where the provider gave no code, and in the queue.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

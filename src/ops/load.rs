@@ -29,7 +29,7 @@ pub enum LoadEvent<'a> {
     Columns { manifest: &'a str, columns: &'a ColumnNames },
     /// What is wrong with a row, in a line that names its file, line and column.
     Problem(String),
-    /// So many pictures are made to fit when they are sent.
+    /// This many pictures are made to fit when they are sent.
     ToBeFitted(u64),
     /// Pictures that a model may take wrong, by kind; there is at least one.
     SentAsTheyAre(&'a BTreeMap<Peculiarity, u64>),

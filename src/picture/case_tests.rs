@@ -9,7 +9,7 @@ use image::RgbImage;
 
 use super::decode::decode;
 use super::{
-    Peculiarity, PictureFormat, PictureProblem, Probe, VerifiedPicture, check_whole, fit, outfit, probe, verify_result,
+    Peculiarity, PictureError, PictureFormat, Probe, VerifiedPicture, check_whole, fit, outfit, probe, verify_result,
 };
 
 const RED: [u8; 3] = [200, 30, 40];
@@ -29,11 +29,11 @@ fn probed(name: &str) -> Result<Probe, String> {
 }
 
 /// The picture as an outfit or `--fit-images` would send it.
-fn shown(name: &str) -> Result<RgbImage, PictureProblem> {
+fn shown(name: &str) -> Result<RgbImage, PictureError> {
     shown_at(&case(name))
 }
 
-fn shown_at(path: &Path) -> Result<RgbImage, PictureProblem> {
+fn shown_at(path: &Path) -> Result<RgbImage, PictureError> {
     decode(path, &probe(path)?).map(|pixels| pixels.upright_within(1e6, 1e6))
 }
 
@@ -111,7 +111,7 @@ fn ancillary_chunks_of_a_png_are_nobodys_business_and_pixels_are() {
 #[test]
 fn a_jpeg_with_any_part_of_its_pixels_gone_is_damaged_as_input_and_as_result() {
     let problem = shown("garment-damaged-in-the-middle.jpg").expect_err("damaged");
-    assert!(matches!(problem, PictureProblem::DamagedPixels(_)), "{problem}");
+    assert!(matches!(problem, PictureError::DamagedPixels(_)), "{problem}");
     assert!(verified(&bytes("garment-damaged-in-the-middle.jpg")).is_err());
     for name in ["garment-non-interleaved-420.jpg", "made-progressive.jpg", "made-restarts.jpg"] {
         let whole = bytes(name);

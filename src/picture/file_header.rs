@@ -153,7 +153,7 @@ fn other(reader: BufReader<&File>) -> Result<FileHeader, HeaderError> {
 /// Headers are reached in a few dozen jumps, so a file with thousands is made to keep us busy.
 const MAX_SEEKS: u32 = 4096;
 
-/// A file in which one can only jump so many times, and in which short jumps stay within the buffer.
+/// A file in which one can only jump this many times, and in which short jumps stay within the buffer.
 struct FewSeeks<'a> {
     file: BufReader<&'a File>,
     seeks_left: u32,

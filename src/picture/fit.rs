@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::decode::decode;
 use super::pixels::resized;
-use super::{Encoded, MIN_INPUT_SIDE_PX, PictureProblem, Probe, encode};
+use super::{Encoded, MIN_INPUT_SIDE_PX, PictureError, Probe, encode};
 
 /// The longest side that a picture keeps when it is made to fit, in pixels. Results are half as long at most.
 pub const SHRUNK_SIDE_PX: u32 = 4096;
@@ -19,7 +19,7 @@ const MOST_SHRINKS: u32 = 8;
 ///
 /// # Errors
 /// It does not decode to its end, or takes too much memory for that.
-pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureProblem> {
+pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureError> {
     let mut side = f64::from(SHRUNK_SIDE_PX);
     let (width, height) = within(f64::from(probe.width), f64::from(probe.height), side);
     let mut picture = decode(path, probe)?.upright_within(width, height);
@@ -31,7 +31,7 @@ pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureProblem> {
         let (width, height) = within(f64::from(picture.width()), f64::from(picture.height()), side);
         picture = resized(picture.into(), width as u32, height as u32).into_rgb8();
     }
-    Err(PictureProblem::Unshrinkable)
+    Err(PictureError::Unshrinkable)
 }
 
 /// Width and height with a longest side of `side`, in the same proportions; but the shorter side keeps what the

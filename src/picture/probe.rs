@@ -54,13 +54,13 @@ impl Probe {
     ///
     /// # Errors
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
-    pub fn check_fit(&self) -> Result<(), PictureProblem> {
+    pub fn check_fit(&self) -> Result<(), PictureError> {
         if !self.format.is_usual() {
-            let convertible = PictureProblem::ForeignFormat(self.format);
-            return Err(self.not_decoded.map_or(convertible, PictureProblem::NotDecoded));
+            let convertible = PictureError::ForeignFormat(self.format);
+            return Err(self.not_decoded.map_or(convertible, PictureError::NotDecoded));
         }
         if self.bytes > MAX_INPUT_BYTES {
-            return Err(PictureProblem::TooLarge(self.bytes));
+            return Err(PictureError::TooLarge(self.bytes));
         }
         Ok(())
     }
@@ -69,11 +69,11 @@ impl Probe {
     ///
     /// # Errors
     /// It has too many pixels for that, or is of a kind that is not decoded.
-    pub fn check_decodable(&self) -> Result<(), PictureProblem> {
+    pub fn check_decodable(&self) -> Result<(), PictureError> {
         if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
-            return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
+            return Err(PictureError::TooManyPixels { width: self.width, height: self.height });
         }
-        self.not_decoded.map_or(Ok(()), |what| Err(PictureProblem::NotDecoded(what)))
+        self.not_decoded.map_or(Ok(()), |what| Err(PictureError::NotDecoded(what)))
     }
 
     /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG and what a model may take wrong, shrink
@@ -86,11 +86,11 @@ impl Probe {
 
 /// Why a local file cannot be an input. The wording completes `human_image: …`.
 #[derive(Debug, thiserror::Error)]
-pub enum PictureProblem {
+pub enum PictureError {
     /// Nothing is there.
     #[error("no such file (looked for {0})")]
     NotFound(String),
-    /// A folder stands there.
+    /// A folder is there.
     #[error("is a folder, not a picture ({0})")]
     Folder(String),
     /// A FIFO, a device, a socket: never opened, since that could wait for ever.
@@ -184,7 +184,7 @@ pub enum PictureProblem {
 }
 
 /// What is wrong with a JPEG, in the words for inputs.
-impl From<JpegError> for PictureProblem {
+impl From<JpegError> for PictureError {
     fn from(error: JpegError) -> Self {
         match error {
             JpegError::NoEnd => Self::CutOff,
@@ -194,7 +194,7 @@ impl From<JpegError> for PictureProblem {
     }
 }
 
-impl PictureProblem {
+impl PictureError {
     /// The problem with the file's path, where the wording does not have it yet.
     #[must_use]
     pub fn at(&self, path: &Path) -> String {
@@ -216,11 +216,11 @@ fn mebibytes(bytes: u64) -> f64 {
 ///
 /// # Errors
 /// It cannot be an input, whatever is made of it.
-pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
+pub fn probe(path: &Path) -> Result<Probe, PictureError> {
     let probe = probe_any_size(path)?;
     let Probe { width, height, .. } = probe;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
-        return Err(PictureProblem::TooSmall { width, height });
+        return Err(PictureError::TooSmall { width, height });
     }
     Ok(probe)
 }
@@ -228,43 +228,43 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
 /// The same without the rule about the shortest side: most pictures that libraries test their decoders with are small.
 ///
 /// # Errors
-/// Those of [`probe`] but [`PictureProblem::TooSmall`].
-pub fn probe_any_size(path: &Path) -> Result<Probe, PictureProblem> {
+/// Those of [`probe`] but [`PictureError::TooSmall`].
+pub fn probe_any_size(path: &Path) -> Result<Probe, PictureError> {
     let shown = || path.display().to_string();
     let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => PictureProblem::NotFound(shown()),
-        _ => PictureProblem::Unreadable { path: shown(), source },
+        io::ErrorKind::NotFound => PictureError::NotFound(shown()),
+        _ => PictureError::Unreadable { path: shown(), source },
     };
     // Asked before opening: opening a FIFO would wait for a writer that may never come.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(PictureProblem::Folder(shown()));
+        return Err(PictureError::Folder(shown()));
     }
     if !metadata.is_file() {
-        return Err(PictureProblem::NotRegular(shown()));
+        return Err(PictureError::NotRegular(shown()));
     }
     let bytes = metadata.len();
     if bytes == 0 {
-        return Err(PictureProblem::Empty);
+        return Err(PictureError::Empty);
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(PictureFormat::Avif) => {
-            return Err(PictureProblem::OtherPicture(PictureFormat::Avif.a_picture()));
+            return Err(PictureError::OtherPicture(PictureFormat::Avif.a_picture()));
         }
         Content::Picture(format) => format,
-        Content::OtherPicture(what) => return Err(PictureProblem::OtherPicture(what)),
-        Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
+        Content::OtherPicture(what) => return Err(PictureError::OtherPicture(what)),
+        Content::Other(what) => return Err(PictureError::WrongFormat(what)),
     };
     if bytes > MAX_DECODED_FILE_BYTES {
-        return Err(PictureProblem::TooLargeToDecode(bytes));
+        return Err(PictureError::TooLargeToDecode(bytes));
     }
     let header = guarded(|| file_header::read(&file, format)).unwrap_or(Err(HeaderError::Damaged));
     let FileHeader { width, height, peculiarity, not_decoded } = header.map_err(|error| match error {
-        HeaderError::Damaged => PictureProblem::Damaged,
-        HeaderError::ApplePng => PictureProblem::ApplePng,
+        HeaderError::Damaged => PictureError::Damaged,
+        HeaderError::ApplePng => PictureError::ApplePng,
     })?;
     Ok(Probe { format, width, height, bytes, peculiarity, not_decoded })
 }
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().expect("tempdir");
-        assert!(matches!(probe(folder.path()), Err(PictureProblem::Folder(_))));
+        assert!(matches!(probe(folder.path()), Err(PictureError::Folder(_))));
         let absent = folder.path().join("absent.png");
         let problem = probe(&absent).expect_err("absent").to_string();
         assert_eq!(problem, format!("no such file (looked for {})", absent.display()));
@@ -358,12 +358,12 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_device_or_a_fifo_is_refused_without_being_opened() {
-        assert!(matches!(probe(Path::new("/dev/zero")), Err(PictureProblem::NotRegular(_))));
+        assert!(matches!(probe(Path::new("/dev/zero")), Err(PictureError::NotRegular(_))));
         let folder = tempfile::tempdir().expect("tempdir");
         let fifo = folder.path().join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
         assert!(made.success());
-        assert!(matches!(probe(&fifo), Err(PictureProblem::NotRegular(_))));
+        assert!(matches!(probe(&fifo), Err(PictureError::NotRegular(_))));
     }
 
     proptest::proptest! {
@@ -390,6 +390,6 @@ mod tests {
         let mut bytes = vec![0xff, 0xd8];
         bytes.extend([0xff, 0xe0, 0, 2].repeat(1_000_000));
         std::fs::write(&path, bytes).expect("write");
-        assert!(matches!(probe(&path), Err(PictureProblem::Damaged)));
+        assert!(matches!(probe(&path), Err(PictureError::Damaged)));
     }
 }

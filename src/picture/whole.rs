@@ -13,14 +13,14 @@ use super::decode::{MAX_DECODED_BYTES, damaged_png, take_bytes};
 use super::guard::guarded;
 use super::jpeg::{JpegError, Keep, read};
 use super::png_chunks::Pruned;
-use super::{MAX_INPUT_BYTES, PictureFormat, PictureProblem, Probe, verify};
+use super::{MAX_INPUT_BYTES, PictureError, PictureFormat, Probe, verify};
 
 /// Decodes the file at `path`, of which `probe` says what it is. Waits where other pictures take up the memory that it
 /// needs, so it belongs on a thread that may wait.
 ///
 /// # Errors
 /// Some of its pixels are missing or cannot be decoded, or it cannot be read.
-pub fn check_whole(path: &Path, probe: &Probe) -> Result<(), PictureProblem> {
+pub fn check_whole(path: &Path, probe: &Probe) -> Result<(), PictureError> {
     let pixels = u64::from(probe.width) * u64::from(probe.height);
     let checked = match probe.format {
         PictureFormat::Png => {
@@ -36,17 +36,17 @@ pub fn check_whole(path: &Path, probe: &Probe) -> Result<(), PictureProblem> {
         // The provider takes none of the others, so none is sent as it is.
         _ => Some(Ok(())),
     };
-    checked.unwrap_or(Err(PictureProblem::BreaksDecoder))
+    checked.unwrap_or(Err(PictureError::BreaksDecoder))
 }
 
-fn whole_file(path: &Path) -> Result<Vec<u8>, PictureProblem> {
+fn whole_file(path: &Path) -> Result<Vec<u8>, PictureError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes));
-    let unreadable = |source| PictureProblem::Unreadable { path: path.display().to_string(), source };
+    let unreadable = |source| PictureError::Unreadable { path: path.display().to_string(), source };
     read.map(|_| bytes).map_err(unreadable)
 }
 
-fn check_png(png: &[u8], probe: &Probe) -> Result<(), PictureProblem> {
+fn check_png(png: &[u8], probe: &Probe) -> Result<(), PictureError> {
     let limits = png::Limits { bytes: MAX_DECODED_BYTES as usize };
     let mut reader =
         png::Decoder::new_with_limits(Pruned::of(png).reader(), limits).read_info().map_err(damaged_png)?;
@@ -56,7 +56,7 @@ fn check_png(png: &[u8], probe: &Probe) -> Result<(), PictureProblem> {
     reader.finish().map_err(damaged_png)
 }
 
-fn check_jpeg(jpeg: &[u8], probe: &Probe) -> Result<(), PictureProblem> {
+fn check_jpeg(jpeg: &[u8], probe: &Probe) -> Result<(), PictureError> {
     let scanned = match read(jpeg, Keep::Means) {
         Err(JpegError::Unsupported(_)) => return Ok(()),
         read => read?,
@@ -67,6 +67,6 @@ fn check_jpeg(jpeg: &[u8], probe: &Probe) -> Result<(), PictureProblem> {
 }
 
 /// A file that was replaced after it was probed is not judged by what it was.
-fn check_size(size: (u32, u32), probe: &Probe) -> Result<(), PictureProblem> {
-    if size == (probe.width, probe.height) { Ok(()) } else { Err(PictureProblem::Damaged) }
+fn check_size(size: (u32, u32), probe: &Probe) -> Result<(), PictureError> {
+    if size == (probe.width, probe.height) { Ok(()) } else { Err(PictureError::Damaged) }
 }

@@ -99,7 +99,7 @@ impl JsonLines {
         }
     }
 
-    /// Where the run stands, with the keys of `status --json`.
+    /// The state of the run, with the keys of `status --json`.
     fn progress(&self) -> Value {
         let standing = &self.standing;
         let counts = &standing.counts;

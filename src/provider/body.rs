@@ -1,5 +1,5 @@
 //! The body of a create request, made while it is sent: pictures are read and encoded piece by piece, with the
-//! exact length known before, so that a 9 MB picture never stands in memory.
+//! exact length known before, so that a 9 MB picture never is in memory.
 
 use std::fs::File;
 use std::io::{self, Read};

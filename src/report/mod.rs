@@ -1,6 +1,6 @@
 //! The report: every job of the queue in manifest order, streamed, so that a million rows need no more memory than one.
 //!
-//! Answers for what stands in each column (`docs/promises.md`, "The report") and for a report file that is whole or
+//! Answers for what is in each column (`docs/promises.md`, "The report") and for a report file that is whole or
 //! absent. Which rows there are, and what is in them, is the queue's to say.
 
 mod columns;
@@ -35,7 +35,7 @@ pub enum ReportFormat {
 pub struct ReportPaths<'a> {
     /// The output folder, to which the queue's paths are relative.
     pub output_dir: &'a Path,
-    /// The folder that the report stands in.
+    /// The folder that the report is in.
     pub report_dir: &'a Path,
 }
 

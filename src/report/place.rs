@@ -1,4 +1,4 @@
-//! Where a report stands: the way from it to the pictures, and a file that is whole or absent.
+//! Where a report is: the way from it to the pictures, and a file that is whole or absent.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -46,7 +46,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The folder that a file stands in.
+/// The folder that a file is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -25,7 +25,7 @@ pub(crate) struct Stocked {
     pub(crate) queue: Arc<dyn QueueReads>,
 }
 
-/// So many seconds after the run began.
+/// This many seconds after the run began.
 pub(crate) fn after(seconds: i64) -> Timestamp {
     BEGIN.parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
 }

@@ -37,7 +37,7 @@ pub enum OutputError {
     /// A symlink in the tree leads out of it.
     #[error("{} leads out of the output folder", .0.display())]
     LeavesTree(PathBuf),
-    /// Something else stands where a folder or the result should be.
+    /// Something else is where a folder or the result should be.
     #[error("{} is in the way: {why}", .path.display())]
     InTheWay { path: PathBuf, why: String },
     /// The disk or the folder failed: no job of this run can be written.
@@ -118,7 +118,7 @@ impl OutputTree {
         let path = real.join(format!(".tryon-{}-{image}.part", seq.0));
         let open = || File::options().read(true).write(true).create_new(true).open(&path);
         let file = match open() {
-            // Whatever stands there is ours from before, or a trap; either way it goes.
+            // Whatever is there is ours from before, or a trap; either way it goes.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 std::fs::remove_file(&path).and_then(|()| open())
             }
@@ -210,7 +210,7 @@ impl Drop for Staged {
     }
 }
 
-/// The folders that an id's result stands in, below the root.
+/// The folders that an id's result is in, below the root.
 fn folders_of(id: &JobId) -> impl Iterator<Item = &str> {
     folders_in(id).split(['/', '\\']).filter(|part| !part.is_empty())
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::job::{Failure, JobState, StateName, reason_of};
 use crate::queue::{QueueError, QueueReads, Selection, each_job};
 
-/// So many different reasons are told apart, which bounds memory whatever providers may say.
+/// This many different reasons are told apart, which bounds memory whatever providers may say.
 const MOST_KEPT: usize = 1_000;
 
 /// Failures by reason.

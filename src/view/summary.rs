@@ -11,7 +11,7 @@ use super::wording::{cost, percent, span, thousands};
 use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
 use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
-/// So many reasons are shown.
+/// This many reasons are shown.
 const MOST_SHOWN: usize = 5;
 
 /// What the summary is made of.

@@ -182,7 +182,7 @@ async fn claim(queue: &dyn Queue, run: RunId, number: usize) -> Box<ActiveJob> {
     }
 }
 
-/// So many seconds into the run.
+/// This many seconds into the run.
 fn at(seconds: i64) -> Timestamp {
     "2026-11-03T18:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
 }

@@ -29,7 +29,7 @@ pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(600);
 /// A run that has not ended after so long never does.
 const LONGEST_MORNING: Duration = Duration::from_secs(3_600);
 
-/// So many runs are made in the morning: each takes up what the one before has left.
+/// This many runs are made in the morning: each takes up what the one before has left.
 const MORNING_RUNS: usize = 3;
 
 pub(crate) const ENDPOINT: &str = "simulated";
@@ -170,7 +170,7 @@ impl Night {
         self.tally.processes += 1;
         let runtime = paused_runtime();
         let ended = runtime.block_on(self.live(number, setup, death, life));
-        // Whatever the process was doing is dropped where it stands.
+        // Whatever the process was doing is dropped where it is.
         drop(runtime);
         ended
     }

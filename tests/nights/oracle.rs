@@ -105,7 +105,7 @@ struct Tasks<'a> {
     own: &'a [&'a Task],
 }
 
-/// What is wrong with how a job stands, if anything is.
+/// What is wrong with how a job is, if anything is.
 fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool) -> Option<String> {
     let Tasks { of_the_pair: tasks, own } = tasks;
     match &job.state {

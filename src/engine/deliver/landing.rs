@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient;
 use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
-use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::picture::{ResultError, VerifiedPicture, verify_result};
 use crate::queue::{ActiveJob, PublishedImage, Queue};
 use crate::store::{OutputError, OutputTree, Staged};
 
 use crate::engine::error::RunError;
 use crate::engine::inputs::people::People;
 
-/// So many bytes are gathered before they are written.
+/// This many bytes are gathered before they are written.
 const LUMP: usize = 1 << 20;
 
 /// An image that arrives. Its file is removed when it is dropped before it is published.
@@ -39,7 +39,7 @@ pub(crate) enum LandingError {
     Output(#[from] OutputError),
     /// What arrived is no whole picture.
     #[error("the result {0}")]
-    Broken(BrokenPicture),
+    Broken(ResultError),
     /// A thread broke down; its own message says more.
     #[error("{0}")]
     Bug(#[from] tokio::task::JoinError),
@@ -86,7 +86,7 @@ impl Landing {
             None => self.tree.stage(&self.id, self.seq, self.image)?,
         };
         let picture = verify_result(&mut file).map_err(|error| match error {
-            BrokenPicture::Unreadable(source) => {
+            ResultError::Unreadable(source) => {
                 unwritable(&staged, std::io::Error::new(source.kind(), source.to_string())).into()
             }
             broken => LandingError::Broken(broken),

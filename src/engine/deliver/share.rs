@@ -1,4 +1,4 @@
-//! A job that shares its twin's task (`--dedupe`) copies the twin's image, as long as that stands in the output folder as
+//! A job that shares its duplicate's task (`--dedupe`) copies the duplicate's image, as long as that is in the output folder as
 //! it was published. Otherwise the image is fetched as any other.
 
 use std::fs::File;
@@ -21,8 +21,8 @@ pub(crate) async fn copy(
     job: &ActiveJob,
     task_id: &TaskId,
 ) -> Result<Option<Vec<PublishedImage>>, RunError> {
-    let Some(twin) = job.shares else { return Ok(None) };
-    let images = queue.images_of(twin, task_id).await?;
+    let Some(duplicate) = job.shares else { return Ok(None) };
+    let images = queue.images_of(duplicate, task_id).await?;
     let mut copies = Vec::new();
     for image in images {
         let Ok((staged, file)) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };

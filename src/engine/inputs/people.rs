@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use crate::job::ImageSource;
 use crate::picture::Look;
 
-/// So many people are remembered: those seen last, 50 KB each.
+/// This many people are remembered: those seen last, 50 KB each.
 const MOST_REMEMBERED: usize = 64;
 
 /// See the module's page.

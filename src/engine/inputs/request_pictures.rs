@@ -1,7 +1,7 @@
 //! The pictures that a request carries: files as they are, what `--fit-images` makes of those that almost fit, and
 //! two garments on one picture.
 //!
-//! What is made here stands in a folder beside the queue while it is needed, so that a body streams from disk
+//! What is made here is in a folder beside the queue while it is needed, so that a body streams from disk
 //! whatever it carries, and is kept for the other jobs that share it. One picture is worked on at a time: that bounds
 //! the memory, and a slot is busy for half a minute where a picture takes a fraction of a second. The folder goes
 //! with the run; what a killed run has left is removed by the next one, which holds the queue alone.
@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::ambient;
 use crate::job::{Garment, ImageRef, ImageSource, JobSpec, SecondGarment};
-use crate::picture::{Encoded, PictureProblem, Probe, fit, outfit, probe};
+use crate::picture::{Encoded, PictureError, Probe, fit, outfit, probe};
 use crate::provider::Picture;
 use crate::store::OutputError;
 
@@ -51,7 +51,7 @@ pub(crate) struct Ready {
 
 /// Why a request cannot be made.
 #[derive(Debug)]
-pub(crate) enum NotReady {
+pub(crate) enum InputsError {
     /// The job's own pictures are at fault.
     Input(String),
     /// The folder of made pictures cannot be written.
@@ -134,13 +134,13 @@ impl RequestPictures {
     /// The pictures of a job's request.
     ///
     /// # Errors
-    /// See [`NotReady`]; nothing was sent.
-    pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, NotReady> {
+    /// See [`InputsError`]; nothing was sent.
+    pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, InputsError> {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
-        let broken = |_| NotReady::Input("one of its pictures breaks the program that reads its size".to_owned());
-        let (human, cloth) = plan.map_err(broken)?.map_err(NotReady::Input)?;
+        let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
+        let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
         let (human, cloth) = tokio::join!(self.get(human), self.get(cloth));
         let (human, cloth) = (human?, cloth?);
         let took_time = human.took_time || cloth.took_time;
@@ -150,7 +150,7 @@ impl RequestPictures {
     }
 
     /// One picture of a request: checked, or made.
-    async fn get(&self, wanted: Wanted) -> Result<Got, NotReady> {
+    async fn get(&self, wanted: Wanted) -> Result<Got, InputsError> {
         match wanted {
             Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
             Wanted::AsItIs { column, source } => {
@@ -168,15 +168,15 @@ impl RequestPictures {
     }
 
     /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
-    async fn check_whole(&self, column: &'static str, source: Source) -> Result<bool, NotReady> {
+    async fn check_whole(&self, column: &'static str, source: Source) -> Result<bool, InputsError> {
         let whole_files = Arc::clone(&self.whole_files);
         let checked = ambient::blocking(move || whole_files.check(&source)).await;
         let broken = |_| Err("is a picture that breaks the decoder; save it again as a JPEG".to_owned());
-        checked.unwrap_or_else(broken).map_err(|why| NotReady::Input(format!("{column}: {why}")))
+        checked.unwrap_or_else(broken).map_err(|why| InputsError::Input(format!("{column}: {why}")))
     }
 
     /// A picture from the shelf, or made now; and whether it stood there.
-    async fn made(&self, column: &'static str, recipe: Recipe) -> Result<(Arc<Kept>, bool), NotReady> {
+    async fn made(&self, column: &'static str, recipe: Recipe) -> Result<(Arc<Kept>, bool), InputsError> {
         if let Some(kept) = self.shelf().take_down(&recipe) {
             return Ok((kept, true));
         }
@@ -190,18 +190,18 @@ impl RequestPictures {
             let kept = recipe
                 .cook()
                 .map_err(|(column_at_fault, why)| {
-                    NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
+                    InputsError::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
                 })
                 .and_then(|encoded| {
                     keep(&folder, &encoded, recipe.story(&encoded)).map_err(|source| {
-                        NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into())
+                        InputsError::Machine(OutputError::Machine { path: folder.clone(), source }.into())
                     })
                 });
             (kept, turn)
         });
         // A decoder that panics has met a picture that is made to break it: that is the job's fault, not the run's.
-        let broken = |_| NotReady::Input(format!("{column}: is a picture that breaks the decoder"));
-        // The turn ends when the picture stands on the shelf, so that whoever comes next finds it there.
+        let broken = |_| InputsError::Input(format!("{column}: is a picture that breaks the decoder"));
+        // The turn ends when the picture is on the shelf, so that whoever comes next finds it there.
         let (kept, _turn) = work.await.map_err(broken)?;
         let kept = Arc::new(kept?);
         self.shelf().put(known_as, &kept);
@@ -269,7 +269,7 @@ fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Resul
 
 /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
 fn look_at(column: &str, path: &Path, fits_images: bool) -> Result<Source, String> {
-    let told = |problem: PictureProblem| format!("{column}: {}", problem.at(path));
+    let told = |problem: PictureError| format!("{column}: {}", problem.at(path));
     let probe = probe(path).map_err(told)?;
     if !fits_images {
         probe.check_fit().map_err(told)?;

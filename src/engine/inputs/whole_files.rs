@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::picture::{PictureProblem, check_whole};
+use crate::picture::{PictureError, check_whole};
 
 use super::request_pictures::Source;
 
@@ -41,7 +41,7 @@ impl WholeFiles {
         let mut is_lasting = true;
         let result = check.get_or_init(|| {
             check_whole(&source.path, &source.probe).map_err(|problem| {
-                is_lasting = !matches!(problem, PictureProblem::Unreadable { .. });
+                is_lasting = !matches!(problem, PictureError::Unreadable { .. });
                 problem.at(&source.path)
             })
         });

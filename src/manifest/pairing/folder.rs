@@ -40,7 +40,7 @@ pub struct LeftOut {
 /// A picture that can be paired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Picture {
-    /// What stands in the manifest.
+    /// What is in the manifest.
     pub(super) cell: String,
     /// Its path below the folder, parts separated by `/`.
     pub(super) below: String,
@@ -95,7 +95,7 @@ impl PictureFolder {
 }
 
 /// Whether a pattern matches the path, or a folder it is in. As in `.gitignore`, a pattern without a slash is about one
-/// name, wherever it stands.
+/// name, wherever it is.
 fn is_match(pattern: &Pattern, below: &Path) -> bool {
     let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
     if pattern.as_str().contains('/') {

@@ -16,11 +16,11 @@ use super::super::exif;
 use super::super::jpeg::{Colour, Header, Keep, Process, Scanned, read, read_header, without_metadata};
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
-use super::{PictureProblem, Probe};
+use super::{PictureError, Probe};
 
 /// How much memory decoding takes for each pixel, in bytes.
-pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureProblem> {
-    let damaged = |_| PictureProblem::Damaged;
+pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureError> {
+    let damaged = |_| PictureError::Damaged;
     file.seek(SeekFrom::Start(2)).map_err(damaged)?;
     let header = read_header(BufReader::new(file))?;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
@@ -44,10 +44,10 @@ fn is_usual(header: &Header) -> bool {
         && !header.is_named_rgb()
 }
 
-pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureProblem> {
+pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureError> {
     let header = read_header(std::io::Cursor::new(file.get(2..).unwrap_or_default()))?;
     if (header.width, header.height) != (probe.width as usize, probe.height as usize) {
-        return Err(PictureProblem::Damaged);
+        return Err(PictureError::Damaged);
     }
     let is_usual = is_usual(&header);
     let scanned = read(file, if is_usual { Keep::Means } else { Keep::Pixels })?;
@@ -81,8 +81,8 @@ fn without_inks(scanned: &Scanned, profile: Option<&[u8]>) -> Vec<u8> {
     samples
 }
 
-fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureProblem> {
-    let broken = |error: zune_jpeg::errors::DecodeErrors| PictureProblem::Undecodable(error.to_string());
+fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureError> {
+    let broken = |error: zune_jpeg::errors::DecodeErrors| PictureError::Undecodable(error.to_string());
     let space = if header.components.len() == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
     let options = DecoderOptions::default()
         .set_strict_mode(false)

@@ -16,21 +16,21 @@ use std::path::Path;
 use super::guard::guarded;
 use super::memory::{self, Taken};
 use super::pixels::Pixels;
-use super::{Peculiarity, PictureFormat, PictureProblem, Probe};
+use super::{Peculiarity, PictureError, PictureFormat, Probe};
 
 /// The most that one picture may need in memory while it is decoded, its file included. 10 MB of PNG can claim to be a
 /// thousand times as large.
 pub(super) const MAX_DECODED_BYTES: u64 = 450_000_000;
 
 /// Decodes the file at `path`, of which `probe` says what it is.
-pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
     let file = File::open(path).map_err(|source| unreadable(path, source))?;
     decode_file(&file, path, probe)
 }
 
 /// The same of an open file, which is at `path`.
-pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
     let whole = || {
         let mut bytes = Vec::with_capacity(probe.bytes as usize);
@@ -52,32 +52,32 @@ pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result
         PictureFormat::Bmp => foreign::decode(file, image::ImageFormat::Bmp, probe),
         PictureFormat::Gif => foreign::decode(file, image::ImageFormat::Gif, probe),
         PictureFormat::Tiff => foreign::decode_tiff(file, probe),
-        PictureFormat::Avif => Err(PictureProblem::OtherPicture(probe.format.a_picture())),
+        PictureFormat::Avif => Err(PictureError::OtherPicture(probe.format.a_picture())),
     });
-    decoded.unwrap_or(Err(PictureProblem::BreaksDecoder)).and_then(checked)
+    decoded.unwrap_or(Err(PictureError::BreaksDecoder)).and_then(checked)
 }
 
-fn unreadable(path: &Path, source: io::Error) -> PictureProblem {
-    PictureProblem::Unreadable { path: path.display().to_string(), source }
+fn unreadable(path: &Path, source: io::Error) -> PictureError {
+    PictureError::Unreadable { path: path.display().to_string(), source }
 }
 
-/// Waits for the memory that the picture needs: so many bytes a pixel, and what is read of its file at once.
-fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureProblem> {
+/// Waits for the memory that the picture needs: this many bytes a pixel, and what is read of its file at once.
+fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureError> {
     take_bytes(probe, u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes)
 }
 
 /// Waits for `needed` bytes of memory for the picture. Refuses what would need too much, before it is decoded.
-pub(super) fn take_bytes(probe: &Probe, needed: u64) -> Result<Taken<'static>, PictureProblem> {
+pub(super) fn take_bytes(probe: &Probe, needed: u64) -> Result<Taken<'static>, PictureError> {
     if needed <= MAX_DECODED_BYTES {
         return Ok(memory::take(needed));
     }
-    Err(PictureProblem::TooMuchMemory { width: probe.width, height: probe.height, needed })
+    Err(PictureError::TooMuchMemory { width: probe.width, height: probe.height, needed })
 }
 
 /// What decoders promise is checked once, so that nothing behind this has to doubt it.
-fn checked(pixels: Pixels) -> Result<Pixels, PictureProblem> {
+fn checked(pixels: Pixels) -> Result<Pixels, PictureError> {
     let expected = pixels.width * pixels.height * pixels.channels;
-    if expected > 0 && pixels.samples.len() == expected { Ok(pixels) } else { Err(PictureProblem::Damaged) }
+    if expected > 0 && pixels.samples.len() == expected { Ok(pixels) } else { Err(PictureError::Damaged) }
 }
 
 /// Takes the alpha channel off pixels of `colours` channels and alpha: what shone through is white now. The samples

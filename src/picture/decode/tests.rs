@@ -19,7 +19,7 @@ fn probe_of(format: PictureFormat) -> Probe {
     Probe::of(format, (300, 300), 10_000_000)
 }
 
-fn decoded(bytes: &[u8], format: PictureFormat) -> Result<Pixels, PictureProblem> {
+fn decoded(bytes: &[u8], format: PictureFormat) -> Result<Pixels, PictureError> {
     let folder = tempfile::tempdir().expect("tempdir");
     let path = folder.path().join("picture");
     std::fs::write(&path, bytes).expect("write");
@@ -213,7 +213,7 @@ fn bombs_are_refused_before_they_are_decoded() {
 
     let vast = Probe { width: 20_000, height: 20_000, ..probe_of(PNG) };
     let problem = decode(Path::new("never opened"), &vast).expect_err("too large");
-    assert!(matches!(problem, PictureProblem::TooManyPixels { .. }));
+    assert!(matches!(problem, PictureError::TooManyPixels { .. }));
 }
 
 const FOREIGN: [(ImageFormat, PictureFormat); 4] = [

@@ -10,11 +10,11 @@ use super::progressive::{Band, Progressive};
 const BAD: JpegError = JpegError::Damaged("its pixels cannot be decoded");
 const SHORT: JpegError = JpegError::Damaged("lines are missing");
 
-/// Encoders leave out zeros at the end of the data, which a decoder puts back (D.1.8). More than so many bytes are not
+/// Encoders leave out zeros at the end of the data, which a decoder puts back (D.1.8). More than this many bytes are not
 /// zeros that were left out.
 const MOST_LEFT_OUT: u32 = 12;
 
-/// A decoder need not read the last few bytes of the data. More than so many are left where it has lost its place.
+/// A decoder need not read the last few bytes of the data. More than this many are left where it has lost its place.
 const MOST_LEFT_UNREAD: usize = 8;
 
 /// How decisions are conditioned (F.1.4.4.1.2, F.1.4.4.2.1): bounds of small and large differences for each table of

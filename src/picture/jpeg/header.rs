@@ -1,4 +1,4 @@
-//! What stands before a JPEG's first pixels.
+//! What is before a JPEG's first pixels.
 
 use std::io::{BufRead, Cursor, Seek};
 

@@ -193,7 +193,7 @@ impl Progressive {
         Ok(())
     }
 
-    /// Reads a bit for each coefficient that is set already, from `k` on, until so many zeros are passed that the next
+    /// Reads a bit for each coefficient that is set already, from `k` on, until this many zeros are passed that the next
     /// one is meant; `None` is to the end of the band. Returns where it stopped.
     fn correct_until(
         &mut self,

@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
         Ok(self.after_stray_restarts(end))
     }
 
-    /// Encoders that restart after every so many units write one behind the last unit as well.
+    /// Encoders that restart after every this many units write one behind the last unit as well.
     fn after_stray_restarts(&self, at: usize) -> usize {
         match self.jpeg.get(at..) {
             Some([0xff, 0xd0..=0xd7, ..]) => at + 2,

@@ -26,7 +26,7 @@ use super::memory;
 use super::pixels::Pixels;
 use super::probe::read_up_to;
 use super::thumbnail::{Samples, Thumbnail};
-use super::{Look, PictureFormat, PictureProblem, Probe};
+use super::{Look, PictureError, PictureFormat, Probe};
 
 /// The largest result that is kept, in bytes (`docs/promises.md`: 50 MB).
 pub const MAX_RESULT_BYTES: u64 = 50_000_000;
@@ -49,7 +49,7 @@ pub struct VerifiedPicture {
 
 /// Why a downloaded file is no result. The wording completes "the result …".
 #[derive(Debug, thiserror::Error)]
-pub enum BrokenPicture {
+pub enum ResultError {
     /// No bytes arrived.
     #[error("is empty")]
     Empty,
@@ -88,27 +88,27 @@ pub enum BrokenPicture {
 /// Waits where other pictures take up the memory that it needs, so it belongs on a thread that may wait.
 ///
 /// # Errors
-/// What is wrong with it; [`BrokenPicture::Unreadable`] is the machine's fault, all others are the content's.
-pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> {
+/// What is wrong with it; [`ResultError::Unreadable`] is the machine's fault, all others are the content's.
+pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, ResultError> {
     let bytes = file.metadata()?.len();
     if bytes == 0 {
-        return Err(BrokenPicture::Empty);
+        return Err(ResultError::Empty);
     }
     if bytes > MAX_RESULT_BYTES {
-        return Err(BrokenPicture::TooManyBytes(bytes));
+        return Err(ResultError::TooManyBytes(bytes));
     }
     let mut head = [0; HEAD_BYTES];
     file.seek(SeekFrom::Start(0))?;
     let head_len = read_up_to(file, &mut head)?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(format) => format,
-        Content::OtherPicture(what) => return Err(BrokenPicture::Unchecked(what)),
-        Content::Other(what) => return Err(BrokenPicture::NotAPicture(what)),
+        Content::OtherPicture(what) => return Err(ResultError::Unchecked(what)),
+        Content::Other(what) => return Err(ResultError::NotAPicture(what)),
     };
     let header = guarded(|| file_header::read(file, format)).and_then(Result::ok);
-    let FileHeader { width, height, .. } = header.ok_or(BrokenPicture::NoSize)?;
+    let FileHeader { width, height, .. } = header.ok_or(ResultError::NoSize)?;
     if u64::from(width) * u64::from(height) > MAX_RESULT_PIXELS {
-        return Err(BrokenPicture::TooManyPixels { width, height });
+        return Err(ResultError::TooManyPixels { width, height });
     }
     let look = look_at(file, format, (width, height), bytes)?;
     Ok(VerifiedPicture { format, width, height, look })
@@ -120,7 +120,7 @@ fn look_at(
     format: PictureFormat,
     (width, height): (u32, u32),
     bytes: u64,
-) -> Result<Look, BrokenPicture> {
+) -> Result<Look, ResultError> {
     let pixels = u64::from(width) * u64::from(height);
     let look = match format {
         PictureFormat::Png => {
@@ -145,7 +145,7 @@ fn look_at(
             guarded(|| foreign(file, &probe))
         }
     };
-    look.unwrap_or_else(|| Err(BrokenPicture::Undecodable("it breaks the decoder".to_owned())))
+    look.unwrap_or_else(|| Err(ResultError::Undecodable("it breaks the decoder".to_owned())))
 }
 
 fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
@@ -156,10 +156,10 @@ fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A picture in a format that was not promised is decoded as an input would be.
-fn foreign(file: &File, probe: &Probe) -> Result<Look, BrokenPicture> {
+fn foreign(file: &File, probe: &Probe) -> Result<Look, ResultError> {
     let pixels = decode_file(file, Path::new(""), probe).map_err(|problem| match problem {
-        PictureProblem::Unreadable { source, .. } => BrokenPicture::Unreadable(source),
-        problem => BrokenPicture::Undecodable(format!("it {problem}")),
+        PictureError::Unreadable { source, .. } => ResultError::Unreadable(source),
+        problem => ResultError::Undecodable(format!("it {problem}")),
     })?;
     let Pixels { width, height, channels, ref samples, orientation, .. } = pixels;
     let (width, height) = (width as u32, height as u32);

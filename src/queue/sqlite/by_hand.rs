@@ -110,7 +110,7 @@ fn all_by_hand(
     now: Timestamp,
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<(u64, Keep)> {
-    // The word stands in the text, not in a parameter, so that SQLite sees that a partial index fits.
+    // The word is in the text, not in a parameter, so that SQLite sees that a partial index fits.
     let page = format!("SELECT seq FROM jobs WHERE state = '{}' AND seq > ?1 ORDER BY seq LIMIT 1000", state.word());
     let mut moved = 0;
     let mut after = 0;

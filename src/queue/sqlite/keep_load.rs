@@ -159,7 +159,7 @@ struct Carrying {
     /// The next row to write, and the end of all.
     next: i64,
     end: i64,
-    /// The job behind which a rejected row stands in the report.
+    /// The job behind which a rejected row is in the report.
     behind: i64,
     too_late: Vec<TooLate>,
     is_kept: bool,

@@ -14,8 +14,8 @@ use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
 
-/// So many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
-const MOST_TWINS: usize = 16;
+/// This many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
+const MOST_DUPLICATES: usize = 16;
 
 /// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
 pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
@@ -80,7 +80,7 @@ fn twins(db: &Connection, seq: JobSeq) -> Result<Vec<JobSeq>> {
 
 fn twins_by_picture(db: &Connection, seq: JobSeq, fingerprint: i64) -> Result<Vec<JobSeq>> {
     let mut statement = db.prepare_cached(&TWINS_BY_PICTURE)?;
-    let twins = statement.query_map(params![seq.0, fingerprint, MOST_TWINS], |row| row.get(0).map(JobSeq))?;
+    let twins = statement.query_map(params![seq.0, fingerprint, MOST_DUPLICATES], |row| row.get(0).map(JobSeq))?;
     Ok(twins.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -37,7 +37,7 @@ pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
        LEFT JOIN images i ON i.job = j.seq
       ORDER BY j.seq, i.image";
 
-/// The query for the first `?1` jobs of a state in which somebody works on them. The state stands in the text so that
+/// The query for the first `?1` jobs of a state in which somebody works on them. The state is in the text so that
 /// SQLite sees that the partial index fits.
 pub(super) fn active_jobs(state: StateName) -> String {
     format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.state = '{}' ORDER BY j.seq LIMIT ?1", state.word())
@@ -108,7 +108,7 @@ impl QueueReader {
         Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }
 
-    /// Whether external task ids have come back from a door; `None` before its first answer.
+    /// Whether external task ids have come back from a provider; `None` before its first answer.
     pub(super) fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
         let known = self
             .db
@@ -117,7 +117,7 @@ impl QueueReader {
         Ok(known.flatten())
     }
 
-    /// How many tasks a door was last found to take at once; `None` where no run has found it out.
+    /// How many tasks a provider was last found to take at once; `None` where no run has found it out.
     pub(super) fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
         let known = self
             .db
@@ -181,7 +181,7 @@ impl QueueReader {
         Ok(statement.query_row((seq.0, attempt), |row| row.get(0)).optional()?.map(TaskId))
     }
 
-    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its twin.
+    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
     pub(super) fn has_claimable(&self) -> Result<bool> {
         Ok(self.claimable_and_claimed()?.0)
     }

@@ -10,11 +10,11 @@ use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_ke
 use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
 use super::claim::{claim, submit_again};
+use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{apply, one_row, present_state};
-use super::twins;
 use super::{QueueError, Result, SqliteQueue};
 
 impl SqliteQueue {
@@ -44,7 +44,7 @@ impl SqliteQueue {
         self.writer.write(move |db| check_provider(db, kind)).await
     }
 
-    /// Notes what has been seen of a door: whether external task ids come back from it.
+    /// Notes what has been seen of a provider: whether external task ids come back from it.
     pub(super) async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         self.writer
             .write(move |db| {
@@ -58,7 +58,7 @@ impl SqliteQueue {
             .await
     }
 
-    /// Notes how many tasks a door was found to take at once, for the next run to begin with. Zero forgets it.
+    /// Notes how many tasks a provider was found to take at once, for the next run to begin with. Zero forgets it.
     pub(super) async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
         self.writer
             .write(move |db| {
@@ -85,7 +85,7 @@ impl SqliteQueue {
         self.writer
             .write(move |db| {
                 set_meta(db, "default_model", model.as_str())?;
-                // Whom a job waits for is found anew, or is of no account where this run does not dedupe.
+                // Duplicate links are recomputed; ignored without `--dedupe`.
                 db.execute("UPDATE jobs SET waits_for = NULL WHERE waits_for IS NOT NULL", [])?;
                 db.execute(
                     "INSERT INTO runs (started_at, seen_at, budget, slots) VALUES (?1, ?1, ?2, ?3)",
@@ -97,7 +97,7 @@ impl SqliteQueue {
             .await
     }
 
-    /// A run's sign of life: images finished, slot time in use and slot time there was, and what it waits for.
+    /// A run's heartbeat: images finished, slot time in use and slot time there was, and what it waits for.
     pub(super) async fn beat(
         &self,
         run: RunId,
@@ -156,7 +156,7 @@ impl SqliteQueue {
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         self.writer
-            .write(move |db| match twins::settle_next(db, run, &default_model, now)? {
+            .write(move |db| match duplicates::settle_next(db, run, &default_model, now)? {
                 Some(failed) => Ok(ClaimOnce::Settled { failed }),
                 None => claim(db, run, external_id, &default_model, now).map(ClaimOnce::Claim),
             })

@@ -20,7 +20,7 @@ const ASKED_FOR: Asking<'_> = Asking {
     model: "ifnull(model, ?1)",
 };
 
-/// So many tasks tell how long one takes.
+/// This many tasks tell how long one takes.
 const TASKS_FOR_A_MEAN: u32 = 200;
 
 impl QueueReader {

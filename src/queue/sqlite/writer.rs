@@ -136,7 +136,7 @@ impl Writer {
                 Err(error) => (Keep::No, Err(error)),
             };
             let send: Answer = Box::new(move |commit| {
-                // A caller that no longer waits has been cancelled; what it asked for stands all the same.
+                // A caller that no longer waits has been cancelled; what it asked for is all the same.
                 let _ = answer.send(match commit {
                     Ok(()) => result,
                     Err(error) => result.and_then(|_| Err(error.repeat())),

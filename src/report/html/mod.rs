@@ -53,7 +53,7 @@ pub async fn write_page(
     write_bounded(queue, to, paths, page, MOST_LISTED).await
 }
 
-/// Writes a page that lists at most so many jobs.
+/// Writes a page that lists at most this many jobs.
 async fn write_bounded(
     queue: &dyn QueueReads,
     to: &mut dyn Write,

@@ -40,7 +40,7 @@ fn as_read(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// So many reasons of failures are listed.
+/// This many reasons of failures are listed.
 const MOST_REASONS: usize = 12;
 
 /// The name of the file that a reviewer saves the rejected results to.

@@ -92,7 +92,7 @@ impl Seat {
     }
 }
 
-/// A desk with so many jobs loaded.
+/// A desk with this many jobs loaded.
 fn desk_with_jobs(count: usize) -> Desk {
     let desk = Desk::new();
     desk.picture("human.png");

@@ -1,4 +1,4 @@
-//! The ground that every test of the queue stands on: a queue, bystanders in it, and a look at its tables from outside.
+//! The ground that every test of the queue is on: a queue, bystanders in it, and a look at its tables from outside.
 //!
 //! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each back end in [`BACK_ENDS`], and
 //! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
@@ -63,12 +63,12 @@ pub(crate) struct Bed {
     before: Tables,
 }
 
-/// A moment: so many seconds into the test.
+/// A moment: this many seconds into the test.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).expect("a time")
 }
 
-/// A moment as it stands in a table.
+/// A moment as it is in a table.
 pub(crate) fn millis(seconds: i64) -> String {
     at(seconds).as_millisecond().to_string()
 }
@@ -159,7 +159,7 @@ impl Bed {
         (self.back_end.dump)(path)
     }
 
-    /// Every row that stood before the test stands unchanged, and what is counted is what is there.
+    /// Every row that stood before the test is unchanged, and what is counted is what is there.
     pub(crate) async fn check(&self) {
         let (now, kind) = (self.tables(), self.back_end.name);
         for (table, rows) in &self.before {
@@ -303,7 +303,7 @@ impl Bed {
         report_of(&*self.queue).await
     }
 
-    /// The row of a job, as it stands in the table.
+    /// The row of a job, as it is in the table.
     pub(crate) fn job_row(&self, id: &str) -> Row {
         self.tables()["jobs"].iter().find(|row| row["id"] == id).expect("the job's row").clone()
     }
@@ -346,7 +346,7 @@ pub(crate) async fn begin_load(queue: &dyn Queue, manifest: &str) -> Box<dyn Loa
     load
 }
 
-/// A row that stands on this line.
+/// A row that is on this line.
 pub(crate) fn on_line(line: u64, spec: JobSpec) -> LoadRow {
     LoadRow::Job { spec, line }
 }
@@ -368,7 +368,7 @@ pub(crate) async fn load_into(
     (tally, rejected)
 }
 
-/// Jobs, attempts, images, a run, a door and a rejected row that no test is about.
+/// Jobs, attempts, images, a run, a provider and a rejected row that no test is about.
 async fn settle_bystanders(queue: &dyn Queue) {
     let outfit = SecondGarment { image: file("by-skirt"), garment: Garment::Lower };
     let busy = JobSpec {
@@ -430,7 +430,7 @@ fn check_stories(tables: &Tables) {
             ("failed", "refused" | "invalid_input") => outcome == Some("refused"),
             ("failed", "task_failed" | "no_image") => outcome == Some("task_failed"),
             ("failed", _) => outcome == Some("download_failed"),
-            // A person has it made anew, whatever there is.
+            // A person has it made again, whatever there is.
             ("pending" | "cancelled", _) if job["put_back_at"] != "NULL" => {
                 !matches!(outcome, Some("submitting" | "in_doubt" | "running" | "downloading"))
             }

@@ -183,7 +183,7 @@ async fn a_contradiction_about_a_submitted_job_leaves_the_job_alone() {
 #[tokio::test]
 async fn both_orders_of_a_contradiction_come_to_the_same() {
     on_every_queue(async |bed| {
-        // `Ana` stands in the queue; one row says it again, another one would write over it.
+        // `Ana` is in the queue; one row says it again, another one would write over it.
         for rows in [[spec("Ana"), spec("ana")], [spec("ana"), spec("Ana")]] {
             bed.load_from("first.csv", &[spec("Ana")]).await;
             let (counted, _) = bed.load_from("jobs.csv", &rows).await;

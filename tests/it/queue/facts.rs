@@ -1,4 +1,4 @@
-//! What a queue knows besides its jobs: its provider, its doors, its runs, its default model.
+//! What a queue knows besides its jobs: its provider, its endpoints, its runs, its default model.
 
 use std::time::Duration;
 

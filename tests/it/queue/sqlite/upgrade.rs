@@ -1,7 +1,7 @@
 //! A queue that an earlier version of the program made: the present one takes it over and loses nothing.
 //!
 //! `tests/data/queue_version_1.db` is a real one. It was killed in mid-run with jobs in five states, attempts of
-//! five outcomes, a door and two rows that `--skip-invalid` passed over; one job was cancelled afterwards.
+//! five outcomes, a provider and two rows that `--skip-invalid` passed over; one job was cancelled afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,12 +40,12 @@ fn facts(path: &Path) -> BTreeMap<String, String> {
     rows.expect("rows").map(|row| row.expect("a row")).map(|(key, value)| (key, format!("{value:?}"))).collect()
 }
 
-/// Every row of `before` stands in `after`, with the same value in every column it had.
+/// Every row of `before` is in `after`, with the same value in every column it had.
 fn nothing_is_lost(before: &Tables, after: &Tables) {
     for (table, rows) in before {
         assert_eq!(rows.len(), after[table].len(), "{table}");
         for row in rows {
-            // Version 1 took the absence of our id in a create's answer for proof; that is asked anew.
+            // Version 1 took the absence of our id in a create's answer for proof; that is asked again.
             let is_kept = |column: &str| (table.as_str(), column) != ("doors", "external_ids");
             let has_all =
                 |other: &Row| row.iter().all(|(column, value)| !is_kept(column) || other.get(column) == Some(value));
