@@ -24,7 +24,7 @@ use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
-use crate::store::OutputTree;
+use crate::store::{OutputTree, Scratch};
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
 use super::load::{println, sentence, told_on};
@@ -130,8 +130,8 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(&settings, Arc::clone(&queue), tree),
-        run_settings(&settings, place),
+        clients.into_resources(&settings, Arc::clone(&queue), tree, scratch(&place.queue)),
+        run_settings(&settings),
         interrupted.clone(),
         |event| {
             progress.on_event(event);
@@ -267,7 +267,13 @@ pub(super) struct Clients {
 
 impl Clients {
     /// What a run works with.
-    fn into_resources(self, settings: &Settings, queue: Arc<dyn Queue>, tree: OutputTree) -> Resources {
+    fn into_resources(
+        self,
+        settings: &Settings,
+        queue: Arc<dyn Queue>,
+        tree: OutputTree,
+        scratch: Scratch,
+    ) -> Resources {
         let endpoint = Endpoint {
             provider: Arc::new(self.provider),
             name: self.name,
@@ -277,7 +283,7 @@ impl Clients {
             poll_rate_per_second: settings.poll_rate,
         };
         let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, clock: Arc::new(SystemClock) }
+        Resources { queue, accounts: vec![endpoint], results, tree, scratch, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -302,13 +308,13 @@ pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>
 }
 
 /// Beside the queue, which has one run at a time.
-fn pictures_folder(queue: &Path) -> PathBuf {
+fn scratch(queue: &Path) -> Scratch {
     let mut folder = queue.as_os_str().to_owned();
     folder.push("-pictures");
-    folder.into()
+    Scratch::new(folder.into())
 }
 
-fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
+fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
         poll_interval: settings.poll_interval,
@@ -320,7 +326,6 @@ fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
-        pictures_folder: pictures_folder(&place.queue),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,

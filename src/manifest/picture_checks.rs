@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::clean_text;
 use crate::picture::{Peculiarity, PictureError, Probe, probe};
+use crate::store::InputFile;
 
 use super::lost_path;
 
@@ -148,7 +149,7 @@ impl PictureChecks {
             return Ok(path);
         }
         self.probed += 1;
-        probe(&path).and_then(|probe| self.check(&probe)).map_err(reason)?;
+        probe(&InputFile::new(&path)).and_then(|probe| self.check(&probe)).map_err(reason)?;
         if self.proved.len() < MAX_PROVED {
             self.proved.insert(digest);
         }
@@ -198,7 +199,7 @@ impl PictureChecks {
             return Ok(());
         }
         self.probed += 1;
-        probe(path).and_then(|probe| probe.check_decodable()).map_err(reason)?;
+        probe(&InputFile::new(path)).and_then(|probe| probe.check_decodable()).map_err(reason)?;
         if self.decodable.len() < MAX_PROVED {
             self.decodable.insert(digest);
         }

@@ -1,13 +1,13 @@
 //! What a picture's header says: its size, whether it can be decoded here, and what may be taken wrong about it.
 //! The pixels are not read.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 
 use super::jpeg::{JpegError, Process, read_header};
 use super::probe::read_up_to;
+use super::source::Bytes;
 use super::{PictureFormat, exif, png_header, tiff_tags};
 
 /// What a header says.
@@ -45,7 +45,7 @@ pub(super) enum HeaderError {
 }
 
 /// Reads the header of `file`, which has `format` by its first bytes.
-pub(super) fn read(mut file: &File, format: PictureFormat) -> Result<FileHeader, HeaderError> {
+pub(super) fn read(file: &mut dyn Bytes, format: PictureFormat) -> Result<FileHeader, HeaderError> {
     let damaged = |_| HeaderError::Damaged;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
     let mut reader = BufReader::new(file);
@@ -143,7 +143,7 @@ fn avif(reader: impl Read) -> Option<FileHeader> {
     (width > 0 && height > 0).then(|| FileHeader::plain(width, height))
 }
 
-fn other(reader: BufReader<&File>) -> Result<FileHeader, HeaderError> {
+fn other(reader: BufReader<&mut dyn Bytes>) -> Result<FileHeader, HeaderError> {
     let size =
         imagesize::reader_size(FewSeeks { file: reader, seeks_left: MAX_SEEKS }).map_err(|_| HeaderError::Damaged)?;
     let side = |side: usize| u32::try_from(side).map_err(|_| HeaderError::Damaged);
@@ -155,7 +155,7 @@ const MAX_SEEKS: u32 = 4096;
 
 /// A file in which one can only jump this many times, and in which short jumps stay within the buffer.
 struct FewSeeks<'a> {
-    file: BufReader<&'a File>,
+    file: BufReader<&'a mut dyn Bytes>,
     seeks_left: u32,
 }
 

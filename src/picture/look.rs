@@ -5,12 +5,12 @@
 //! by their fingerprints, over all results of a queue.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::path::Path;
+use std::io;
 
 use image::metadata::Orientation;
 use sha2::{Digest, Sha256};
 
+use super::source::Source;
 use super::thumbnail::{SIDE, Thumbnail};
 use super::{ResultError, VerifiedPicture, verify_result};
 use crate::job::{Flag, Flags};
@@ -69,8 +69,9 @@ impl Look {
     ///
     /// # Errors
     /// It is no whole picture, or a larger one than results may be.
-    pub fn of_input(path: &Path) -> Result<Self, ResultError> {
-        Ok(verify_result(&mut File::open(path)?)?.look)
+    pub fn of_input<S: Source + ?Sized>(source: &S) -> Result<Self, ResultError> {
+        let (mut bytes, _) = source.open().map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(verify_result(&mut *bytes)?.look)
     }
 
     /// The same for pictures of the same pixels, and another one for all others: one step more or less in one pixel shows

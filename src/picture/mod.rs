@@ -1,4 +1,4 @@
-//! Pictures as files: is an input fit to be sent, what is made of those that do not fit and of two
+//! Pictures, over bytes and never over paths: is an input fit to be sent, what is made of those that do not fit and of two
 //! garments, is a downloaded result whole.
 //!
 //! Answers for the rules about format, bytes and pixels. Which row names a picture is the business of
@@ -26,6 +26,7 @@ mod png_chunks;
 mod png_header;
 mod png_rows;
 mod probe;
+mod source;
 mod thumbnail;
 mod tiff_tags;
 mod verify;
@@ -40,6 +41,7 @@ pub use probe::{
     LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
     PictureError, Probe, probe, probe_any_size,
 };
+pub use source::{Bytes, Source};
 pub use verify::{MAX_RESULT_BYTES, MAX_RESULT_PIXELS, ResultError, VerifiedPicture, verify_result};
 pub use whole::check_whole;
 

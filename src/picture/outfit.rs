@@ -5,8 +5,6 @@
 //! are worn: the upper above the lower, apart from each other, each freed of its margins and in its own
 //! proportions. The same files give the same bytes.
 
-use std::path::Path;
-
 use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::job::Garment;
@@ -15,6 +13,7 @@ use super::decode::decode;
 use super::margins::without_margins;
 use super::paper::Paper;
 use super::pixels::{resized, scaled};
+use super::source::Source;
 use super::{Encoded, PictureError, encode, probe};
 
 /// The picture at its largest, in pixels. Results are at most 2048 px high, so more would show nowhere.
@@ -38,13 +37,13 @@ pub struct OutfitError {
     pub problem: PictureError,
 }
 
-/// Puts the garments in two local files on one white picture, and returns it as a JPEG of at most
+/// Puts two garments on one white picture, and returns it as a JPEG of at most
 /// [`super::MAX_INPUT_BYTES`]. Needs the memory of one of them decoded at a time. Garments may be whatever can be
 /// decoded; whether they have to be fit inputs is the caller's to say.
 ///
 /// # Errors
 /// A file that cannot be an input, or does not decode to its end.
-pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitError> {
+pub fn outfit<S: Source + ?Sized>(upper: &S, lower: &S) -> Result<Encoded, OutfitError> {
     let at = |garment| move |problem| OutfitError { garment, problem };
     let top = cut(upper, UPPER_ROOM).map_err(at(Garment::Upper))?;
     let bottom = cut(lower, LOWER_ROOM).map_err(at(Garment::Lower))?;
@@ -52,8 +51,8 @@ pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitError> {
 }
 
 /// A garment without its margins, upright, on white if it was on something pale, no larger than its room.
-fn cut(path: &Path, (width, height): (f64, f64)) -> Result<RgbImage, PictureError> {
-    let mut pixels = decode(path, &probe(path)?)?;
+fn cut<S: Source + ?Sized>(source: &S, (width, height): (f64, f64)) -> Result<RgbImage, PictureError> {
+    let mut pixels = decode(source, &probe(source)?)?;
     // A picture without paper around it (a photo taken on the street) is left as it is.
     if let Some(paper) = Paper::of(&pixels) {
         let area = without_margins(&pixels, &paper);
@@ -97,7 +96,7 @@ fn lay(picture: &mut RgbImage, garment: &RgbImage, top: u32) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use image::{ImageEncoder, ImageFormat};
 

@@ -1,9 +1,7 @@
 //! What a local picture is: format by content, bytes, pixels; and whether it may be sent as it is, or can be made to
 //! fit. Reads the header, never the pixels.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 use super::PictureFormat;
 use super::content::{Content, HEAD_BYTES};
@@ -11,6 +9,7 @@ use super::decode::MAX_DECODED_BYTES;
 use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
 use super::guard::guarded;
 use super::jpeg::JpegError;
+use super::source::Source;
 
 /// The largest input that the provider takes, in bytes (`docs/provider.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -195,12 +194,12 @@ impl From<JpegError> for PictureError {
 }
 
 impl PictureError {
-    /// The problem with the file's path, where the wording does not have it yet.
+    /// The problem with the picture's place, where the wording does not have it yet.
     #[must_use]
-    pub fn at(&self, path: &Path) -> String {
+    pub fn at(&self, place: &dyn std::fmt::Display) -> String {
         match self {
             Self::NotFound(_) | Self::Folder(_) | Self::NotRegular(_) | Self::Unreadable { .. } => self.to_string(),
-            _ => format!("{self} ({})", path.display()),
+            _ => format!("{self} ({place})"),
         }
     }
 }
@@ -211,13 +210,13 @@ fn mebibytes(bytes: u64) -> f64 {
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
 }
 
-/// Looks at the file at `path`: is it a picture, in which format, and how large. Whether it can be sent as it is, is
+/// Looks at what lies at `source`: is it a picture, in which format, and how large. Whether it can be sent as it is, is
 /// for [`Probe::check_fit`] to say.
 ///
 /// # Errors
 /// It cannot be an input, whatever is made of it.
-pub fn probe(path: &Path) -> Result<Probe, PictureError> {
-    let probe = probe_any_size(path)?;
+pub fn probe<S: Source + ?Sized>(source: &S) -> Result<Probe, PictureError> {
+    let probe = probe_any_size(source)?;
     let Probe { width, height, .. } = probe;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
         return Err(PictureError::TooSmall { width, height });
@@ -229,25 +228,12 @@ pub fn probe(path: &Path) -> Result<Probe, PictureError> {
 ///
 /// # Errors
 /// Those of [`probe`] but [`PictureError::TooSmall`].
-pub fn probe_any_size(path: &Path) -> Result<Probe, PictureError> {
-    let shown = || path.display().to_string();
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => PictureError::NotFound(shown()),
-        _ => PictureError::Unreadable { path: shown(), source },
-    };
-    // Asked before opening: opening a FIFO would wait for a writer that may never come.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(PictureError::Folder(shown()));
-    }
-    if !metadata.is_file() {
-        return Err(PictureError::NotRegular(shown()));
-    }
-    let bytes = metadata.len();
+pub fn probe_any_size<S: Source + ?Sized>(source: &S) -> Result<Probe, PictureError> {
+    let (mut file, bytes) = source.open()?;
     if bytes == 0 {
         return Err(PictureError::Empty);
     }
-    let mut file = File::open(path).map_err(unreadable)?;
+    let unreadable = |error: io::Error| PictureError::Unreadable { path: source.place(), source: error };
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
@@ -261,7 +247,7 @@ pub fn probe_any_size(path: &Path) -> Result<Probe, PictureError> {
     if bytes > MAX_DECODED_FILE_BYTES {
         return Err(PictureError::TooLargeToDecode(bytes));
     }
-    let header = guarded(|| file_header::read(&file, format)).unwrap_or(Err(HeaderError::Damaged));
+    let header = guarded(|| file_header::read(&mut *file, format)).unwrap_or(Err(HeaderError::Damaged));
     let FileHeader { width, height, peculiarity, not_decoded } = header.map_err(|error| match error {
         HeaderError::Damaged => PictureError::Damaged,
         HeaderError::ApplePng => PictureError::ApplePng,
@@ -270,7 +256,7 @@ pub fn probe_any_size(path: &Path) -> Result<Probe, PictureError> {
 }
 
 /// Fills `buffer` as far as the file goes.
-pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_up_to(file: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {
@@ -285,7 +271,8 @@ pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
 
     use image::{ImageFormat, RgbImage};
 

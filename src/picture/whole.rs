@@ -5,32 +5,31 @@
 //!
 //! Only rows and means of blocks are kept, so that the largest input takes little memory.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 use super::decode::{MAX_DECODED_BYTES, damaged_png, take_bytes};
 use super::guard::guarded;
 use super::jpeg::{JpegError, Keep, read};
 use super::png_chunks::Pruned;
+use super::source::Source;
 use super::{MAX_INPUT_BYTES, PictureError, PictureFormat, Probe, verify};
 
-/// Decodes the file at `path`, of which `probe` says what it is. Waits where other pictures take up the memory that it
+/// Decodes what lies at `source`, of which `probe` says what it is. Waits where other pictures take up the memory that it
 /// needs, so it belongs on a thread that may wait.
 ///
 /// # Errors
 /// Some of its pixels are missing or cannot be decoded, or it cannot be read.
-pub fn check_whole(path: &Path, probe: &Probe) -> Result<(), PictureError> {
+pub fn check_whole<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<(), PictureError> {
     let pixels = u64::from(probe.width) * u64::from(probe.height);
     let checked = match probe.format {
         PictureFormat::Png => {
             let _memory = take_bytes(probe, probe.bytes + verify::png_memory(probe.width))?;
-            let png = whole_file(path)?;
+            let png = whole_file(source)?;
             guarded(|| check_png(&png, probe))
         }
         PictureFormat::Jpeg => {
             let _memory = take_bytes(probe, probe.bytes + verify::jpeg_memory(pixels))?;
-            let jpeg = whole_file(path)?;
+            let jpeg = whole_file(source)?;
             guarded(|| check_jpeg(&jpeg, probe))
         }
         // The provider takes none of the others, so none is sent as it is.
@@ -39,11 +38,11 @@ pub fn check_whole(path: &Path, probe: &Probe) -> Result<(), PictureError> {
     checked.unwrap_or(Err(PictureError::BreaksDecoder))
 }
 
-fn whole_file(path: &Path) -> Result<Vec<u8>, PictureError> {
+fn whole_file<S: Source + ?Sized>(source: &S) -> Result<Vec<u8>, PictureError> {
+    let (file, _) = source.open()?;
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes));
-    let unreadable = |source| PictureError::Unreadable { path: path.display().to_string(), source };
-    read.map(|_| bytes).map_err(unreadable)
+    let read = file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes);
+    read.map(|_| bytes).map_err(|error| PictureError::Unreadable { path: source.place(), source: error })
 }
 
 fn check_png(png: &[u8], probe: &Probe) -> Result<(), PictureError> {

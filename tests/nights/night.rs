@@ -15,7 +15,7 @@ use tryon::engine::{
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
 use tryon::provider::StopReason;
 use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
-use tryon::store::OutputTree;
+use tryon::store::{OutputTree, Scratch};
 
 use crate::dice::Dice;
 use crate::oracle;
@@ -140,10 +140,7 @@ impl Night {
 
     fn setup(&self, process: Option<&Process>) -> Setup {
         let weather = &self.weather;
-        let mut pictures_folder = self.queue.as_os_str().to_owned();
-        pictures_folder.push("-pictures");
         let settings = RunSettings {
-            pictures_folder: pictures_folder.into(),
             model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
             poll_interval: Duration::from_secs(1),
             downloads: 4,
@@ -228,6 +225,7 @@ impl Night {
             accounts: vec![endpoint],
             results: self.provider.clone(),
             tree: self.tree.clone(),
+            scratch: Scratch::new(self.queue.with_extension("pictures")),
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;

@@ -8,10 +8,7 @@
 //!
 //! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
@@ -19,7 +16,7 @@ use crate::ambient;
 use crate::job::{Garment, ImageRef, ImageSource, JobSpec, SecondGarment};
 use crate::picture::{Encoded, PictureError, Probe, fit, outfit, probe};
 use crate::provider::Picture;
-use crate::store::OutputError;
+use crate::store::{InputFile, Scratch, Version};
 
 use crate::engine::error::RunError;
 
@@ -31,7 +28,7 @@ use super::whole_files::WholeFiles;
 pub(crate) struct RequestPictures {
     /// Whether pictures that almost fit are made to fit.
     fits_images: bool,
-    folder: PathBuf,
+    scratch: Scratch,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     whole_files: Arc<WholeFiles>,
@@ -62,17 +59,17 @@ pub(crate) enum InputsError {
 
 /// A file as it was when it was looked at. One that changes is another source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
+pub(super) struct Input {
+    pub(super) file: InputFile,
     pub(super) probe: Probe,
-    pub(super) modified: Option<SystemTime>,
+    pub(super) version: Version,
 }
 
 /// What a picture is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Recipe {
-    Fitted(Source),
-    Outfit { upper: Source, lower: Source, upper_is_second: bool },
+    Fitted(Input),
+    Outfit { upper: Input, lower: Input, upper_is_second: bool },
 }
 
 /// One picture of a request, before anything is made.
@@ -82,7 +79,7 @@ enum Wanted {
     /// Sent byte for byte.
     AsItIs {
         column: &'static str,
-        source: Source,
+        source: Input,
     },
     Made {
         column: &'static str,
@@ -100,20 +97,17 @@ struct Got {
     made: Option<(String, Arc<Kept>)>,
 }
 
-/// How the names of made pictures begin.
-const PREFIX: &str = ".tryon-";
-
 const HUMAN: &str = "human_image";
 const CLOTH: &str = "cloth_image";
 const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
-    /// In a folder that is this run's alone.
-    pub(crate) fn new(folder: PathBuf, fits_images: bool) -> Self {
-        remove_folder(&folder);
+    /// With a folder that is this run's alone.
+    pub(crate) fn new(scratch: Scratch, fits_images: bool) -> Self {
+        scratch.clear();
         Self {
             fits_images,
-            folder,
+            scratch,
             turn: Arc::new(Semaphore::new(1)),
             shelf: Mutex::default(),
             whole_files: Arc::default(),
@@ -154,13 +148,13 @@ impl RequestPictures {
         match wanted {
             Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
             Wanted::AsItIs { column, source } => {
-                let picture = Picture::File { path: source.path.clone(), bytes: source.probe.bytes };
+                let picture = Picture::File { file: source.file.clone(), bytes: source.probe.bytes };
                 let took_time = self.check_whole(column, source).await?;
                 Ok(Got { picture, took_time, made: None })
             }
             Wanted::Made { column, recipe } => {
                 let (made, was_there) = self.made(column, recipe).await?;
-                let picture = Picture::File { path: made.path.to_path_buf(), bytes: made.bytes };
+                let picture = Picture::File { file: made.file.as_input(), bytes: made.bytes };
                 let story = format!("{column}: {}", made.story);
                 Ok(Got { picture, took_time: !was_there, made: Some((story, made)) })
             }
@@ -168,7 +162,7 @@ impl RequestPictures {
     }
 
     /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
-    async fn check_whole(&self, column: &'static str, source: Source) -> Result<bool, InputsError> {
+    async fn check_whole(&self, column: &'static str, source: Input) -> Result<bool, InputsError> {
         let whole_files = Arc::clone(&self.whole_files);
         let checked = ambient::blocking(move || whole_files.check(&source)).await;
         let broken = |_| Err("is a picture that breaks the decoder; save it again as a JPEG".to_owned());
@@ -185,7 +179,7 @@ impl RequestPictures {
         if let Some(kept) = self.shelf().take_down(&recipe) {
             return Ok((kept, false));
         }
-        let (folder, known_as) = (self.folder.clone(), recipe.clone());
+        let (scratch, known_as) = (self.scratch.clone(), recipe.clone());
         let work = ambient::blocking(move || {
             let kept = recipe
                 .cook()
@@ -193,9 +187,8 @@ impl RequestPictures {
                     InputsError::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
                 })
                 .and_then(|encoded| {
-                    keep(&folder, &encoded, recipe.story(&encoded)).map_err(|source| {
-                        InputsError::Machine(OutputError::Machine { path: folder.clone(), source }.into())
-                    })
+                    let file = scratch.keep(&encoded.jpeg).map_err(|error| InputsError::Machine(error.into()))?;
+                    Ok(Kept { file, bytes: encoded.jpeg.len() as u64, story: recipe.story(&encoded) })
                 });
             (kept, turn)
         });
@@ -216,19 +209,7 @@ impl RequestPictures {
 impl Drop for RequestPictures {
     fn drop(&mut self) {
         self.shelf().clear();
-        remove_folder(&self.folder);
-    }
-}
-
-/// Removes the made pictures and their folder, and nothing that somebody else has put there.
-fn remove_folder(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-        // What cannot be removed only takes room, and is tried again by the next run.
-        let _ = std::fs::remove_file(entry.path());
-    }
-    if let Err(error) = std::fs::remove_dir(folder) {
-        tracing::warn!(folder = %folder.display(), %error, "the folder of made pictures stays");
+        self.scratch.clear();
     }
 }
 
@@ -244,11 +225,10 @@ fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
 
 /// A picture that is sent by itself.
 fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
-    let path = match source {
+    let source = match source {
         ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
-        ImageSource::File(path) => path,
+        file @ ImageSource::File(_) => look_at(column, file, fits_images)?,
     };
-    let source = look_at(column, path, fits_images)?;
     if fits_images && source.probe.wants_fitting() {
         return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
     }
@@ -257,10 +237,7 @@ fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Resu
 
 /// Two garments, which are sent on one picture.
 fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
-    let file = |column: &'static str, source: &ImageSource| match source {
-        ImageSource::File(path) => look_at(column, path, fits_images),
-        ImageSource::Url(_) => Err(format!("{column}: must be a local file where there are two garments")),
-    };
+    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images);
     let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
     let upper_is_second = second.garment == Garment::Upper;
     let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
@@ -268,14 +245,17 @@ fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Resul
 }
 
 /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-fn look_at(column: &str, path: &Path, fits_images: bool) -> Result<Source, String> {
-    let told = |problem: PictureError| format!("{column}: {}", problem.at(path));
-    let probe = probe(path).map_err(told)?;
+fn look_at(column: &str, source: &ImageSource, fits_images: bool) -> Result<Input, String> {
+    let Some(file) = InputFile::named_by(source) else {
+        return Err(format!("{column}: must be a local file where there are two garments"));
+    };
+    let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
+    let probe = probe(&file).map_err(told)?;
     if !fits_images {
         probe.check_fit().map_err(told)?;
     }
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    Ok(Source { path: path.to_owned(), probe, modified })
+    let version = file.version();
+    Ok(Input { file, probe, version })
 }
 
 impl Recipe {
@@ -283,13 +263,13 @@ impl Recipe {
     fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
         match self {
             Self::Fitted(source) => {
-                fit(&source.path, &source.probe).map_err(|problem| (None, problem.at(&source.path)))
+                fit(&source.file, &source.probe).map_err(|problem| (None, problem.at(&source.file)))
             }
-            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.path, &lower.path).map_err(|wrong| {
+            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.file, &lower.file).map_err(|wrong| {
                 let is_upper = wrong.garment == Garment::Upper;
                 let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
-                let path = if is_upper { &upper.path } else { &lower.path };
-                (Some(column), wrong.problem.at(path))
+                let file = if is_upper { &upper.file } else { &lower.file };
+                (Some(column), wrong.problem.at(file))
             }),
         }
     }
@@ -298,7 +278,7 @@ impl Recipe {
     fn story(&self, made: &Encoded) -> String {
         let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
         match self {
-            Self::Fitted(Source { probe, .. }) => format!(
+            Self::Fitted(Input { probe, .. }) => format!(
                 "{made}, made of a {} of {} x {} px ({})",
                 probe.format.name(),
                 probe.width,
@@ -314,16 +294,10 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Writes a picture that was made into the folder.
-fn keep(folder: &Path, made: &Encoded, story: String) -> std::io::Result<Kept> {
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(PREFIX).suffix(".jpg").tempfile_in(folder)?;
-    file.write_all(&made.jpeg)?;
-    Ok(Kept { path: file.into_temp_path(), bytes: made.jpeg.len() as u64, story })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use image::{Rgb, RgbImage};
 
     use crate::job::JobId;
@@ -343,7 +317,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(self.folder(), false)
+            RequestPictures::new(Scratch::new(self.folder()), false)
         }
 
         fn folder(&self) -> PathBuf {
@@ -410,7 +384,7 @@ mod tests {
         let pictures = shop.pictures();
         let plain = JobSpec { second: None, ..shop.outfit() };
         let ready = pictures.of(&plain).await.expect("ready");
-        assert!(matches!(&ready.cloth, Picture::File { path, .. } if *path == shop.0.path().join("shirt.png")));
+        assert!(matches!(&ready.cloth, Picture::File { file, .. } if file.is_at(&shop.0.path().join("shirt.png"))));
         assert_eq!((ready.sent_as, ready.took_time), (None, true), "decoded for the first time");
         pictures.get_ready(&plain).await;
         assert!(!pictures.of(&plain).await.expect("ready").took_time, "known to be whole");

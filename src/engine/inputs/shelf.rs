@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tempfile::TempPath;
+use crate::store::ScratchFile;
 
 use super::request_pictures::Recipe;
 
 /// How much disk the kept pictures may take, in bytes: some hundred outfits.
 const MOST_KEPT_BYTES: u64 = 256 << 20;
 
-/// A picture that was made. Its file is removed with the last who holds it.
+/// A picture that was made. Its file goes with the last who holds it.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub(super) path: TempPath,
+    pub(super) file: ScratchFile,
     pub(super) bytes: u64,
     /// What it is, and of what it was made.
     pub(super) story: String,
@@ -58,8 +58,11 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::inputs::request_pictures::Source;
+    use std::path::Path;
+
+    use crate::engine::inputs::request_pictures::Input;
     use crate::picture::{PictureFormat, Probe};
+    use crate::store::{InputFile, Scratch};
 
     use super::*;
 
@@ -69,11 +72,12 @@ mod tests {
         let mut shelf = Shelf::default();
         let recipe = |name: &str| {
             let probe = Probe::of(PictureFormat::Png, (300, 300), 1);
-            Recipe::Fitted(Source { path: name.into(), probe, modified: None })
+            let file = InputFile::new(Path::new(name));
+            Recipe::Fitted(Input { version: file.version(), file, probe })
         };
         let mut put = |name: &str, bytes: u64| {
-            let path = tempfile::NamedTempFile::new_in(folder.path()).expect("a file").into_temp_path();
-            let kept = Arc::new(Kept { path, bytes, story: String::new() });
+            let file = Scratch::new(folder.path().to_owned()).keep(name.as_bytes()).expect("a file");
+            let kept = Arc::new(Kept { file, bytes, story: String::new() });
             shelf.put(recipe(name), &kept);
             if name == "b" {
                 assert!(shelf.take_down(&recipe("a")).is_some(), "used again");
@@ -87,7 +91,7 @@ mod tests {
             assert_eq!(shelf.take_down(&recipe(name)).is_some(), stands, "{name}");
         }
         assert_eq!(shelf.bytes, 3 * third);
-        assert!(b.path.exists(), "somebody is sending it");
+        assert!(b.file.as_input().open_file().is_ok(), "somebody is sending it");
         drop((a, b, c, d));
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3);
     }

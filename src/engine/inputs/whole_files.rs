@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::picture::{PictureError, check_whole};
 
-use super::request_pictures::Source;
+use super::request_pictures::Input;
 
 /// How many files one generation holds. Twice as many are remembered at most, some hundred bytes each.
 const GENERATION_FILES: usize = 8192;
@@ -26,8 +26,8 @@ type Check = Arc<OnceLock<Result<(), String>>>;
 /// Those used since the last generation began, and those of the generation before.
 #[derive(Debug, Default)]
 struct Checks {
-    recent: HashMap<Source, Check>,
-    older: HashMap<Source, Check>,
+    recent: HashMap<Input, Check>,
+    older: HashMap<Input, Check>,
 }
 
 impl WholeFiles {
@@ -35,14 +35,14 @@ impl WholeFiles {
     ///
     /// # Errors
     /// What is wrong with the file, and where it is.
-    pub(super) fn check(&self, source: &Source) -> Result<bool, String> {
+    pub(super) fn check(&self, source: &Input) -> Result<bool, String> {
         let check = self.checks().of(source);
         let was_known = check.get().is_some();
         let mut is_lasting = true;
         let result = check.get_or_init(|| {
-            check_whole(&source.path, &source.probe).map_err(|problem| {
+            check_whole(&source.file, &source.probe).map_err(|problem| {
                 is_lasting = !matches!(problem, PictureError::Unreadable { .. });
-                problem.at(&source.path)
+                problem.at(&source.file)
             })
         });
         if !is_lasting {
@@ -57,7 +57,7 @@ impl WholeFiles {
 }
 
 impl Checks {
-    fn of(&mut self, source: &Source) -> Check {
+    fn of(&mut self, source: &Input) -> Check {
         if let Some(check) = self.recent.get(source) {
             return Arc::clone(check);
         }
@@ -69,7 +69,7 @@ impl Checks {
         check
     }
 
-    fn forget(&mut self, source: &Source) {
+    fn forget(&mut self, source: &Input) {
         self.recent.remove(source);
         self.older.remove(source);
     }
@@ -83,12 +83,13 @@ mod tests {
     use image::RgbImage;
 
     use crate::picture::{PictureFormat, Probe, probe};
+    use crate::store::InputFile;
 
     use super::*;
 
-    fn source(path: &Path) -> Source {
-        let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        Source { path: path.to_owned(), probe: probe(path).expect("a picture"), modified }
+    fn source(path: &Path) -> Input {
+        let file = InputFile::new(path);
+        Input { probe: probe(&file).expect("a picture"), version: file.version(), file }
     }
 
     fn picture(folder: &Path) -> PathBuf {
@@ -137,10 +138,10 @@ mod tests {
     #[test]
     fn a_bounded_number_is_remembered_and_what_is_used_again_stays() {
         let mut checks = Checks::default();
-        let numbered = |number: usize| Source {
-            path: number.to_string().into(),
+        let numbered = |number: usize| Input {
+            file: InputFile::new(Path::new(&number.to_string())),
             probe: Probe::of(PictureFormat::Png, (300, 300), 1),
-            modified: None,
+            version: InputFile::new(Path::new("never")).version(),
         };
         let first = checks.of(&numbered(0));
         for number in 1..GENERATION_FILES * 3 {

@@ -93,7 +93,7 @@ async fn failed(ctx: &Context, job: &ActiveJob, failure: Failure) -> Result<Step
 }
 
 async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) -> Result<Step, RunError> {
-    let path = images.first().map(|image| ctx.tree.root().join(&image.path)).unwrap_or_default();
+    let path = images.first().map(|image| ctx.tree.place_of(&image.path)).unwrap_or_default();
     // A job that is made again may have had its image under another extension.
     let before = if job.attempt > 1 { ctx.queue.images(job.seq).await? } else { Vec::new() };
     let outdated: Vec<String> =

@@ -3,8 +3,7 @@
 //! The strict reading decides whether it is whole ([`super::super::jpeg`]); the pixels of the usual kinds are made by
 //! the faster decoder, which gets those right, and those of the others by the strict one.
 
-use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{BufReader, SeekFrom};
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -16,13 +15,14 @@ use super::super::exif;
 use super::super::jpeg::{Colour, Header, Keep, Process, Scanned, read, read_header, without_metadata};
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
+use super::super::source::Bytes;
 use super::{PictureError, Probe};
 
 /// How much memory decoding takes for each pixel, in bytes.
-pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureError> {
+pub(super) fn bytes_a_pixel(file: &mut dyn Bytes) -> Result<u64, PictureError> {
     let damaged = |_| PictureError::Damaged;
     file.seek(SeekFrom::Start(2)).map_err(damaged)?;
-    let header = read_header(BufReader::new(file))?;
+    let header = read_header(BufReader::new(&mut *file))?;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
     let (is_progressive, count) = (header.process == Process::Progressive, header.components.len() as u64);
     Ok(match count {

@@ -9,56 +9,51 @@ mod png;
 
 pub(super) use png::damaged as damaged_png;
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{Read, SeekFrom};
 
 use super::guard::guarded;
 use super::memory::{self, Taken};
 use super::pixels::Pixels;
+use super::source::{Bytes, Source};
 use super::{Peculiarity, PictureError, PictureFormat, Probe};
 
 /// The most that one picture may need in memory while it is decoded, its file included. 10 MB of PNG can claim to be a
 /// thousand times as large.
 pub(super) const MAX_DECODED_BYTES: u64 = 450_000_000;
 
-/// Decodes the file at `path`, of which `probe` says what it is.
-pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureError> {
+/// Decodes what lies at `source`, of which `probe` says what it is.
+pub(super) fn decode<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
-    let file = File::open(path).map_err(|source| unreadable(path, source))?;
-    decode_file(&file, path, probe)
+    let (mut bytes, _) = source.open()?;
+    decode_bytes(&mut *bytes, &source.place(), probe)
 }
 
-/// The same of an open file, which is at `path`.
-pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result<Pixels, PictureError> {
+/// The same of an open one; `place` is for messages.
+pub(super) fn decode_bytes(bytes: &mut dyn Bytes, place: &str, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
-    let whole = || {
-        let mut bytes = Vec::with_capacity(probe.bytes as usize);
-        let read = file.take(probe.bytes).read_to_end(&mut bytes);
-        read.map_err(|source| unreadable(path, source)).map(|_| bytes)
+    let unreadable = |source| PictureError::Unreadable { path: place.to_owned(), source };
+    bytes.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let whole = |bytes: &mut dyn Bytes| {
+        let mut all = Vec::with_capacity(probe.bytes as usize);
+        bytes.take(probe.bytes).read_to_end(&mut all).map_err(unreadable).map(|_| all)
     };
-    file.seek(SeekFrom::Start(0)).map_err(|source| unreadable(path, source))?;
     let decoded = guarded(|| match probe.format {
         PictureFormat::Png => {
             let bytes_a_pixel = if probe.peculiarity == Some(Peculiarity::Transparent) { 4 } else { 3 };
             let memory = take_memory(probe, bytes_a_pixel, probe.bytes)?;
-            png::decode(&whole()?, probe, memory)
+            png::decode(&whole(bytes)?, probe, memory)
         }
         PictureFormat::Jpeg => {
-            let memory = take_memory(probe, jpeg::bytes_a_pixel(file)?, 2 * probe.bytes)?;
-            jpeg::decode(&whole()?, probe, memory)
+            let memory = take_memory(probe, jpeg::bytes_a_pixel(bytes)?, 2 * probe.bytes)?;
+            jpeg::decode(&whole(bytes)?, probe, memory)
         }
-        PictureFormat::WebP => foreign::decode(file, image::ImageFormat::WebP, probe),
-        PictureFormat::Bmp => foreign::decode(file, image::ImageFormat::Bmp, probe),
-        PictureFormat::Gif => foreign::decode(file, image::ImageFormat::Gif, probe),
-        PictureFormat::Tiff => foreign::decode_tiff(file, probe),
+        PictureFormat::WebP => foreign::decode(bytes, image::ImageFormat::WebP, probe),
+        PictureFormat::Bmp => foreign::decode(bytes, image::ImageFormat::Bmp, probe),
+        PictureFormat::Gif => foreign::decode(bytes, image::ImageFormat::Gif, probe),
+        PictureFormat::Tiff => foreign::decode_tiff(bytes, probe),
         PictureFormat::Avif => Err(PictureError::OtherPicture(probe.format.a_picture())),
     });
     decoded.unwrap_or(Err(PictureError::BreaksDecoder)).and_then(checked)
-}
-
-fn unreadable(path: &Path, source: io::Error) -> PictureError {
-    PictureError::Unreadable { path: path.display().to_string(), source }
 }
 
 /// Waits for the memory that the picture needs: this many bytes a pixel, and what is read of its file at once.

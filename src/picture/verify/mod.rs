@@ -14,17 +14,16 @@ mod png;
 pub(super) use jpeg::memory as jpeg_memory;
 pub(super) use png::row_memory as png_memory;
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, Read, SeekFrom};
 
 use super::content::{Content, HEAD_BYTES};
-use super::decode::decode_file;
+use super::decode::decode_bytes;
 use super::file_header::{self, FileHeader};
 use super::guard::guarded;
 use super::memory;
 use super::pixels::Pixels;
 use super::probe::read_up_to;
+use super::source::Bytes;
 use super::thumbnail::{Samples, Thumbnail};
 use super::{Look, PictureError, PictureFormat, Probe};
 
@@ -89,8 +88,8 @@ pub enum ResultError {
 ///
 /// # Errors
 /// What is wrong with it; [`ResultError::Unreadable`] is the machine's fault, all others are the content's.
-pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, ResultError> {
-    let bytes = file.metadata()?.len();
+pub fn verify_result(file: &mut dyn Bytes) -> Result<VerifiedPicture, ResultError> {
+    let bytes = file.seek(SeekFrom::End(0))?;
     if bytes == 0 {
         return Err(ResultError::Empty);
     }
@@ -99,13 +98,13 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, ResultError> {
     }
     let mut head = [0; HEAD_BYTES];
     file.seek(SeekFrom::Start(0))?;
-    let head_len = read_up_to(file, &mut head)?;
+    let head_len = read_up_to(&mut *file, &mut head)?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(format) => format,
         Content::OtherPicture(what) => return Err(ResultError::Unchecked(what)),
         Content::Other(what) => return Err(ResultError::NotAPicture(what)),
     };
-    let header = guarded(|| file_header::read(file, format)).and_then(Result::ok);
+    let header = guarded(|| file_header::read(&mut *file, format)).and_then(Result::ok);
     let FileHeader { width, height, .. } = header.ok_or(ResultError::NoSize)?;
     if u64::from(width) * u64::from(height) > MAX_RESULT_PIXELS {
         return Err(ResultError::TooManyPixels { width, height });
@@ -116,7 +115,7 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, ResultError> {
 
 /// Decodes all of it. What is read is read before a decoder is asked, so that whatever one says is about the picture.
 fn look_at(
-    file: &mut File,
+    file: &mut dyn Bytes,
     format: PictureFormat,
     (width, height): (u32, u32),
     bytes: u64,
@@ -148,7 +147,7 @@ fn look_at(
     look.unwrap_or_else(|| Err(ResultError::Undecodable("it breaks the decoder".to_owned())))
 }
 
-fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
+fn read_all(file: &mut dyn Bytes, bytes: u64) -> io::Result<Vec<u8>> {
     let mut all = Vec::with_capacity(bytes as usize);
     file.seek(SeekFrom::Start(0))?;
     file.take(bytes).read_to_end(&mut all)?;
@@ -156,8 +155,8 @@ fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A picture in a format that was not promised is decoded as an input would be.
-fn foreign(file: &File, probe: &Probe) -> Result<Look, ResultError> {
-    let pixels = decode_file(file, Path::new(""), probe).map_err(|problem| match problem {
+fn foreign(file: &mut dyn Bytes, probe: &Probe) -> Result<Look, ResultError> {
+    let pixels = decode_bytes(file, "", probe).map_err(|problem| match problem {
         PictureError::Unreadable { source, .. } => ResultError::Unreadable(source),
         problem => ResultError::Undecodable(format!("it {problem}")),
     })?;

@@ -9,7 +9,7 @@ use tryon::engine::{Endpoint, InDoubtPolicy, Patience, Resources, RunEnd, RunSet
 use tryon::job::ModelName;
 use tryon::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use tryon::queue::{self, Opening};
-use tryon::store::OutputTree;
+use tryon::store::{OutputTree, Scratch};
 
 use super::provider::{KEY, Provider};
 use super::workshop::{LONGEST_RUN, Workshop};
@@ -47,7 +47,6 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         task_timeout: Duration::from_secs(60),
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
-        pictures_folder: shop.out().join("queue.db-pictures"),
         fit_images: false,
         dedupe: false,
         min_result_px: 0,
@@ -76,6 +75,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
             accounts: vec![endpoint],
             results: Arc::new(results),
             tree,
+            scratch: Scratch::new(shop.out().join("queue.db-pictures")),
             clock: Arc::new(SystemClock),
         };
         let run = run(resources, settings, Default::default(), |_| {});
