@@ -12,6 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 
 use tryon::provider::{Picture, RequestBody};
+use tryon::store::InputFile;
 
 /// A picture as large as cameras make them; a little less than the API takes.
 const PICTURE_BYTES: usize = 9_000_000;
@@ -30,7 +31,8 @@ fn pictures(folder: &Path) -> [PathBuf; 2] {
 
 /// Makes a body and lets each piece go, as a connection does. Returns how many bytes there were.
 async fn send([human, cloth]: &[PathBuf; 2]) -> u64 {
-    let [human, cloth] = [human, cloth].map(|path| Picture::File { path: path.clone(), bytes: PICTURE_BYTES as u64 });
+    let [human, cloth] =
+        [human, cloth].map(|path| Picture::File { file: InputFile::new(path), bytes: PICTURE_BYTES as u64 });
     let fields = [("model_name", "kolors-virtual-try-on-v1"), ("external_task_id", "tryon-1")];
     let body = RequestBody::new(&fields, [("human_image", &human), ("cloth_image", &cloth)]);
     let promised = body.length();

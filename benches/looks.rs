@@ -19,6 +19,7 @@ use std::collections::HashMap;
 
 use tryon::job::Flag;
 use tryon::picture::{Look, VerifiedPicture, verify_result};
+use tryon::store::InputFile;
 
 use composites::{Dice, cut, dressed, grainy, jpeg, lit, people, pictures_of, plain, png, resized};
 
@@ -33,7 +34,7 @@ fn look_of(person: &RgbImage) -> Look {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("person.jpg");
     std::fs::write(&path, jpeg(person, 92)).expect("written");
-    Look::of_input(&path).expect("a look")
+    Look::of_input(&InputFile::new(&path)).expect("a look")
 }
 
 fn main() {

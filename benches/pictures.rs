@@ -13,6 +13,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{GenericImageView, Rgb};
 
 use tryon::picture::{fit, probe, verify_result};
+use tryon::store::InputFile;
 
 /// As many results arrive at once.
 const AT_ONCE: usize = 8;
@@ -58,8 +59,8 @@ fn verify_at_once(path: &Path) {
 }
 
 fn convert(path: &Path) {
-    let seen = probe(path).expect("a picture");
-    let made = fit(path, &seen).map(|made| format!("{} x {} px", made.width, made.height));
+    let seen = probe(&InputFile::new(path)).expect("a picture");
+    let made = fit(&InputFile::new(path), &seen).map(|made| format!("{} x {} px", made.width, made.height));
     println!("converted {}: {made:?}, at most {} MB", path.display(), peak());
 }
 

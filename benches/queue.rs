@@ -17,11 +17,16 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use tryon::job::{ExternalTaskId, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition};
-use tryon::queue::{ActiveJob, Claim, Note, PublishedImage, QueueReader, RunId, SqliteQueue};
+use tryon::queue::{
+    self, ActiveJob, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, PublishedImage, Queue, RunId,
+};
 use tryon::report::{ReportFormat, ReportPaths, write_report};
 
 /// The lengths of the queues.
 const LENGTHS: [u64; 3] = [1_000, 10_000, 100_000];
+
+/// How many rows are added to a load at once.
+const ROWS_AT_ONCE: usize = 500;
 
 /// How many jobs are at work at once.
 const AT_ONCE: [u64; 3] = [1, 10, 100];
@@ -47,43 +52,45 @@ fn row(number: u64) -> JobSpec {
 /// A queue in a folder of its own.
 struct Bed {
     folder: TempDir,
-    queue: Arc<SqliteQueue>,
+    queue: Arc<dyn Queue>,
 }
 
 impl Bed {
-    fn empty() -> Self {
+    fn empty(runtime: &Runtime) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let queue = Arc::new(SqliteQueue::open(&folder.path().join("queue.db")).expect("a queue"));
-        Self { folder, queue }
+        let opened = runtime.block_on(queue::open(&folder.path().join("queue.db"), Opening::OrMake));
+        Self { folder, queue: opened.expect("a queue") }
     }
 
     fn with(runtime: &Runtime, rows: u64) -> Self {
-        let bed = Self::empty();
-        runtime.block_on(load(&bed.queue, rows));
+        let bed = Self::empty(runtime);
+        runtime.block_on(load(&*bed.queue, rows));
         bed
     }
-
-    fn reader(&self) -> QueueReader {
-        self.queue.reader().expect("a reader")
-    }
 }
 
-async fn load(queue: &SqliteQueue, rows: u64) {
-    let fill = move |loader: &mut tryon::queue::Loader| {
-        loader.begin_manifest("jobs.csv")?;
-        for number in 0..rows {
-            loader.add(&row(number), number + 2)?;
+/// Loads rows as a manifest's are: some hundred at a time.
+async fn load(queue: &dyn Queue, rows: u64) {
+    let mut load = queue.begin_load().await.expect("a load");
+    load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
+    let mut numbers = 0..rows;
+    loop {
+        let of_number = |number| LoadRow::Job { spec: row(number), line: number + 2 };
+        let batch: Vec<LoadRow> = numbers.by_ref().take(ROWS_AT_ONCE).map(of_number).collect();
+        if batch.is_empty() {
+            break;
         }
-        Ok((loader.tally().added, true))
-    };
-    assert_eq!(queue.load(fill).await.expect("a load"), rows);
+        load.add(batch).await.expect("staged");
+    }
+    assert_eq!(load.tally().added, rows);
+    load.keep(Keeping::default(), Timestamp::now()).await.expect("kept");
 }
 
-async fn begin_run(queue: &SqliteQueue) -> RunId {
+async fn begin_run(queue: &dyn Queue) -> RunId {
     queue.begin_run(100, None, ModelName::default(), Timestamp::now()).await.expect("a run")
 }
 
-async fn claim(queue: &SqliteQueue, run: RunId) -> ActiveJob {
+async fn claim(queue: &dyn Queue, run: RunId) -> ActiveJob {
     let claim = queue.claim(run, ExternalTaskId::unique(), ModelName::default(), Timestamp::now()).await;
     match claim.expect("a claim") {
         Claim::Job(job) => *job,
@@ -92,7 +99,7 @@ async fn claim(queue: &SqliteQueue, run: RunId) -> ActiveJob {
 }
 
 /// All that the queue is told of a job that goes well.
-async fn live(queue: &SqliteQueue, run: RunId) {
+async fn live(queue: &dyn Queue, run: RunId) {
     let job = claim(queue, run).await;
     let accept = Transition::Accept { task_id: TaskId(format!("task-{}", job.seq.0)) };
     for transition in [accept, Transition::TaskSucceed] {
@@ -112,8 +119,8 @@ async fn live(queue: &SqliteQueue, run: RunId) {
 }
 
 /// Brings `jobs` jobs to their end, `at_once` of them at a time. Returns how long it took.
-async fn live_many(queue: &Arc<SqliteQueue>, jobs: u64, at_once: u64) -> Duration {
-    let run = begin_run(queue).await;
+async fn live_many(queue: &Arc<dyn Queue>, jobs: u64, at_once: u64) -> Duration {
+    let run = begin_run(&**queue).await;
     let left = Arc::new(AtomicU64::new(jobs));
     let started = Instant::now();
     let workers = (0..at_once).map(|_| {
@@ -121,7 +128,7 @@ async fn live_many(queue: &Arc<SqliteQueue>, jobs: u64, at_once: u64) -> Duratio
         tokio::spawn(async move {
             let take = |left: u64| left.checked_sub(1);
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-                live(&queue, run).await;
+                live(&*queue, run).await;
             }
         })
     });
@@ -139,10 +146,10 @@ fn loading(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(rows));
         group.bench_function(BenchmarkId::from_parameter(rows), |bencher| {
             let run = |bed: Bed| {
-                runtime.block_on(load(&bed.queue, rows));
+                runtime.block_on(load(&*bed.queue, rows));
                 bed
             };
-            bencher.iter_batched(Bed::empty, run, BatchSize::PerIteration);
+            bencher.iter_batched(|| Bed::empty(&runtime), run, BatchSize::PerIteration);
         });
     }
 }
@@ -167,11 +174,11 @@ fn claims(criterion: &mut Criterion) {
     group.sample_size(10);
     for length in LENGTHS {
         let bed = Bed::with(&runtime, length);
-        let run = runtime.block_on(begin_run(&bed.queue));
+        let run = runtime.block_on(begin_run(&*bed.queue));
         group.bench_function(BenchmarkId::from_parameter(length), |bencher| {
             bencher.iter(|| {
                 runtime.block_on(async {
-                    let job = claim(&bed.queue, run).await;
+                    let job = claim(&*bed.queue, run).await;
                     let release = Transition::Release { retry_at: None };
                     let released = bed.queue.record(job.seq, job.attempt, release, Note::default(), Timestamp::now());
                     released.await.expect("released");
@@ -188,9 +195,11 @@ fn counts(criterion: &mut Criterion) {
         let bed = Bed::with(&runtime, length);
         group.bench_function(BenchmarkId::from_parameter(length), |bencher| {
             bencher.iter(|| {
-                let reader = bed.reader();
-                assert_eq!(reader.counts().expect("counts").total(), length);
-                black_box(reader.last_run().expect("a run"));
+                runtime.block_on(async {
+                    let queue = queue::at(&bed.folder.path().join("queue.db")).open_to_read().await.expect("a reader");
+                    assert_eq!(queue.counts().await.expect("counts").total(), length);
+                    black_box(queue.last_run().await.expect("a run"));
+                });
             });
         });
     }
@@ -203,12 +212,13 @@ fn reports(criterion: &mut Criterion) {
     for length in LENGTHS {
         let bed = Bed::with(&runtime, length);
         runtime.block_on(live_many(&bed.queue, 500, 100));
-        let reader = bed.reader();
         let paths = ReportPaths { output_dir: bed.folder.path(), report_dir: Path::new("") };
         group.throughput(Throughput::Elements(length));
         group.bench_function(BenchmarkId::from_parameter(length), |bencher| {
             bencher.iter(|| {
-                let summary = write_report(&reader, ReportFormat::Csv, &mut io::sink(), paths).expect("a report");
+                let summary = runtime
+                    .block_on(write_report(&*bed.queue, ReportFormat::Csv, &mut io::sink(), paths))
+                    .expect("a report");
                 assert_eq!(summary.rows, length);
             });
         });

@@ -11,7 +11,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tryon::picture::{PictureProblem, fit, probe_any_size, verify_result};
+use tryon::picture::{PictureError, check_whole, fit, probe_any_size, verify_result};
+use tryon::store::InputFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -24,11 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What `check` says, and what `--fit-images` makes.
 fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
-    let probe = match probe_any_size(picture) {
+    let source = InputFile::new(picture);
+    let probe = match probe_any_size(&source) {
         Ok(probe) => probe,
         Err(problem) => return Ok(refusal(&problem)),
     };
-    let made = match fit(picture, &probe) {
+    let made = match fit(&source, &probe) {
         Ok(encoded) => {
             std::fs::write(fitted, &encoded.jpeg)?;
             json!({ "width": encoded.width, "height": encoded.height })
@@ -41,11 +43,12 @@ fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
         "height": probe.height,
         "peculiarity": probe.peculiarity.map(|peculiarity| format!("{peculiarity:?}")),
         "as_it_is": probe.check_fit().err().map(|problem| problem.to_string()),
+        "damaged": check_whole(&source, &probe).err().map(|problem| problem.to_string()),
         "fitted": made,
     }))
 }
 
-fn refusal(problem: &PictureProblem) -> Value {
+fn refusal(problem: &PictureError) -> Value {
     json!({ "refused": problem.to_string() })
 }
 

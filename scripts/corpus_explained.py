@@ -55,8 +55,8 @@ def explanation(sample, wrong):
 
 
 def reason_for(sample, sentence):
-    # Paid for in vain; docs/corpus.md, "What is open".
-    if "sent as it is" in sentence:
+    # Paid for in vain, or refused for nothing.
+    if "input: as it is:" in sentence:
         return None
     for pattern, reason in KINDS:
         if re.search(pattern, sentence):

@@ -124,8 +124,8 @@ def check_agrees(said, sample, tryon, person, scratch):
     # `check` reads headers: damage that only decoding shows ends a job that is converted before it is sent.
     is_known_by_header = "refused" in seen or "cannot be converted here" in refusal or "can be worked on" in refusal
     wrong = []
-    if refusal and not is_known_by_header and not is_small and not seen["as_it_is"] and not seen["peculiarity"]:
-        wrong.append(f"input: sent as it is, although it {refusal}")
+    if "refused" not in seen and not seen["as_it_is"] and not is_known_by_header and seen["damaged"] != (refusal or None):
+        wrong.append(f"input: as it is: {seen['damaged']}; converted: {refusal}")
     for options, is_refused in [
         ([], "refused" in seen or is_small or bool(seen["as_it_is"])),
         (["--fit-images"], is_known_by_header or is_small),

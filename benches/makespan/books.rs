@@ -10,13 +10,13 @@ use std::time::Duration;
 /// short when it lacks more than this share of the interval …
 const GAP_SLACK: f64 = 0.1;
 
-/// … and so many gaps in a hundred may be short, but none may be shorter than half the interval.
+/// … and this many gaps in a hundred may be short, but none may be shorter than half the interval.
 const SHORT_GAPS_PER_CENT: usize = 1;
 
 /// A rate may be exceeded by this share, and by one request, for the same reason.
 const RATE_SLACK: f64 = 1.05;
 
-/// So many wrongs are told; more of them say nothing new.
+/// This many wrongs are told; more of them say nothing new.
 const MOST_WRONGS: usize = 12;
 
 /// The rules that a client was told to keep; `None` where it was told none.

@@ -48,7 +48,7 @@ impl Contender {
         }
     }
 
-    /// Which door the provider opens for it.
+    /// Which provider the provider opens for it.
     pub(crate) fn door(&self) -> Door {
         match self {
             Self::Tryon { door, .. } => *door,

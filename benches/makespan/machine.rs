@@ -53,7 +53,7 @@ fn used() -> Option<(f64, f64)> {
     // user nice system idle iowait irq softirq steal …
     let busy = fields.iter().take(8).sum::<f64>() - fields.get(3)? - fields.get(4)?;
     let own = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // What follows the name, which stands in parentheses and may hold anything: user and system time are 12th and 13th.
+    // What follows the name, which is in parentheses and may hold anything: user and system time are 12th and 13th.
     let fields: Vec<&str> = own.rsplit_once(')')?.1.split_whitespace().collect();
     let own = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some((busy / TICKS_PER_SECOND, own / TICKS_PER_SECOND))

@@ -34,7 +34,7 @@ const AT_ONCE_BELOW: usize = 20;
 /// Slots of the runs in which tasks take no time.
 const ZERO_SLOTS: usize = 100;
 
-/// Slots of the runs with large pictures: so many submissions are on their way at once.
+/// Slots of the runs with large pictures: this many submissions are on their way at once.
 const LARGE_SLOTS: usize = 64;
 
 /// A rate that limits nothing.
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     jobs: Option<usize>,
 
-    /// Everything that is a time is so many times shorter than in life, every rate higher
+    /// Everything that is a time is this many times shorter than in life, every rate higher
     #[arg(long, default_value_t = 10.0)]
     scale: f64,
 
@@ -123,13 +123,13 @@ enum Measure {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Way {
-    /// tryon at a door without a list
+    /// tryon at a provider without a list
     Single,
-    /// tryon at a door with a list
+    /// tryon at a provider with a list
     List,
-    /// tryon at a door that calls back
+    /// tryon at a provider that calls back
     Callbacks,
-    /// tryon that has to find the cap, at a door without a list
+    /// tryon that has to find the cap, at a provider without a list
     Auto,
     /// The script that people use today
     Script,
@@ -217,7 +217,7 @@ impl Arguments {
         }
     }
 
-    /// The times of so many tasks, in the time of the benchmark.
+    /// The times of this many tasks, in the time of the benchmark.
     fn times(&self, count: usize) -> Vec<Duration> {
         schedule::task_times(count, Duration::from_secs_f64(self.mean / self.scale), self.sigma, self.seed)
     }

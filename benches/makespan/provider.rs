@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::books::{Books, Created};
 
-/// Where the door is, below the origin.
+/// Where the provider is, below the origin.
 const DOOR: &str = "/kling/v1/images/kolors-virtual-try-on";
 
 /// The first task's id; ids tell nothing, but they look like ids.
@@ -57,7 +57,7 @@ struct Desk {
 }
 
 impl Provider {
-    /// Opens the door.
+    /// Opens the provider.
     ///
     /// # Errors
     /// No loopback port is to be had.

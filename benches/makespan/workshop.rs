@@ -41,7 +41,7 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// Draws the pictures and writes a manifest of so many jobs.
+    /// Draws the pictures and writes a manifest of this many jobs.
     pub(crate) fn new(jobs: usize, inputs: Inputs) -> io::Result<Self> {
         // On the disk of the build, and not on one in memory: what a flush costs belongs to the measurement.
         let folder = tempfile::Builder::new().prefix("makespan-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;

@@ -10,7 +10,7 @@
 //! The listener speaks plain HTTP/1.1. What is on the public side of `--callback-url`, a reverse proxy or a tunnel,
 //! ends TLS and forwards `POST` requests to `--callback-listen` with
 //!
-//! - the last component of the path: what stands before it may be cut off or kept, as is the proxy's way,
+//! - the last component of the path: what is before it may be cut off or kept, as is the proxy's way,
 //! - the body byte for byte, and the three `webhook-…` headers, where callbacks are signed.
 //!
 //! Each connection is for one request and closed after it. A request that is none of the provider's is answered with

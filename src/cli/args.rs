@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Concurrency, Door, LogFormat, Options, Price, TextEncoding};
+use crate::settings::{Concurrency, LogFormat, Options, Price, ProviderName, TextEncoding};
 
 use super::sources::Sourced;
 use super::{Console, Place, examples};
@@ -268,7 +268,7 @@ pub(super) struct CheckOptions {
 
     /// Which door to the service, for --account [default: dmxapi]
     #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
-    provider: Option<Door>,
+    provider: Option<ProviderName>,
 
     /// The provider's address, for --account, and for pictures that only its network knows [default: the provider's own]
     #[arg(long, help_heading = "Account", value_name = "URL", env = "TRYON_BASE_URL")]

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::run::Clients;
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
-use crate::queue::SqliteQueue;
+use crate::queue::Queue;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
 
 use super::Failure;
@@ -54,7 +54,7 @@ impl Wanted {
     }
 
     /// Begins to listen. A port that cannot be had is a wrong choice: nothing was spent yet.
-    pub(super) async fn listen(self, queue: &SqliteQueue) -> Result<Callbacks, Failure> {
+    pub(super) async fn listen(self, queue: &dyn Queue) -> Result<Callbacks, Failure> {
         let proof = match self.signed_by {
             Some(secret) => Proof::Signature(secret),
             None => {

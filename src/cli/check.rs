@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::exit_code::ExitCode;
 use crate::ops::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
+use crate::ops::load::ReadRows;
 use crate::ops::load::{Purpose, read};
-use crate::queue::Loader;
-use crate::settings::{Door, Options, Settings, keys};
+use crate::queue;
+use crate::settings::{Options, ProviderName, Settings, keys};
 use crate::view::wording::{counted, thousands};
 
 use super::load::{println, sentence, told_on};
@@ -28,20 +29,19 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let provider = match (asks_account, settings.provider) {
         (false, _) => None,
-        (true, Door::Kling) => Some(run::clients(&settings, keys(Door::Kling)?, None)?.provider),
-        (true, Door::Dmxapi) => {
+        (true, ProviderName::Kling) => Some(run::clients(&settings, keys(ProviderName::Kling)?, None)?.provider),
+        (true, ProviderName::Dmxapi) => {
             return Err(Failure::usage(
                 "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",
             ));
         }
     };
     let mut settings = settings;
-    let loader =
-        read(Loader::looking_at(&place.queue)?, manifests, &settings, &place.out, Purpose::Check, told_on(console))
-            .await?;
-    println(&sentence(&loader.tally()))?;
-    settings.dedupe |= options.dedupe.is_none() && loader.queue_dedupes()?;
-    let (tasks, mut lines) = lines(&loader, place, &settings)?;
+    let begun = queue::at(&place.queue).look().await?;
+    let mut rows = read(begun, manifests, &settings, &place.out, Purpose::Check, told_on(console)).await?;
+    println(&sentence(&rows.load.tally()))?;
+    settings.dedupe |= options.dedupe.is_none() && rows.load.queue_dedupes().await?;
+    let (tasks, mut lines) = lines(&mut rows, place, &settings).await?;
     if let Some(provider) = provider {
         lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
     }
@@ -50,11 +50,11 @@ pub(super) async fn command(
 }
 
 /// How many tasks there are to pay for, and everything that is said about them.
-fn lines(loader: &Loader, place: &Place, settings: &Settings) -> Result<(u64, Lines), Failure> {
-    let work = loader.workload(&settings.model, REPEATS_NAMED)?;
+async fn lines(rows: &mut ReadRows, place: &Place, settings: &Settings) -> Result<(u64, Lines), Failure> {
+    let work = rows.load.workload(&settings.model, REPEATS_NAMED).await?;
     let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
     let mut lines = Lines::new();
-    if loader.has_queue() {
+    if rows.load.has_queue() {
         lines.push(("queue", format!("compared with {}; nothing was changed there", place.queue.display())));
     }
     lines.push(match work.jobs {
@@ -63,7 +63,7 @@ fn lines(loader: &Loader, place: &Place, settings: &Settings) -> Result<(u64, Li
     });
     let repeats = estimate::repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe);
     lines.extend(repeats.map(|text| ("pairs", text)));
-    let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
+    let again = rows.load.pairs_again(&settings.model, REPEATS_NAMED).await?;
     if again.jobs > 0 {
         let indent = format!("\n{:<12}", "");
         lines.push(("again", repeats::sentence(&again, settings, settings.dedupe).replace("\n  ", &indent)));

@@ -9,7 +9,7 @@ use crate::job::StateName;
 use crate::ops::adopt;
 use crate::ops::cancel::{self, Cancelled};
 use crate::ops::retry::{self, PutBack};
-use crate::queue::{QueueError, SqliteQueue};
+use crate::queue::{self, Opening, Queue, QueueError};
 use crate::settings::{Options, TextEncoding};
 
 use super::id_list::read_ids;
@@ -80,22 +80,22 @@ pub(super) struct Adopt {
 
 /// `tryon retry`.
 pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = SqliteQueue::open_existing(&place.queue)?;
+    let queue = queue::open(&place.queue, Opening::Existing).await?;
     if let (true, Some(reason)) = (what.failed, &what.reason) {
-        let ids = retry::ids_of_reason(&queue.reader()?, reason)?;
+        let ids = retry::ids_of_reason(&*queue, reason).await?;
         if ids.is_empty() {
             return Err(no_such_reason(reason, place));
         }
-        return retry_list(&queue, ids, false, place).await;
+        return retry_list(&*queue, ids, false, place).await;
     }
     if what.failed || what.in_doubt {
         let state = if what.failed { StateName::Failed } else { StateName::InDoubt };
-        let count = retry::put_back_all(&queue, state).await?;
+        let count = retry::put_back_all(&*queue, state).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
-            say_how_to_go_on(&queue, place)?;
+            say_how_to_go_on(&*queue, place).await?;
         }
-        let rejected = queue.reader()?.counts()?.rejected;
+        let rejected = queue.counts().await?.rejected;
         if what.failed && rejected > 0 {
             println(&format!(
                 "{rejected} manifest rows were never loaded because they are not right; mend them and load the manifest again"
@@ -104,31 +104,31 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         return Ok(ExitCode::Ok);
     }
     if what.flagged {
-        let count = retry::make_flagged_again(&queue).await?;
+        let count = retry::make_flagged_again(&*queue).await?;
         println(&format!("{count} put back"))?;
         if count > 0 {
             println(&format!("  {count} made anew and paid for again"))?;
-            say_how_to_go_on(&queue, place)?;
+            say_how_to_go_on(&*queue, place).await?;
         }
         return Ok(ExitCode::Ok);
     }
     match &what.from {
         Some(list) => {
             let encoding = what.encoding.or(file.encoding).map(TextEncoding::encoding);
-            retry_list(&queue, read_ids(list, encoding, &queue.reader()?)?, what.again, place).await
+            retry_list(&*queue, read_ids(list, encoding, &*queue).await?, what.again, place).await
         }
-        None => retry_named(&queue, &what.ids, what.again, place).await,
+        None => retry_named(&*queue, &what.ids, what.again, place).await,
     }
 }
 
 /// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this
 /// queue is worked by.
-fn say_how_to_go_on(queue: &SqliteQueue, place: &Place) -> Result<(), Failure> {
-    println(&format!("a run takes up what was put back: {}", place.run_again(&queue.reader()?)?))
+async fn say_how_to_go_on(queue: &dyn Queue, place: &Place) -> Result<(), Failure> {
+    println(&format!("a run takes up what was put back: {}", place.run_again(queue).await?))
 }
 
 /// Puts back the jobs that were typed, and tells of each.
-async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_named(queue: &dyn Queue, ids: &[String], again: bool, place: &Place) -> Result<ExitCode, Failure> {
     let mut outcome = Ok(ExitCode::Ok);
     let mut refused = 0;
     for id in ids {
@@ -143,13 +143,13 @@ async fn retry_named(queue: &SqliteQueue, ids: &[String], again: bool, place: &P
         }
     }
     if refused < ids.len() {
-        say_how_to_go_on(queue, place)?;
+        say_how_to_go_on(queue, place).await?;
     }
     outcome
 }
 
 /// Puts back the jobs of a list, and tells how many.
-async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_list(queue: &dyn Queue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
     /// How many errors are told one by one.
     const MOST_TOLD: usize = 10;
 
@@ -164,7 +164,7 @@ async fn retry_list(queue: &SqliteQueue, ids: Vec<String>, again: bool, place: &
         }
     }
     if !list.put_back.is_empty() {
-        say_how_to_go_on(queue, place)?;
+        say_how_to_go_on(queue, place).await?;
     }
     let mut refused: Vec<String> = list.refused.iter().map(ToString::to_string).collect();
     if refused.is_empty() {
@@ -188,25 +188,24 @@ fn no_such_reason(reason: &str, place: &Place) -> Failure {
 /// `tryon adopt ID TASK_ID`.
 pub(super) async fn adopt(what: &Adopt, place: &Place) -> Result<ExitCode, Failure> {
     let (id, task) = (&what.id, adopt::task_id(&what.task_id)?);
-    let queue = SqliteQueue::open_existing(&place.queue)?;
+    let queue = queue::open(&place.queue, Opening::Existing).await?;
     let said = format!("{id}: is task {}; a run collects it", task.0);
-    adopt::adopt(&queue, id, task).await?;
+    adopt::adopt(&*queue, id, task).await?;
     println(&said)?;
     Ok(ExitCode::Ok)
 }
 
 /// `tryon cancel`.
 pub(super) async fn cancel(what: &Cancel, place: &Place) -> Result<ExitCode, Failure> {
-    let queue = SqliteQueue::open_existing(&place.queue)?;
+    let queue = queue::open(&place.queue, Opening::Existing).await?;
     if what.pending {
-        let count = cancel::cancel_pending(&queue).await?;
+        let count = cancel::cancel_pending(&*queue).await?;
         println(&format!("{count} cancelled"))?;
         return Ok(ExitCode::Ok);
     }
     let mut outcome = Ok(ExitCode::Ok);
-    let reader = queue.reader()?;
     for id in &what.ids {
-        match cancel::cancel(&queue, &reader, id).await {
+        match cancel::cancel(&*queue, id).await {
             Ok(Cancelled::ImageGivenUp) => println(&format!(
                 "{id}: cancelled; its image is given up, and a retry would have another one made and paid for"
             ))?,

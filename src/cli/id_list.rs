@@ -7,7 +7,8 @@ use encoding_rs::Encoding;
 
 use crate::job::{JobSpec, clean_text};
 use crate::manifest::{ListedJob, read_id_list};
-use crate::queue::{QueueError, QueueReader};
+use crate::queue::{QueueError, QueueReads};
+use crate::report::out_of_formula;
 
 use super::Failure;
 
@@ -20,15 +21,15 @@ const MOST_ZEROS: usize = 16;
 /// The ids of a list of jobs, each once, in its order; `-` reads standard input.
 ///
 /// A list that a spreadsheet has damaged names other jobs than were meant, so one row that shows it refuses the list.
-pub(super) fn read_ids(
+pub(super) async fn read_ids(
     file: &Path,
     encoding: Option<&'static Encoding>,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
 ) -> Result<Vec<String>, Failure> {
     let rows = read_id_list(file, encoding).map_err(Failure::usage)?;
     let (mut seen, mut ids, mut damages) = (HashSet::new(), Vec::new(), Vec::new());
     for row in rows {
-        match meant(&row, reader)? {
+        match meant(&row, queue).await? {
             Ok(id) if !seen.contains(&id) => {
                 seen.insert(id.clone());
                 ids.push(id);
@@ -55,19 +56,23 @@ fn refused(mut damages: Vec<String>) -> Failure {
 }
 
 /// The id that a row means, or how it shows that a spreadsheet has changed it.
-fn meant(row: &ListedJob, reader: &QueueReader) -> Result<Result<String, String>, QueueError> {
+async fn meant(row: &ListedJob, queue: &dyn QueueReads) -> Result<Result<String, String>, QueueError> {
     let shown = clean_text(&row.id);
-    match spec_of(&row.id, reader)? {
+    match spec_of(&row.id, queue).await? {
         Some(spec) => Ok(match contradiction(row, &spec) {
             Some(why) => Err(format!("`{shown}` is {why}; the id, or the row, is not what it was")),
             None => Ok(row.id.clone()),
         }),
         None => {
+            // The report for spreadsheets keeps numbers and dates as texts by a formula around them.
+            if let Some(text) = out_of_formula(&row.id) {
+                return Box::pin(meant(&ListedJob { id: text, ..row.clone() }, queue)).await;
+            }
             // Reports defuse what a spreadsheet would take for a formula by an apostrophe in front.
             if let Some(bare) = row.id.strip_prefix('\'').filter(|bare| bare.starts_with(['=', '+', '-', '@'])) {
                 return Ok(Ok(bare.to_owned()));
             }
-            Ok(match with_zeros(&row.id, reader)? {
+            Ok(match with_zeros(&row.id, queue).await? {
                 Some(whole) => {
                     Err(format!("there is no job `{shown}`, but `{whole}`: a spreadsheet drops zeros in front"))
                 }
@@ -77,8 +82,8 @@ fn meant(row: &ListedJob, reader: &QueueReader) -> Result<Result<String, String>
     }
 }
 
-fn spec_of(id: &str, reader: &QueueReader) -> Result<Option<JobSpec>, QueueError> {
-    match reader.job(id) {
+async fn spec_of(id: &str, queue: &dyn QueueReads) -> Result<Option<JobSpec>, QueueError> {
+    match queue.job(id).await {
         Ok(job) => Ok(Some(job.spec)),
         Err(QueueError::NoSuchJob(_)) => Ok(None),
         Err(error) => Err(error),
@@ -97,17 +102,19 @@ fn contradiction(row: &ListedJob, spec: &JobSpec) -> Option<String> {
 
 /// A cell as far as it survives a report and a spreadsheet.
 fn as_shown(text: &str) -> String {
+    let of_formula = out_of_formula(text);
+    let text = of_formula.as_deref().unwrap_or(text);
     clean_text(text.strip_prefix('\'').unwrap_or(text))
 }
 
 /// The job whose id is this number with zeros in front.
-fn with_zeros(id: &str, reader: &QueueReader) -> Result<Option<String>, QueueError> {
+async fn with_zeros(id: &str, queue: &dyn QueueReads) -> Result<Option<String>, QueueError> {
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
     }
     for zeros in 1..=MOST_ZEROS {
         let whole = format!("{}{id}", "0".repeat(zeros));
-        if spec_of(&whole, reader)?.is_some() {
+        if spec_of(&whole, queue).await?.is_some() {
             return Ok(Some(whole));
         }
     }
@@ -117,7 +124,8 @@ fn with_zeros(id: &str, reader: &QueueReader) -> Result<Option<String>, QueueErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::stocked::{self, Stocked};
+    use crate::report::stocked::{self, Stocked, wait};
+    use crate::report::{ReportFormat, ReportPaths, write_report};
 
     fn queue_of(ids: &[&str]) -> Stocked {
         let specs: Vec<JobSpec> = ids.iter().map(|id| stocked::spec(id, 0)).collect();
@@ -127,7 +135,7 @@ mod tests {
     fn read(stocked: &Stocked, list: &str) -> Result<Vec<String>, String> {
         let file = stocked.folder.path().join("list.csv");
         std::fs::write(&file, list).expect("written");
-        read_ids(&file, None, &stocked.reader).map_err(|failure| failure.message)
+        wait(read_ids(&file, None, &*stocked.queue)).map_err(|failure| failure.message)
     }
 
     #[test]
@@ -135,6 +143,20 @@ mod tests {
         let stocked = queue_of(&["=bob", "'-x", "'q"]);
         let ids = read(&stocked, "id\n'=bob\n=bob\n'-x\n'q\n").expect("ids");
         assert_eq!(ids, ["=bob", "'-x", "'q"]);
+    }
+
+    #[test]
+    fn the_report_for_spreadsheets_is_read_back_as_it_was_written() {
+        let ids = ["00123", "851234567890123456", "=bob", "'-x", "1\"2", "ana/coat", "sep-1", "=\"7\""];
+        let stocked = queue_of(&ids);
+        for format in [ReportFormat::Spreadsheet, ReportFormat::Csv] {
+            let (mut report, folder) = (Vec::new(), stocked.folder.path());
+            let paths = ReportPaths { output_dir: folder, report_dir: folder };
+            wait(write_report(&*stocked.queue, format, &mut report, paths)).expect("a report");
+            let mut found = read(&stocked, std::str::from_utf8(&report).expect("text")).expect("ids");
+            found.retain(|id| id != "eva/gone");
+            assert_eq!(found, ids, "{format:?}");
+        }
     }
 
     #[test]
@@ -150,7 +172,7 @@ mod tests {
     #[test]
     fn a_row_that_contradicts_its_job_refuses_the_list() {
         let stocked = queue_of(&["123", "00123"]);
-        let spec = stocked.reader.job("123").expect("a job").spec;
+        let spec = wait(stocked.queue.job("123")).expect("a job").spec;
         let row = |human: &str, cloth: &str| format!("id,human_image,cloth_image\n123,{human},{cloth}\n");
         let (human, cloth) = (spec.human.written.as_str(), spec.cloth.written.as_str());
         assert_eq!(read(&stocked, &row(human, cloth)).expect("ids"), ["123"]);

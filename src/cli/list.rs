@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{JobState, StateName};
-use crate::queue::{JobRecord, QueueReader, Selection};
+use crate::queue::{JobRecord, QueueReads, Selection, each_job};
 use crate::view::wording::{clock, counted};
 
 use super::pipe::fine_if_reader_left;
@@ -66,46 +66,51 @@ impl ValueEnum for StateName {
 ///
 /// # Errors
 /// The queue cannot be read, or `out` not written.
-pub(super) fn list(args: &ListArgs, reader: &QueueReader, out: &mut dyn Write) -> anyhow::Result<()> {
-    list_at(args, reader, out, Timestamp::now(), &TimeZone::system())
+pub(super) async fn list(args: &ListArgs, queue: &dyn QueueReads, out: &mut dyn Write) -> anyhow::Result<()> {
+    list_at(args, queue, out, Timestamp::now(), &TimeZone::system()).await
 }
 
-pub(super) fn list_at(
+pub(super) async fn list_at(
     args: &ListArgs,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     out: &mut dyn Write,
     now: Timestamp,
     zone: &TimeZone,
 ) -> anyhow::Result<()> {
     let out = BufWriter::new(out);
-    let printed = if args.json { print_json(args, reader, out) } else { print_lines(args, reader, out, now, zone) };
+    let printed = match args.json {
+        true => print_json(args, queue, out).await,
+        false => print_lines(args, queue, out, now, zone).await,
+    };
     fine_if_reader_left(printed)
 }
 
-fn print_json(args: &ListArgs, reader: &QueueReader, mut out: impl Write) -> anyhow::Result<()> {
-    reader.jobs_of(&args.selection(), |job| -> anyhow::Result<()> {
+async fn print_json(args: &ListArgs, queue: &dyn QueueReads, mut out: impl Write) -> anyhow::Result<()> {
+    each_job(queue, args.selection(), |job| -> anyhow::Result<()> {
         serde_json::to_writer(&mut out, &JobJson::of(&job)).map_err(std::io::Error::from)?;
         Ok(out.write_all(b"\n")?)
-    })?;
+    })
+    .await?;
     Ok(out.flush()?)
 }
 
-fn print_lines(
+async fn print_lines(
     args: &ListArgs,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     out: impl Write,
     now: Timestamp,
     zone: &TimeZone,
 ) -> anyhow::Result<()> {
     let mut table = Table { out, waiting: Vec::new(), id_width: None };
-    reader.jobs_of(&args.selection(), |job| -> anyhow::Result<()> {
+    each_job(queue, args.selection(), |job| -> anyhow::Result<()> {
         table.add(Line {
             id: job.spec.id.to_string(),
             state: job.state.name(),
             attempts: counted(u64::from(job.attempt), "attempt"),
             reason: reason(&job, now, zone).into_owned(),
         })
-    })?;
+    })
+    .await?;
     table.end()
 }
 

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use crate::exit_code::ExitCode;
 use crate::manifest::ColumnNames;
 use crate::ops::estimate::Lines;
-use crate::ops::load::{self, LoadEvent};
+use crate::ops::load::{self, LoadError, LoadEvent, Purpose};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, SqliteQueue};
+use crate::queue::{self, Enqueued};
 use crate::settings::{Options, Settings};
+use crate::store::OutputTree;
 use crate::view::wording::{filled, thousands};
 
 use super::repeats::agree_to_repeats;
@@ -24,17 +25,17 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
-    let queue = if place.queue.exists() { Some(SqliteQueue::open(&place.queue)?) } else { None };
-    let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
-    agree_to_repeats(&mut loader, &settings, options, console)?;
-    let (_tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
-    let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
+    let begun = load::begin(&*queue::at(&place.queue)).await?;
+    let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
+    agree_to_repeats(&mut rows, &settings, options, console).await?;
+    OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let tally = load::keep(rows, told_on(console)).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
 }
 
 /// Says on the console what is noticed while manifests are read and kept.
-pub(super) fn told_on(console: &Console) -> impl FnMut(LoadEvent<'_>) + Send + 'static {
+pub(super) fn told_on(console: &Console) -> impl FnMut(LoadEvent<'_>) + use<> {
     let console = console.clone();
     move |event| match event {
         LoadEvent::Columns { manifest, columns } => console.info(&columns_of(manifest, columns)),
@@ -67,16 +68,19 @@ fn sent_as_they_are(peculiar: &BTreeMap<Peculiarity, u64>) -> String {
                 Peculiarity::Turned => "turned by a note in the file",
                 Peculiarity::Inks => "in print colours (CMYK)",
                 Peculiarity::RareProcess => "in a rare kind of JPEG",
+                Peculiarity::Unconvertible => "in a kind of JPEG that is not decoded here",
             };
             format!("{} {what}", thousands(*count))
         })
         .collect();
     let (total, listed) = (peculiar.values().sum::<u64>(), kinds.join(", "));
     let (pictures, they, them) = if total == 1 { ("picture", "it is", "it") } else { ("pictures", "they are", "them") };
-    format!(
-        "{} {pictures} that a model may take wrong ({listed}) would be sent as {they}; --fit-images converts {them}",
-        thousands(total)
-    )
+    let cure = match peculiar.get(&Peculiarity::Unconvertible).copied().unwrap_or(0) {
+        0 => format!("--fit-images converts {them}"),
+        lost if lost == total => format!("export {them} as usual JPEG"),
+        _ => "--fit-images converts them, but for the last kind: export those as usual JPEG".to_owned(),
+    };
+    format!("{} {pictures} that a model may take wrong ({listed}) would be sent as {they}; {cure}", thousands(total))
 }
 
 /// Which columns of a manifest count, and which do not.
@@ -111,5 +115,30 @@ pub(super) fn println(line: &str) -> Result<(), Failure> {
             Err(Failure::machine(format!("could not write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_may_take_wrong_is_told_with_a_cure_that_works() {
+        let told = |peculiar: &[(Peculiarity, u64)]| sent_as_they_are(&peculiar.iter().copied().collect());
+        assert_eq!(
+            told(&[(Peculiarity::RareProcess, 1)]),
+            "1 picture that a model may take wrong (1 in a rare kind of JPEG) would be sent as it is; --fit-images converts it"
+        );
+        assert_eq!(
+            told(&[(Peculiarity::Unconvertible, 2)]),
+            "2 pictures that a model may take wrong (2 in a kind of JPEG that is not decoded here) would be sent as they \
+             are; export them as usual JPEG"
+        );
+        assert_eq!(
+            told(&[(Peculiarity::Unconvertible, 1), (Peculiarity::Turned, 1_000)]),
+            "1,001 pictures that a model may take wrong (1,000 turned by a note in the file, 1 in a kind of JPEG that is \
+             not decoded here) would be sent as they are; --fit-images converts them, but for the last kind: export those \
+             as usual JPEG"
+        );
     }
 }

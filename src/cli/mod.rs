@@ -34,7 +34,7 @@ mod read_tests;
 use std::io::Write;
 
 use crate::exit_code::ExitCode;
-use crate::queue::QueueReader;
+use crate::queue::{self, QueueReads};
 use crate::settings::{Options, SettingsFile};
 
 pub use args::Arguments;
@@ -74,16 +74,16 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Pair(args) => pair::command(args, console),
         Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
         Command::Status(At { args, place }) => {
-            read(&place.or(&file.options), |reader, place, out| status::status(&args, reader, place, out))
+            read(&place.or(&file.options), async |queue, place, out| status::status(&args, queue, place, out).await)
         }
         Command::List(At { args, place }) => {
-            read(&place.or(&file.options), |reader, _, out| list::list(&args, reader, out))
+            read(&place.or(&file.options), async |queue, _, out| list::list(&args, queue, out).await)
         }
         Command::Show(At { args, place }) => {
-            read(&place.or(&file.options), |reader, place, out| show::show(&args, reader, place, out))
+            read(&place.or(&file.options), async |queue, place, out| show::show(&args, queue, place, out).await)
         }
         Command::Report(At { args, place }) => {
-            read(&place.or(&file.options), |reader, place, out| report::report(&args, reader, place, out))
+            read(&place.or(&file.options), async |queue, place, out| report::report(&args, queue, place, out).await)
         }
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options))),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options))),
@@ -107,9 +107,11 @@ fn wait(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Exit
 /// Runs a command that only reads the queue and prints.
 fn read(
     place: &Place,
-    command: impl FnOnce(&QueueReader, &Place, &mut dyn Write) -> anyhow::Result<()>,
+    command: impl AsyncFnOnce(&dyn QueueReads, &Place, &mut dyn Write) -> anyhow::Result<()>,
 ) -> Result<ExitCode, Failure> {
-    let reader = QueueReader::open(&place.queue)?;
-    command(&reader, place, &mut std::io::stdout().lock())?;
-    Ok(ExitCode::Ok)
+    wait(async {
+        let queue = queue::at(&place.queue).open_to_read().await?;
+        command(&*queue, place, &mut std::io::stdout().lock()).await?;
+        Ok(ExitCode::Ok)
+    })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::queue::{ProviderKind, QueueError, QueueReader};
+use crate::queue::{ProviderKind, QueueError, QueueReads};
 pub(super) use crate::view::wording::{quoted, quoted_os};
 
 /// The output folder where none is named.
@@ -67,13 +67,13 @@ impl Place {
     ///
     /// # Errors
     /// The queue cannot be read.
-    pub(super) fn run_again(&self, reader: &QueueReader) -> Result<String, QueueError> {
-        let provider = match reader.provider()? {
+    pub(super) async fn run_again(&self, queue: &dyn QueueReads) -> Result<String, QueueError> {
+        let provider = match queue.provider().await? {
             Some(ProviderKind::Sandbox) => "run --sandbox",
             Some(ProviderKind::Kling) => "run --provider kling",
             Some(ProviderKind::Dmxapi) | None => "run",
         };
-        let address = reader.address()?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
+        let address = queue.address().await?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
         Ok(self.command(&format!("{provider}{address}")))
     }
 }

@@ -13,8 +13,8 @@ use super::report::{Format, ReportArgs, report};
 use super::show::{ShowArgs, show_at};
 use super::status::{self, Status, StatusArgs};
 use crate::job::StateName;
-use crate::queue::{ProviderKind, QueueReader};
-use crate::report::stocked::{Stocked, after, every_state, queue_with};
+use crate::queue::{self, Opening, ProviderKind, QueueReads};
+use crate::report::stocked::{Stocked, after, every_state, queue_with, wait};
 
 fn zone() -> TimeZone {
     TimeZone::fixed(jiff::tz::offset(1))
@@ -25,9 +25,9 @@ fn place() -> Place {
     Place::new(Some(PathBuf::from("results")), None)
 }
 
-fn printed(print: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> String {
+fn printed(print: impl AsyncFnOnce(&mut dyn Write) -> anyhow::Result<()>) -> String {
     let mut text = Vec::new();
-    print(&mut text).expect("it prints");
+    wait(print(&mut text)).expect("it prints");
     String::from_utf8(text).expect("text")
 }
 
@@ -35,14 +35,16 @@ fn stocked() -> Stocked {
     every_state(ProviderKind::Dmxapi)
 }
 
-fn status_text(reader: &QueueReader, json: bool, is_at_work: bool) -> String {
-    let status = Status::read(reader, &place(), is_at_work).expect("readable");
-    printed(|out| status::print(&StatusArgs { json, watch: false }, &status, &place(), out, None, after(125), &zone()))
+fn status_text(queue: &dyn QueueReads, json: bool, is_at_work: bool) -> String {
+    let status = wait(Status::read(queue, &place())).expect("readable").seen_while(is_at_work);
+    printed(async |out| {
+        status::print(&StatusArgs { json, watch: false }, &status, &place(), out, None, after(125), &zone())
+    })
 }
 
 #[test]
 fn status_says_how_far_a_run_is_and_what_it_waits_for() {
-    assert_snapshot!(status_text(&stocked().reader, false, true), @"
+    assert_snapshot!(status_text(&*stocked().queue, false, true), @"
         11 jobs in results/queue.db
 
           pending       2
@@ -65,7 +67,7 @@ fn status_says_how_far_a_run_is_and_what_it_waits_for() {
 
 #[test]
 fn status_says_when_a_run_has_broken_off_and_how_to_go_on() {
-    assert_snapshot!(status_text(&every_state(ProviderKind::Sandbox).reader, false, false), @"
+    assert_snapshot!(status_text(&*every_state(ProviderKind::Sandbox).queue, false, false), @"
         11 jobs in results/queue.db
 
           pending       2
@@ -91,7 +93,7 @@ fn status_says_when_a_run_has_broken_off_and_how_to_go_on() {
 #[test]
 fn status_of_a_queue_that_was_never_run_is_no_error() {
     let stocked = queue_with(async |_| ());
-    assert_snapshot!(status_text(&stocked.reader, false, false), @"
+    assert_snapshot!(status_text(&*stocked.queue, false, false), @"
         0 jobs in results/queue.db
 
           units        0
@@ -103,8 +105,8 @@ fn status_of_a_queue_that_was_never_run_is_no_error() {
 #[test]
 fn status_json_has_the_promised_keys_and_no_pause_of_a_dead_run() {
     let stocked = stocked();
-    assert_snapshot!(status_text(&stocked.reader, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"paid":0.0,"flagged":0,"rejected":1,"at_work":true,"rate_per_minute":0.5,"slots_busy":0.97,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
-    let dead: serde_json::Value = serde_json::from_str(&status_text(&stocked.reader, true, false)).expect("an object");
+    assert_snapshot!(status_text(&*stocked.queue, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"paid":0.0,"flagged":0,"rejected":1,"at_work":true,"rate_per_minute":0.5,"slots_busy":0.97,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
+    let dead: serde_json::Value = serde_json::from_str(&status_text(&*stocked.queue, true, false)).expect("an object");
     assert_eq!((&dead["at_work"], &dead["paused_until"]), (&false.into(), &serde_json::Value::Null));
 }
 
@@ -113,18 +115,20 @@ fn status_sees_that_a_run_is_at_work_by_its_lock() {
     let stocked = stocked();
     let place = Place::new(Some(stocked.folder.path().to_owned()), Some(stocked.path.clone()));
     let at_work = || {
-        let text =
-            printed(|out| status::status(&StatusArgs { json: true, watch: false }, &stocked.reader, &place, out));
+        let text = printed(async |out| {
+            status::status(&StatusArgs { json: true, watch: false }, &*stocked.queue, &place, out).await
+        });
         serde_json::from_str::<serde_json::Value>(&text).expect("an object")["at_work"] == true
     };
     assert!(!at_work());
-    let _run = crate::queue::RunLock::take(&stocked.path).expect("it is free");
+    let queue = wait(queue::open(&stocked.path, Opening::Existing)).expect("the queue");
+    let _run = wait(queue.hold()).expect("it is free");
     assert!(at_work());
 }
 
 fn list_text(stocked: &Stocked, state: &[StateName], json: bool) -> String {
     let args = ListArgs { state: state.to_vec(), json, ..ListArgs::default() };
-    printed(|out| list_at(&args, &stocked.reader, out, after(125), &zone()))
+    printed(async |out| list_at(&args, &*stocked.queue, out, after(125), &zone()).await)
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn list_json_is_an_object_a_line() {
 
 fn show_text(stocked: &Stocked, id: &str, json: bool) -> String {
     let args = ShowArgs { id: id.to_owned(), json };
-    printed(|out| show_at(&args, &stocked.reader, &place(), out, after(125), &zone()))
+    printed(async |out| show_at(&args, &*stocked.queue, &place(), out, after(125), &zone()).await)
 }
 
 #[test]
@@ -253,7 +257,8 @@ fn show_json_has_every_attempt() {
 fn show_of_an_unknown_job_says_where_to_find_the_ids() {
     let stocked = stocked();
     let args = ShowArgs { id: "eva/gone".to_owned(), json: false };
-    let error = show_at(&args, &stocked.reader, &place(), &mut Vec::new(), after(0), &zone()).expect_err("unknown");
+    let error =
+        wait(show_at(&args, &*stocked.queue, &place(), &mut Vec::new(), after(0), &zone())).expect_err("unknown");
     assert!(error.to_string().contains("tryon list"), "{error}");
 }
 
@@ -263,8 +268,8 @@ fn a_printed_report_is_the_one_in_the_output_folder() {
     let place = Place::new(Some(stocked.folder.path().to_owned()), None);
     let path = stocked.folder.path().join("report.csv");
     let args = |output| ReportArgs { format: Format::Csv, output };
-    let to_stdout = printed(|out| report(&args(None), &stocked.reader, &place, out));
-    let said = printed(|out| report(&args(Some(path.clone())), &stocked.reader, &place, out));
+    let to_stdout = printed(async |out| report(&args(None), &*stocked.queue, &place, out).await);
+    let said = printed(async |out| report(&args(Some(path.clone())), &*stocked.queue, &place, out).await);
     assert!(said.ends_with("report.csv: 11 rows\n"), "{said}");
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), to_stdout);
 }
@@ -290,15 +295,16 @@ impl Write for Head {
 #[test]
 fn a_reader_that_has_had_enough_is_no_error() {
     let stocked = stocked();
-    let reader = &stocked.reader;
+    let queue = &*stocked.queue;
     for json in [false, true] {
         for bytes in [0, 10] {
-            list(&ListArgs { json, ..ListArgs::default() }, reader, &mut Head(bytes)).expect("list ends quietly");
-            status::status(&StatusArgs { json, watch: false }, reader, &place(), &mut Head(bytes)).expect("status too");
+            wait(list(&ListArgs { json, ..ListArgs::default() }, queue, &mut Head(bytes))).expect("list ends quietly");
+            wait(status::status(&StatusArgs { json, watch: false }, queue, &place(), &mut Head(bytes)))
+                .expect("status too");
             let format = if json { Format::Json } else { Format::Csv };
-            report(&ReportArgs { format, output: None }, reader, &place(), &mut Head(bytes)).expect("report too");
+            wait(report(&ReportArgs { format, output: None }, queue, &place(), &mut Head(bytes))).expect("report too");
             let args = ShowArgs { id: "ana/shirt".to_owned(), json };
-            super::show::show(&args, reader, &place(), &mut Head(bytes)).expect("show too");
+            wait(super::show::show(&args, queue, &place(), &mut Head(bytes))).expect("show too");
         }
     }
 }

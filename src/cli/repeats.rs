@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{BufRead, Write as _};
 
 use crate::job::StateName;
+use crate::ops::load::ReadRows;
 use crate::ops::repeats::{self, Repeats};
-use crate::queue::{Loader, PairsAgain};
+use crate::queue::PairsAgain;
 use crate::settings::{Options, Settings};
 use crate::view::wording::{counted, thousands, units};
 
@@ -25,13 +26,13 @@ enum Answer {
 ///
 /// # Errors
 /// Nobody has said that they are to be loaded: exit code 2. Nothing was written.
-pub(super) fn agree_to_repeats(
-    loader: &mut Loader,
+pub(super) async fn agree_to_repeats(
+    rows: &mut ReadRows,
     settings: &Settings,
     options: &Options,
     console: &Console,
 ) -> Result<(), Failure> {
-    let again = match repeats::look(loader, settings, options.dedupe.is_some())? {
+    let again = match repeats::look(rows, settings, options.dedupe.is_some()).await? {
         Repeats::None => return Ok(()),
         Repeats::Settled { again, dedupes } => {
             console.info(&sentence(&again, settings, dedupes));
@@ -47,7 +48,7 @@ pub(super) fn agree_to_repeats(
         )));
     }
     match ask(&again, settings)? {
-        Answer::Dedupe => loader.dedupe(),
+        Answer::Dedupe => rows.keeping.dedupe = true,
         Answer::PayAgain => {}
         Answer::Stop => return Err(Failure::usage("stopped; nothing was loaded and nothing was spent")),
     }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::queue::QueueReader;
+use crate::queue::QueueReads;
 use crate::report::{PageSettings, ReportError, ReportFormat, ReportPaths, ReportSummary};
 use crate::report::{write_page, write_page_file, write_report, write_report_file};
 use crate::view::Commands;
@@ -49,61 +49,70 @@ pub(super) enum Format {
 ///
 /// # Errors
 /// The queue cannot be read, or the report not written.
-pub(super) fn report(
+pub(super) async fn report(
     args: &ReportArgs,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     place: &Place,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     match args.output.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            let summary = to_file(args.format, reader, place, path).context("could not write the report")?;
+            let summary = to_file(args.format, queue, place, path).await.context("could not write the report")?;
             fine_if_reader_left(
                 writeln!(out, "{}: {}", path.display(), counted(summary.rows, "row")).map_err(Into::into),
             )
         }
         None => {
-            let written = to_stdout(args.format, reader, place, out).map(drop);
+            let written = to_stdout(args.format, queue, place, out).await.map(drop);
             fine_if_reader_left(written.context("could not write the report"))
         }
     }
 }
 
-fn to_file(format: Format, reader: &QueueReader, place: &Place, path: &Path) -> Result<ReportSummary, ReportError> {
+async fn to_file(
+    format: Format,
+    queue: &dyn QueueReads,
+    place: &Place,
+    path: &Path,
+) -> Result<ReportSummary, ReportError> {
     match format {
-        Format::Csv => write_report_file(reader, ReportFormat::Csv, path, &place.out),
-        Format::Spreadsheet => write_report_file(reader, ReportFormat::Spreadsheet, path, &place.out),
-        Format::Json => write_report_file(reader, ReportFormat::Json, path, &place.out),
-        Format::Html => with_page(reader, place, |page| write_page_file(reader, path, &place.out, page)),
+        Format::Csv => write_report_file(queue, ReportFormat::Csv, path, &place.out).await,
+        Format::Spreadsheet => write_report_file(queue, ReportFormat::Spreadsheet, path, &place.out).await,
+        Format::Json => write_report_file(queue, ReportFormat::Json, path, &place.out).await,
+        Format::Html => {
+            with_page(queue, place, async |page| write_page_file(queue, path, &place.out, page).await).await
+        }
     }
 }
 
-fn to_stdout(
+async fn to_stdout(
     format: Format,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     place: &Place,
     out: &mut dyn Write,
 ) -> Result<ReportSummary, ReportError> {
     let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
     match format {
-        Format::Csv => write_report(reader, ReportFormat::Csv, out, paths),
-        Format::Spreadsheet => write_report(reader, ReportFormat::Spreadsheet, out, paths),
-        Format::Json => write_report(reader, ReportFormat::Json, out, paths),
-        Format::Html => with_page(reader, place, |page| write_page(reader, out, paths, page)),
+        Format::Csv => write_report(queue, ReportFormat::Csv, out, paths).await,
+        Format::Spreadsheet => write_report(queue, ReportFormat::Spreadsheet, out, paths).await,
+        Format::Json => write_report(queue, ReportFormat::Json, out, paths).await,
+        Format::Html => with_page(queue, place, async |page| write_page(queue, out, paths, page).await).await,
     }
 }
 
 /// What the page says beside the queue's contents.
-fn with_page<T>(
-    reader: &QueueReader,
+async fn with_page<T>(
+    queue: &dyn QueueReads,
     place: &Place,
-    write: impl FnOnce(&PageSettings<'_>) -> Result<T, ReportError>,
+    write: impl AsyncFnOnce(&PageSettings<'_>) -> Result<T, ReportError>,
 ) -> Result<T, ReportError> {
-    let (place_flags, run_again, typed_in) = (place.flags(), place.run_again(reader)?, std::env::current_dir().ok());
+    let (place_flags, run_again, typed_in) =
+        (place.flags(), place.run_again(queue).await?, std::env::current_dir().ok());
     write(&PageSettings {
         commands: Commands { place_flags: &place_flags, run_again: &run_again },
         typed_in: typed_in.as_deref(),
         now: Timestamp::now(),
         zone: TimeZone::system(),
     })
+    .await
 }

@@ -17,13 +17,14 @@ use crate::engine::{
     self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock,
 };
 use crate::exit_code::ExitCode;
-use crate::ops::{estimate, load};
+use crate::ops::estimate;
+use crate::ops::load::{self, LoadError, Purpose};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{ProviderKind, Queue, QueueReader, RunLock, SqliteQueue};
+use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
-use crate::store::OutputTree;
+use crate::store::{OutputTree, Scratch};
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
 use super::load::{println, sentence, told_on};
@@ -55,60 +56,67 @@ pub(super) async fn run(
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
-    let existed = place.queue.exists();
+    let site = queue::at(&place.queue);
+    let existed = site.exists().await;
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
     }
-    // What another run holds is not read for.
-    let lock = if existed { Some(RunLock::take(&place.queue)?) } else { None };
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
-        settings::Door::Dmxapi => ProviderKind::Dmxapi,
-        settings::Door::Kling => ProviderKind::Kling,
+        settings::ProviderName::Dmxapi => ProviderKind::Dmxapi,
+        settings::ProviderName::Kling => ProviderKind::Kling,
     };
-    let queue = if existed { Some(SqliteQueue::open(&place.queue)?) } else { None };
-    if let Some(queue) = &queue {
+    // What another run holds is not read for.
+    let open = if existed { Some(site.open_to_run().await?) } else { None };
+    if let Some((queue, _)) = &open {
         queue.check_provider(kind).await?;
     }
     // Nothing is made before the manifests are read, and nothing is changed before everything is agreed to.
-    let loader = match manifests {
+    let rows = match manifests {
         [] => None,
         _ => {
-            let mut loader = load::read_for(queue.as_ref(), &place.out, manifests, &settings, told_on(console)).await?;
-            agree_to_repeats(&mut loader, &settings, options, console)?;
-            loader.before_a_run();
-            Some(loader)
+            let begun = match &open {
+                Some((queue, _)) => queue.begin_load().await?,
+                None => site.stage().await?,
+            };
+            let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
+            agree_to_repeats(&mut rows, &settings, options, console).await?;
+            rows.keeping.before_a_run = true;
+            Some(rows)
         }
     };
-    let (tree, queue) = load::make_ready(&place.out, &place.queue, queue)?;
-    let queue = Arc::new(queue);
-    let _lock = match lock {
-        Some(lock) => lock,
-        None => RunLock::take(&place.queue)?,
+    let tree = OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let (queue, _hold) = match open {
+        Some(open) => open,
+        None => {
+            let queue = site.open(Opening::OrMake).await?;
+            let hold = queue.hold().await?;
+            (queue, hold)
+        }
     };
     queue.check_provider(kind).await?;
     let callbacks = match callbacks {
-        Some(wanted) => Some(wanted.listen(&queue).await?),
+        Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
     };
-    match loader {
-        Some(loader) => {
-            let tally = load::keep(&queue, loader, &settings, told_on(console)).await?;
+    match rows {
+        Some(rows) => {
+            let tally = load::keep(rows, told_on(console)).await?;
             console.info(&sentence(&tally));
         }
         None => queue.complete_load().await?,
     }
-    let counts = queue.reader()?.counts()?;
+    let counts = queue.counts().await?;
     if counts.total() + counts.rejected == 0 {
         return Err(nothing_to_do(place));
     }
     if options.fit_images.is_none() {
         // A queue that was loaded with --fit-images goes on with it.
-        settings.fit_images = queue.reader()?.fits_images()?;
+        settings.fit_images = queue.fits_images().await?;
     }
     if options.dedupe.is_none() {
         // As above, for --dedupe.
-        settings.dedupe = queue.reader()?.dedupes()?;
+        settings.dedupe = queue.dedupes().await?;
     }
     queue.bind(kind).await?;
     queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
@@ -116,14 +124,14 @@ pub(super) async fn run(
     let mut clients = clients(&settings, keys, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
     if console.tells_beforehand() {
-        tell_beforehand(&settings, &queue.reader()?, &clients, console).await?;
+        tell_beforehand(&settings, &*queue, &clients, console).await?;
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(&settings, Arc::<SqliteQueue>::clone(&queue), tree),
-        run_settings(&settings, place),
+        clients.into_resources(&settings, Arc::clone(&queue), tree, scratch(&place.queue)),
+        run_settings(&settings),
         interrupted.clone(),
         |event| {
             progress.on_event(event);
@@ -139,14 +147,13 @@ pub(super) async fn run(
         sandbox.stop().await;
     }
     let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
-    let reader = queue.reader()?;
-    let reported = write_reports(&reader, place, &report, &page);
+    let reported = write_reports(&*queue, place, &report, &page).await;
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     if !console.is_quiet() {
-        let (reasons, flags) = (FailureReasons::read(&reader)?, reader.flag_counts()?);
+        let (reasons, flags) = (FailureReasons::read(&*queue).await?, queue.flag_counts().await?);
         let stopped = stopped_because(&outcome.end);
         let text = summary(&RunSummary {
             counts: &outcome.counts,
@@ -180,12 +187,12 @@ fn nothing_to_do(place: &Place) -> Failure {
 /// account holds is only for the eye: that it does not tell stops nothing.
 async fn tell_beforehand(
     settings: &Settings,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     clients: &Clients,
     console: &Console,
 ) -> Result<(), Failure> {
-    let (tasks, mut lines) = estimate::before_run(settings, reader, &clients.name)?;
-    if tasks > 0 && settings.provider == settings::Door::Kling {
+    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
+    if tasks > 0 && settings.provider == settings::ProviderName::Kling {
         lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
@@ -195,8 +202,8 @@ async fn tell_beforehand(
 }
 
 /// Writes the table, and the page to look at.
-fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
-    write_report_file(reader, ReportFormat::Csv, report, &place.out)?;
+async fn write_reports(queue: &dyn QueueReads, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
+    write_report_file(queue, ReportFormat::Csv, report, &place.out).await?;
     let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
     let settings = PageSettings {
         commands: Commands { place_flags: &place_flags, run_again: &run_again },
@@ -204,7 +211,7 @@ fn write_reports(reader: &QueueReader, place: &Place, report: &Path, page: &Path
         now: Timestamp::now(),
         zone: TimeZone::system(),
     };
-    write_page_file(reader, page, &place.out, &settings)?;
+    write_page_file(queue, page, &place.out, &settings).await?;
     Ok(())
 }
 
@@ -260,7 +267,13 @@ pub(super) struct Clients {
 
 impl Clients {
     /// What a run works with.
-    fn into_resources(self, settings: &Settings, queue: Arc<dyn Queue>, tree: OutputTree) -> Resources {
+    fn into_resources(
+        self,
+        settings: &Settings,
+        queue: Arc<dyn Queue>,
+        tree: OutputTree,
+        scratch: Scratch,
+    ) -> Resources {
         let endpoint = Endpoint {
             provider: Arc::new(self.provider),
             name: self.name,
@@ -270,7 +283,7 @@ impl Clients {
             poll_rate_per_second: settings.poll_rate,
         };
         let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, clock: Arc::new(SystemClock) }
+        Resources { queue, accounts: vec![endpoint], results, tree, scratch, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -279,8 +292,8 @@ pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>
     let timeouts =
         Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
     let base_url = match (sandbox, settings.provider) {
-        (Some(sandbox), settings::Door::Dmxapi) => sandbox.dmxapi_url(),
-        (Some(sandbox), settings::Door::Kling) => sandbox.kling_url(),
+        (Some(sandbox), settings::ProviderName::Dmxapi) => sandbox.dmxapi_url(),
+        (Some(sandbox), settings::ProviderName::Kling) => sandbox.kling_url(),
         (None, _) => settings.base_url.clone(),
     };
     let auth = match keys {
@@ -295,13 +308,13 @@ pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>
 }
 
 /// Beside the queue, which has one run at a time.
-fn pictures_folder(queue: &Path) -> PathBuf {
+fn scratch(queue: &Path) -> Scratch {
     let mut folder = queue.as_os_str().to_owned();
     folder.push("-pictures");
-    folder.into()
+    Scratch::new(folder.into())
 }
 
-fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
+fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
         model: settings.model.clone(),
         poll_interval: settings.poll_interval,
@@ -313,7 +326,6 @@ fn run_settings(settings: &Settings, place: &Place) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
-        pictures_folder: pictures_folder(&place.queue),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,

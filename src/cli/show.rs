@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{Flag, ImageRef, JobId, JobState, ModelName, StateName};
-use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReader};
+use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReads};
 use crate::view::wording::{clock, local, units};
 
 use super::pipe::fine_if_reader_left;
@@ -15,7 +15,7 @@ use super::place::Place;
 use crate::view::{AttemptJson, JobJson, StoryJson};
 
 /// So many jobs with the same picture are named.
-const MOST_TWINS: usize = 3;
+const MOST_DUPLICATES: usize = 3;
 
 /// What `show` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,27 +32,32 @@ pub(super) struct ShowArgs {
 ///
 /// # Errors
 /// There is no such job, the queue cannot be read, or `out` not written.
-pub(super) fn show(args: &ShowArgs, reader: &QueueReader, place: &Place, out: &mut dyn Write) -> anyhow::Result<()> {
-    show_at(args, reader, place, out, Timestamp::now(), &TimeZone::system())
+pub(super) async fn show(
+    args: &ShowArgs,
+    queue: &dyn QueueReads,
+    place: &Place,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    show_at(args, queue, place, out, Timestamp::now(), &TimeZone::system()).await
 }
 
-pub(super) fn show_at(
+pub(super) async fn show_at(
     args: &ShowArgs,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     place: &Place,
     out: &mut dyn Write,
     now: Timestamp,
     zone: &TimeZone,
 ) -> anyhow::Result<()> {
-    let job = reader.job(&args.id)?;
-    let attempts = reader.attempts(&job)?;
+    let job = queue.job(&args.id).await?;
+    let attempts = queue.attempts(job.seq).await?;
     let text = if args.json {
         let story = StoryJson { job: JobJson::of(&job), history: attempts.iter().map(AttemptJson::of).collect() };
         serde_json::to_string(&story)? + "\n"
     } else {
         let teller = Teller { now, zone };
-        let twins = if job.flags.has(Flag::Twin) { reader.twins_of(job.seq)? } else { Vec::new() };
-        let mut text = teller.job(&job, &model(&job, &attempts, reader)?, &twins);
+        let twins = if job.flags.has(Flag::Twin) { queue.twins_of(job.seq).await? } else { Vec::new() };
+        let mut text = teller.job(&job, &model(&job, &attempts, queue).await?, &twins);
         attempts.iter().for_each(|attempt| teller.attempt(attempt, &mut text));
         Teller::next_steps(&job, place, &mut text);
         text
@@ -61,13 +66,15 @@ pub(super) fn show_at(
 }
 
 /// The model that the job asks for, or would ask for now.
-fn model(job: &JobRecord, attempts: &[AttemptRecord], reader: &QueueReader) -> anyhow::Result<String> {
+async fn model(job: &JobRecord, attempts: &[AttemptRecord], queue: &dyn QueueReads) -> anyhow::Result<String> {
     let of_attempt = attempts.last().map(|attempt| attempt.model.clone());
     let model = match of_attempt.or_else(|| job.spec.model.clone()) {
         Some(model) => model.to_string(),
-        None => format!("{} (the run's)", reader.default_model()?.as_ref().map_or(ModelName::DEFAULT, |m| m.as_str())),
+        None => {
+            format!("{} (the run's)", queue.default_model().await?.as_ref().map_or(ModelName::DEFAULT, |m| m.as_str()))
+        }
     };
-    let is_sandbox = reader.provider()? == Some(ProviderKind::Sandbox);
+    let is_sandbox = queue.provider().await? == Some(ProviderKind::Sandbox);
     Ok(if is_sandbox { format!("{model} (sandbox)") } else { model })
 }
 
@@ -93,7 +100,7 @@ impl Teller<'_> {
         }
         maybe_row(&mut text, "output", job.output.as_deref());
         for flag in job.flags.iter() {
-            let others = twins.iter().take(MOST_TWINS).map(JobId::as_str).collect::<Vec<_>>().join(", ");
+            let others = twins.iter().take(MOST_DUPLICATES).map(JobId::as_str).collect::<Vec<_>>().join(", ");
             let which = if flag == Flag::Twin && !twins.is_empty() { format!(": {others}") } else { String::new() };
             row(&mut text, "flagged", &format!("{}: {}{which}", flag.word(), flag.meaning()));
         }

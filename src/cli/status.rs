@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::job::{StateName, clean_text};
-use crate::queue::{Counts, Pause, ProviderKind, QueueReader, RunLock, RunRecord};
+use crate::queue::{Counts, Pause, ProviderKind, QueueReads, RunRecord};
 use crate::view::pace::{left, time_left};
 use crate::view::wording::{self, clock, counted, local, percent, rate, rough_span, span, thousands};
 
@@ -34,13 +34,13 @@ pub(super) struct StatusArgs {
 ///
 /// # Errors
 /// The queue cannot be read, or `out` not written.
-pub(super) fn status(
+pub(super) async fn status(
     args: &StatusArgs,
-    reader: &QueueReader,
+    queue: &dyn QueueReads,
     place: &Place,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let status = Status::read(reader, place, RunLock::is_held(&place.queue))?;
+    let status = Status::read(queue, place).await?;
     print(args, &status, place, out, super::console::columns(), Timestamp::now(), &TimeZone::system())
 }
 
@@ -56,14 +56,21 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn read(reader: &QueueReader, place: &Place, is_at_work: bool) -> anyhow::Result<Self> {
+    pub(super) async fn read(queue: &dyn QueueReads, place: &Place) -> anyhow::Result<Self> {
         Ok(Self {
-            counts: reader.counts()?,
-            provider: reader.provider()?,
-            run: reader.last_run()?,
-            is_at_work,
-            run_again: place.run_again(reader)?,
+            // Asked for first: what a run has done by its end is then counted.
+            is_at_work: queue.is_at_work().await?,
+            counts: queue.counts().await?,
+            provider: queue.provider().await?,
+            run: queue.last_run().await?,
+            run_again: place.run_again(queue).await?,
         })
+    }
+
+    /// The same queue, as it looks while a run is at work, or is not.
+    #[cfg(test)]
+    pub(super) fn seen_while(self, is_at_work: bool) -> Self {
+        Self { is_at_work, ..self }
     }
 
     /// Whether a run is at work now.

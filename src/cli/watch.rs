@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::exit_code::ExitCode;
-use crate::queue::{QueueReader, RunLock};
+use crate::queue;
 
 use super::full_screen::{FullScreen, TerminalSignals};
 use super::load::println;
@@ -23,15 +23,15 @@ const HOW_TO_END: &str = "\nCtrl-C ends the watching; the run goes on.\n";
 
 /// `tryon status --watch`. It ends with the run; being interrupted is how it ends well, too.
 pub(super) async fn command(args: &StatusArgs, place: &Place) -> Result<ExitCode, Failure> {
-    let reader = QueueReader::open(&place.queue)?;
-    let look = || Status::read(&reader, place, RunLock::is_held(&place.queue));
+    let queue = queue::at(&place.queue).open_to_read().await?;
+    let look = async || Status::read(&*queue, place).await;
     if !args.json && FullScreen::is_possible() { in_place(look, place).await } else { by_line(look, args.json).await }
 }
 
 /// Shows all of it until the run ends, and leaves the last of it on the terminal.
-async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> Result<ExitCode, Failure> {
+async fn in_place(look: impl AsyncFn() -> anyhow::Result<Status>, place: &Place) -> Result<ExitCode, Failure> {
     let zone = TimeZone::system();
-    let mut status = look()?;
+    let mut status = look().await?;
     let mut code = ExitCode::Ok;
     if status.is_at_work() {
         let mut interrupted = Box::pin(super::run::interruption());
@@ -48,7 +48,7 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
                 signal = signals.next() => screen.answer(signal).map_err(Failure::machine)?,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            status = look()?;
+            status = look().await?;
         }
     }
     println(text(&status, place, super::console::columns(), Timestamp::now(), &zone).trim_end())?;
@@ -56,12 +56,12 @@ async fn in_place(look: impl Fn() -> anyhow::Result<Status>, place: &Place) -> R
 }
 
 /// Prints a line whenever there is news.
-async fn by_line(look: impl Fn() -> anyhow::Result<Status>, is_json: bool) -> Result<ExitCode, Failure> {
+async fn by_line(look: impl AsyncFn() -> anyhow::Result<Status>, is_json: bool) -> Result<ExitCode, Failure> {
     let zone = TimeZone::system();
     let mut interrupted = Box::pin(super::run::interruption());
     let mut shown: Option<Status> = None;
     loop {
-        let status = look()?;
+        let status = look().await?;
         if shown.as_ref().is_none_or(|shown| status.is_news_after(shown)) {
             let news = if is_json { json(&status)? } else { line(&status, Timestamp::now(), &zone) + "\n" };
             if !print(&news)? {

@@ -1,6 +1,5 @@
 //! What happens in a run, told once: facts in the past tense, for the bar, the text lines and the JSON lines.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,8 +40,8 @@ pub enum Fact {
     Generated { id: JobId, seconds: f64 },
     /// A download did not work and is tried again.
     DownloadRetried { id: JobId, why: String, after: Duration },
-    /// An image is on disk.
-    Succeeded { id: JobId, path: PathBuf },
+    /// An image is in its place.
+    Succeeded { id: JobId, path: String },
     /// A job failed for good.
     Failed { id: JobId, failure: Failure },
     /// A task outlasted `--task-timeout`; the next run asks for it again.

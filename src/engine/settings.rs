@@ -1,6 +1,5 @@
 //! How a run works: values that are resolved and checked; nothing here is a flag.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::job::ModelName;
@@ -18,8 +17,6 @@ pub struct RunSettings {
     pub max_attempts: u32,
     /// A task that has not ended after this long in this run is left to the next one.
     pub task_timeout: Duration,
-    /// Where the pictures that a run makes lie, until it ends; a folder of its own, which it removes.
-    pub pictures_folder: PathBuf,
     /// Pictures that almost fit are made to fit when they are sent.
     pub fit_images: bool,
     /// Identical pairs are made once, and each of their jobs gets a file.
@@ -67,7 +64,7 @@ impl SlotCount {
 pub enum InDoubtPolicy {
     /// It stays visible, for a person to decide.
     Hold,
-    /// It is submitted anew, and may be paid for twice.
+    /// It is submitted again, and may be paid for twice.
     Resubmit,
 }
 

@@ -22,7 +22,7 @@ impl FailureKind {
     /// Every kind, for tables and tests.
     pub const ALL: [Self; 5] = [Self::Refused, Self::Task, Self::NoImage, Self::Download, Self::InvalidInput];
 
-    /// The word that stands in `error_code` where the provider gave no code, and in the queue.
+    /// The word that is in `error_code` where the provider gave no code, and in the queue.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -96,21 +96,25 @@ impl fmt::Display for Failure {
 const MAX_TEXT_CHARS: usize = 500;
 
 /// Foreign text made fit for a terminal and a table: one line, no control or direction-changing characters, bounded.
+/// Spaces stay as many as they are, so that a path in a message is the path of the file.
 #[must_use]
 pub fn clean_text(text: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let spaced: String = text.chars().take(MAX_TEXT_CHARS * 8).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     let mut clean = String::new();
     let mut kept_chars = 0;
-    for word in spaced.split_whitespace() {
-        if kept_chars > 0 {
-            clean.push(' ');
-            kept_chars += 1;
+    let mut gap = String::new();
+    for c in text.chars().take(MAX_TEXT_CHARS * 8) {
+        if is_hidden(c) || c.is_whitespace() {
+            gap.push(c);
+            continue;
         }
-        for c in word.chars() {
+        // Line ends, and the indentation around them, are one space.
+        let gap_shown = if gap.chars().any(is_hidden) { " " } else { &gap };
+        let gap_shown = if kept_chars > 0 { gap_shown } else { "" };
+        for c in gap_shown.chars().chain([c]) {
             if kept_chars >= MAX_TEXT_CHARS {
                 clean.push('…');
                 return clean;
@@ -118,6 +122,7 @@ pub fn clean_text(text: &str) -> String {
             clean.push(c);
             kept_chars += 1;
         }
+        gap.clear();
     }
     clean
 }
@@ -129,6 +134,12 @@ mod tests {
     #[test]
     fn foreign_text_is_kept_without_what_a_terminal_would_obey() {
         assert_eq!(clean_text("no\r\n human\u{1b}[31m\t in \u{202e}it "), "no human [31m in it");
+        assert_eq!(clean_text(" {\n    \"code\":  1303\n} "), "{ \"code\":  1303 }");
+        assert_eq!(clean_text("&\u{2028}\u{200b}"), "&");
+        assert_eq!(
+            clean_text("no such file (/shop/two  spaces/\u{3000}a.png)"),
+            "no such file (/shop/two  spaces/\u{3000}a.png)"
+        );
         assert_eq!(clean_text(&"é".repeat(2_000)).chars().count(), MAX_TEXT_CHARS + 1);
     }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{ExternalTaskId, Failure, FailureKind, TaskId};
 
-/// Where a job stands, with what is known there.
+/// The state of a job, with what is known there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
     /// Waits for its turn, or until `retry_at`.
@@ -175,7 +175,7 @@ pub enum Transition {
     /// The file of a finished job is gone; fetch it again.
     Refetch,
     /// A person wants another image of a job that has one, here or at the provider, and pays for it again. A file that
-    /// stands here stays until then.
+    /// is here stays until then.
     MakeAnew,
     /// A person takes the job out.
     Cancel,

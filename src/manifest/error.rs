@@ -12,7 +12,7 @@ pub enum ManifestError {
     /// Nothing is there.
     #[error("{manifest}: no such manifest (looked for {path}); check the path")]
     NotFound { manifest: String, path: String },
-    /// A folder stands there.
+    /// A folder is there.
     #[error("{manifest}: is a folder; name the CSV file in it")]
     Folder { manifest: String },
     /// The system does not let it be read.

@@ -16,7 +16,7 @@ use super::words::{is_letter_of_east_asia, reads_oddly, runs};
 const MOST_CELLS: usize = 4_096;
 const MOST_BYTES: usize = 1 << 16;
 
-/// So many cells of a manifest in UTF-8 may be damaged before it is refused as a whole.
+/// This many cells of a manifest in UTF-8 may be damaged before it is refused as a whole.
 const MOST_DAMAGED: u64 = 100;
 
 /// The texts of one manifest, as far as they say something about its encoding.

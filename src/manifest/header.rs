@@ -76,7 +76,7 @@ impl Column {
 /// A manifest's header, understood.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// Where each column of [`Column::ALL`] stands.
+    /// Where each column of [`Column::ALL`] is.
     positions: [Option<usize>; Column::COUNT],
     /// How many cells a row has to have: one for each column that has a name. Those without one at the end of the
     /// header may be there and may not; a spreadsheet leaves them out where a block of rows does not use them.
@@ -152,7 +152,7 @@ impl Header {
         names(record).iter().position(|name| Column::named(name) == Some(column))
     }
 
-    /// Where a column stands in every row, if the manifest has it.
+    /// Where a column is in every row, if the manifest has it.
     pub(super) fn position(&self, column: Column) -> Option<usize> {
         self.positions[column as usize]
     }

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::job::clean_text;
-use crate::picture::{Peculiarity, PictureProblem, Probe, probe};
+use crate::picture::{Peculiarity, PictureError, Probe, probe};
+use crate::store::InputFile;
 
 use super::lost_path;
 
@@ -148,7 +149,7 @@ impl PictureChecks {
             return Ok(path);
         }
         self.probed += 1;
-        probe(&path).and_then(|probe| self.check(&probe)).map_err(reason)?;
+        probe(&InputFile::new(&path)).and_then(|probe| self.check(&probe)).map_err(reason)?;
         if self.proved.len() < MAX_PROVED {
             self.proved.insert(digest);
         }
@@ -176,7 +177,7 @@ impl PictureChecks {
     }
 
     /// Whether the picture will do, as it is or made to fit.
-    fn check(&mut self, probe: &Probe) -> Result<(), PictureProblem> {
+    fn check(&mut self, probe: &Probe) -> Result<(), PictureError> {
         if !self.fits_images {
             probe.check_fit()?;
             if let Some(peculiarity) = probe.peculiarity {
@@ -198,7 +199,7 @@ impl PictureChecks {
             return Ok(());
         }
         self.probed += 1;
-        probe(path).and_then(|probe| probe.check_decodable()).map_err(reason)?;
+        probe(&InputFile::new(path)).and_then(|probe| probe.check_decodable()).map_err(reason)?;
         if self.decodable.len() < MAX_PROVED {
             self.decodable.insert(digest);
         }
@@ -207,15 +208,15 @@ impl PictureChecks {
 }
 
 /// Why a path leads nowhere; shows where it was looked for.
-fn unresolvable(joined: &Path, source: io::Error) -> PictureProblem {
+fn unresolvable(joined: &Path, source: io::Error) -> PictureError {
     let path = std::path::absolute(joined).unwrap_or_else(|_| joined.to_owned()).display().to_string();
     match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PictureProblem::NotFound(path),
-        _ => PictureProblem::Unreadable { path, source },
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PictureError::NotFound(path),
+        _ => PictureError::Unreadable { path, source },
     }
 }
 
-fn reason(problem: PictureProblem) -> String {
+fn reason(problem: PictureError) -> String {
     clean_text(&problem.to_string())
 }
 

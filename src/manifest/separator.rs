@@ -1,4 +1,4 @@
-//! What stands between the cells: a comma, or what a spreadsheet writes in its place.
+//! What is between the cells: a comma, or what a spreadsheet writes in its place.
 //!
 //! Excel separates by the list separator of the system it runs on, which is a semicolon in half of the world, and its
 //! "Unicode text" by tabs. The header says which it is: it must name the required columns, and only one separator
@@ -49,7 +49,7 @@ impl Separator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) separator: Separator,
-    /// Whether a line `sep=;` stands before the header. Excel reads it, and people write it for Excel.
+    /// Whether a line `sep=;` is before the header. Excel reads it, and people write it for Excel.
     pub(super) has_separator_line: bool,
     /// Whether the header names a column that is looked for.
     pub(super) is_recognised: bool,

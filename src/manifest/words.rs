@@ -27,7 +27,7 @@ pub(super) fn runs(text: &[u8]) -> impl Iterator<Item = Run<'_>> {
 /// A script, as far as words are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Script {
-    /// Belongs to whatever stands beside it.
+    /// Belongs to whatever is beside it.
     Any,
     Latin,
     Greek,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::job::TaskId;
-use crate::queue::{QueueError, SqliteQueue};
+use crate::queue::{Queue, QueueError};
 
 /// Longer than any provider's task id, in bytes.
 const LONGEST_TASK_ID: usize = 256;
@@ -35,7 +35,7 @@ pub fn task_id(typed: &str) -> Result<TaskId, AdoptError> {
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn adopt(queue: &SqliteQueue, id: &str, task: TaskId) -> Result<(), AdoptError> {
+pub async fn adopt(queue: &dyn Queue, id: &str, task: TaskId) -> Result<(), AdoptError> {
     queue.adopt(id.to_owned(), task, Timestamp::now()).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::job::StateName;
-use crate::queue::{QueueError, QueueReader, SqliteQueue};
+use crate::queue::{Queue, QueueError};
 
 /// What a cancelled job was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Cancelled {
 ///
 /// # Errors
 /// Those of the queue; the job may be one that cannot be cancelled.
-pub async fn cancel(queue: &SqliteQueue, reader: &QueueReader, id: &str) -> Result<Cancelled, QueueError> {
-    let has_failed = reader.job(id).is_ok_and(|job| job.state.name() == StateName::Failed);
+pub async fn cancel(queue: &dyn Queue, id: &str) -> Result<Cancelled, QueueError> {
+    let has_failed = queue.job(id).await.is_ok_and(|job| job.state.name() == StateName::Failed);
     queue.cancel(id.to_owned(), Timestamp::now()).await?;
     Ok(if has_failed { Cancelled::ImageGivenUp } else { Cancelled::Waited })
 }
@@ -28,6 +28,6 @@ pub async fn cancel(queue: &SqliteQueue, reader: &QueueReader, id: &str) -> Resu
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn cancel_pending(queue: &SqliteQueue) -> Result<u64, QueueError> {
+pub async fn cancel_pending(queue: &dyn Queue) -> Result<u64, QueueError> {
     queue.cancel_pending(Timestamp::now()).await
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::job::StateName;
 use crate::provider::{COUNT_MAY_BE_OLD, HttpProvider, PackageStatus, ResourcePackage};
-use crate::queue::{QueueError, QueueReader, RepeatedPair};
+use crate::queue::{QueueError, QueueReads, RepeatedPair};
 use crate::settings::Settings;
 use crate::view::wording::{counted, rough_span, thousands, units};
 
@@ -23,10 +23,10 @@ const SANDBOX_SLOTS: usize = 10;
 /// What is reckoned with where nobody has said or found out the number of slots.
 const SLOTS_WHEN_UNKNOWN: usize = 5;
 
-/// So many packages of an account are shown.
+/// This many packages of an account are shown.
 const MOST_PACKAGES_SHOWN: usize = 5;
 
-/// At the start of a run, repeated pairs are only looked for among so many jobs, since that looks at every one.
+/// At the start of a run, repeated pairs are only looked for among this many jobs, since that looks at every one.
 const MOST_LOOKED_AT: u64 = 100_000;
 
 /// How many repeated pairs are named.
@@ -54,7 +54,7 @@ enum Slots {
     Said(usize),
     /// An earlier run has found it out.
     Found(usize),
-    /// So many has the stand-in.
+    /// This many has the stand-in.
     Sandbox,
     /// Nobody knows yet.
     Assumed,
@@ -71,13 +71,13 @@ impl Reckoning {
         Self { slots: said.map_or(unsaid, Slots::Said), task, rate: settings.rate, price: settings.price }
     }
 
-    /// By the settings, and by what earlier runs of this queue have found out at this door.
-    fn by_experience(settings: &Settings, reader: &QueueReader, door: &str) -> Result<Self, QueueError> {
+    /// By the settings, and by what earlier runs of this queue have found out at this provider.
+    async fn by_experience(settings: &Settings, queue: &dyn QueueReads, endpoint: &str) -> Result<Self, QueueError> {
         let mut reckoning = Self::by(settings);
-        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, reader.slots_found(door)?) {
+        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, queue.slots_found(endpoint).await?) {
             reckoning.slots = Slots::Found(found as usize);
         }
-        if let Some(usual) = reader.usual_task_time()? {
+        if let Some(usual) = queue.usual_task_time().await? {
             reckoning.task = usual.max(Duration::from_secs(1));
         }
         if settings.sandbox {
@@ -87,7 +87,7 @@ impl Reckoning {
         Ok(reckoning)
     }
 
-    /// How long so many tasks take: by the slots, or by the submission rate where that is slower.
+    /// How long this many tasks take: by the slots, or by the submission rate where that is slower.
     fn time_of(self, tasks: u64) -> Duration {
         let slots = match self.slots {
             Slots::Said(slots) | Slots::Found(slots) => slots,
@@ -165,13 +165,20 @@ pub fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool
 ///
 /// # Errors
 /// Those of the queue.
-pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Result<(u64, Lines), QueueError> {
-    let counts = reader.counts()?;
+pub async fn before_run(
+    settings: &Settings,
+    queue: &dyn QueueReads,
+    endpoint: &str,
+) -> Result<(u64, Lines), QueueError> {
+    let counts = queue.counts().await?;
     let waiting = counts.of(StateName::Pending);
     if waiting == 0 {
         return Ok((0, Lines::new()));
     }
-    let work = (waiting <= MOST_LOOKED_AT).then(|| reader.workload(&settings.model, REPEATS_NAMED)).transpose()?;
+    let work = match waiting <= MOST_LOOKED_AT {
+        true => Some(queue.workload(&settings.model, REPEATS_NAMED).await?),
+        false => None,
+    };
     let mut lines = Lines::new();
     let mut tasks = waiting;
     let mut to_do = format!("{} to submit", counted(waiting, "task"));
@@ -196,7 +203,7 @@ pub fn before_run(settings: &Settings, reader: &QueueReader, door: &str) -> Resu
             repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe).map(|text| ("pairs", text)),
         );
     }
-    lines.extend(Reckoning::by_experience(settings, reader, door)?.lines(tasks));
+    lines.extend(Reckoning::by_experience(settings, queue, endpoint).await?.lines(tasks));
     Ok((tasks, lines))
 }
 

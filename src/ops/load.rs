@@ -5,12 +5,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
 use crate::job::JobId;
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Loader, QueueError, RejectedRow, SqliteQueue, TooLate};
+use crate::queue::{Enqueued, Keeping, Load, LoadRow, ManifestNames, Opening, QueueError, RejectedRow, Site, TooLate};
 use crate::settings::{Settings, TextEncoding};
 use crate::store::{FolderChecks, NameChecks, OutputError, OutputTree};
+
+/// How many rows are handed over at once, and how many portions of them are read ahead.
+const ROWS_AT_ONCE: usize = 500;
+const PORTIONS_AHEAD: usize = 4;
+
+/// How many names of manifests are looked at together.
+const NAMES_AT_ONCE: usize = 100;
 
 /// What is noticed while manifests are read and kept.
 #[derive(Debug)]
@@ -19,7 +29,7 @@ pub enum LoadEvent<'a> {
     Columns { manifest: &'a str, columns: &'a ColumnNames },
     /// What is wrong with a row, in a line that names its file, line and column.
     Problem(String),
-    /// So many pictures are made to fit when they are sent.
+    /// This many pictures are made to fit when they are sent.
     ToBeFitted(u64),
     /// Pictures that a model may take wrong, by kind; there is at least one.
     SentAsTheyAre(&'a BTreeMap<Peculiarity, u64>),
@@ -62,35 +72,22 @@ pub enum Purpose {
     Check,
 }
 
-/// Reads manifests for a queue, or for the one that there will be.
-///
-/// # Errors
-/// As [`read`], and those of the queue.
-pub async fn read_for(
-    queue: Option<&SqliteQueue>,
-    out: &Path,
-    manifests: &[PathBuf],
-    settings: &Settings,
-    tell: impl FnMut(LoadEvent<'_>) + Send + 'static,
-) -> Result<Loader, LoadError> {
-    let loader = match queue {
-        Some(queue) => queue.begin_load().await?,
-        None => Loader::for_new_queue()?,
-    };
-    read(loader, manifests, settings, out, Purpose::Load, tell).await
+/// Rows that were read, and how they are to be kept.
+#[derive(Debug)]
+pub struct ReadRows {
+    pub load: Box<dyn Load>,
+    pub keeping: Keeping,
 }
 
-/// The output folder and the queue; both are made where there are none.
+/// Begins a load of the queue at `site`, or for the one that there will be.
 ///
 /// # Errors
-/// The folder cannot be used; and those of the queue.
-pub fn make_ready(out: &Path, path: &Path, queue: Option<SqliteQueue>) -> Result<(OutputTree, SqliteQueue), LoadError> {
-    let tree = OutputTree::create(out)?;
-    let queue = match queue {
-        Some(queue) => queue,
-        None => SqliteQueue::open(path)?,
-    };
-    Ok((tree, queue))
+/// Those of the queue.
+pub async fn begin(site: &dyn Site) -> Result<Box<dyn Load>, QueueError> {
+    match site.exists().await {
+        true => site.open(Opening::OrMake).await?.begin_load().await,
+        false => site.stage().await,
+    }
 }
 
 /// Reads manifests into a load. All problems are told. Nothing is written to the queue, and nothing
@@ -99,49 +96,88 @@ pub fn make_ready(out: &Path, path: &Path, queue: Option<SqliteQueue>) -> Result
 /// # Errors
 /// A manifest that cannot be read, or rows that cannot be taken and are not to be skipped; and those of the queue.
 pub async fn read(
-    mut loader: Loader,
+    mut load: Box<dyn Load>,
     manifests: &[PathBuf],
     settings: &Settings,
     out: &Path,
     purpose: Purpose,
-    mut tell: impl FnMut(LoadEvent<'_>) + Send + 'static,
-) -> Result<Loader, LoadError> {
+    mut tell: impl FnMut(LoadEvent<'_>),
+) -> Result<ReadRows, LoadError> {
+    let (sender, mut portions) = mpsc::channel(PORTIONS_AHEAD);
+    let pictures =
+        PictureChecks::new().fitting(settings.fit_images).sharing_network(settings.provider_shares_network());
+    let places = ResultPlaces::below(out);
+    let mut reading = ManifestReading { how: reading(settings), pictures, places, portions: sender };
     let manifests = manifests.to_vec();
-    let (skip_invalid, fit_images) = (settings.skip_invalid, settings.fit_images);
-    let shares_network = settings.provider_shares_network();
-    let how = reading(settings);
-    let mut places = ResultPlaces::below(out);
-    let reading = tokio::task::spawn_blocking(move || -> Result<_, QueueError> {
-        let mut pictures = PictureChecks::new().fitting(fit_images).sharing_network(shares_network);
-        let filled = fill(&mut loader, &manifests, &how, &mut pictures, &mut places, purpose, &mut tell)?;
-        if filled.is_ok() && (skip_invalid || loader.tally().rejected == 0) {
-            if pictures.to_fit() > 0 {
-                loader.fit_images();
-                tell(LoadEvent::ToBeFitted(pictures.to_fit()));
-            }
-            if pictures.peculiar().values().any(|count| *count > 0) {
-                tell(LoadEvent::SentAsTheyAre(pictures.peculiar()));
+    let reading = tokio::task::spawn_blocking(move || reading.read(&manifests).map(|()| reading.pictures));
+    while let Some(portion) = portions.recv().await {
+        take(&mut *load, portion, purpose, &mut tell).await?;
+    }
+    let pictures = reading.await??;
+    let rejected = load.tally().rejected;
+    if rejected > 0 && !settings.skip_invalid {
+        return Err(LoadError::Rejected(rejected));
+    }
+    if pictures.to_fit() > 0 {
+        tell(LoadEvent::ToBeFitted(pictures.to_fit()));
+    }
+    if pictures.peculiar().values().any(|count| *count > 0) {
+        tell(LoadEvent::SentAsTheyAre(pictures.peculiar()));
+    }
+    let keeping =
+        Keeping { all_or_nothing: !settings.skip_invalid, fit_images: pictures.to_fit() > 0, ..Keeping::default() };
+    Ok(ReadRows { load, keeping })
+}
+
+/// Puts what was read into the load, and says what is wrong with it, in the order of the rows.
+async fn take(
+    load: &mut dyn Load,
+    portion: Portion,
+    purpose: Purpose,
+    tell: &mut impl FnMut(LoadEvent<'_>),
+) -> Result<(), LoadError> {
+    match portion {
+        Portion::Manifest { names, columns } => {
+            let (manifest, names) = (names.name.clone(), with_former_names(load, names).await?);
+            load.begin_manifest(names).await?;
+            if purpose == Purpose::Check {
+                tell(LoadEvent::Columns { manifest: &manifest, columns: &columns });
             }
         }
-        Ok(filled.map(|_| loader))
-    });
-    let loader = reading.await???;
-    let rejected = loader.tally().rejected;
-    if rejected > 0 && !skip_invalid { Err(LoadError::Rejected(rejected)) } else { Ok(loader) }
+        Portion::Rows { rows, problems } => {
+            let mut not_taken = load.add(rows).await?.into_iter().peekable();
+            for (index, problems) in problems.into_iter().enumerate() {
+                problems.into_iter().for_each(|problem| tell(LoadEvent::Problem(problem)));
+                while let Some(row) = not_taken.next_if(|row| row.shown_by == index) {
+                    tell(LoadEvent::Problem(line_of(&row.manifest, &row.row)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the names under which earlier versions knew this manifest: by how it was spelt.
+async fn with_former_names(load: &mut dyn Load, mut names: ManifestNames) -> Result<ManifestNames, LoadError> {
+    let mut after = String::new();
+    loop {
+        let page = load.rejected_manifests(&after, NAMES_AT_ONCE).await?;
+        let Some(last) = page.last() else { return Ok(names) };
+        after.clone_from(last);
+        let identity = names.identity.clone();
+        let same = move || page.into_iter().filter(|spelt| is_same_file(spelt, &identity)).collect::<Vec<_>>();
+        names.former.extend(tokio::task::spawn_blocking(same).await?);
+    }
 }
 
 /// Writes what was read to the queue.
 ///
 /// # Errors
 /// Those of the queue; and rows that a run has submitted with other inputs since they were read.
-pub async fn keep(
-    queue: &SqliteQueue,
-    loader: Loader,
-    settings: &Settings,
-    mut tell: impl FnMut(LoadEvent<'_>),
-) -> Result<Enqueued, LoadError> {
-    let mut tally = loader.tally();
-    let kept = queue.keep(loader, !settings.skip_invalid).await?;
+pub async fn keep(rows: ReadRows, mut tell: impl FnMut(LoadEvent<'_>)) -> Result<Enqueued, LoadError> {
+    let ReadRows { load, keeping } = rows;
+    let mut tally = load.tally();
+    let kept = load.keep(keeping, Timestamp::now()).await?;
     for TooLate { manifest, row, was_new } in &kept.too_late {
         tell(LoadEvent::Problem(line_of(manifest, row)));
         tally.rejected += 1;
@@ -156,48 +192,81 @@ fn reading(settings: &Settings) -> Reading {
     Reading { default_model: settings.model.clone(), encoding }
 }
 
-fn fill(
-    loader: &mut Loader,
-    manifests: &[PathBuf],
-    reading: &Reading,
-    pictures: &mut PictureChecks,
-    places: &mut ResultPlaces,
-    purpose: Purpose,
-    tell: &mut impl FnMut(LoadEvent<'_>),
-) -> Result<Result<Enqueued, ManifestError>, QueueError> {
-    for path in manifests {
-        let reader = match ManifestReader::open(path, reading, pictures) {
-            Ok(reader) => reader,
-            Err(error) => return Ok(Err(error)),
-        };
-        let name = reader.name().to_owned();
-        let identity = identity_of(path, &name);
-        loader.begin_manifest_known_as(&name, &identity, |other| is_same_file(other, &identity))?;
-        if purpose == Purpose::Check {
-            tell(LoadEvent::Columns { manifest: &name, columns: &reader.columns() });
-        }
-        for row in reader {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => return Ok(Err(error)),
-            };
-            take(loader, &name, row, places, tell)?;
-        }
-    }
-    Ok(Ok(loader.tally()))
+/// What the thread that reads manifests hands over: a bounded number of rows at a time.
+enum Portion {
+    /// The rows that follow are from this manifest.
+    Manifest { names: ManifestNames, columns: ColumnNames },
+    /// Rows, and what is wrong with each by itself, in lines.
+    Rows { rows: Vec<LoadRow>, problems: Vec<Vec<String>> },
 }
 
-/// Puts one row into the load, or says what is wrong with it.
-fn take(
-    loader: &mut Loader,
+/// Reads manifests and probes their pictures, on a thread that may wait for both.
+struct ManifestReading {
+    how: Reading,
+    pictures: PictureChecks,
+    places: ResultPlaces,
+    portions: mpsc::Sender<Portion>,
+}
+
+impl ManifestReading {
+    /// Reads all manifests, or as far as they are waited for.
+    fn read(&mut self, manifests: &[PathBuf]) -> Result<(), ManifestError> {
+        for path in manifests {
+            let reader = ManifestReader::open(path, &self.how, &mut self.pictures)?;
+            let name = reader.name().to_owned();
+            let identity = identity_of(path, &name);
+            let names = ManifestNames { name: name.clone(), identity, former: Vec::new() };
+            let begun = Portion::Manifest { names, columns: reader.columns() };
+            if !hand_over(&self.portions, begun) || !read_rows(reader, &name, &mut self.places, &self.portions)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the rows of one manifest; `false` when nobody waits for more of them. Those before an error are handed over.
+fn read_rows(
+    rows: impl Iterator<Item = Result<Row, ManifestError>>,
     manifest: &str,
-    row: Row,
     places: &mut ResultPlaces,
-    tell: &mut impl FnMut(LoadEvent<'_>),
-) -> Result<(), QueueError> {
+    portions: &mpsc::Sender<Portion>,
+) -> Result<bool, ManifestError> {
+    let (mut read, mut problems) = (Vec::new(), Vec::new());
+    let mut outcome = Ok(());
+    for row in rows {
+        match row {
+            Ok(row) => {
+                let (row, wrong) = judged(row, manifest, places);
+                read.push(row);
+                problems.push(wrong);
+            }
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+        if read.len() == ROWS_AT_ONCE {
+            let (rows, problems) = (std::mem::take(&mut read), std::mem::take(&mut problems));
+            if !hand_over(portions, Portion::Rows { rows, problems }) {
+                return Ok(false);
+            }
+        }
+    }
+    let is_waited_for = hand_over(portions, Portion::Rows { rows: read, problems });
+    outcome.map(|()| is_waited_for)
+}
+
+fn hand_over(portions: &mpsc::Sender<Portion>, portion: Portion) -> bool {
+    portions.blocking_send(portion).is_ok()
+}
+
+/// One row for the load, and what is wrong with it, in lines.
+fn judged(row: Row, manifest: &str, places: &mut ResultPlaces) -> (LoadRow, Vec<String>) {
     match row {
-        Row::Good(row) => {
-            if let Some(reason) = places.refuse(&row.spec.id) {
+        Row::Good(row) => match places.refuse(&row.spec.id) {
+            None => (LoadRow::Job { spec: row.spec, line: row.line }, Vec::new()),
+            Some(reason) => {
                 let rejected = RejectedRow {
                     line: row.line,
                     id: row.spec.id.to_string(),
@@ -206,29 +275,18 @@ fn take(
                     column: "id".to_owned(),
                     reason,
                 };
-                tell(LoadEvent::Problem(line_of(manifest, &rejected)));
-                return loader.reject(&rejected);
+                let said = line_of(manifest, &rejected);
+                (LoadRow::Rejected(rejected), vec![said])
             }
-            for (manifest, rejected) in loader.add(&row.spec, row.line)? {
-                tell(LoadEvent::Problem(line_of(&manifest, &rejected)));
-            }
-            Ok(())
-        }
+        },
         Row::Rejected(row) => {
-            for problem in &row.problems {
-                tell(LoadEvent::Problem(problem.to_string()));
-            }
-            let mut problems = row.problems.iter();
-            let Some(first) = problems.next() else { return Ok(()) };
-            let others = problems.map(|problem| format!("; {}: {}", problem.column, problem.reason));
-            loader.reject(&RejectedRow {
-                line: row.line,
-                id: row.id,
-                human: row.human,
-                cloth: row.cloth,
-                column: first.column.clone(),
-                reason: first.reason.clone() + &others.collect::<String>(),
-            })
+            let said = row.problems.iter().map(ToString::to_string).collect();
+            let mut problems = row.problems.into_iter();
+            let (column, mut reason) = problems.next().map(|first| (first.column, first.reason)).unwrap_or_default();
+            problems.for_each(|problem| reason.push_str(&format!("; {}: {}", problem.column, problem.reason)));
+            let rejected =
+                RejectedRow { line: row.line, id: row.id, human: row.human, cloth: row.cloth, column, reason };
+            (LoadRow::Rejected(rejected), said)
         }
     }
 }

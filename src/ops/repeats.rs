@@ -1,9 +1,10 @@
 //! Pairs that the queue has under other ids, looked for before they are paid for again.
 
-use crate::queue::{Loader, PairsAgain, QueueError};
+use crate::queue::{PairsAgain, QueueError};
 use crate::settings::Settings;
 
 use super::estimate::REPEATS_NAMED;
+use super::load::ReadRows;
 
 /// New jobs that ask for pairs which the queue has under other ids.
 #[derive(Debug)]
@@ -21,17 +22,17 @@ pub enum Repeats {
 ///
 /// # Errors
 /// Those of the queue.
-pub fn look(loader: &mut Loader, settings: &Settings, is_dedupe_said: bool) -> Result<Repeats, QueueError> {
-    let again = loader.pairs_again(&settings.model, REPEATS_NAMED)?;
+pub async fn look(rows: &mut ReadRows, settings: &Settings, is_dedupe_said: bool) -> Result<Repeats, QueueError> {
+    let again = rows.load.pairs_again(&settings.model, REPEATS_NAMED).await?;
     if again.jobs == 0 {
         return Ok(Repeats::None);
     }
-    let dedupes = settings.dedupe || (!is_dedupe_said && loader.queue_dedupes()?);
+    let dedupes = settings.dedupe || (!is_dedupe_said && rows.load.queue_dedupes().await?);
     if !dedupes && !settings.allow_repeats {
         return Ok(Repeats::Undecided(again));
     }
     if dedupes {
-        loader.dedupe();
+        rows.keeping.dedupe = true;
     }
     Ok(Repeats::Settled { again, dedupes })
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
 use crate::job::{JobState, StateName};
-use crate::queue::{QueueError, QueueReader, SqliteQueue};
+use crate::queue::{Queue, QueueError, QueueReads, Selection, each_job};
 
 /// What became of a job that was put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl ListPutBack {
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn put_back(queue: &SqliteQueue, id: String, again: bool) -> Result<PutBack, QueueError> {
+pub async fn put_back(queue: &dyn Queue, id: String, again: bool) -> Result<PutBack, QueueError> {
     let now = Timestamp::now();
     if again {
         match queue.make_anew(id.clone(), now).await {
@@ -62,7 +62,7 @@ pub async fn put_back(queue: &SqliteQueue, id: String, again: bool) -> Result<Pu
 ///
 /// # Errors
 /// What has nothing to do with a single job; jobs that cannot be put back are among the result's `refused`.
-pub async fn put_back_list(queue: &SqliteQueue, ids: Vec<String>, again: bool) -> Result<ListPutBack, QueueError> {
+pub async fn put_back_list(queue: &dyn Queue, ids: Vec<String>, again: bool) -> Result<ListPutBack, QueueError> {
     /// How many are put back together, which lets them share their flush to disk.
     const TOGETHER: usize = 256;
 
@@ -82,7 +82,7 @@ pub async fn put_back_list(queue: &SqliteQueue, ids: Vec<String>, again: bool) -
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn put_back_all(queue: &SqliteQueue, state: StateName) -> Result<u64, QueueError> {
+pub async fn put_back_all(queue: &dyn Queue, state: StateName) -> Result<u64, QueueError> {
     queue.retry_all(state, Timestamp::now()).await
 }
 
@@ -90,7 +90,7 @@ pub async fn put_back_all(queue: &SqliteQueue, state: StateName) -> Result<u64, 
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn make_flagged_again(queue: &SqliteQueue) -> Result<u64, QueueError> {
+pub async fn make_flagged_again(queue: &dyn Queue) -> Result<u64, QueueError> {
     queue.make_flagged_anew(Timestamp::now()).await
 }
 
@@ -98,15 +98,17 @@ pub async fn make_flagged_again(queue: &SqliteQueue) -> Result<u64, QueueError> 
 ///
 /// # Errors
 /// Those of the queue.
-pub fn ids_of_reason(reader: &QueueReader, reason: &str) -> Result<Vec<String>, QueueError> {
+pub async fn ids_of_reason(queue: &dyn QueueReads, reason: &str) -> Result<Vec<String>, QueueError> {
     let mut ids = Vec::new();
-    reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
+    let failed = Selection { states: &[StateName::Failed], only_flagged: false };
+    each_job(queue, failed, |job| -> Result<(), QueueError> {
         if let JobState::Failed { failure, .. } = &job.state
             && (failure.reason() == reason || failure.code == reason)
         {
             ids.push(job.spec.id.to_string());
         }
         Ok(())
-    })?;
+    })
+    .await?;
     Ok(ids)
 }

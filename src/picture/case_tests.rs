@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::decode::decode;
-use super::{Peculiarity, PictureFormat, PictureProblem, Probe, VerifiedPicture, fit, outfit, probe, verify_result};
+use super::{
+    Peculiarity, PictureError, PictureFormat, Probe, VerifiedPicture, check_whole, fit, outfit, probe, verify_result,
+};
 
 const RED: [u8; 3] = [200, 30, 40];
 const GREEN: [u8; 3] = [30, 200, 60];
@@ -27,11 +29,11 @@ fn probed(name: &str) -> Result<Probe, String> {
 }
 
 /// The picture as an outfit or `--fit-images` would send it.
-fn shown(name: &str) -> Result<RgbImage, PictureProblem> {
+fn shown(name: &str) -> Result<RgbImage, PictureError> {
     shown_at(&case(name))
 }
 
-fn shown_at(path: &Path) -> Result<RgbImage, PictureProblem> {
+fn shown_at(path: &Path) -> Result<RgbImage, PictureError> {
     decode(path, &probe(path)?).map(|pixels| pixels.upright_within(1e6, 1e6))
 }
 
@@ -109,7 +111,7 @@ fn ancillary_chunks_of_a_png_are_nobodys_business_and_pixels_are() {
 #[test]
 fn a_jpeg_with_any_part_of_its_pixels_gone_is_damaged_as_input_and_as_result() {
     let problem = shown("garment-damaged-in-the-middle.jpg").expect_err("damaged");
-    assert!(matches!(problem, PictureProblem::DamagedPixels(_)), "{problem}");
+    assert!(matches!(problem, PictureError::DamagedPixels(_)), "{problem}");
     assert!(verified(&bytes("garment-damaged-in-the-middle.jpg")).is_err());
     for name in ["garment-non-interleaved-420.jpg", "made-progressive.jpg", "made-restarts.jpg"] {
         let whole = bytes(name);
@@ -193,11 +195,9 @@ fn what_cannot_be_decoded_is_refused_by_its_header_with_the_cure() {
     );
     let problem = probed("garment-jpeg-in-tiff.tif").expect("a picture").check_fit().expect_err("a TIFF").to_string();
     assert!(!problem.contains("--fit-images"), "no cure is promised that fails: {problem}");
-    for (name, what) in [
-        ("garment-jpeg-in-tiff.tif", "a TIFF that holds a JPEG"),
-        ("made-palette.tif", "a TIFF with a palette"),
-        ("made-arithmetic-header.jpg", "an arithmetic-coded JPEG"),
-    ] {
+    for (name, what) in
+        [("garment-jpeg-in-tiff.tif", "a TIFF that holds a JPEG"), ("made-palette.tif", "a TIFF with a palette")]
+    {
         let found = probed(name).expect("a picture");
         let problem = found.check_decodable().expect_err(name).to_string();
         assert_eq!(problem, format!("is {what}, which cannot be converted here; export it as a usual JPEG"));
@@ -206,12 +206,32 @@ fn what_cannot_be_decoded_is_refused_by_its_header_with_the_cure() {
 }
 
 #[test]
+fn arithmetic_codes_are_converted_and_a_lossless_jpeg_is_refused_by_its_header() {
+    let found = probed("made-arithmetic.jpg").expect("a picture");
+    let made = fit(&case("made-arithmetic.jpg"), &found).expect("converted");
+    assert_eq!((made.width, made.height), (found.width, found.height));
+    // The marker of the lossless process in place of the sequential one.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lossless.jpg");
+    let mut lossless = bytes("made-restarts.jpg");
+    let frame = lossless.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
+    lossless[frame + 1] = 0xc3;
+    std::fs::write(&path, lossless).expect("written");
+    let found = probe(&path).expect("a picture");
+    assert_eq!(found.peculiarity, Some(Peculiarity::Unconvertible));
+    let problem = found.check_decodable().expect_err("not decoded").to_string();
+    assert_eq!(problem, "is a lossless JPEG, which cannot be converted here; export it as a usual JPEG");
+    assert_eq!(fit(&path, &found).expect_err("not decoded").to_string(), problem, "the run says what the check says");
+    assert!(check_whole(&path, &found).is_ok(), "nothing says that it is damaged: without --fit-images it is sent");
+}
+
+#[test]
 fn what_a_model_may_take_wrong_is_converted_and_what_it_takes_is_not() {
     for (name, peculiarity) in [
         ("made-transparent.png", Some(Peculiarity::Transparent)),
         ("made-two-exif-blocks.jpg", Some(Peculiarity::Turned)),
         ("garment-cmyk-with-profile.jpg", Some(Peculiarity::Inks)),
-        ("made-arithmetic-header.jpg", Some(Peculiarity::RareProcess)),
+        ("made-arithmetic.jpg", Some(Peculiarity::RareProcess)),
         ("made-progressive.jpg", None),
         ("made-palette.png", None),
     ] {

@@ -1,13 +1,13 @@
 //! What a picture's header says: its size, whether it can be decoded here, and what may be taken wrong about it.
 //! The pixels are not read.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 
 use super::jpeg::{JpegError, Process, read_header};
 use super::probe::read_up_to;
+use super::source::Bytes;
 use super::{PictureFormat, exif, png_header, tiff_tags};
 
 /// What a header says.
@@ -29,8 +29,10 @@ pub enum Peculiarity {
     Turned,
     /// It is made for print, of four inks.
     Inks,
-    /// A process of JPEG that few programs decode: arithmetic codes, 12 bits, lossless.
+    /// A process of JPEG that few programs decode: arithmetic codes, 12 bits.
     RareProcess,
+    /// A process of JPEG that fewer decode, and that is not decoded here: lossless, hierarchical.
+    Unconvertible,
 }
 
 /// Why a header does not tell a size.
@@ -43,7 +45,7 @@ pub(super) enum HeaderError {
 }
 
 /// Reads the header of `file`, which has `format` by its first bytes.
-pub(super) fn read(mut file: &File, format: PictureFormat) -> Result<FileHeader, HeaderError> {
+pub(super) fn read(file: &mut dyn Bytes, format: PictureFormat) -> Result<FileHeader, HeaderError> {
     let damaged = |_| HeaderError::Damaged;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
     let mut reader = BufReader::new(file);
@@ -82,7 +84,9 @@ fn jpeg(reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
         },
     };
     let is_turned = exif::orientation(header.exif.as_deref()) != Orientation::NoTransforms;
-    let peculiarity = if not_decoded.is_some() || header.precision != 8 {
+    let peculiarity = if not_decoded.is_some() {
+        Some(Peculiarity::Unconvertible)
+    } else if header.precision != 8 || header.is_arithmetic {
         Some(Peculiarity::RareProcess)
     } else if header.is_ink() {
         Some(Peculiarity::Inks)
@@ -139,7 +143,7 @@ fn avif(reader: impl Read) -> Option<FileHeader> {
     (width > 0 && height > 0).then(|| FileHeader::plain(width, height))
 }
 
-fn other(reader: BufReader<&File>) -> Result<FileHeader, HeaderError> {
+fn other(reader: BufReader<&mut dyn Bytes>) -> Result<FileHeader, HeaderError> {
     let size =
         imagesize::reader_size(FewSeeks { file: reader, seeks_left: MAX_SEEKS }).map_err(|_| HeaderError::Damaged)?;
     let side = |side: usize| u32::try_from(side).map_err(|_| HeaderError::Damaged);
@@ -149,9 +153,9 @@ fn other(reader: BufReader<&File>) -> Result<FileHeader, HeaderError> {
 /// Headers are reached in a few dozen jumps, so a file with thousands is made to keep us busy.
 const MAX_SEEKS: u32 = 4096;
 
-/// A file in which one can only jump so many times, and in which short jumps stay within the buffer.
+/// A file in which one can only jump this many times, and in which short jumps stay within the buffer.
 struct FewSeeks<'a> {
-    file: BufReader<&'a File>,
+    file: BufReader<&'a mut dyn Bytes>,
     seeks_left: u32,
 }
 

@@ -3,11 +3,10 @@
 //! What is lost on the way is what the provider could not use: transparency is laid on white, colours become sRGB,
 //! the picture is turned upright, and metadata (places, names, cameras) stays behind.
 
-use std::path::Path;
-
 use super::decode::decode;
 use super::pixels::resized;
-use super::{Encoded, MIN_INPUT_SIDE_PX, PictureProblem, Probe, encode};
+use super::source::Source;
+use super::{Encoded, MIN_INPUT_SIDE_PX, PictureError, Probe, encode};
 
 /// The longest side that a picture keeps when it is made to fit, in pixels. Results are half as long at most.
 pub const SHRUNK_SIDE_PX: u32 = 4096;
@@ -15,14 +14,14 @@ pub const SHRUNK_SIDE_PX: u32 = 4096;
 /// How often a picture is made smaller by a quarter, after the quality of the JPEG has done what it can.
 const MOST_SHRINKS: u32 = 8;
 
-/// Makes a fit input of the picture at `path`, of which `probe` says what it is.
+/// Makes a fit input of the picture at `source`, of which `probe` says what it is.
 ///
 /// # Errors
 /// It does not decode to its end, or takes too much memory for that.
-pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureProblem> {
+pub fn fit<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<Encoded, PictureError> {
     let mut side = f64::from(SHRUNK_SIDE_PX);
     let (width, height) = within(f64::from(probe.width), f64::from(probe.height), side);
-    let mut picture = decode(path, probe)?.upright_within(width, height);
+    let mut picture = decode(source, probe)?.upright_within(width, height);
     for _ in 0..=MOST_SHRINKS {
         if let Some(encoded) = encode::jpeg(&picture) {
             return Ok(encoded);
@@ -31,7 +30,7 @@ pub fn fit(path: &Path, probe: &Probe) -> Result<Encoded, PictureProblem> {
         let (width, height) = within(f64::from(picture.width()), f64::from(picture.height()), side);
         picture = resized(picture.into(), width as u32, height as u32).into_rgb8();
     }
-    Err(PictureProblem::Unshrinkable)
+    Err(PictureError::Unshrinkable)
 }
 
 /// Width and height with a longest side of `side`, in the same proportions; but the shorter side keeps what the

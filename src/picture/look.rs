@@ -5,14 +5,14 @@
 //! by their fingerprints, over all results of a queue.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::path::Path;
+use std::io;
 
 use image::metadata::Orientation;
 use sha2::{Digest, Sha256};
 
+use super::source::Source;
 use super::thumbnail::{SIDE, Thumbnail};
-use super::{BrokenPicture, VerifiedPicture, verify_result};
+use super::{ResultError, VerifiedPicture, verify_result};
 use crate::job::{Flag, Flags};
 
 /// A copy of the person's picture may differ by this much in each cell (of 255), whatever encodes it again…
@@ -21,12 +21,12 @@ const COPY_BASE: f32 = 3.0;
 /// …and by this share of the contrast around the cell, which resizing sharpens or softens.
 const COPY_SHARE_OF_CONTRAST: f32 = 0.3;
 
-/// What is compared with a picture of another size is at least this large: so many pixels, and so many squares of which
+/// What is compared with a picture of another size is at least this large: this many pixels, and this many squares of which
 /// only the average is known.
 const LEAST_CELL_PX: u32 = 8;
 const LEAST_CELL_GRAINS: u32 = 3;
 
-/// A blank picture's cells lie within so many steps (of 255) of one another, in brightness and in both colours…
+/// A blank picture's cells lie within this many steps (of 255) of one another, in brightness and in both colours…
 const BLANK_RANGE: f32 = 6.0;
 
 /// …the darkest and the brightest few left aside: a speck makes no picture.
@@ -38,7 +38,7 @@ const SAME_SHAPE: f64 = 1.05;
 /// Shapes that differ by more are different, however large the blocks. From 2:3 to 3:4 it is 1.125.
 const OTHER_SHAPE: f64 = 1.105;
 
-/// Between the two a shape is the same where rounding to blocks of so many pixels explains the difference.
+/// Between the two a shape is the same where rounding to blocks of this many pixels explains the difference.
 const LARGEST_BLOCK_PX: f64 = 64.0;
 
 /// What a picture looks like, turned upright.
@@ -69,8 +69,9 @@ impl Look {
     ///
     /// # Errors
     /// It is no whole picture, or a larger one than results may be.
-    pub fn of_input(path: &Path) -> Result<Self, BrokenPicture> {
-        Ok(verify_result(&mut File::open(path)?)?.look)
+    pub fn of_input<S: Source + ?Sized>(source: &S) -> Result<Self, ResultError> {
+        let (mut bytes, _) = source.open().map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(verify_result(&mut *bytes)?.look)
     }
 
     /// The same for pictures of the same pixels, and another one for all others: one step more or less in one pixel shows
@@ -159,7 +160,7 @@ fn distance_to_copy(copy: &Thumbnail, copied: &Thumbnail, side: usize) -> f32 {
     largest
 }
 
-/// A thumbnail's cells with so many a side.
+/// A thumbnail's cells with this many a side.
 fn with_cells(thumbnail: &Thumbnail, side: usize) -> Cow<'_, [[f32; 3]]> {
     let mut cells = Cow::Borrowed(thumbnail.cells.as_slice());
     let mut present = SIDE;

@@ -3,7 +3,7 @@
 use super::paper::Paper;
 use super::pixels::{Area, Pixels};
 
-/// The picture is looked at in about so many places in each direction; more would find nothing more.
+/// The picture is looked at in about this many places in each direction; more would find nothing more.
 const PLACES: usize = 1_200;
 
 /// The part of the picture that is more than paper, with a little paper around it: the whole picture where there is

@@ -1,4 +1,4 @@
-//! Pictures as files: is an input fit to be sent, what is made of those that do not fit and of two
+//! Pictures, over bytes and never over paths: is an input fit to be sent, what is made of those that do not fit and of two
 //! garments, is a downloaded result whole.
 //!
 //! Answers for the rules about format, bytes and pixels. Which row names a picture is the business of
@@ -26,20 +26,24 @@ mod png_chunks;
 mod png_header;
 mod png_rows;
 mod probe;
+mod source;
 mod thumbnail;
 mod tiff_tags;
 mod verify;
+mod whole;
 
 pub use encode::Encoded;
 pub use file_header::Peculiarity;
 pub use fit::{SHRUNK_SIDE_PX, fit};
 pub use look::Look;
-pub use outfit::{OutfitProblem, outfit};
+pub use outfit::{OutfitError, outfit};
 pub use probe::{
     LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
-    PictureProblem, Probe, probe, probe_any_size,
+    PictureError, Probe, probe, probe_any_size,
 };
-pub use verify::{BrokenPicture, MAX_RESULT_BYTES, MAX_RESULT_PIXELS, VerifiedPicture, verify_result};
+pub use source::{Bytes, Source};
+pub use verify::{MAX_RESULT_BYTES, MAX_RESULT_PIXELS, ResultError, VerifiedPicture, verify_result};
+pub use whole::check_whole;
 
 /// The formats of pictures that are known here. Of an animation, or of several pages, the first picture counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

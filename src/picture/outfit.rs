@@ -5,8 +5,6 @@
 //! are worn: the upper above the lower, apart from each other, each freed of its margins and in its own
 //! proportions. The same files give the same bytes.
 
-use std::path::Path;
-
 use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::job::Garment;
@@ -15,7 +13,8 @@ use super::decode::decode;
 use super::margins::without_margins;
 use super::paper::Paper;
 use super::pixels::{resized, scaled};
-use super::{Encoded, PictureProblem, encode, probe};
+use super::source::Source;
+use super::{Encoded, PictureError, encode, probe};
 
 /// The picture at its largest, in pixels. Results are at most 2048 px high, so more would show nowhere.
 const WIDTH: f64 = 1536.0;
@@ -31,29 +30,29 @@ const SMALLEST: f64 = 0.5;
 
 /// Which garment cannot be put on the picture, and why.
 #[derive(Debug)]
-pub struct OutfitProblem {
+pub struct OutfitError {
     /// The one of the two.
     pub garment: Garment,
     /// What is wrong with its file.
-    pub problem: PictureProblem,
+    pub problem: PictureError,
 }
 
-/// Puts the garments in two local files on one white picture, and returns it as a JPEG of at most
+/// Puts two garments on one white picture, and returns it as a JPEG of at most
 /// [`super::MAX_INPUT_BYTES`]. Needs the memory of one of them decoded at a time. Garments may be whatever can be
 /// decoded; whether they have to be fit inputs is the caller's to say.
 ///
 /// # Errors
 /// A file that cannot be an input, or does not decode to its end.
-pub fn outfit(upper: &Path, lower: &Path) -> Result<Encoded, OutfitProblem> {
-    let at = |garment| move |problem| OutfitProblem { garment, problem };
+pub fn outfit<S: Source + ?Sized>(upper: &S, lower: &S) -> Result<Encoded, OutfitError> {
+    let at = |garment| move |problem| OutfitError { garment, problem };
     let top = cut(upper, UPPER_ROOM).map_err(at(Garment::Upper))?;
     let bottom = cut(lower, LOWER_ROOM).map_err(at(Garment::Lower))?;
-    encode::jpeg(&laid_out(top, bottom)).ok_or(PictureProblem::Unshrinkable).map_err(at(Garment::Upper))
+    encode::jpeg(&laid_out(top, bottom)).ok_or(PictureError::Unshrinkable).map_err(at(Garment::Upper))
 }
 
 /// A garment without its margins, upright, on white if it was on something pale, no larger than its room.
-fn cut(path: &Path, (width, height): (f64, f64)) -> Result<RgbImage, PictureProblem> {
-    let mut pixels = decode(path, &probe(path)?)?;
+fn cut<S: Source + ?Sized>(source: &S, (width, height): (f64, f64)) -> Result<RgbImage, PictureError> {
+    let mut pixels = decode(source, &probe(source)?)?;
     // A picture without paper around it (a photo taken on the street) is left as it is.
     if let Some(paper) = Paper::of(&pixels) {
         let area = without_margins(&pixels, &paper);
@@ -97,7 +96,7 @@ fn lay(picture: &mut RgbImage, garment: &RgbImage, top: u32) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use image::{ImageEncoder, ImageFormat};
 
@@ -172,7 +171,7 @@ mod tests {
         let upper = rail.shot("shirt", RED, (900, 900), (800, 800));
         let narrow = rail.shot("narrow", BLUE, (500, 1_100), (400, 1_000));
         let wide = rail.shot("wide", BLUE, (1_600, 1_600), (400, 1_000));
-        // The same shot lying on its side, with the word of the camera that it stands.
+        // The same shot lying on its side, with the word of the camera that it is.
         let shot = std::fs::read(&wide).expect("read");
         let lying = image::load_from_memory(&shot).expect("a picture").rotate270();
         let on_its_side = rail.0.path().join("lying");
@@ -245,7 +244,7 @@ mod tests {
         std::fs::write(&cut_off, &whole[..whole.len() / 2]).expect("write");
         let wrong = outfit(&good, &cut_off).expect_err("cut off");
         assert_eq!(wrong.garment, Garment::Lower);
-        assert!(wrong.problem.to_string().starts_with("is a picture that cannot be decoded: "), "{}", wrong.problem);
+        assert!(wrong.problem.to_string().starts_with("is a damaged picture: it is cut off"), "{}", wrong.problem);
         let wrong = outfit(Path::new("/nowhere"), &good).expect_err("absent");
         assert_eq!(
             (wrong.garment, wrong.problem.to_string().as_str()),

@@ -5,7 +5,7 @@
 
 use super::pixels::Pixels;
 
-/// The edge is looked at in so many pieces on each side.
+/// The edge is looked at in this many pieces on each side.
 const PIECES: usize = 24;
 
 /// A piece of the edge may differ by this much from the surface and still be paper, in steps of 255.

@@ -76,7 +76,7 @@ impl Pixels {
     }
 }
 
-/// A picture that stands upright, in sRGB.
+/// A picture that is upright, in sRGB.
 impl From<RgbImage> for Pixels {
     fn from(picture: RgbImage) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);

@@ -13,7 +13,7 @@ const MAX_CHUNKS: usize = 4096;
 /// An Exif block is not read further than this for the one number in it, in bytes.
 const MAX_EXIF: usize = 64 << 10;
 
-/// Reads what stands before the pixels. A file that ends there has a size all the same; decoding it will tell.
+/// Reads what is before the pixels. A file that ends there has a size all the same; decoding it will tell.
 pub(super) fn read(mut reader: impl BufRead + Seek) -> Result<FileHeader, HeaderError> {
     reader.seek_relative(8).map_err(|_| HeaderError::Damaged)?;
     let (length, kind) = next(&mut reader).ok_or(HeaderError::Damaged)?;

@@ -1,14 +1,15 @@
 //! What a local picture is: format by content, bytes, pixels; and whether it may be sent as it is, or can be made to
 //! fit. Reads the header, never the pixels.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 use super::PictureFormat;
 use super::content::{Content, HEAD_BYTES};
+use super::decode::MAX_DECODED_BYTES;
 use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
 use super::guard::guarded;
+use super::jpeg::JpegError;
+use super::source::Source;
 
 /// The largest input that the provider takes, in bytes (`docs/provider.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -52,13 +53,13 @@ impl Probe {
     ///
     /// # Errors
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
-    pub fn check_fit(&self) -> Result<(), PictureProblem> {
+    pub fn check_fit(&self) -> Result<(), PictureError> {
         if !self.format.is_usual() {
-            let convertible = PictureProblem::ForeignFormat(self.format);
-            return Err(self.not_decoded.map_or(convertible, PictureProblem::NotDecoded));
+            let convertible = PictureError::ForeignFormat(self.format);
+            return Err(self.not_decoded.map_or(convertible, PictureError::NotDecoded));
         }
         if self.bytes > MAX_INPUT_BYTES {
-            return Err(PictureProblem::TooLarge(self.bytes));
+            return Err(PictureError::TooLarge(self.bytes));
         }
         Ok(())
     }
@@ -67,11 +68,11 @@ impl Probe {
     ///
     /// # Errors
     /// It has too many pixels for that, or is of a kind that is not decoded.
-    pub fn check_decodable(&self) -> Result<(), PictureProblem> {
+    pub fn check_decodable(&self) -> Result<(), PictureError> {
         if u64::from(self.width) * u64::from(self.height) > MAX_DECODED_PIXELS {
-            return Err(PictureProblem::TooManyPixels { width: self.width, height: self.height });
+            return Err(PictureError::TooManyPixels { width: self.width, height: self.height });
         }
-        self.not_decoded.map_or(Ok(()), |what| Err(PictureProblem::NotDecoded(what)))
+        self.not_decoded.map_or(Ok(()), |what| Err(PictureError::NotDecoded(what)))
     }
 
     /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG and what a model may take wrong, shrink
@@ -84,11 +85,11 @@ impl Probe {
 
 /// Why a local file cannot be an input. The wording completes `human_image: …`.
 #[derive(Debug, thiserror::Error)]
-pub enum PictureProblem {
+pub enum PictureError {
     /// Nothing is there.
     #[error("no such file (looked for {0})")]
     NotFound(String),
-    /// A folder stands there.
+    /// A folder is there.
     #[error("is a folder, not a picture ({0})")]
     Folder(String),
     /// A FIFO, a device, a socket: never opened, since that could wait for ever.
@@ -135,7 +136,7 @@ pub enum PictureProblem {
         height: u32,
     },
     /// Its end is missing.
-    #[error("is a damaged picture: it is cut off")]
+    #[error("is a damaged picture: it is cut off; copy or export it again")]
     CutOff,
     /// Not all of its pixels are there.
     #[error("is a damaged picture: {0}; open it, look at it, and save it again")]
@@ -151,8 +152,22 @@ pub enum PictureProblem {
         "is a PNG out of an iPhone app (CgBI), which only Apple's programs read; export it again, as a JPEG or PNG"
     )]
     ApplePng,
+    /// Decoding it would take too much memory.
+    #[error(
+        "is {width} x {height} px, which would take {} MB of memory, and at most {} MB are given to one picture; make it \
+         smaller",
+        needed.div_ceil(1_000_000), MAX_DECODED_BYTES / 1_000_000
+    )]
+    TooMuchMemory {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// In bytes.
+        needed: u64,
+    },
     /// The decoder gave up.
-    #[error("is a picture that cannot be decoded: {0}")]
+    #[error("is a picture that cannot be decoded: {0}; save it again as a JPEG or PNG")]
     Undecodable(String),
     /// No quality and no size that would do is small enough.
     #[error("cannot be brought under {} MiB", MAX_INPUT_BYTES / (1024 * 1024))]
@@ -167,13 +182,24 @@ pub enum PictureProblem {
     },
 }
 
-impl PictureProblem {
-    /// The problem with the file's path, where the wording does not have it yet.
+/// What is wrong with a JPEG, in the words for inputs.
+impl From<JpegError> for PictureError {
+    fn from(error: JpegError) -> Self {
+        match error {
+            JpegError::NoEnd => Self::CutOff,
+            JpegError::Damaged(what) => Self::DamagedPixels(what),
+            JpegError::Unsupported(what) => Self::NotDecoded(what),
+        }
+    }
+}
+
+impl PictureError {
+    /// The problem with the picture's place, where the wording does not have it yet.
     #[must_use]
-    pub fn at(&self, path: &Path) -> String {
+    pub fn at(&self, place: &dyn std::fmt::Display) -> String {
         match self {
             Self::NotFound(_) | Self::Folder(_) | Self::NotRegular(_) | Self::Unreadable { .. } => self.to_string(),
-            _ => format!("{self} ({})", path.display()),
+            _ => format!("{self} ({place})"),
         }
     }
 }
@@ -184,16 +210,16 @@ fn mebibytes(bytes: u64) -> f64 {
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
 }
 
-/// Looks at the file at `path`: is it a picture, in which format, and how large. Whether it can be sent as it is, is
+/// Looks at what lies at `source`: is it a picture, in which format, and how large. Whether it can be sent as it is, is
 /// for [`Probe::check_fit`] to say.
 ///
 /// # Errors
 /// It cannot be an input, whatever is made of it.
-pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
-    let probe = probe_any_size(path)?;
+pub fn probe<S: Source + ?Sized>(source: &S) -> Result<Probe, PictureError> {
+    let probe = probe_any_size(source)?;
     let Probe { width, height, .. } = probe;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
-        return Err(PictureProblem::TooSmall { width, height });
+        return Err(PictureError::TooSmall { width, height });
     }
     Ok(probe)
 }
@@ -201,49 +227,36 @@ pub fn probe(path: &Path) -> Result<Probe, PictureProblem> {
 /// The same without the rule about the shortest side: most pictures that libraries test their decoders with are small.
 ///
 /// # Errors
-/// Those of [`probe`] but [`PictureProblem::TooSmall`].
-pub fn probe_any_size(path: &Path) -> Result<Probe, PictureProblem> {
-    let shown = || path.display().to_string();
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => PictureProblem::NotFound(shown()),
-        _ => PictureProblem::Unreadable { path: shown(), source },
-    };
-    // Asked before opening: opening a FIFO would wait for a writer that may never come.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(PictureProblem::Folder(shown()));
-    }
-    if !metadata.is_file() {
-        return Err(PictureProblem::NotRegular(shown()));
-    }
-    let bytes = metadata.len();
+/// Those of [`probe`] but [`PictureError::TooSmall`].
+pub fn probe_any_size<S: Source + ?Sized>(source: &S) -> Result<Probe, PictureError> {
+    let (mut file, bytes) = source.open()?;
     if bytes == 0 {
-        return Err(PictureProblem::Empty);
+        return Err(PictureError::Empty);
     }
-    let mut file = File::open(path).map_err(unreadable)?;
+    let unreadable = |error: io::Error| PictureError::Unreadable { path: source.place(), source: error };
     let mut head = [0; HEAD_BYTES];
     let head_len = read_up_to(&mut file, &mut head).map_err(unreadable)?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(PictureFormat::Avif) => {
-            return Err(PictureProblem::OtherPicture(PictureFormat::Avif.a_picture()));
+            return Err(PictureError::OtherPicture(PictureFormat::Avif.a_picture()));
         }
         Content::Picture(format) => format,
-        Content::OtherPicture(what) => return Err(PictureProblem::OtherPicture(what)),
-        Content::Other(what) => return Err(PictureProblem::WrongFormat(what)),
+        Content::OtherPicture(what) => return Err(PictureError::OtherPicture(what)),
+        Content::Other(what) => return Err(PictureError::WrongFormat(what)),
     };
     if bytes > MAX_DECODED_FILE_BYTES {
-        return Err(PictureProblem::TooLargeToDecode(bytes));
+        return Err(PictureError::TooLargeToDecode(bytes));
     }
-    let header = guarded(|| file_header::read(&file, format)).unwrap_or(Err(HeaderError::Damaged));
+    let header = guarded(|| file_header::read(&mut *file, format)).unwrap_or(Err(HeaderError::Damaged));
     let FileHeader { width, height, peculiarity, not_decoded } = header.map_err(|error| match error {
-        HeaderError::Damaged => PictureProblem::Damaged,
-        HeaderError::ApplePng => PictureProblem::ApplePng,
+        HeaderError::Damaged => PictureError::Damaged,
+        HeaderError::ApplePng => PictureError::ApplePng,
     })?;
     Ok(Probe { format, width, height, bytes, peculiarity, not_decoded })
 }
 
 /// Fills `buffer` as far as the file goes.
-pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_up_to(file: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {
@@ -258,7 +271,8 @@ pub(super) fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
 
     use image::{ImageFormat, RgbImage};
 
@@ -322,7 +336,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().expect("tempdir");
-        assert!(matches!(probe(folder.path()), Err(PictureProblem::Folder(_))));
+        assert!(matches!(probe(folder.path()), Err(PictureError::Folder(_))));
         let absent = folder.path().join("absent.png");
         let problem = probe(&absent).expect_err("absent").to_string();
         assert_eq!(problem, format!("no such file (looked for {})", absent.display()));
@@ -331,12 +345,12 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_device_or_a_fifo_is_refused_without_being_opened() {
-        assert!(matches!(probe(Path::new("/dev/zero")), Err(PictureProblem::NotRegular(_))));
+        assert!(matches!(probe(Path::new("/dev/zero")), Err(PictureError::NotRegular(_))));
         let folder = tempfile::tempdir().expect("tempdir");
         let fifo = folder.path().join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
         assert!(made.success());
-        assert!(matches!(probe(&fifo), Err(PictureProblem::NotRegular(_))));
+        assert!(matches!(probe(&fifo), Err(PictureError::NotRegular(_))));
     }
 
     proptest::proptest! {
@@ -363,6 +377,6 @@ mod tests {
         let mut bytes = vec![0xff, 0xd8];
         bytes.extend([0xff, 0xe0, 0, 2].repeat(1_000_000));
         std::fs::write(&path, bytes).expect("write");
-        assert!(matches!(probe(&path), Err(PictureProblem::Damaged)));
+        assert!(matches!(probe(&path), Err(PictureError::Damaged)));
     }
 }

@@ -5,10 +5,10 @@
 
 use image::metadata::Orientation;
 
-/// So many cells has the grid in each direction.
+/// This many cells has the grid in each direction.
 pub(super) const SIDE: usize = 64;
 
-/// The sum of so many bytes fits into two.
+/// The sum of this many bytes fits into two.
 const MOST_WHOLE_ROWS: usize = 256;
 
 /// How a row's samples are to be read.
@@ -35,7 +35,7 @@ impl Samples {
 pub(super) struct Thumbnail {
     /// Row by row, as many rows as columns.
     pub(super) cells: Vec<[f32; 3]>,
-    /// Of squares of so many pixels a side only the average was known.
+    /// Of squares of this many pixels a side only the average was known.
     pub(super) grain_px: u32,
 }
 
@@ -165,7 +165,7 @@ impl Thumbnail {
         sampler.finish()
     }
 
-    /// Of a picture of which only averages were known, of squares of so many pixels a side.
+    /// Of a picture of which only averages were known, of squares of this many pixels a side.
     pub(super) fn of_grain(self, grain_px: u32) -> Self {
         Self { grain_px, ..self }
     }

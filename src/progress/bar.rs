@@ -96,7 +96,7 @@ fn bar(done: u64, total: u64, columns: usize, has_unicode: bool) -> Option<(Stri
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "columns")]
     let filled = ((columns as f64 * share) as usize).min(columns);
     let left = columns - filled;
-    // The head stands where the next column will be full.
+    // The head is where the next column will be full.
     let head = if left > 0 { head } else { "" };
     Some((full.repeat(filled) + head, empty.repeat(left.saturating_sub(1))))
 }

@@ -93,7 +93,7 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
         Fact::DownloadRetried { id, why, after } => {
             ("download", format!("{id}: {}; again in {}", clean_text(why), wording::span(*after)))
         }
-        Fact::Succeeded { path, .. } => ("saved", path.display().to_string()),
+        Fact::Succeeded { path, .. } => ("saved", path.clone()),
         Fact::Failed { id, failure } => ("failed", format!("{id}: {failure}")),
         Fact::Parked { id, task_id } => {
             ("parked", format!("{id}: task {task_id} has not ended; the next run asks for it again"))

@@ -16,7 +16,7 @@ fn painted(tone: Tone, text: &str) -> String {
 /// From this rank on a piece is rather cut than left out.
 const NEVER_LEFT_OUT: u8 = 7;
 
-/// The pieces in one line of at most so many columns: what matters most is taken first, and the last one is cut.
+/// The pieces in one line of at most this many columns: what matters most is taken first, and the last one is cut.
 pub(super) fn fit(pieces: Vec<Piece>, separator: &str, columns: usize) -> String {
     let mut by_rank: Vec<usize> = (0..pieces.len()).collect();
     by_rank.sort_by_key(|index| std::cmp::Reverse(pieces[*index].rank));

@@ -83,7 +83,7 @@ impl JsonLines {
                 "download_retried",
                 json!({ "id": id.as_str(), "because": clean_text(why), "after_seconds": after.as_secs_f64() }),
             ),
-            Fact::Succeeded { id, path } => ("succeeded", json!({ "id": id.as_str(), "path": path.to_string_lossy() })),
+            Fact::Succeeded { id, path } => ("succeeded", json!({ "id": id.as_str(), "path": path })),
             Fact::Failed { id, failure } => {
                 ("failed", json!({ "id": id.as_str(), "error_code": failure.code, "error": failure.message }))
             }
@@ -99,7 +99,7 @@ impl JsonLines {
         }
     }
 
-    /// Where the run stands, with the keys of `status --json`.
+    /// The state of the run, with the keys of `status --json`.
     fn progress(&self) -> Value {
         let standing = &self.standing;
         let counts = &standing.counts;

@@ -13,10 +13,10 @@ use super::facts::{Weight, story};
 use super::fitted::fit;
 use crate::view::Standing;
 
-/// Where the run stands is said this often.
+/// The state of the run is said this often.
 pub(super) const INTERVAL: SignedDuration = SignedDuration::from_secs(30);
 
-/// Writes a line for what matters, and every half minute one that says where the run stands.
+/// Writes a line for what matters, and every half minute one that says the state of the run.
 pub struct Lines {
     to: Box<dyn Write + Send>,
     verbosity: Verbosity,

@@ -1,7 +1,7 @@
 //! A few lines at the bottom of a terminal that are written again and again, with everything else above them.
 //!
 //! It stays an ordinary terminal all the time, so whatever ends the program, there is nothing to put back. The lines
-//! are not padded to the terminal's width: when the window gets narrower, the terminal wraps what stands there, and
+//! are not padded to the terminal's width: when the window gets narrower, the terminal wraps what is there, and
 //! only lines as wide as their text let us know how many rows that takes. (That is why no library does this: the
 //! usual ones fill their lines with blanks, and leave a row behind at every step of a resize.)
 
@@ -17,7 +17,7 @@ const BETWEEN_DRAWS: Duration = Duration::from_millis(100);
 pub(super) trait Terminal {
     /// Rows and columns.
     fn size(&self) -> (usize, usize);
-    /// Goes up so many rows, to the first column, and clears everything from there on.
+    /// Goes up this many rows, to the first column, and clears everything from there on.
     fn clear_from_row_above(&mut self, rows: usize) -> io::Result<()>;
     fn write(&mut self, text: &str) -> io::Result<()>;
     /// Lets everything that was written appear at once.
@@ -49,7 +49,7 @@ impl Terminal for console::Term {
 #[derive(Debug)]
 pub(super) struct LiveLines<T> {
     terminal: T,
-    /// What stands there, line by line, already cut.
+    /// What is there, line by line, already cut.
     shown: Vec<String>,
     drawn_at: Option<Instant>,
 }

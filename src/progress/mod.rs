@@ -25,7 +25,7 @@ use crate::engine::event::RunEvent;
 pub enum Verbosity {
     /// Only what went wrong (`-q`).
     Quiet,
-    /// Where the run stands, and what went wrong.
+    /// The state of the run, and what went wrong.
     #[default]
     Normal,
     /// Also every submission, every job put back, every download (`-v`).

@@ -1,4 +1,4 @@
-//! What the account holds: its resource packages. Only Kling's own door tells (`docs/provider.md`, "Account"), at most once a
+//! What the account holds: its resource packages. Only Kling itself tells (`docs/provider.md`, "Account"), at most once a
 //! second, and what is left in a package is up to 12 hours old.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -52,7 +52,7 @@ impl HttpProvider {
     /// replaced, and the request made once more.
     ///
     /// # Errors
-    /// The door does not tell, or not now.
+    /// The provider does not tell, or not now.
     pub async fn resource_packages(&self, now: SystemTime) -> Result<Vec<ResourcePackage>, Trouble> {
         match self.resource_packages_once(now).await {
             Err(trouble) if self.can_renew(&trouble) => self.resource_packages_once(now).await,
@@ -67,7 +67,7 @@ impl HttpProvider {
         let answer = self.get(&path).await?;
         match (meaning_of(Asked::Other, &answer), packages(&answer)) {
             (Meaning::Ok, Some(packages)) => Ok(packages),
-            // It is well, and it says nothing of packages: this door has no such page.
+            // It is well, and it says nothing of packages: this provider has no such page.
             (Meaning::Ok, None) => Err(answer.trouble(Meaning::JobRefused)),
             (other, _) => Err(answer.trouble(other)),
         }

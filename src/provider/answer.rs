@@ -36,7 +36,7 @@ impl AnswerFacts {
 pub struct TaskReport {
     /// The provider's name for it.
     pub task_id: TaskId,
-    /// Our name for it, where the door knows such names.
+    /// Our name for it, where the provider knows such names.
     pub external_id: Option<ExternalTaskId>,
     /// How far it is.
     pub status: TaskStatus,

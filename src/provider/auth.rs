@@ -19,7 +19,7 @@ const TOKEN_HEAD_START: Duration = Duration::from_secs(5);
 /// A token older than this is replaced before it can expire on the way.
 const TOKEN_USE: Duration = Duration::from_secs(1_500);
 
-/// So many tokens that were replaced are still looked for in answers: one to a slow request may repeat an old one.
+/// This many tokens that were replaced are still looked for in answers: one to a slow request may repeat an old one.
 const RETIRED_TOKENS: usize = 4;
 
 /// What is shorter than this is not looked for in answers.
@@ -68,7 +68,7 @@ impl Auth {
         Self(Kind::ApiKey(key))
     }
 
-    /// With tokens signed by a pair of keys (the kling door).
+    /// With tokens signed by a pair of keys (kling).
     #[must_use]
     pub fn signed(access_key: SecretString, secret_key: &SecretString) -> Self {
         let secret_key = EncodingKey::from_secret(secret_key.expose_secret().as_bytes());
@@ -82,7 +82,7 @@ impl Auth {
             Kind::Signed { access_key, secret_key, token } => {
                 let mut token = locked(token);
                 if let Some((header, signed_at)) = &token.current
-                    // A clock that was set back, or a laptop that slept, makes the age unknown or long: sign anew.
+                    // A clock that was set back, or a laptop that slept, makes the age unknown or long: sign again.
                     && now.duration_since(*signed_at).is_ok_and(|age| age < TOKEN_USE)
                 {
                     return Ok(header.clone());
@@ -114,7 +114,7 @@ impl Auth {
     }
 
     /// The provider has refused the token's times. Returns whether another try makes sense: the next header is then
-    /// signed anew, by the provider's clock if its answer carried one.
+    /// signed again, by the provider's clock if its answer carried one.
     pub(super) fn invalidate(&self, provider_time: Option<SystemTime>, now: SystemTime) -> bool {
         let Kind::Signed { token, .. } = &self.0 else { return false };
         let mut token = locked(token);

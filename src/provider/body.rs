@@ -1,9 +1,8 @@
 //! The body of a create request, made while it is sent: pictures are read and encoded piece by piece, with the
-//! exact length known before, so that a 9 MB picture never stands in memory.
+//! exact length known before, so that a 9 MB picture never is in memory.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -11,13 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
+use crate::store::InputFile;
+
 /// A picture as the request carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Picture {
     /// Fetched by the provider.
     Url(String),
     /// Sent along, byte for byte; `bytes` is the file's size, which the body's length is made of.
-    File { path: PathBuf, bytes: u64 },
+    File { file: InputFile, bytes: u64 },
 }
 
 /// How much of a file is encoded at once. A multiple of 3, so that pieces join without padding between them.
@@ -26,7 +27,7 @@ const PIECE_BYTES: usize = 96 * 1024;
 /// A piece of the body.
 enum Part {
     Text(Bytes),
-    File { path: PathBuf, bytes: u64 },
+    File { file: InputFile, bytes: u64 },
 }
 
 /// A body that can be sent once, and its exact length.
@@ -56,10 +57,10 @@ impl RequestBody {
             }
             match picture {
                 Picture::Url(url) => head.push_str(&format!("{}:{}", json_string(name), json_string(url))),
-                Picture::File { path, bytes } => {
+                Picture::File { file, bytes } => {
                     head.push_str(&format!("{}:\"", json_string(name)));
                     parts.push(Part::Text(Bytes::from(std::mem::take(&mut head))));
-                    parts.push(Part::File { path: path.clone(), bytes: *bytes });
+                    parts.push(Part::File { file: file.clone(), bytes: *bytes });
                     head.push('"');
                 }
             }
@@ -89,7 +90,7 @@ impl RequestBody {
             .then(|part| async move {
                 Ok::<_, io::Error>(match part {
                     Part::Text(text) => stream::once(async { Ok(text) }).boxed(),
-                    Part::File { path, bytes } => encoded_file(path, bytes).boxed(),
+                    Part::File { file, bytes } => encoded_file(file, bytes).boxed(),
                 })
             })
             .try_flatten()
@@ -101,14 +102,14 @@ impl RequestBody {
 
 /// A file's Base64, piece by piece. A file that is not as long as it was promised to be is an error: the rest of
 /// the body would stand at the wrong place.
-fn encoded_file(path: PathBuf, promised: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let reading = Reading { path, file: None, left: promised, has_begun: false };
+fn encoded_file(input: InputFile, promised: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let reading = Reading { input, file: None, left: promised, has_begun: false };
     stream::try_unfold(reading, |reading| in_background(move || reading.next_piece()))
 }
 
 /// A file that is being sent.
 struct Reading {
-    path: PathBuf,
+    input: InputFile,
     file: Option<File>,
     /// How many bytes are still promised.
     left: u64,
@@ -121,11 +122,10 @@ impl Reading {
         if self.left == 0 && self.has_begun {
             return Ok(None);
         }
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("cannot read {}: {error}", self.path.display()));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot read {}: {error}", self.input));
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => File::open(&self.path).map_err(named)?,
+            None => self.input.open_file().map_err(named)?,
         };
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let mut piece = vec![0_u8; wanted];
@@ -171,7 +171,7 @@ mod tests {
             let path = folder.path().join("a.png");
             let content: Vec<u8> = (0..bytes).map(|n| u8::try_from(n % 251).expect("small")).collect();
             std::fs::write(&path, &content).expect("written");
-            let human = Picture::File { path, bytes: bytes as u64 };
+            let human = Picture::File { file: InputFile::new(&path), bytes: bytes as u64 };
             let pictures = [("human_image", &human), ("cloth_image", &Picture::Url("http://h/\"x".into()))];
             let body = RequestBody::new(&[("model_name", "m")], pictures);
             let length = body.length();
@@ -191,7 +191,7 @@ mod tests {
         let path = folder.path().join("a.png");
         for changed in [&b"abc"[..], &b"abcdefghij"[..]] {
             std::fs::write(&path, b"abcdef").expect("written");
-            let picture = Picture::File { path: path.clone(), bytes: 6 };
+            let picture = Picture::File { file: InputFile::new(&path), bytes: 6 };
             let body = RequestBody::new(&[], [("a", &picture), ("b", &picture)]);
             let broken = body.broken_input.clone();
             std::fs::write(&path, changed).expect("written");

@@ -32,7 +32,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// How long requests may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands. 10 s by `docs/promises.md`.
+    /// Until a connection is made. 10 s by `docs/promises.md`.
     pub connect: Duration,
     /// Silence in an answer's body. 30 s by `docs/promises.md`.
     pub idle: Duration,
@@ -40,7 +40,7 @@ pub struct Timeouts {
     pub request: Duration,
 }
 
-/// The way to one door of the provider.
+/// The HTTP client of one endpoint.
 #[derive(Debug, Clone)]
 pub struct HttpProvider {
     http: Client,
@@ -146,7 +146,7 @@ pub(super) struct Answer {
 }
 
 impl HttpProvider {
-    /// A client for the door at `base_url`.
+    /// A client for the provider at `base_url`.
     ///
     /// # Errors
     /// The key cannot stand in a header, or TLS cannot be set up.
@@ -176,7 +176,7 @@ impl HttpProvider {
         self.callback_url = Some(SecretString::from(url.into()));
     }
 
-    /// The base URL, without a slash at its end: the name under which this door's capabilities are remembered.
+    /// The base URL, without a slash at its end: the name under which this provider's capabilities are remembered.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -271,7 +271,7 @@ impl HttpProvider {
         };
         match (meaning_of(Asked::Other, &answer), answer.body.tasks()) {
             (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
-            // It is well, and it is no list: this door has none.
+            // It is well, and it is no list: this provider has none.
             (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
             (other, _) => ListAnswer::Trouble(answer.trouble(other.of_a_question())),
         }

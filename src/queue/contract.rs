@@ -10,8 +10,11 @@
 //! - **Never blocking.** A future of this trait never waits for a disk or a lock on the thread that polls it.
 //!
 //! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
-//! here: constructors, locks and loads are a back end's own.
+//! here: they are a back end's own.
 
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,8 +23,9 @@ use jiff::Timestamp;
 use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
 
 use super::error::QueueError;
+use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
-    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, Pause, ProviderKind, Published,
+    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairsAgain, Pause, ProviderKind, Published,
     PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
 
@@ -31,8 +35,14 @@ pub type QueueResult<T> = Result<T, QueueError>;
 
 /// A queue of jobs. Any number of processes may have it open; only one of them runs it.
 #[async_trait]
-pub trait Queue: std::fmt::Debug + Send + Sync {
+pub trait Queue: QueueReads {
     // A run begins and ends.
+
+    /// Takes the queue for a run, until what is returned is dropped or the process has ended, however it ended.
+    ///
+    /// # Errors
+    /// [`QueueError::Held`] when another run has it.
+    async fn hold(&self) -> QueueResult<RunHold>;
 
     /// Binds the queue to the kind of provider of its first run.
     ///
@@ -175,6 +185,21 @@ pub trait Queue: std::fmt::Debug + Send + Sync {
     /// [`QueueError::NoSuchJob`]; [`QueueError::NotInDoubt`]; [`QueueError::TaskTaken`] when the task is another job's.
     async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> QueueResult<JobState>;
 
+    // Rows become jobs.
+
+    /// Begins a load. Another load of this queue is waited for; nothing else is held up until the load is kept.
+    ///
+    /// # Errors
+    /// [`QueueError::LoadGoingOn`] when the other load does not end.
+    async fn begin_load(&self) -> QueueResult<Box<dyn Load>>;
+
+    /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
+    async fn complete_load(&self) -> QueueResult<()>;
+}
+
+/// What can be asked of a queue. Nothing here changes it.
+#[async_trait]
+pub trait QueueReads: Debug + Send + Sync {
     // Reads: the queue as a whole.
 
     /// How many jobs are in each state, in a time that does not depend on how many there are.
@@ -197,6 +222,9 @@ pub trait Queue: std::fmt::Debug + Send + Sync {
 
     /// How many tasks an endpoint was last found to take at once; `None` where no run has found it out.
     async fn slots_found(&self, base_url: &str) -> QueueResult<Option<u32>>;
+
+    /// Whether a run holds the queue now, in this process or another one.
+    async fn is_at_work(&self) -> QueueResult<bool>;
 
     /// The last run, going on or ended.
     async fn last_run(&self) -> QueueResult<Option<RunRecord>>;
@@ -235,8 +263,8 @@ pub trait Queue: std::fmt::Debug + Send + Sync {
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
     async fn held_back(&self) -> QueueResult<u64>;
 
-    /// A task that the provider took from the run that made an attempt, or else from the last run before it that had one.
-    /// Who does not know it is not the account that the attempt was sent to.
+    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had
+    /// one. Who does not know it is not the account that the attempt was sent to.
     async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TaskId>>;
 
     // Reads: one job.
@@ -270,4 +298,110 @@ pub trait Queue: std::fmt::Debug + Send + Sync {
     /// The rows of the report after `after`, in manifest order, at most `most`, with the place from which to go on. An
     /// empty page is the end.
     async fn report_page(&self, after: ReportPlace, most: usize) -> QueueResult<(Vec<ReportRow>, ReportPlace)>;
+}
+
+/// Rows on their way into a queue: compared with it and with each other, and no part of it until they are kept. Dropping
+/// it leaves the queue as it was. After an error it cannot go on.
+#[async_trait]
+pub trait Load: Debug + Send {
+    /// Whether there is a queue that the rows are compared with.
+    fn has_queue(&self) -> bool;
+
+    /// What has become of the rows so far.
+    fn tally(&self) -> Enqueued;
+
+    /// The manifests of which the queue has rejected rows, under the names that it knows them by: those after `after`, in
+    /// the order of these names, at most `most`.
+    async fn rejected_manifests(&mut self, after: &str, most: usize) -> QueueResult<Vec<String>>;
+
+    /// The rows that follow are from this manifest. What was rejected of it in an earlier load is forgotten when this
+    /// one is kept.
+    async fn begin_manifest(&mut self, manifest: ManifestNames) -> QueueResult<()>;
+
+    /// Adds rows. Returns those that cannot be taken because of them: a row itself, and an earlier one of this load that
+    /// it contradicts.
+    async fn add(&mut self, rows: Vec<LoadRow>) -> QueueResult<Vec<NotTaken>>;
+
+    /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
+    async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
+
+    /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
+    /// at most `most_named` of the pairs are named.
+    async fn pairs_again(&mut self, default_model: &ModelName, most_named: usize) -> QueueResult<PairsAgain>;
+
+    /// Whether a manifest was loaded into the queue whose duplicates are to be made once.
+    async fn queue_dedupes(&mut self) -> QueueResult<bool>;
+
+    /// Writes the load to the queue, whole; the queue is made where there is none. A run beside it waits for
+    /// milliseconds at a time.
+    ///
+    /// # Errors
+    /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
+    async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
+}
+
+/// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
+#[async_trait]
+pub trait Site: Debug + Send + Sync {
+    /// Whether there is a queue, or something else in its place.
+    async fn exists(&self) -> bool;
+
+    /// Opens the queue.
+    ///
+    /// # Errors
+    /// What is there is foreign, newer, damaged or not accessible; the error names it and says what to do.
+    /// [`QueueError::Missing`] where there is none and it is not to be made.
+    async fn open(&self, opening: Opening) -> QueueResult<Arc<dyn Queue>>;
+
+    /// Takes the queue, which must exist, for a run, and opens it only then: one that another run holds is left alone.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`QueueError::Held`].
+    async fn open_to_run(&self) -> QueueResult<(Arc<dyn Queue>, RunHold)>;
+
+    /// Opens the queue, which must exist, to be read.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    async fn open_to_read(&self) -> QueueResult<Arc<dyn QueueReads>>;
+
+    /// A load for a queue that does not exist yet.
+    ///
+    /// # Errors
+    /// There is no place for a temporary file.
+    async fn stage(&self) -> QueueResult<Box<dyn Load>>;
+
+    /// A load that is only looked at: what would it change? Nothing is created or changed, and a queue of an earlier
+    /// version is left as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and there is no place for a temporary file.
+    async fn look(&self) -> QueueResult<Box<dyn Load>>;
+}
+
+/// Whether a queue is made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It must be there.
+    Existing,
+    /// It is made where there is none.
+    OrMake,
+}
+
+/// A run's hold on its queue. It ends when this is dropped.
+pub struct RunHold {
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+impl RunHold {
+    /// A hold that lasts as long as `held`.
+    pub(super) fn by(held: impl Any + Send + Sync) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+impl Debug for RunHold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunHold").finish_non_exhaustive()
+    }
 }

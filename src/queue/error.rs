@@ -41,7 +41,7 @@ pub enum QueueError {
         #[source]
         source: IllegalTransition,
     },
-    /// A finished job is only made anew by who says so.
+    /// A finished job is only made again by who says so.
     #[error("job `{0}` has succeeded; with --again it is made anew, and paid for once more")]
     HasSucceeded(String),
     /// A task cannot be two jobs'.

@@ -1,20 +1,28 @@
 //! The durable queue: every job, every attempt, and the verbs that move them.
 //!
 //! Answers for: what is on disk is true. A verb has happened when its future is done, and is then flushed to
-//! disk. What it promises, verb by verb, is [`Queue`]; [`SqliteQueue`] keeps the promise. All writes go through one
-//! thread; readers have connections of their own and never wait for it. Which transitions are allowed is [`crate::job::state`]'s to say, not this module's.
+//! disk. What it promises, verb by verb, is the contract ([`Queue`], [`QueueReads`], [`Load`], [`Site`]); a folder beside it
+//! keeps the promise. Which transitions are allowed is [`crate::job::state`]'s to say, not this module's.
+//!
+//! [`at`] is the only place that chooses a back end: a further one is a folder, and a line there.
 //!
 //! `now` is a parameter of every verb that stores a time. No type of the database library leaves `sqlite/`.
 
 mod contract;
 mod error;
+mod loading;
+mod location;
 mod record;
 mod sqlite;
+mod walk;
 
-pub use contract::{Queue, QueueResult};
+pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
 pub use error::QueueError;
+pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
+pub use location::{at, open, open_simulated};
 pub use record::{
     ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause, ProviderKind,
     Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
 };
-pub use sqlite::{Between, Enqueued, Kept, Loader, QueueReader, RejectedRow, RunLock, SqliteQueue, TooLate};
+pub use sqlite::Between;
+pub use walk::{each_job, each_report_row};

@@ -17,7 +17,7 @@ pub struct ActiveJob {
     pub attempt: u32,
     /// How many attempts there were since a person last put the job back, this one included.
     pub tries: u32,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
     /// The name of this attempt's task that we gave it.
     pub external_id: ExternalTaskId,
@@ -195,7 +195,7 @@ pub struct PairAgain {
     pub id: JobId,
     /// The job that has the pair.
     pub earlier: JobId,
-    /// Where that job stands.
+    /// The state of that job.
     pub state: StateName,
 }
 
@@ -351,14 +351,14 @@ pub enum Claim {
 /// What a claim found where identical pairs are made once.
 #[derive(Debug)]
 pub enum ClaimOnce {
-    /// The next job has no twin that spares it, or there is none.
+    /// The next job has no duplicate that spares it, or there is none.
     Claim(Claim),
     /// Twins were settled instead, and there may be more of them: ask again. Those that share an image are
     /// `downloading` now; these share a failure.
     Settled { failed: Vec<(JobId, Failure)> },
 }
 
-/// How a run stands with its slots.
+/// A run's use of its slots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotUse {
     /// Tasks it keeps in flight at present, at most.
@@ -371,7 +371,7 @@ pub struct SlotUse {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
     pub started_at: Timestamp,
-    /// Its last sign of life.
+    /// Its last heartbeat.
     pub seen_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     /// Tasks it keeps in flight at the provider.

@@ -1,4 +1,4 @@
-//! What stands in each column of the report, whatever its format.
+//! What is in each column of the report, whatever its format.
 
 use std::borrow::Cow;
 

@@ -90,6 +90,13 @@ fn kept_as_text(text: &str) -> Cow<'_, str> {
     format!("=\"{}\"", text.replace('"', "\"\"")).into()
 }
 
+/// The text that a cell of [`kept_as_text`] yields; `None` where it is no such cell.
+pub(crate) fn out_of_formula(cell: &str) -> Option<String> {
+    let quoted = cell.strip_prefix("=\"")?.strip_suffix('"')?;
+    let text = quoted.replace("\"\"", "\"");
+    (kept_as_text(&text) == cell).then_some(text)
+}
+
 /// Whether Excel may see a month in a text: `sep-1`, `MARCH1`.
 fn is_a_date(text: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -109,6 +116,12 @@ mod tests {
             assert_eq!(kept_as_text(text), format!("=\"{text}\""));
         }
         assert_eq!(kept_as_text("1\"2"), "=\"1\"\"2\"");
+        for text in ["00123", "1\"2", "\"", "=\"1\"", "'-x"] {
+            assert_eq!(out_of_formula(&kept_as_text(text)).as_deref(), Some(text));
+        }
+        for cell in ["=\"", "=\"1", "=1+1", "00123", "=\"1\"&\"2\"", "'=1", ""] {
+            assert_eq!(out_of_formula(cell), None, "{cell}");
+        }
     }
 
     #[test]

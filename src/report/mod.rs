@@ -1,6 +1,6 @@
 //! The report: every job of the queue in manifest order, streamed, so that a million rows need no more memory than one.
 //!
-//! Answers for what stands in each column (`docs/promises.md`, "The report") and for a report file that is whole or
+//! Answers for what is in each column (`docs/promises.md`, "The report") and for a report file that is whole or
 //! absent. Which rows there are, and what is in them, is the queue's to say.
 
 mod columns;
@@ -12,9 +12,10 @@ mod place;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::queue::{ProviderKind, QueueError, QueueReader};
+use crate::queue::{ProviderKind, QueueError, QueueReads, each_report_row};
 
 use self::columns::Columns;
+pub(crate) use self::csv::out_of_formula;
 pub use self::html::{PageSettings, write_page, write_page_file};
 
 /// In which form a report is written.
@@ -34,7 +35,7 @@ pub enum ReportFormat {
 pub struct ReportPaths<'a> {
     /// The output folder, to which the queue's paths are relative.
     pub output_dir: &'a Path,
-    /// The folder that the report stands in.
+    /// The folder that the report is in.
     pub report_dir: &'a Path,
 }
 
@@ -77,13 +78,13 @@ const BUFFER_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 /// The queue cannot be read, or `to` does not take the report.
-pub fn write_report(
-    reader: &QueueReader,
+pub async fn write_report(
+    queue: &dyn QueueReads,
     format: ReportFormat,
     to: &mut dyn Write,
     paths: ReportPaths<'_>,
 ) -> Result<ReportSummary, ReportError> {
-    let is_sandbox = reader.provider()? == Some(ProviderKind::Sandbox);
+    let is_sandbox = queue.provider().await? == Some(ProviderKind::Sandbox);
     let way_to_output = place::way(paths.report_dir, paths.output_dir);
     let to = BufWriter::with_capacity(BUFFER_BYTES, to);
     let mut summary = ReportSummary::default();
@@ -92,7 +93,7 @@ pub fn write_report(
         ReportFormat::Spreadsheet => Sheet::Csv(Box::new(csv::CsvSheet::begin(to, true)?)),
         ReportFormat::Json => Sheet::Json(json::JsonSheet::begin(to)?),
     };
-    reader.report(|row| -> Result<(), ReportError> {
+    each_report_row(queue, |row| -> Result<(), ReportError> {
         let columns = Columns::of(&row, is_sandbox, &way_to_output);
         match &mut sheet {
             Sheet::Csv(sheet) => sheet.add(&columns)?,
@@ -100,7 +101,8 @@ pub fn write_report(
         }
         summary.rows += 1;
         Ok(())
-    })?;
+    })
+    .await?;
     match sheet {
         Sheet::Csv(sheet) => sheet.end()?,
         Sheet::Json(sheet) => sheet.end()?,
@@ -120,14 +122,14 @@ enum Sheet<W: Write> {
 ///
 /// # Errors
 /// As [`write_report`], and [`ReportError::File`] with the path.
-pub fn write_report_file(
-    reader: &QueueReader,
+pub async fn write_report_file(
+    queue: &dyn QueueReads,
     format: ReportFormat,
     path: &Path,
     output_dir: &Path,
 ) -> Result<ReportSummary, ReportError> {
     let paths = ReportPaths { output_dir, report_dir: place::folder_of(path) };
-    place::write_whole(path, |to| write_report(reader, format, to, paths))
+    place::write_whole(path, async |to| write_report(queue, format, to, paths).await).await
 }
 
 #[cfg(test)]

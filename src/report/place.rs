@@ -1,4 +1,4 @@
-//! Where a report stands: the way from it to the pictures, and a file that is whole or absent.
+//! Where a report is: the way from it to the pictures, and a file that is whole or absent.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -46,16 +46,16 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The folder that a file stands in.
+/// The folder that a file is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes a file beside its place, flushes it to disk and renames it; `fill` flushes buffers of its own. What is no regular file is written to directly:
 /// renaming over `/dev/stdout` would destroy it.
-pub(super) fn write_whole<T>(
+pub(super) async fn write_whole<T>(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> Result<T, ReportError>,
+    fill: impl AsyncFnOnce(&mut dyn Write) -> Result<T, ReportError>,
 ) -> Result<T, ReportError> {
     let named = |error: io::Error| ReportError::File { path: path.to_owned(), error };
     let with_path = |error| match error {
@@ -64,7 +64,7 @@ pub(super) fn write_whole<T>(
     };
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         let mut to = File::options().write(true).open(path).map_err(named)?;
-        return fill(&mut to).map_err(with_path);
+        return fill(&mut to).await.map_err(with_path);
     }
     let folder = folder_of(path);
     let mut beside = tempfile::Builder::new();
@@ -73,7 +73,7 @@ pub(super) fn write_whole<T>(
     #[cfg(unix)]
     beside.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut beside = beside.tempfile_in(folder).map_err(named)?;
-    let value = fill(&mut beside).map_err(with_path)?;
+    let value = fill(&mut beside).await.map_err(with_path)?;
     beside.as_file().sync_all().map_err(named)?;
     beside.persist(path).map_err(|error| named(error.error))?;
     // The rename itself is made durable where a folder can be opened for that; elsewhere the system sees to it.
@@ -85,6 +85,7 @@ pub(super) fn write_whole<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::stocked::wait;
 
     #[test]
     fn the_way_leads_from_the_report_to_the_pictures() {
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_written_to_and_left_in_place() {
         use std::os::unix::fs::FileTypeExt;
-        write_whole(Path::new("/dev/null"), |to| Ok(to.write_all(b"x")?)).expect("takes everything");
+        wait(write_whole(Path::new("/dev/null"), async |to| Ok(to.write_all(b"x")?))).expect("takes everything");
         assert!(fs::metadata("/dev/null").expect("still there").file_type().is_char_device());
     }
 
@@ -115,10 +116,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.csv");
         fs::write(&path, "old").expect("an old report");
-        let failed = write_whole(&path, |to| -> Result<(), ReportError> {
+        let failed = wait(write_whole(&path, async |to| -> Result<(), ReportError> {
             to.write_all(b"half")?;
             Err(io::Error::from(io::ErrorKind::StorageFull).into())
-        });
+        }));
         let error = failed.expect_err("the disk was full");
         assert!(error.to_string().contains("report.csv"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "old");

@@ -1,6 +1,7 @@
 //! For tests: a queue with a job in every state, a rejected row among them, and times that never change.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,8 @@ use crate::job::{
     StateName, TaskId, Transition,
 };
 use crate::queue::{
-    Claim, Note, Pause, ProviderKind, PublishedImage, QueueReader, RejectedRow, RunId, SlotUse, SqliteQueue,
+    self, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, Pause, ProviderKind, PublishedImage, Queue,
+    QueueReads, RejectedRow, RunId, SlotUse,
 };
 
 /// The moment at which the run of the stocked queue began.
@@ -20,25 +22,31 @@ pub(crate) const BEGIN: &str = "2026-11-03T13:00:00Z";
 pub(crate) struct Stocked {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
-    pub(crate) reader: QueueReader,
+    pub(crate) queue: Arc<dyn QueueReads>,
 }
 
-/// So many seconds after the run began.
+/// This many seconds after the run began.
 pub(crate) fn after(seconds: i64) -> Timestamp {
     BEGIN.parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
 }
 
+/// Waits for what reads a queue.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
 /// A queue that `fill` fills.
-pub(crate) fn queue_with(fill: impl AsyncFnOnce(&SqliteQueue)) -> Stocked {
+pub(crate) fn queue_with(fill: impl AsyncFnOnce(&dyn Queue)) -> Stocked {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        let queue = SqliteQueue::open(&path).expect("a new queue");
-        fill(&queue).await;
+    let queue = wait(async {
+        let queue = queue::open(&path, Opening::OrMake).await.expect("a new queue");
+        fill(&*queue).await;
+        drop(queue);
+        queue::at(&path).open_to_read().await.expect("it is there")
     });
-    let reader = QueueReader::open(&path).expect("it is there");
-    Stocked { folder, path, reader }
+    Stocked { folder, path, queue }
 }
 
 /// The queue of these tests: run against `provider`, paused, with a job in every state.
@@ -65,7 +73,7 @@ pub(crate) fn spec(id: &str, priority: i64) -> JobSpec {
 }
 
 /// Loads `specs` from a manifest `shop.csv`, with a row that is rejected before the last of them.
-pub(crate) async fn load(queue: &SqliteQueue, specs: Vec<JobSpec>) {
+pub(crate) async fn load(queue: &dyn Queue, specs: Vec<JobSpec>) {
     let rejected = RejectedRow {
         line: 9,
         id: "eva/gone".to_owned(),
@@ -74,21 +82,15 @@ pub(crate) async fn load(queue: &SqliteQueue, specs: Vec<JobSpec>) {
         column: "cloth_image".to_owned(),
         reason: "no such file".to_owned(),
     };
-    let fill = move |loader: &mut crate::queue::Loader| {
-        loader.begin_manifest("shop.csv")?;
-        let last = specs.len() - 1;
-        for (index, spec) in specs.iter().enumerate() {
-            if index == last {
-                loader.reject(&rejected)?;
-            }
-            loader.add(spec, index as u64 + 2)?;
-        }
-        Ok(((), true))
-    };
-    queue.load(fill).await.expect("rows that fit");
+    let mut rows: Vec<LoadRow> = (2..).zip(specs).map(|(line, spec)| LoadRow::Job { spec, line }).collect();
+    rows.insert(rows.len() - 1, LoadRow::Rejected(rejected));
+    let mut load = queue.begin_load().await.expect("a load");
+    load.begin_manifest(ManifestNames::only("shop.csv")).await.expect("begun");
+    assert_eq!(load.add(rows).await.expect("rows that fit"), Vec::new());
+    load.keep(Keeping::default(), after(0)).await.expect("kept");
 }
 
-async fn stock(queue: &SqliteQueue, provider: ProviderKind) {
+async fn stock(queue: &dyn Queue, provider: ProviderKind) {
     let mut outfit = spec("ana/shirt", 9);
     outfit.cloth_type = Some(Garment::Upper);
     outfit.second = Some(SecondGarment { image: spec("x/skirt", 0).cloth, garment: Garment::Lower });
@@ -132,7 +134,7 @@ async fn stock(queue: &SqliteQueue, provider: ProviderKind) {
     let said = Note { code: Some("1301".to_owned()), http_status: Some(400), ..Note::of(content.message.clone()) };
     go(7, Transition::Refuse { failure: content }, said, 9).await;
     queue.cancel("zoe/shirt".to_owned(), after(50)).await.expect("it is pending");
-    assert_eq!(queue.reader().expect("a reader").counts().expect("counts").of(StateName::Submitting), 1);
+    assert_eq!(queue.counts().await.expect("counts").of(StateName::Submitting), 1);
 
     let pause = Pause { until: after(4_440), why: "the provider does not answer".to_owned() };
     let slot_time = (Duration::from_secs(1_164), Duration::from_secs(1_200));
@@ -142,7 +144,7 @@ async fn stock(queue: &SqliteQueue, provider: ProviderKind) {
         .expect("the run is there");
 }
 
-async fn claim(queue: &SqliteQueue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
+async fn claim(queue: &dyn Queue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
     let external_id = ExternalTaskId(format!("0198-{number}"));
     match queue.claim(run, external_id, ModelName::default(), after(i64::from(number))).await {
         Ok(Claim::Job(job)) => job,

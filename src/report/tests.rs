@@ -3,13 +3,13 @@
 use insta::assert_snapshot;
 
 use super::columns::HEADER;
-use super::stocked::{Stocked, every_state, queue_with};
+use super::stocked::{Stocked, every_state, queue_with, wait};
 use super::*;
 
 fn report(stocked: &Stocked, format: ReportFormat) -> String {
     let mut text = Vec::new();
     let paths = ReportPaths { output_dir: stocked.folder.path(), report_dir: stocked.folder.path() };
-    let summary = write_report(&stocked.reader, format, &mut text, paths).expect("a report");
+    let summary = wait(write_report(&*stocked.queue, format, &mut text, paths)).expect("a report");
     assert_eq!(summary.rows, 11);
     String::from_utf8(text).expect("text")
 }
@@ -62,7 +62,7 @@ fn an_empty_queue_has_an_empty_report() {
     let stocked = queue_with(async |_| ());
     let paths = ReportPaths { output_dir: Path::new("x"), report_dir: Path::new("x") };
     let mut text = Vec::new();
-    write_report(&stocked.reader, ReportFormat::Json, &mut text, paths).expect("a report");
+    wait(write_report(&*stocked.queue, ReportFormat::Json, &mut text, paths)).expect("a report");
     assert_eq!(text, b"[]\n");
 }
 
@@ -72,7 +72,7 @@ fn a_report_elsewhere_leads_back_to_the_pictures() {
     let folder = stocked.folder.path().join("papers");
     std::fs::create_dir(&folder).expect("a folder");
     let path = folder.join("may.csv");
-    write_report_file(&stocked.reader, ReportFormat::Csv, &path, stocked.folder.path()).expect("a report");
+    wait(write_report_file(&*stocked.queue, ReportFormat::Csv, &path, stocked.folder.path())).expect("a report");
     let text = std::fs::read_to_string(&path).expect("a file");
     assert!(text.contains(",../ana/shirt.png,"), "{text}");
     assert_eq!(std::fs::read_dir(&folder).expect("readable").count(), 1);
@@ -82,7 +82,7 @@ fn a_report_elsewhere_leads_back_to_the_pictures() {
 fn a_report_into_a_folder_that_is_missing_names_the_file() {
     let stocked = every_state(ProviderKind::Dmxapi);
     let path = stocked.folder.path().join("nowhere/may.csv");
-    let error = write_report_file(&stocked.reader, ReportFormat::Csv, &path, stocked.folder.path());
+    let error = wait(write_report_file(&*stocked.queue, ReportFormat::Csv, &path, stocked.folder.path()));
     let error = error.expect_err("no such folder");
     assert!(error.to_string().contains("may.csv"), "{error}");
     assert_eq!(error.io().map(std::io::Error::kind), Some(std::io::ErrorKind::NotFound));

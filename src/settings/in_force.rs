@@ -11,7 +11,7 @@ use url::Url;
 use crate::job::ModelName;
 
 use super::text_encoding::TextEncoding;
-use super::values::{Concurrency, Door, InDoubt, Span};
+use super::values::{Concurrency, InDoubt, ProviderName, Span};
 
 /// A value that can be in force.
 pub(super) trait InForce {
@@ -38,7 +38,7 @@ impl<T: InForce> InForce for Option<T> {
     }
 }
 
-impl InForce for Door {
+impl InForce for ProviderName {
     fn in_force(&self) -> Value {
         word(self)
     }

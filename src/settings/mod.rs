@@ -25,4 +25,4 @@ pub use secrets::{
     webhook_secret,
 };
 pub use text_encoding::TextEncoding;
-pub use values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};
+pub use values::{Concurrency, InDoubt, ListenAddress, LogFormat, Price, ProviderName, Rate, Span};

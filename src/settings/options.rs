@@ -20,14 +20,14 @@ use super::declare::declare_options;
 use super::in_force::InForce;
 use super::resolve;
 use super::text_encoding::TextEncoding;
-use super::values::{Concurrency, Door, InDoubt, ListenAddress, LogFormat, Price, Rate, Span};
+use super::values::{Concurrency, InDoubt, ListenAddress, LogFormat, Price, ProviderName, Rate, Span};
 
 // A row: what the help says, how clap reads it, then `name: what is said => what is in force, how the one gives the other`:
 // `=` from this option alone, `by` from all of them.
 declare_options! {
     /// Which door to the service [default: dmxapi]
     #[arg(long, value_name = "DOOR", env = "TRYON_PROVIDER", help_heading = "Provider")]
-    provider: Door => Door, = |said| said.unwrap_or(Door::Dmxapi);
+    provider: ProviderName => ProviderName, = |said| said.unwrap_or(ProviderName::Dmxapi);
 
     /// The provider's address, e.g. of a reseller [default: the provider's own]
     #[arg(long, value_name = "URL", env = "TRYON_BASE_URL", help_heading = "Provider")]

@@ -6,10 +6,10 @@ use url::Url;
 
 use crate::job::{ModelName, is_on_this_network};
 
-use super::values::{Door, ListenAddress};
+use super::values::{ListenAddress, ProviderName};
 use super::{Options, Settings, SettingsError};
 
-/// The dmxapi door's usual address.
+/// dmxapi's usual address.
 pub const DMXAPI_URL: &str = "https://www.dmxapi.cn/kling";
 
 /// Kling's own address outside China.
@@ -47,10 +47,10 @@ impl Settings {
     }
 }
 
-fn usual_url(provider: Door) -> &'static str {
+fn usual_url(provider: ProviderName) -> &'static str {
     match provider {
-        Door::Dmxapi => DMXAPI_URL,
-        Door::Kling => KLING_URL,
+        ProviderName::Dmxapi => DMXAPI_URL,
+        ProviderName::Kling => KLING_URL,
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
 
 /// The address that was named, or the usual one of the provider.
 pub(super) fn base_url(options: &Options) -> Result<String, SettingsError> {
-    let provider = options.provider.unwrap_or(Door::Dmxapi);
+    let provider = options.provider.unwrap_or(ProviderName::Dmxapi);
     let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
     check_base_url(&base_url).map_err(|why| wrong("base-url", why))?;
     Ok(base_url)

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Door, SettingsError};
+use super::{ProviderName, SettingsError};
 
-/// Where the dmxapi door's key is looked for.
+/// Where dmxapi's key is looked for.
 pub const API_KEY: &str = "TRYON_API_KEY";
 
-/// Where the kling door's key is looked for, if there is one.
+/// Where kling's key is looked for, if there is one.
 pub const KLING_API_KEY: &str = "KLING_API_KEY";
 
-/// Where the kling door's pair of keys is looked for.
+/// Where kling's pair of keys is looked for.
 pub const KLING_KEY_PAIR: [&str; 2] = ["KLING_ACCESS_KEY", "KLING_SECRET_KEY"];
 
 /// Where the secret is looked for by which the provider signs its callbacks.
@@ -31,14 +31,14 @@ pub enum Keys {
     Pair { access: SecretString, secret: SecretString },
 }
 
-/// Looks for the keys of a door in the environment.
+/// Looks for the keys of a provider in the environment.
 ///
 /// # Errors
 /// They are missing, or a file that is named cannot be read. The message names the variables, never a value.
-pub fn keys(door: Door) -> Result<Keys, SettingsError> {
-    match door {
-        Door::Dmxapi => secret(API_KEY)?.map(Keys::ApiKey).ok_or(SettingsError::NoKey { variables: API_KEY }),
-        Door::Kling => {
+pub fn keys(provider: ProviderName) -> Result<Keys, SettingsError> {
+    match provider {
+        ProviderName::Dmxapi => secret(API_KEY)?.map(Keys::ApiKey).ok_or(SettingsError::NoKey { variables: API_KEY }),
+        ProviderName::Kling => {
             if let Some(key) = secret(KLING_API_KEY)? {
                 return Ok(Keys::ApiKey(key));
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 /// `--provider`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Door {
+pub enum ProviderName {
     /// DMXAPI, a reseller; its key is in `TRYON_API_KEY`.
     Dmxapi,
     /// Kling itself; its keys are in `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, or in `KLING_API_KEY`.

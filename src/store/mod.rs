@@ -5,14 +5,18 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::job::{JobId, JobSeq};
 
+mod inputs;
 mod names;
+mod scratch;
 
+pub use inputs::{InputFile, Version};
 pub use names::NameChecks;
+pub use scratch::{Scratch, ScratchFile};
 
 /// The root of the output tree.
 #[derive(Debug, Clone)]
@@ -37,7 +41,7 @@ pub enum OutputError {
     /// A symlink in the tree leads out of it.
     #[error("{} leads out of the output folder", .0.display())]
     LeavesTree(PathBuf),
-    /// Something else stands where a folder or the result should be.
+    /// Something else is where a folder or the result should be.
     #[error("{} is in the way: {why}", .path.display())]
     InTheWay { path: PathBuf, why: String },
     /// The disk or the folder failed: no job of this run can be written.
@@ -52,6 +56,7 @@ pub enum OutputError {
 /// A result on its way: written, not yet under its final name. Removed when dropped before it is published.
 #[derive(Debug)]
 pub struct Staged {
+    file: File,
     path: PathBuf,
     folder: PathBuf,
     is_published: bool,
@@ -98,7 +103,7 @@ impl OutputTree {
     ///
     /// # Errors
     /// See [`OutputError`].
-    pub fn stage(&self, id: &JobId, seq: JobSeq, image: u32) -> Result<(Staged, File), OutputError> {
+    pub fn stage(&self, id: &JobId, seq: JobSeq, image: u32) -> Result<Staged, OutputError> {
         let mut folder = self.root.clone();
         for part in folders_of(id) {
             folder.push(part);
@@ -118,14 +123,14 @@ impl OutputTree {
         let path = real.join(format!(".tryon-{}-{image}.part", seq.0));
         let open = || File::options().read(true).write(true).create_new(true).open(&path);
         let file = match open() {
-            // Whatever stands there is ours from before, or a trap; either way it goes.
+            // Whatever is there is ours from before, or a trap; either way it goes.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 std::fs::remove_file(&path).and_then(|()| open())
             }
             opened => opened,
         };
         let file = file.map_err(|error| self.trouble(&path, error))?;
-        Ok((Staged { path, folder: real, is_published: false }, file))
+        Ok(Staged { file, path, folder: real, is_published: false })
     }
 
     /// Gives a staged file its final name, `name` being the id with an extension. When this returns, the file is
@@ -133,11 +138,11 @@ impl OutputTree {
     ///
     /// # Errors
     /// See [`OutputError`].
-    pub fn publish(&self, mut staged: Staged, file: &File, name: &str) -> Result<String, OutputError> {
+    pub fn publish(&self, mut staged: Staged, name: &str) -> Result<String, OutputError> {
         let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
         let place = staged.folder.join(last);
         let unflushed = |path: &Path, source| OutputError::Machine { path: path.to_owned(), source };
-        file.sync_all().map_err(|error| unflushed(&staged.path, error))?;
+        staged.file.sync_all().map_err(|error| unflushed(&staged.path, error))?;
         if place.is_dir() {
             return Err(OutputError::InTheWay { path: place, why: "it is a folder".to_owned() });
         }
@@ -145,6 +150,26 @@ impl OutputTree {
         staged.is_published = true;
         sync_folder(&staged.folder).map_err(|error| unflushed(&staged.folder, error))?;
         Ok(name.replace('\\', "/"))
+    }
+
+    /// Opens a result.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn open(&self, name: &str) -> io::Result<impl Read> {
+        File::open(self.root.join(name))
+    }
+
+    /// Whether a result is certainly not there. One that cannot be looked at is not one that is gone.
+    #[must_use]
+    pub fn is_gone(&self, name: &str) -> bool {
+        matches!(self.root.join(name).try_exists(), Ok(false))
+    }
+
+    /// Where a result is, for a message.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> String {
+        self.root.join(name).display().to_string()
     }
 
     /// Removes an image whose place another one has taken under another name. What cannot be removed stays: it is in
@@ -194,10 +219,32 @@ impl FolderChecks {
 }
 
 impl Staged {
-    /// Where the file is until it is published.
+    /// What it means that it could not be written or read back.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn failed(&self, source: io::Error) -> OutputError {
+        OutputError::Machine { path: self.path.clone(), source }
+    }
+}
+
+impl Read for Staged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Staged {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 
@@ -210,7 +257,7 @@ impl Drop for Staged {
     }
 }
 
-/// The folders that an id's result stands in, below the root.
+/// The folders that an id's result is in, below the root.
 fn folders_of(id: &JobId) -> impl Iterator<Item = &str> {
     folders_in(id).split(['/', '\\']).filter(|part| !part.is_empty())
 }
@@ -227,8 +274,6 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     fn tree() -> (tempfile::TempDir, OutputTree) {
@@ -252,10 +297,10 @@ mod tests {
     #[test]
     fn a_file_is_absent_until_it_is_published_and_whole_then() {
         let (_folder, tree) = tree();
-        let (staged, mut file) = tree.stage(&id("a/b/c"), JobSeq(7), 0).expect("staged");
-        file.write_all(b"picture").expect("written");
+        let mut staged = tree.stage(&id("a/b/c"), JobSeq(7), 0).expect("staged");
+        staged.write_all(b"picture").expect("written");
         assert!(!tree.root().join("a/b/c.png").exists());
-        let path = tree.publish(staged, &file, "a/b/c.png").expect("published");
+        let path = tree.publish(staged, "a/b/c.png").expect("published");
         assert_eq!(path, "a/b/c.png");
         assert_eq!(std::fs::read(tree.root().join(path)).expect("there"), b"picture");
         assert_eq!(names_in(&tree.root().join("a/b")), ["c.png"]);
@@ -287,9 +332,9 @@ mod tests {
         assert!(matches!(tree.stage(&id("link/x"), JobSeq(1), 0), Err(OutputError::LeavesTree(_))));
         assert!(names_in(&outside).is_empty());
         std::os::unix::fs::symlink("/dev/null", tree.root().join(".tryon-1-0.part")).expect("linked");
-        let (staged, mut file) = tree.stage(&id("y"), JobSeq(1), 0).expect("the trap is removed");
-        file.write_all(b"x").expect("written");
-        tree.publish(staged, &file, "y.png").expect("published");
+        let mut staged = tree.stage(&id("y"), JobSeq(1), 0).expect("the trap is removed");
+        staged.write_all(b"x").expect("written");
+        tree.publish(staged, "y.png").expect("published");
         assert_eq!(std::fs::read(tree.root().join("y.png")).expect("there"), b"x");
     }
 
@@ -300,7 +345,7 @@ mod tests {
         let error = tree.stage(&id("a/b"), JobSeq(1), 0).expect_err("in the way");
         assert!(matches!(error, OutputError::InTheWay { .. }), "{error}");
         std::fs::create_dir(tree.root().join("c.png")).expect("made");
-        let (staged, file) = tree.stage(&id("c"), JobSeq(1), 0).expect("staged");
-        assert!(matches!(tree.publish(staged, &file, "c.png"), Err(OutputError::InTheWay { .. })));
+        let staged = tree.stage(&id("c"), JobSeq(1), 0).expect("staged");
+        assert!(matches!(tree.publish(staged, "c.png"), Err(OutputError::InTheWay { .. })));
     }
 }

@@ -30,7 +30,7 @@ enum Trait {
     HasLetters { is_astral: bool },
     /// It ends in this character.
     EndsIn(char),
-    /// It has so many bytes.
+    /// It has this many bytes.
     Bytes(usize),
 }
 

@@ -10,7 +10,7 @@ use crate::queue::Counts;
 /// The rate is that of the last five minutes. A try-on takes half a minute, so that is ten rounds of all slots.
 const WINDOW_SECONDS: f64 = 300.0;
 
-/// A pause this long says nothing about the rate that follows it, so the measuring begins anew. Shorter ones
+/// A pause this long says nothing about the rate that follows it, so the measuring begins again. Shorter ones
 /// (the provider asks for a moment) are part of how fast it goes.
 const PAUSE_THAT_COUNTS_SECONDS: f64 = 60.0;
 

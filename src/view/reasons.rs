@@ -1,11 +1,12 @@
 //! Failures by reason: how many of each, and what one of them said.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::job::{Failure, JobState, StateName, reason_of};
-use crate::queue::{QueueError, QueueReader};
+use crate::queue::{QueueError, QueueReads, Selection, each_job};
 
-/// So many different reasons are told apart, which bounds memory whatever providers may say.
+/// This many different reasons are told apart, which bounds memory whatever providers may say.
 const MOST_KEPT: usize = 1_000;
 
 /// Failures by reason.
@@ -29,19 +30,32 @@ pub struct FailureReason {
     pub count: u64,
 }
 
+impl FailureReason {
+    /// What they say: all the same, or such as the first of them.
+    #[must_use]
+    pub fn said(&self) -> Cow<'_, str> {
+        match self.example.strip_prefix(&self.key).and_then(|rest| rest.strip_prefix(": ")) {
+            Some(first) if self.count > 1 => format!("{}, such as: {first}", self.key).into(),
+            _ => self.example.as_str().into(),
+        }
+    }
+}
+
 impl FailureReasons {
     /// The reasons of all failed jobs in the queue.
     ///
     /// # Errors
     /// Those of the queue.
-    pub fn read(reader: &QueueReader) -> Result<Self, QueueError> {
+    pub async fn read(queue: &dyn QueueReads) -> Result<Self, QueueError> {
         let mut reasons = Self::default();
-        reader.jobs(&[StateName::Failed], |job| -> Result<(), QueueError> {
+        let failed = Selection { states: &[StateName::Failed], only_flagged: false };
+        each_job(queue, failed, |job| -> Result<(), QueueError> {
             if let JobState::Failed { failure, .. } = &job.state {
                 reasons.add(failure);
             }
             Ok(())
-        })?;
+        })
+        .await?;
         Ok(reasons)
     }
 
@@ -103,6 +117,8 @@ mod tests {
         }
         reasons.add(&Failure::with_code(FailureKind::Refused, Some(1301), "content safety"));
         let (top, others) = reasons.top(5);
+        assert_eq!(top[0].1.said(), "invalid_input, such as: /shop/0.jpg: no such file", "three files, one is named");
+        assert_eq!(top[1].1.said(), "1301: content safety");
         let told: Vec<_> = top.iter().map(|(_, reason)| (reason.key.as_str(), reason.count)).collect();
         assert_eq!((told, others), (vec![("invalid_input", 3), ("1301: content safety", 1)], 0));
         assert_eq!(top[0].1.example, "invalid_input: /shop/0.jpg: no such file");

@@ -1,4 +1,4 @@
-//! Where the run stands, gathered from its events; and the pieces of the one line that says it.
+//! The state of the run, gathered from its events; and the pieces of the one line that says it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::queue::{Counts, Pause};
 use super::pace::Pace;
 use super::wording;
 
-/// Where the run stands.
+/// The state of the run.
 #[derive(Debug)]
 pub struct Standing {
     pub now: Timestamp,

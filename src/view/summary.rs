@@ -11,7 +11,7 @@ use super::wording::{cost, percent, span, thousands};
 use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
 use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
-/// So many reasons are shown.
+/// This many reasons are shown.
 const MOST_SHOWN: usize = 5;
 
 /// What the summary is made of.
@@ -123,8 +123,8 @@ fn say_failed(run: &RunSummary<'_>, text: &mut String) {
     let (top, others) = run.reasons.top(MOST_SHOWN);
     line(text, "");
     line(text, &format!("{}:", advice.head));
-    let top = top.into_iter().map(|(_, reason)| (reason.example.as_str(), reason.count));
-    for (reason, count) in top.chain((others > 0).then_some(("for other reasons", others))) {
+    let top = top.into_iter().map(|(_, reason)| (reason.said(), reason.count));
+    for (reason, count) in top.chain((others > 0).then(|| ("for other reasons".into(), others))) {
         let _ = writeln!(text, "  {:>6}  {reason}", thousands(count));
     }
     say_how(&advice, text);
@@ -227,7 +227,7 @@ mod tests {
 
             16 jobs failed:
                    5  task_failed: there is no human in the video
-                   4  invalid_input: /shop/0.jpg: no such file
+                   4  invalid_input, such as: /shop/0.jpg: no such file
                    3  1301: content safety
                    1  1200: bad parameters
                    1  download: https://cdn.example/7.png: gone

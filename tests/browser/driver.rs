@@ -68,7 +68,7 @@ impl Browser {
         self.wait("document.documentElement.dataset.ready !== undefined");
     }
 
-    /// Opens the same page anew.
+    /// Opens the same page again.
     pub(crate) fn reload(&self) {
         self.call("refresh", &json!({}));
         self.wait("document.documentElement.dataset.ready !== undefined");

@@ -1,4 +1,4 @@
-//! Finding jobs: by text, state and reason, in an order, and after the page was written anew.
+//! Finding jobs: by text, state and reason, in an order, and after the page was written again.
 
 use super::{ids, mixed, open};
 
@@ -43,7 +43,7 @@ fn failures_are_grouped_by_reason_each_with_the_command_that_retries_them() {
     browser.click(".reasons li:first-child .copy");
     browser.wait("document.querySelector('.reasons .copy').textContent === 'Copied'");
     assert_eq!(browser.awaited("await navigator.clipboard.readText()"), commands[0].as_str());
-    // The command does what stands beside it.
+    // The command does what is beside it.
     let said = shop.tryon(&["retry", "--failed", "--reason=1301: content safety"]);
     assert!(said.starts_with("2 put back\n"), "{said}");
     browser.open(&shop.page());

@@ -49,7 +49,7 @@ fn flagged_results_are_found_all_together_and_flag_by_flag() {
     browser.press("blank");
     browser.wait("document.querySelectorAll('.card').length === 1");
     assert_eq!(ids(&browser), ["winter/cy-1"]);
-    // The command does what stands beside it.
+    // The command does what is beside it.
     let said = shop.tryon(&["retry", "--again", "--flagged"]);
     assert!(said.starts_with("2 put back\n"), "{said}");
     browser.open(&shop.page());

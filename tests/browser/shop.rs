@@ -11,7 +11,10 @@ use tryon::job::{
     ExternalTaskId, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName,
     SecondGarment, TaskId, Transition,
 };
-use tryon::queue::{ActiveJob, Claim, Note, ProviderKind, PublishedImage, RunId, SlotUse, SqliteQueue};
+use tryon::queue::{
+    self, ActiveJob, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, ProviderKind, PublishedImage, Queue, RunId,
+    SlotUse,
+};
 
 /// What becomes of a job.
 #[derive(Debug, Clone)]
@@ -88,22 +91,18 @@ impl Shop {
     }
 
     async fn fill(&self, rows: &[Row]) {
-        let queue = SqliteQueue::open(&self.results().join("queue.db")).expect("a queue");
-        let specs: Vec<JobSpec> = rows.iter().map(|row| self.spec(row)).collect();
-        let load = queue.load(move |loader| {
-            loader.begin_manifest("shop.csv")?;
-            for (line, spec) in (2..).zip(&specs) {
-                loader.add(spec, line)?;
-            }
-            Ok(((), true))
-        });
-        load.await.expect("loaded");
+        let queue = queue::open(&self.results().join("queue.db"), Opening::OrMake).await.expect("a queue");
+        let mut load = queue.begin_load().await.expect("a load");
+        load.begin_manifest(ManifestNames::only("shop.csv")).await.expect("begun");
+        let specs = (2..).zip(rows).map(|(line, row)| LoadRow::Job { spec: self.spec(row), line });
+        load.add(specs.collect()).await.expect("rows");
+        load.keep(Keeping::default(), at(0)).await.expect("kept");
         queue.bind(ProviderKind::Sandbox).await.expect("bound");
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
         // Many at a time, so that they share their flushes to disk.
-        let mut jobs = join_all((0..rows.len()).map(|number| claim(&queue, run, number))).await;
+        let mut jobs = join_all((0..rows.len()).map(|number| claim(&*queue, run, number))).await;
         jobs.sort_by_key(|job| job.seq);
-        join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&queue, row, job))).await;
+        join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&*queue, row, job))).await;
         let slots = SlotUse { limit: 10, time: (Duration::from_secs(97), Duration::from_secs(100)) };
         queue.beat(run, 1, slots, None, true, at(3_600)).await.expect("ended");
     }
@@ -135,7 +134,7 @@ impl Shop {
         ImageRef { written: written.to_owned(), source }
     }
 
-    async fn see_through(&self, queue: &SqliteQueue, row: &Row, job: &ActiveJob) {
+    async fn see_through(&self, queue: &dyn Queue, row: &Row, job: &ActiveJob) {
         let seq = job.seq.0;
         let record = async |transition: Transition, note: Note, later: i64| {
             queue.record(job.seq, job.attempt, transition, note, at(seq * 3 + later)).await.expect("it is allowed");
@@ -175,7 +174,7 @@ impl Shop {
     }
 }
 
-async fn claim(queue: &SqliteQueue, run: RunId, number: usize) -> Box<ActiveJob> {
+async fn claim(queue: &dyn Queue, run: RunId, number: usize) -> Box<ActiveJob> {
     let external_id = ExternalTaskId(format!("external-{number}"));
     match queue.claim(run, external_id, ModelName::default(), at(1)).await {
         Ok(Claim::Job(job)) => job,
@@ -183,7 +182,7 @@ async fn claim(queue: &SqliteQueue, run: RunId, number: usize) -> Box<ActiveJob>
     }
 }
 
-/// So many seconds into the run.
+/// This many seconds into the run.
 fn at(seconds: i64) -> Timestamp {
     "2026-11-03T18:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
 }

@@ -7,6 +7,7 @@ use image::RgbImage;
 use image::imageops::FilterType;
 use tryon::job::{Flag, Flags};
 use tryon::picture::{Look, VerifiedPicture, verify_result};
+use tryon::store::InputFile;
 
 use crate::support::composites::{Dice, dressed, grainy, jpeg, lit, people, pictures_of, plain, png, resized};
 
@@ -20,7 +21,7 @@ fn look_of(bytes: &[u8]) -> Look {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("person");
     std::fs::write(&path, bytes).expect("written");
-    Look::of_input(&path).expect("a look")
+    Look::of_input(&InputFile::new(&path)).expect("a look")
 }
 
 fn flags(result: &[u8], person: &[u8]) -> Flags {

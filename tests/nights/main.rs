@@ -26,7 +26,7 @@ use night::{Tally, Wrongs, live_through};
 /// Nights of `cargo test`: about half a minute of two cores.
 const SHORT: u64 = if cfg!(debug_assertions) { 500 } else { 2_000 };
 
-/// No more nights are begun when so many went wrong.
+/// No more nights are begun when this many went wrong.
 const MOST_WRONG: usize = 10;
 
 struct Wanted {

@@ -15,8 +15,8 @@ use tryon::engine::{
 };
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
 use tryon::provider::StopReason;
-use tryon::queue::{Loader, Queue, QueueReader, SqliteQueue};
-use tryon::store::OutputTree;
+use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
+use tryon::store::{OutputTree, Scratch};
 
 use crate::dice::Dice;
 use crate::oracle;
@@ -30,7 +30,7 @@ pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(600);
 /// A run that has not ended after so long never does.
 const LONGEST_MORNING: Duration = Duration::from_secs(3_600);
 
-/// So many runs are made in the morning: each takes up what the one before has left.
+/// This many runs are made in the morning: each takes up what the one before has left.
 const MORNING_RUNS: usize = 3;
 
 pub(crate) const ENDPOINT: &str = "simulated";
@@ -141,10 +141,7 @@ impl Night {
 
     fn setup(&self, process: Option<&Process>) -> Setup {
         let weather = &self.weather;
-        let mut pictures_folder = self.queue.as_os_str().to_owned();
-        pictures_folder.push("-pictures");
         let settings = RunSettings {
-            pictures_folder: pictures_folder.into(),
             model: ModelName::parse("kolors-virtual-try-on-v1").expect("a model"),
             poll_interval: Duration::from_secs(1),
             downloads: 4,
@@ -171,7 +168,7 @@ impl Night {
         self.tally.processes += 1;
         let runtime = paused_runtime();
         let ended = runtime.block_on(self.live(number, setup, death, life));
-        // Whatever the process was doing is dropped where it stands.
+        // Whatever the process was doing is dropped where it is.
         drop(runtime);
         ended
     }
@@ -209,8 +206,8 @@ impl Night {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
-        let queue = Arc::new(SqliteQueue::open_inline(&self.queue, between)?);
-        self.provider_meets(number, setup.slots, queue.as_ref()).await?;
+        let queue = queue::open_simulated(&self.queue, between)?;
+        self.provider_meets(number, setup.slots, &*queue).await?;
         let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
             let (calls, wakes) = mpsc::channel(64);
             tokio::spawn(Arc::clone(&self.provider).call_back(calls));
@@ -229,6 +226,7 @@ impl Night {
             accounts: vec![endpoint],
             results: self.provider.clone(),
             tree: self.tree.clone(),
+            scratch: Scratch::new(self.queue.with_extension("pictures")),
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
@@ -254,7 +252,7 @@ impl Night {
     }
 
     /// What the provider's books call in flight, as far as the process that begins can know.
-    async fn provider_meets(&self, number: usize, slots: SlotCount, queue: &dyn Queue) -> Result<(), RunError> {
+    async fn provider_meets(&self, number: usize, slots: SlotCount, queue: &dyn QueueReads) -> Result<(), RunError> {
         let mut known = Vec::new();
         for job in queue.active(&[StateName::Running], 10_000).await? {
             if let JobState::Running { task_id } = job.state {
@@ -300,19 +298,20 @@ impl Night {
 
     /// What a process that ended by itself has left in the queue.
     fn check_left(&self, number: usize, end: &RunEnd) {
-        let _entered = paused_runtime();
-        let reader = QueueReader::open(&self.queue).expect("the queue");
-        self.check_claims(number, &reader);
-        self.check_collected(number, &reader, end);
+        let left =
+            self.jobs_in(&[StateName::Submitting, StateName::InDoubt, StateName::Running, StateName::Downloading]);
+        let of = |states: &[StateName]| left.iter().filter(|job| states.contains(&job.state.name())).collect();
+        self.check_claims(number, of(&[StateName::Submitting]));
+        self.check_collected(number, of(&[StateName::Running, StateName::Downloading]), end);
         if *end != RunEnd::Interrupted {
-            self.check_doubt(number, &reader);
+            self.check_doubt(number, of(&[StateName::InDoubt]));
         }
     }
 
     /// It has given back what it claimed and did not send.
-    fn check_claims(&self, number: usize, reader: &QueueReader) {
+    fn check_claims(&self, number: usize, left: Vec<&ActiveJob>) {
         let mut books = self.provider.books();
-        for job in reader.active(&[StateName::Submitting], 10_000).expect("the queue") {
+        for job in left {
             if !books.asked.contains(&job.external_id.0) {
                 books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
             }
@@ -320,7 +319,7 @@ impl Night {
     }
 
     /// Where it could ask questions to its end, it has collected what was in flight.
-    fn check_collected(&self, number: usize, reader: &QueueReader, end: &RunEnd) {
+    fn check_collected(&self, number: usize, left: Vec<&ActiveJob>, end: &RunEnd) {
         let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
         let asks_on = match end {
             RunEnd::Done | RunEnd::BudgetSpent => true,
@@ -330,7 +329,7 @@ impl Night {
         if !asks_on {
             return;
         }
-        for job in reader.active(&[StateName::Running, StateName::Downloading], 10_000).expect("the queue") {
+        for job in left {
             if !parked.contains(job.spec.id.as_str()) {
                 let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
                 self.provider.books().is_wrong(what);
@@ -339,13 +338,22 @@ impl Night {
     }
 
     /// A job whose only create got a clear answer is not in doubt.
-    fn check_doubt(&self, number: usize, reader: &QueueReader) {
+    fn check_doubt(&self, number: usize, in_doubt: Vec<&ActiveJob>) {
         let mut books = self.provider.books();
-        for job in reader.active(&[StateName::InDoubt], 10_000).expect("the queue") {
+        for job in in_doubt {
             if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
                 books.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
             }
         }
+    }
+
+    /// The jobs that the queue has in these states.
+    fn jobs_in(&self, states: &[StateName]) -> Vec<ActiveJob> {
+        let read = paused_runtime().block_on(async {
+            let queue = queue::at(&self.queue).open_to_read().await?;
+            queue.active(states, 10_000).await
+        });
+        read.expect("the queue")
     }
 
     pub(crate) fn tell(&self, what: &str) {
@@ -405,18 +413,12 @@ fn load(jobs: usize, dedupe: bool) -> Vec<u8> {
     let path = folder.path().join("queue.db");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let queue = SqliteQueue::open(&path).expect("a queue");
-        let fill = move |loader: &mut Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            if dedupe {
-                loader.dedupe();
-            }
-            for number in 0..jobs {
-                loader.add(&spec_of(number, dedupe), number as u64 + 2)?;
-            }
-            Ok(((), true))
-        };
-        queue.load(fill).await.expect("a load");
+        let queue = queue::open(&path, Opening::OrMake).await.expect("a queue");
+        let mut load = queue.begin_load().await.expect("a load");
+        load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
+        let row = |number| LoadRow::Job { spec: spec_of(number, dedupe), line: number as u64 + 2 };
+        load.add((0..jobs).map(row).collect()).await.expect("rows");
+        load.keep(Keeping { dedupe, ..Keeping::default() }, jiff::Timestamp::UNIX_EPOCH).await.expect("kept");
     });
     std::fs::read(&path).expect("a queue")
 }

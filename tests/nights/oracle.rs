@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use tryon::job::{FailureKind, JobSeq, JobState, StateName};
-use tryon::queue::{JobRecord, QueueError, QueueReader};
+use tryon::queue::{self, JobRecord, QueueError, QueueReads, Selection, each_job};
 
 use crate::books::{self, Nature, Outcome, Task};
 use crate::night::{ENDPOINT, Night, Wrongs, id_of, pair_of, paused_runtime};
@@ -12,16 +12,20 @@ use crate::pictures;
 /// Everything that is wrong with a night; nothing, as a rule.
 pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
     // Time is asked for within a runtime.
-    let _entered = paused_runtime();
-    let reader = QueueReader::open(&night.queue).expect("the queue");
+    let runtime = paused_runtime();
     let mut jobs: HashMap<String, JobRecord> = HashMap::new();
-    let read = reader.jobs(&[], |job| {
-        jobs.insert(job.spec.id.as_str().to_owned(), job);
-        Ok::<(), QueueError>(())
+    let read = runtime.block_on(async {
+        let queue = queue::at(&night.queue).open_to_read().await?;
+        let each = |job: JobRecord| {
+            jobs.insert(job.spec.id.as_str().to_owned(), job);
+            Ok::<(), QueueError>(())
+        };
+        each_job(&*queue, Selection::default(), each).await?;
+        let knows_ids = queue.external_ids(ENDPOINT).await? == Some(true);
+        let owners = owners(&*queue, &jobs).await?;
+        Ok::<_, QueueError>((knows_ids, queue.counts().await?, owners))
     });
-    read.expect("the queue");
-    let owners = owners(&reader, &jobs);
-    let knows_ids = reader.external_ids(ENDPOINT).expect("the queue") == Some(true);
+    let (knows_ids, counts, owners) = read.expect("the queue");
     let (tasks, mut wrongs) = {
         let mut books = night.provider.books();
         night.tally.requests = books.requests;
@@ -63,7 +67,6 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         }
     }
     check_budgets(night, &tasks, &mut wrongs);
-    let counts = reader.counts().expect("the queue");
     for state in StateName::ALL {
         let counted = jobs.values().filter(|job| job.state.name() == state).count() as u64;
         if counts.of(state) != counted {
@@ -77,12 +80,16 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
 }
 
 /// Which job has an attempt under which external id.
-fn owners(reader: &QueueReader, jobs: &HashMap<String, JobRecord>) -> HashMap<String, JobSeq> {
-    let attempts = jobs.values().flat_map(|job| {
-        let attempts = reader.attempts(job).expect("the queue");
-        attempts.into_iter().map(|attempt| (attempt.external_id.0, job.seq))
-    });
-    attempts.collect()
+async fn owners(
+    queue: &dyn QueueReads,
+    jobs: &HashMap<String, JobRecord>,
+) -> Result<HashMap<String, JobSeq>, QueueError> {
+    let mut owners = HashMap::new();
+    for job in jobs.values() {
+        let attempts = queue.attempts(job.seq).await?;
+        owners.extend(attempts.into_iter().map(|attempt| (attempt.external_id.0, job.seq)));
+    }
+    Ok(owners)
 }
 
 /// Whether a task of the pair was made for a job: a duplicate may know it as its own.
@@ -108,7 +115,7 @@ struct Tasks<'a> {
     own: &'a [&'a Task],
 }
 
-/// What is wrong with how a job stands, if anything is.
+/// What is wrong with how a job is, if anything is.
 fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool) -> Option<String> {
     let Tasks { of_the_pair: tasks, own } = tasks;
     match &job.state {

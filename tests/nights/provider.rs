@@ -329,7 +329,7 @@ impl Provider for Simulated {
     fn create<'a>(&'a self, submission: Submission<'a>) -> BoxFuture<'a, CreateFate> {
         let url = |picture: &Picture| match picture {
             Picture::Url(url) => url.clone(),
-            Picture::File { path, .. } => path.display().to_string(),
+            Picture::File { file, .. } => file.to_string(),
         };
         let pair = format!("{} {}", url(submission.human), url(submission.cloth));
         self.created(pair, submission.external_id.0.clone()).boxed()

@@ -183,7 +183,7 @@ pub(crate) struct Weather {
     pub(crate) outages: Vec<Outage>,
     /// The account is empty for a time.
     pub(crate) empty: Option<(Duration, Duration)>,
-    /// The clock on the wall jumps, by so many seconds.
+    /// The clock on the wall jumps, by this many seconds.
     pub(crate) jumps: Vec<(Duration, i64)>,
     pub(crate) processes: Vec<Process>,
     /// When everything is well again.

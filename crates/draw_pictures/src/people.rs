@@ -1,4 +1,4 @@
-//! Who stands in the studio.
+//! Who is in the studio.
 
 use super::face::{Beard, Face};
 use super::hair::Style;

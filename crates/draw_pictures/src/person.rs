@@ -1,6 +1,6 @@
 //! The people: the studio they stand in and their bodies. Their clothes, faces and hair have files of their own.
 //!
-//! Everybody stands at the same place in the picture, 600 x 800 with the shoulders at y = 216, so that one set of
+//! Everybody is at the same place in the picture, 600 x 800 with the shoulders at y = 216, so that one set of
 //! garments fits them all.
 
 use tiny_skia::Path;

@@ -1,4 +1,4 @@
-//! The account pages of Kling's own door: what is left in the resource pack, and what was deducted for which task.
+//! The account pages of Kling itself: what is left in the resource pack, and what was deducted for which task.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What stands between a client and the service (a firewall, a login page, a wrong key) and answers in its place.
+//! What is between a client and the service (a firewall, a login page, a wrong key) and answers in its place.
 //!
 //! Creates draw this fate with their others, in the file of tasks, so that it survives a restart; here it is every
 //! other request. How often a path was asked for is counted, so that each time has a draw of its own.

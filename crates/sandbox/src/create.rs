@@ -86,12 +86,30 @@ fn picture(field: &str, text: Option<&Text<'_>>) -> Result<Picture, Refusal> {
     if !matches!(imagesize::image_type(&bytes), Ok(ImageType::Jpeg | ImageType::Png)) {
         return Err(refuse("is no jpg or png picture"));
     }
-    let size = imagesize::blob_size(&bytes).map_err(|_| refuse("cannot be read as a picture"))?;
-    if size.width < MIN_SIDE_PX || size.height < MIN_SIDE_PX {
-        let (width, height) = (size.width, size.height);
+    let size = imagesize::blob_size(&bytes).ok().map(|size| (size.width, size.height));
+    let size = size.or_else(|| size_of_jpeg(&bytes));
+    let (width, height) = size.ok_or_else(|| refuse("cannot be read as a picture"))?;
+    if width < MIN_SIDE_PX || height < MIN_SIDE_PX {
         return Err(refuse(&format!("is {width}x{height} pixels; both sides must have at least {MIN_SIDE_PX}")));
     }
     Ok(Picture::Bytes(bytes))
+}
+
+/// Width and height of a JPEG with fill bytes or junk between its segments, which the services' decoders skip as every
+/// viewer does.
+fn size_of_jpeg(jpeg: &[u8]) -> Option<(usize, usize)> {
+    let mut rest = jpeg.strip_prefix(b"\xff\xd8")?;
+    loop {
+        let marker =
+            rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0x01 | 0xd0..=0xd9 | 0xff))?;
+        let length = usize::from(u16::from_be_bytes([*rest.get(marker + 2)?, *rest.get(marker + 3)?]));
+        let segment = rest.get(marker + 4..marker + 2 + length)?;
+        if matches!(rest[marker + 1], 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) {
+            let [_, h1, h0, w1, w0, ..] = segment else { return None };
+            return Some((u16::from_be_bytes([*w1, *w0]).into(), u16::from_be_bytes([*h1, *h0]).into()));
+        }
+        rest = &rest[marker + 2 + length..];
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +123,22 @@ mod tests {
         let refusal = read(body.to_string().as_bytes()).expect_err("refused");
         assert_eq!((refusal.status.as_u16(), refusal.code), (400, 1201), "{refusal:?}");
         refusal.message
+    }
+
+    #[test]
+    fn a_jpeg_with_junk_between_its_segments_has_the_size_that_viewers_show() {
+        let mut whole = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(310, 320).write_to(&mut whole, image::ImageFormat::Jpeg).expect("a JPEG");
+        let whole = whole.into_inner();
+        for junk in [&b"\xff\xff"[..], b"junk", b"\0"] {
+            let jpeg = [&whole[..20], junk, &whole[20..]].concat();
+            assert_eq!(size_of_jpeg(&jpeg), Some((310, 320)));
+            assert!(matches!(
+                picture("human_image", Some(&Text(STANDARD.encode(&jpeg).into()))),
+                Ok(Picture::Bytes(_))
+            ));
+        }
+        assert_eq!(size_of_jpeg(&whole[..24]), None);
     }
 
     #[test]

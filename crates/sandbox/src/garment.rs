@@ -192,7 +192,7 @@ fn cutout(pixels: &RgbaImage, (left, top, width, height): Region) -> Cutout {
 
 fn classify(pixels: &RgbaImage) -> Cut {
     let (width, height) = (pixels.width(), pixels.height());
-    // Where the outline is cut across: the number of pieces and their width together, at so many hundredths down.
+    // Where the outline is cut across: the number of pieces and their width together, at this many hundredths down.
     let across = |hundredth: u32| {
         let solid = (0..width).map(|x| pixels.get_pixel(x, height * hundredth / 100).0[3] > 128);
         solid.fold((0, 0, false), |(runs, filled, was), is| (runs + u32::from(is && !was), filled + u32::from(is), is))

@@ -1,4 +1,4 @@
-//! What stands before every API path: the body is taken in whole, the credentials and the pace are checked.
+//! What is before every API path: the body is taken in whole, the credentials and the pace are checked.
 //!
 //! The body comes first, as with a proxy in front: a refusal while a client is still sending would reach it as a
 //! broken connection instead of an answer.
@@ -27,7 +27,7 @@ use super::wire::{self, Refusal, gateway};
 /// Two pictures of 10 MiB in Base64 have 27 MiB; the rest is room for the other fields.
 pub(super) const MAX_BODY_BYTES: u64 = 30 * 1024 * 1024;
 
-/// How much of request bodies stands in memory at once, so that a burst of large pictures does not fill it.
+/// How much of request bodies is in memory at once, so that a burst of large pictures does not fill it.
 const BODIES_IN_MEMORY_KIB: u32 = 96 * 1024;
 
 /// A client that stops in the middle of its body must not hold up the others for good.
@@ -66,7 +66,7 @@ impl Gate {
     }
 }
 
-/// The middleware of one door's paths.
+/// The middleware of one provider's paths.
 pub(super) async fn enter(State((gate, door)): State<(Arc<Gate>, Door)>, request: Request, next: Next) -> Response {
     let response = match admit(&gate, door, request).await {
         // The room for the body is held until its request is answered.
@@ -152,7 +152,7 @@ fn check_jwt(token: &str, now_s: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// At most so many requests in any window of one second.
+/// At most this many requests in any window of one second.
 #[derive(Debug)]
 pub(super) struct Pace {
     per_second: usize,

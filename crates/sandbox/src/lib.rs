@@ -77,7 +77,7 @@ pub struct SandboxConfig {
     pub faults: Vec<FaultShare>,
     /// How long after its answer the task of a `504-late` is made.
     pub late_by: Duration,
-    /// What stands between the client and the service.
+    /// What is between the client and the service.
     pub gateway: Gateway,
     /// What the account pays from.
     pub paid_from: PaidFrom,
@@ -225,13 +225,13 @@ impl Sandbox {
         self.address
     }
 
-    /// The base URL of the door that looks like DMXAPI.
+    /// The base URL of the provider that looks like DMXAPI.
     #[must_use]
     pub fn dmxapi_url(&self) -> String {
         format!("{}/kling", self.kling_url())
     }
 
-    /// The base URL of the door that looks like Kling itself.
+    /// The base URL of the provider that looks like Kling itself.
     #[must_use]
     pub fn kling_url(&self) -> String {
         format!("http://{}", self.address)

@@ -84,7 +84,7 @@ impl Renderer {
 #[derive(Debug)]
 struct Recent<T> {
     capacity: usize,
-    /// The one used last stands last. Few enough that looking through them is quicker than a map.
+    /// The one used last is last. Few enough that looking through them is quicker than a map.
     values: Mutex<Vec<(String, Arc<T>)>>,
 }
 

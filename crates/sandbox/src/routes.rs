@@ -1,4 +1,4 @@
-//! The paths of both doors, and what stands behind each.
+//! The paths of both providers, and what stands behind each.
 
 use std::io::Cursor;
 use std::net::SocketAddr;

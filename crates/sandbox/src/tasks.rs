@@ -33,7 +33,7 @@ pub(super) struct NewTask {
     pub(super) callback_url: Option<String>,
 }
 
-/// A task as it stands in the file.
+/// A task as it is in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) seq: i64,

@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// A client of one door.
+/// A client of one provider.
 struct Client {
     http: reqwest::Client,
     base: String,

@@ -211,7 +211,7 @@ pub(super) fn result_url(task: &Task, origin: &str) -> String {
     format!("{origin}/results/{}.png", task.task_id)
 }
 
-/// Empty where no external id was given, or where the door does not know them.
+/// Empty where no external id was given, or where the provider does not know them.
 fn task_info(task: &Task) -> Value {
     #[derive(Serialize)]
     struct TaskInfo<'a> {

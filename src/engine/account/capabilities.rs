@@ -15,7 +15,7 @@ use crate::provider::{Meaning, QueryAnswer, StopReason, Trouble};
 use super::Account;
 use super::gate::{Lane, Pass, Stopped};
 
-/// So many questions about one task are asked; another task may tell more.
+/// This many questions about one task are asked; another task may tell more.
 const MOST_QUESTIONS: u32 = 4;
 
 /// A task that was accepted under an external id of ours.

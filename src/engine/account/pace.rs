@@ -1,4 +1,4 @@
-//! The rates: at most so many requests a second, spread evenly, so that they hold in any window of a second.
+//! The rates: at most this many requests a second, spread evenly, so that they hold in any window of a second.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::job::JobSeq;
 
-/// So many jobs refused alike, with none accepted in between, end the run …
+/// This many jobs refused alike, with none accepted in between, end the run …
 const ROW: usize = 20;
 
 /// … and this number does where nothing was accepted in this run: then it is hardly about the rows.

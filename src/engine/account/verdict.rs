@@ -16,7 +16,7 @@ use super::gate::Pass;
 use super::refusals::RefusedJob;
 use super::slots::Slot;
 
-/// So many tasks that failed for want of room, with none made in between, end the run.
+/// This many tasks that failed for want of room, with none made in between, end the run.
 const MOST_WITHOUT_ROOM: u32 = 30;
 
 /// What a create by which nothing was created means for its job.

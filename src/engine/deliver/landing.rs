@@ -1,7 +1,6 @@
 //! Where a result lands while it arrives: pieces are gathered in memory and written in lumps, on a thread that may wait
 //! for the disk. A small image is staged, checked and published in one go.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -9,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient;
 use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
-use crate::picture::{BrokenPicture, VerifiedPicture, verify_result};
+use crate::picture::{ResultError, VerifiedPicture, verify_result};
 use crate::queue::{ActiveJob, PublishedImage, Queue};
 use crate::store::{OutputError, OutputTree, Staged};
 
 use crate::engine::error::RunError;
 use crate::engine::inputs::people::People;
 
-/// So many bytes are gathered before they are written.
+/// This many bytes are gathered before they are written.
 const LUMP: usize = 1 << 20;
 
 /// An image that arrives. Its file is removed when it is dropped before it is published.
@@ -28,7 +27,7 @@ pub(crate) struct Landing {
     image: u32,
     gathered: Vec<u8>,
     /// Opened only when there is something to write: while a host is out, thousands of jobs may wait.
-    file: Option<(Staged, File)>,
+    staged: Option<Staged>,
     bytes: u64,
 }
 
@@ -39,7 +38,7 @@ pub(crate) enum LandingError {
     Output(#[from] OutputError),
     /// What arrived is no whole picture.
     #[error("the result {0}")]
-    Broken(BrokenPicture),
+    Broken(ResultError),
     /// A thread broke down; its own message says more.
     #[error("{0}")]
     Bug(#[from] tokio::task::JoinError),
@@ -47,7 +46,7 @@ pub(crate) enum LandingError {
 
 impl Landing {
     pub(crate) fn new(tree: OutputTree, id: JobId, seq: JobSeq, image: u32) -> Self {
-        Self { tree, id, seq, image, gathered: Vec::new(), file: None, bytes: 0 }
+        Self { tree, id, seq, image, gathered: Vec::new(), staged: None, bytes: 0 }
     }
 
     /// Takes in a piece.
@@ -69,30 +68,30 @@ impl Landing {
     }
 
     fn write_out(&mut self) -> Result<(), LandingError> {
-        if self.file.is_none() {
-            self.file = Some(self.tree.stage(&self.id, self.seq, self.image)?);
-        }
-        if let Some((staged, file)) = &mut self.file {
-            file.write_all(&self.gathered).map_err(|source| unwritable(staged, source))?;
-        }
+        let mut staged = self.staged()?;
+        staged.write_all(&self.gathered).map_err(|source| staged.failed(source))?;
+        self.staged = Some(staged);
         self.bytes += self.gathered.len() as u64;
         self.gathered.clear();
         Ok(())
     }
 
+    /// The file that was begun, or a new one.
+    fn staged(&mut self) -> Result<Staged, OutputError> {
+        match self.staged.take() {
+            Some(staged) => Ok(staged),
+            None => self.tree.stage(&self.id, self.seq, self.image),
+        }
+    }
+
     fn check_and_publish(&mut self, name: &str, judge: &Judge) -> Result<PublishedImage, LandingError> {
-        let (staged, mut file) = match self.file.take() {
-            Some(file) => file,
-            None => self.tree.stage(&self.id, self.seq, self.image)?,
-        };
-        let picture = verify_result(&mut file).map_err(|error| match error {
-            BrokenPicture::Unreadable(source) => {
-                unwritable(&staged, std::io::Error::new(source.kind(), source.to_string())).into()
-            }
+        let mut staged = self.staged()?;
+        let picture = verify_result(&mut staged).map_err(|error| match error {
+            ResultError::Unreadable(source) => staged.failed(source).into(),
             broken => LandingError::Broken(broken),
         })?;
-        let sha256 = sha256_of(&mut file).map_err(|source| unwritable(&staged, source))?;
-        let path = self.tree.publish(staged, &file, &format!("{name}.{}", picture.format.extension()))?;
+        let sha256 = sha256_of(&mut staged).map_err(|source| staged.failed(source))?;
+        let path = self.tree.publish(staged, &format!("{name}.{}", picture.format.extension()))?;
         let flags = judge.flags(&picture);
         // What its other flags say already makes it no duplicate: a hundred blank results are the same picture, of course.
         let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
@@ -134,11 +133,7 @@ pub(crate) async fn name_of(queue: &dyn Queue, job: &ActiveJob, position: u32) -
     Ok(name)
 }
 
-fn unwritable(staged: &Staged, source: std::io::Error) -> OutputError {
-    OutputError::Machine { path: staged.path().to_owned(), source }
-}
-
-fn sha256_of(file: &mut File) -> std::io::Result<String> {
+fn sha256_of(file: &mut (impl Read + Seek)) -> std::io::Result<String> {
     file.seek(SeekFrom::Start(0))?;
     let mut hash = Sha256::new();
     let mut piece = vec![0; 64 * 1024];

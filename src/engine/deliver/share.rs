@@ -1,7 +1,6 @@
-//! A job that shares its twin's task (`--dedupe`) copies the twin's image, as long as that stands in the output folder as
+//! A job that shares its duplicate's task (`--dedupe`) copies the duplicate's image, as long as that is in the output folder as
 //! it was published. Otherwise the image is fetched as any other.
 
-use std::fs::File;
 use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
@@ -21,14 +20,14 @@ pub(crate) async fn copy(
     job: &ActiveJob,
     task_id: &TaskId,
 ) -> Result<Option<Vec<PublishedImage>>, RunError> {
-    let Some(twin) = job.shares else { return Ok(None) };
-    let images = queue.images_of(twin, task_id).await?;
+    let Some(duplicate) = job.shares else { return Ok(None) };
+    let images = queue.images_of(duplicate, task_id).await?;
     let mut copies = Vec::new();
     for image in images {
-        let Ok((staged, file)) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
+        let Ok(staged) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
         let name = name_of(queue, job, image.image).await?;
         let tree = tree.clone();
-        let copied = ambient::blocking(move || copy_one(&tree, image, staged, file, &name));
+        let copied = ambient::blocking(move || copy_one(&tree, image, staged, &name));
         match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {
             Some(copy) => copies.push(copy),
             None => return Ok(None),
@@ -41,12 +40,10 @@ pub(crate) async fn copy(
 fn copy_one(
     tree: &OutputTree,
     image: PublishedImage,
-    staged: Staged,
-    mut file: File,
+    mut staged: Staged,
     name: &str,
 ) -> Result<Option<PublishedImage>, RunError> {
-    let Ok(mut original) = File::open(tree.root().join(&image.path)) else { return Ok(None) };
-    let machine = |source| OutputError::Machine { path: staged.path().to_owned(), source };
+    let Ok(mut original) = tree.open(&image.path) else { return Ok(None) };
     let mut hash = Sha256::new();
     let mut piece = vec![0; 64 * 1024];
     loop {
@@ -54,7 +51,7 @@ fn copy_one(
             Ok(0) => break,
             Ok(read) => {
                 hash.update(&piece[..read]);
-                file.write_all(&piece[..read]).map_err(machine)?;
+                staged.write_all(&piece[..read]).map_err(|source| staged.failed(source))?;
             }
             Err(_) => return Ok(None),
         }
@@ -63,7 +60,7 @@ fn copy_one(
         return Ok(None);
     }
     let extension = image.path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let path = match tree.publish(staged, &file, &format!("{name}.{extension}")) {
+    let path = match tree.publish(staged, &format!("{name}.{extension}")) {
         Ok(path) => path,
         Err(error @ OutputError::Machine { .. }) => return Err(error.into()),
         Err(OutputError::LeavesTree(_) | OutputError::InTheWay { .. }) => return Ok(None),

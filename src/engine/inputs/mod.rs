@@ -2,3 +2,5 @@
 
 pub(crate) mod people;
 pub(crate) mod request_pictures;
+mod shelf;
+mod whole_files;

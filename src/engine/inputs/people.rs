@@ -4,14 +4,13 @@
 //! which bounds the memory. A picture on the web is not fetched for this.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use crate::job::ImageSource;
 use crate::picture::Look;
+use crate::store::{InputFile, Version};
 
-/// So many people are remembered: those seen last, 50 KB each.
+/// This many people are remembered: those seen last, 50 KB each.
 const MOST_REMEMBERED: usize = 64;
 
 /// See the module's page.
@@ -22,7 +21,7 @@ pub(crate) struct People {
 
 #[derive(Debug, Default)]
 struct Seen {
-    by_file: HashMap<PathBuf, Person>,
+    by_file: HashMap<InputFile, Person>,
     /// Counts the questions, so that it is known who was asked for last.
     asked: u64,
 }
@@ -30,7 +29,7 @@ struct Seen {
 /// A person's picture as it was when it was looked at.
 #[derive(Debug)]
 struct Person {
-    modified: Option<SystemTime>,
+    version: Version,
     /// `None` where it cannot be decoded.
     look: Option<Arc<Look>>,
     asked: u64,
@@ -39,25 +38,25 @@ struct Person {
 impl People {
     /// What a person looks like; `None` where nobody knows. May decode a picture, so it is asked where one may wait.
     pub(crate) fn look(&self, human: &ImageSource) -> Option<Arc<Look>> {
-        let ImageSource::File(path) = human else { return None };
+        let file = InputFile::named_by(human)?;
         // Held while a picture is decoded: that is the bound on the memory.
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).look(path)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).look(&file)
     }
 }
 
 impl Seen {
-    fn look(&mut self, path: &Path) -> Option<Arc<Look>> {
+    fn look(&mut self, file: &InputFile) -> Option<Arc<Look>> {
         self.asked += 1;
-        let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        if let Some(person) = self.by_file.get_mut(path).filter(|person| person.modified == modified) {
+        let version = file.version();
+        if let Some(person) = self.by_file.get_mut(file).filter(|person| person.version == version) {
             person.asked = self.asked;
             return person.look.clone();
         }
-        let look = look_of(path).map(Arc::new);
-        self.by_file.insert(path.to_owned(), Person { modified, look: look.clone(), asked: self.asked });
+        let look = look_of(file).map(Arc::new);
+        self.by_file.insert(file.clone(), Person { version, look: look.clone(), asked: self.asked });
         if self.by_file.len() > MOST_REMEMBERED
             && let Some(oldest) =
-                self.by_file.iter().min_by_key(|(_, person)| person.asked).map(|(path, _)| path.clone())
+                self.by_file.iter().min_by_key(|(_, person)| person.asked).map(|(file, _)| file.clone())
         {
             self.by_file.remove(&oldest);
         }
@@ -66,11 +65,11 @@ impl Seen {
 }
 
 /// Decodes a picture. What goes wrong is no reason to lose a result that was paid for.
-fn look_of(path: &Path) -> Option<Look> {
-    match Look::of_input(path) {
+fn look_of(file: &InputFile) -> Option<Look> {
+    match Look::of_input(file) {
         Ok(look) => Some(look),
         Err(problem) => {
-            tracing::debug!(file = %path.display(), why = %problem, "results are not held against this person's picture");
+            tracing::debug!(%file, why = %problem, "results are not held against this person's picture");
             None
         }
     }
@@ -78,7 +77,8 @@ fn look_of(path: &Path) -> Option<Look> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
 
     use image::RgbImage;
 

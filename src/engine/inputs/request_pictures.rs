@@ -1,39 +1,37 @@
 //! The pictures that a request carries: files as they are, what `--fit-images` makes of those that almost fit, and
 //! two garments on one picture.
 //!
-//! What is made here stands in a folder beside the queue while it is needed, so that a body streams from disk
+//! What is made here is in a folder beside the queue while it is needed, so that a body streams from disk
 //! whatever it carries, and is kept for the other jobs that share it. One picture is worked on at a time: that bounds
 //! the memory, and a slot is busy for half a minute where a picture takes a fraction of a second. The folder goes
 //! with the run; what a killed run has left is removed by the next one, which holds the queue alone.
+//!
+//! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
-use std::collections::HashMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use tempfile::TempPath;
 use tokio::sync::Semaphore;
 
 use crate::ambient;
-use crate::job::{Garment, ImageSource, JobSpec, SecondGarment};
-use crate::picture::{Encoded, PictureProblem, Probe, fit, outfit, probe};
+use crate::job::{Garment, ImageRef, ImageSource, JobSpec, SecondGarment};
+use crate::picture::{Encoded, PictureError, Probe, fit, outfit, probe};
 use crate::provider::Picture;
-use crate::store::OutputError;
+use crate::store::{InputFile, Scratch, Version};
 
 use crate::engine::error::RunError;
 
-/// How much disk the kept pictures may take, in bytes: some hundred outfits.
-const MOST_KEPT_BYTES: u64 = 256 << 20;
+use super::shelf::{Kept, Shelf};
+use super::whole_files::WholeFiles;
 
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct RequestPictures {
     /// Whether pictures that almost fit are made to fit.
     fits_images: bool,
-    folder: PathBuf,
+    scratch: Scratch,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
+    whole_files: Arc<WholeFiles>,
 }
 
 /// The pictures of one request. Files that were made for it stay as long as this does.
@@ -43,14 +41,14 @@ pub(crate) struct Ready {
     pub(crate) cloth: Picture,
     /// What was made, for the report; `None` where every file is sent as it is.
     pub(crate) sent_as: Option<String>,
-    /// Whether something had to be made just now, so that time has gone by.
+    /// Whether something had to be made or decoded just now, so that time has gone by.
     pub(crate) took_time: bool,
     _kept: Vec<Arc<Kept>>,
 }
 
 /// Why a request cannot be made.
 #[derive(Debug)]
-pub(crate) enum NotReady {
+pub(crate) enum InputsError {
     /// The job's own pictures are at fault.
     Input(String),
     /// The folder of made pictures cannot be written.
@@ -59,55 +57,68 @@ pub(crate) enum NotReady {
     RunEnds,
 }
 
-/// A picture that was made. Its file is removed with the last who holds it.
-#[derive(Debug)]
-struct Kept {
-    path: TempPath,
-    bytes: u64,
-    /// What it is, and of what it was made.
-    story: String,
-}
-
 /// A file as it was when it was looked at. One that changes is another source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Source {
-    path: PathBuf,
-    probe: Probe,
-    modified: Option<SystemTime>,
+pub(super) struct Input {
+    pub(super) file: InputFile,
+    pub(super) probe: Probe,
+    pub(super) version: Version,
 }
 
 /// What a picture is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Recipe {
-    Fitted(Source),
-    Outfit { upper: Source, lower: Source, upper_is_second: bool },
+pub(super) enum Recipe {
+    Fitted(Input),
+    Outfit { upper: Input, lower: Input, upper_is_second: bool },
 }
 
 /// One picture of a request, before anything is made.
 #[derive(Debug)]
 enum Wanted {
-    AsItIs(Picture),
-    Made { column: &'static str, recipe: Recipe },
+    Url(String),
+    /// Sent byte for byte.
+    AsItIs {
+        column: &'static str,
+        source: Input,
+    },
+    Made {
+        column: &'static str,
+        recipe: Recipe,
+    },
 }
 
-/// How the names of made pictures begin.
-const PREFIX: &str = ".tryon-";
+/// One picture of a request, ready to be sent.
+#[derive(Debug)]
+struct Got {
+    picture: Picture,
+    /// Whether it had to be made or decoded just now.
+    took_time: bool,
+    /// What was made, for the report, and the file of it.
+    made: Option<(String, Arc<Kept>)>,
+}
 
 const HUMAN: &str = "human_image";
 const CLOTH: &str = "cloth_image";
 const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
-    /// In a folder that is this run's alone.
-    pub(crate) fn new(folder: PathBuf, fits_images: bool) -> Self {
-        remove_folder(&folder);
-        Self { fits_images, folder, turn: Arc::new(Semaphore::new(1)), shelf: Mutex::default() }
+    /// With a folder that is this run's alone.
+    pub(crate) fn new(scratch: Scratch, fits_images: bool) -> Self {
+        scratch.clear();
+        Self {
+            fits_images,
+            scratch,
+            turn: Arc::new(Semaphore::new(1)),
+            shelf: Mutex::default(),
+            whole_files: Arc::default(),
+        }
     }
 
-    /// Makes what a job's request will need, so that it does not have to wait later. What goes wrong here goes wrong
-    /// again when the job is sent, and is told then.
+    /// Makes and checks what a job's request will need, so that it does not have to wait later. What goes wrong here goes
+    /// wrong again when the job is sent, and is told then.
     pub(crate) async fn get_ready(&self, spec: &JobSpec) {
-        if (spec.second.is_some() || self.fits_images)
+        let is_file = |image: &ImageRef| matches!(image.source, ImageSource::File(_));
+        if (is_file(&spec.human) || is_file(&spec.cloth))
             && let Err(why) = self.of(spec).await
         {
             tracing::debug!(job = %spec.id, ?why, "its pictures cannot be made ready");
@@ -117,35 +128,49 @@ impl RequestPictures {
     /// The pictures of a job's request.
     ///
     /// # Errors
-    /// See [`NotReady`]; nothing was sent.
-    pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, NotReady> {
+    /// See [`InputsError`]; nothing was sent.
+    pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, InputsError> {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
-        let broken = |_| NotReady::Input("one of its pictures breaks the program that reads its size".to_owned());
-        let (human, cloth) = plan.map_err(broken)?.map_err(NotReady::Input)?;
-        let (mut kept, mut stories, mut took_time) = (Vec::new(), Vec::new(), false);
-        let mut pictures = Vec::new();
-        for wanted in [human, cloth] {
-            pictures.push(match wanted {
-                Wanted::AsItIs(picture) => picture,
-                Wanted::Made { column, recipe } => {
-                    let (made, was_there) = self.made(column, recipe).await?;
-                    took_time |= !was_there;
-                    stories.push(format!("{column}: {}", made.story));
-                    let picture = Picture::File { path: made.path.to_path_buf(), bytes: made.bytes };
-                    kept.push(made);
-                    picture
-                }
-            });
-        }
+        let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
+        let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
+        let (human, cloth) = tokio::join!(self.get(human), self.get(cloth));
+        let (human, cloth) = (human?, cloth?);
+        let took_time = human.took_time || cloth.took_time;
+        let (stories, kept): (Vec<String>, Vec<Arc<Kept>>) = [human.made, cloth.made].into_iter().flatten().unzip();
         let sent_as = (!stories.is_empty()).then(|| stories.join("; "));
-        let [human, cloth] = <[Picture; 2]>::try_from(pictures).expect("one for each that was wanted");
-        Ok(Ready { human, cloth, sent_as, took_time, _kept: kept })
+        Ok(Ready { human: human.picture, cloth: cloth.picture, sent_as, took_time, _kept: kept })
+    }
+
+    /// One picture of a request: checked, or made.
+    async fn get(&self, wanted: Wanted) -> Result<Got, InputsError> {
+        match wanted {
+            Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
+            Wanted::AsItIs { column, source } => {
+                let picture = Picture::File { file: source.file.clone(), bytes: source.probe.bytes };
+                let took_time = self.check_whole(column, source).await?;
+                Ok(Got { picture, took_time, made: None })
+            }
+            Wanted::Made { column, recipe } => {
+                let (made, was_there) = self.made(column, recipe).await?;
+                let picture = Picture::File { file: made.file.as_input(), bytes: made.bytes };
+                let story = format!("{column}: {}", made.story);
+                Ok(Got { picture, took_time: !was_there, made: Some((story, made)) })
+            }
+        }
+    }
+
+    /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
+    async fn check_whole(&self, column: &'static str, source: Input) -> Result<bool, InputsError> {
+        let whole_files = Arc::clone(&self.whole_files);
+        let checked = ambient::blocking(move || whole_files.check(&source)).await;
+        let broken = |_| Err("is a picture that breaks the decoder; save it again as a JPEG".to_owned());
+        checked.unwrap_or_else(broken).map_err(|why| InputsError::Input(format!("{column}: {why}")))
     }
 
     /// A picture from the shelf, or made now; and whether it stood there.
-    async fn made(&self, column: &'static str, recipe: Recipe) -> Result<(Arc<Kept>, bool), NotReady> {
+    async fn made(&self, column: &'static str, recipe: Recipe) -> Result<(Arc<Kept>, bool), InputsError> {
         if let Some(kept) = self.shelf().take_down(&recipe) {
             return Ok((kept, true));
         }
@@ -154,23 +179,22 @@ impl RequestPictures {
         if let Some(kept) = self.shelf().take_down(&recipe) {
             return Ok((kept, false));
         }
-        let (folder, known_as) = (self.folder.clone(), recipe.clone());
+        let (scratch, known_as) = (self.scratch.clone(), recipe.clone());
         let work = ambient::blocking(move || {
             let kept = recipe
                 .cook()
                 .map_err(|(column_at_fault, why)| {
-                    NotReady::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
+                    InputsError::Input(format!("{}: {why}", column_at_fault.unwrap_or(column)))
                 })
                 .and_then(|encoded| {
-                    keep(&folder, &encoded, recipe.story(&encoded)).map_err(|source| {
-                        NotReady::Machine(OutputError::Machine { path: folder.clone(), source }.into())
-                    })
+                    let file = scratch.keep(&encoded.jpeg).map_err(|error| InputsError::Machine(error.into()))?;
+                    Ok(Kept { file, bytes: encoded.jpeg.len() as u64, story: recipe.story(&encoded) })
                 });
             (kept, turn)
         });
         // A decoder that panics has met a picture that is made to break it: that is the job's fault, not the run's.
-        let broken = |_| NotReady::Input(format!("{column}: is a picture that breaks the decoder"));
-        // The turn ends when the picture stands on the shelf, so that whoever comes next finds it there.
+        let broken = |_| InputsError::Input(format!("{column}: is a picture that breaks the decoder"));
+        // The turn ends when the picture is on the shelf, so that whoever comes next finds it there.
         let (kept, _turn) = work.await.map_err(broken)?;
         let kept = Arc::new(kept?);
         self.shelf().put(known_as, &kept);
@@ -184,20 +208,8 @@ impl RequestPictures {
 
 impl Drop for RequestPictures {
     fn drop(&mut self) {
-        self.shelf().by_recipe.clear();
-        remove_folder(&self.folder);
-    }
-}
-
-/// Removes the made pictures and their folder, and nothing that somebody else has put there.
-fn remove_folder(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
-        // What cannot be removed only takes room, and is tried again by the next run.
-        let _ = std::fs::remove_file(entry.path());
-    }
-    if let Err(error) = std::fs::remove_dir(folder) {
-        tracing::warn!(folder = %folder.display(), %error, "the folder of made pictures stays");
+        self.shelf().clear();
+        self.scratch.clear();
     }
 }
 
@@ -213,23 +225,19 @@ fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
 
 /// A picture that is sent by itself.
 fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
-    let path = match source {
-        ImageSource::Url(url) => return Ok(Wanted::AsItIs(Picture::Url(url.clone()))),
-        ImageSource::File(path) => path,
+    let source = match source {
+        ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
+        file @ ImageSource::File(_) => look_at(column, file, fits_images)?,
     };
-    let source = look_at(column, path, fits_images)?;
     if fits_images && source.probe.wants_fitting() {
         return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
     }
-    Ok(Wanted::AsItIs(Picture::File { bytes: source.probe.bytes, path: source.path }))
+    Ok(Wanted::AsItIs { column, source })
 }
 
 /// Two garments, which are sent on one picture.
 fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
-    let file = |column: &'static str, source: &ImageSource| match source {
-        ImageSource::File(path) => look_at(column, path, fits_images),
-        ImageSource::Url(_) => Err(format!("{column}: must be a local file where there are two garments")),
-    };
+    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images);
     let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
     let upper_is_second = second.garment == Garment::Upper;
     let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
@@ -237,14 +245,17 @@ fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Resul
 }
 
 /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-fn look_at(column: &str, path: &Path, fits_images: bool) -> Result<Source, String> {
-    let told = |problem: PictureProblem| format!("{column}: {}", problem.at(path));
-    let probe = probe(path).map_err(told)?;
+fn look_at(column: &str, source: &ImageSource, fits_images: bool) -> Result<Input, String> {
+    let Some(file) = InputFile::named_by(source) else {
+        return Err(format!("{column}: must be a local file where there are two garments"));
+    };
+    let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
+    let probe = probe(&file).map_err(told)?;
     if !fits_images {
         probe.check_fit().map_err(told)?;
     }
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    Ok(Source { path: path.to_owned(), probe, modified })
+    let version = file.version();
+    Ok(Input { file, probe, version })
 }
 
 impl Recipe {
@@ -252,13 +263,13 @@ impl Recipe {
     fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
         match self {
             Self::Fitted(source) => {
-                fit(&source.path, &source.probe).map_err(|problem| (None, problem.at(&source.path)))
+                fit(&source.file, &source.probe).map_err(|problem| (None, problem.at(&source.file)))
             }
-            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.path, &lower.path).map_err(|wrong| {
+            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.file, &lower.file).map_err(|wrong| {
                 let is_upper = wrong.garment == Garment::Upper;
                 let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
-                let path = if is_upper { &upper.path } else { &lower.path };
-                (Some(column), wrong.problem.at(path))
+                let file = if is_upper { &upper.file } else { &lower.file };
+                (Some(column), wrong.problem.at(file))
             }),
         }
     }
@@ -267,7 +278,7 @@ impl Recipe {
     fn story(&self, made: &Encoded) -> String {
         let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
         match self {
-            Self::Fitted(Source { probe, .. }) => format!(
+            Self::Fitted(Input { probe, .. }) => format!(
                 "{made}, made of a {} of {} x {} px ({})",
                 probe.format.name(),
                 probe.width,
@@ -283,51 +294,13 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Writes a picture that was made into the folder.
-fn keep(folder: &Path, made: &Encoded, story: String) -> std::io::Result<Kept> {
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(PREFIX).suffix(".jpg").tempfile_in(folder)?;
-    file.write_all(&made.jpeg)?;
-    Ok(Kept { path: file.into_temp_path(), bytes: made.jpeg.len() as u64, story })
-}
-
-/// The made pictures that are kept for further jobs, those used last.
-#[derive(Debug, Default)]
-struct Shelf {
-    /// With the moment of their last use, counted in uses.
-    by_recipe: HashMap<Recipe, (Arc<Kept>, u64)>,
-    bytes: u64,
-    uses: u64,
-}
-
-impl Shelf {
-    fn take_down(&mut self, recipe: &Recipe) -> Option<Arc<Kept>> {
-        self.uses += 1;
-        let (kept, last_use) = self.by_recipe.get_mut(recipe)?;
-        *last_use = self.uses;
-        Some(Arc::clone(kept))
-    }
-
-    /// Puts a picture up, and takes those away that were used longest ago and have no room any more.
-    fn put(&mut self, recipe: Recipe, kept: &Arc<Kept>) {
-        self.uses += 1;
-        self.bytes += kept.bytes;
-        self.by_recipe.insert(recipe, (Arc::clone(kept), self.uses));
-        while self.bytes > MOST_KEPT_BYTES
-            && let Some(oldest) =
-                self.by_recipe.iter().min_by_key(|(_, (_, used))| *used).map(|(recipe, _)| recipe.clone())
-            && let Some((gone, _)) = self.by_recipe.remove(&oldest)
-        {
-            self.bytes -= gone.bytes;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use image::{Rgb, RgbImage};
 
-    use crate::job::{ImageRef, JobId};
+    use crate::job::JobId;
 
     use super::*;
 
@@ -344,7 +317,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(self.folder(), false)
+            RequestPictures::new(Scratch::new(self.folder()), false)
         }
 
         fn folder(&self) -> PathBuf {
@@ -411,38 +384,10 @@ mod tests {
         let pictures = shop.pictures();
         let plain = JobSpec { second: None, ..shop.outfit() };
         let ready = pictures.of(&plain).await.expect("ready");
-        assert!(matches!(&ready.cloth, Picture::File { path, .. } if *path == shop.0.path().join("shirt.png")));
-        assert_eq!((ready.sent_as, ready.took_time), (None, false));
+        assert!(matches!(&ready.cloth, Picture::File { file, .. } if file.is_at(&shop.0.path().join("shirt.png"))));
+        assert_eq!((ready.sent_as, ready.took_time), (None, true), "decoded for the first time");
         pictures.get_ready(&plain).await;
+        assert!(!pictures.of(&plain).await.expect("ready").took_time, "known to be whole");
         assert!(!shop.folder().exists());
-    }
-
-    #[test]
-    fn the_shelf_gives_way_to_what_is_used_and_takes_no_file_from_who_holds_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut shelf = Shelf::default();
-        let recipe = |name: &str| {
-            let probe = Probe::of(crate::picture::PictureFormat::Png, (300, 300), 1);
-            Recipe::Fitted(Source { path: name.into(), probe, modified: None })
-        };
-        let mut put = |name: &str, bytes: u64| {
-            let path = tempfile::NamedTempFile::new_in(folder.path()).expect("a file").into_temp_path();
-            let kept = Arc::new(Kept { path, bytes, story: String::new() });
-            shelf.put(recipe(name), &kept);
-            if name == "b" {
-                assert!(shelf.take_down(&recipe("a")).is_some(), "used again");
-            }
-            kept
-        };
-        let third = MOST_KEPT_BYTES / 3;
-        let (a, b, c) = (put("a", third), put("b", third), put("c", third));
-        let d = put("d", third);
-        for (name, stands) in [("a", true), ("b", false), ("c", true), ("d", true)] {
-            assert_eq!(shelf.take_down(&recipe(name)).is_some(), stands, "{name}");
-        }
-        assert_eq!(shelf.bytes, 3 * third);
-        assert!(b.path.exists(), "somebody is sending it");
-        drop((a, b, c, d));
-        assert_eq!(names_in(folder.path()), 3);
     }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::provider::ResultHost;
 use crate::queue::Queue;
-use crate::store::OutputTree;
+use crate::store::{OutputTree, Scratch};
 
 use crate::engine::account::{Account, Endpoint, Remembered};
 use crate::engine::clock::Clock;
@@ -30,6 +30,8 @@ pub struct Resources {
     pub results: Arc<dyn ResultHost>,
     /// Where results go.
     pub tree: OutputTree,
+    /// Where the pictures that the run makes lie until it ends; nobody else's.
+    pub scratch: Scratch,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -46,7 +48,7 @@ pub async fn run(
     interrupted: CancellationToken,
     observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
-    let Resources { queue, accounts: endpoints, results, tree, clock } = resources;
+    let Resources { queue, accounts: endpoints, results, tree, scratch, clock } = resources;
     // What the run is said to begin with: without a limit where one of the accounts has none.
     let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
     let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
@@ -65,7 +67,7 @@ pub async fn run(
         clock,
         run,
         counts: Mutex::new(queue.counts().await?),
-        pictures: RequestPictures::new(settings.pictures_folder.clone(), settings.fit_images),
+        pictures: RequestPictures::new(scratch, settings.fit_images),
         people: Arc::default(),
         queue,
         results,

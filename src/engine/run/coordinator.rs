@@ -439,7 +439,7 @@ fn unless_it_panicked<T>(ended: Result<Result<T, RunError>, tokio::task::JoinErr
 
 type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
 
-/// Whether a pause differs from the one that was told. Its end is computed anew each time, so a little is nothing.
+/// Whether a pause differs from the one that was told. Its end is computed again each time, so a little is nothing.
 fn is_news(told: &Pause, pause: &Pause) -> bool {
     told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
 }

@@ -19,7 +19,7 @@ use crate::engine::account::gate::Lane;
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::inputs::request_pictures::NotReady;
+use crate::engine::inputs::request_pictures::InputsError;
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
 use crate::engine::run::submit::{accepted, ready_pictures, send};
@@ -37,7 +37,7 @@ enum Sought {
     Found(Box<TaskReport>),
     /// The provider has said often and late enough that it knows no such task.
     CertainlyUnknown,
-    /// It cannot be told: the door does not know external ids, or has not shown that it does.
+    /// It cannot be told: the provider does not know external ids, or has not shown that it does.
     CannotTell(&'static str),
     /// The run ends before it could be told.
     RunEnds,
@@ -192,7 +192,7 @@ fn next_question(ctx: &Context, unknown: u32, believed_from: Instant) -> Duratio
     (interval * 2_u32.pow(unknown.saturating_sub(1).min(4))).min(until_believed.max(Duration::from_millis(1)))
 }
 
-/// Whether an answer is about the task that was asked for. A door that is known to find tasks by our ids need not repeat
+/// Whether an answer is about the task that was asked for. A provider that is known to find tasks by our ids need not repeat
 /// them.
 fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bool {
     match &task.external_id {
@@ -205,7 +205,7 @@ enum Asked {
     Task(Box<TaskReport>),
     /// The API says that there is no such task.
     Unknown,
-    /// An answer that some doors give for a task that they do not know, and that others give for other reasons.
+    /// An answer that some providers give for a task that they do not know, and that others give for other reasons.
     Evaded,
     Nothing,
     Stopped,
@@ -263,10 +263,10 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
     let pictures = match ready_pictures(ctx, job).await {
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
-        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
         Err(not_ready) => {
             ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
-            return if let NotReady::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
+            return if let InputsError::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
         }
     };
     match send(ctx, job, &pictures).await {

@@ -34,6 +34,7 @@ pub(crate) enum FeederEnd {
 
 /// Claims jobs for an account, one whenever its slots, gate and rate allow a submission, and hands each over with them.
 pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
+    let mut seemed_spent = false;
     loop {
         if is_doubt_full(&ctx).await? {
             tokio::select! {
@@ -65,6 +66,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
+                seemed_spent = false;
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
                 if claimed.send((Arc::clone(&ctx.account), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
@@ -72,13 +74,17 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
                 continue;
             }
             Claim::BudgetSpent => {
-                // A submission under way may yet be refused, and gives its unit back then.
-                if ctx.queue.counts().await?.of(StateName::Submitting) == 0 {
+                // A submission under way may yet be refused, and gives its unit back then; one may have done so since the
+                // claim was answered, so a claim is asked for once more.
+                let is_settled = ctx.queue.counts().await?.of(StateName::Submitting) == 0;
+                if is_settled && seemed_spent {
                     return Ok(FeederEnd::BudgetSpent);
                 }
-                WAIT_FOR_BUDGET
+                seemed_spent = is_settled;
+                if is_settled { Duration::ZERO } else { WAIT_FOR_BUDGET }
             }
             Claim::NoneReady { next_retry_at } => {
+                seemed_spent = false;
                 // Another process may load or retry jobs meanwhile, so the queue is asked again every second.
                 let until_due = next_retry_at.map(|due| ctx.now().duration_until(due));
                 let wait = until_due.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(Duration::MAX);

@@ -25,7 +25,7 @@ use crate::engine::run::step::Step;
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Why one try did not bring the images.
-enum Hitch {
+enum TryError {
     /// The run is over, or an interruption came.
     RunEnds,
     /// Nobody has said in time what became of the task; the next run asks again.
@@ -58,15 +58,15 @@ pub(crate) async fn fetch(
             Err(hitch) => hitch,
         };
         match hitch {
-            Hitch::RunEnds => return Ok(Step::Leave),
-            Hitch::NoWord => {
+            TryError::RunEnds => return Ok(Step::Leave),
+            TryError::NoWord => {
                 ctx.park(job);
                 ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
                 return Ok(Step::Leave);
             }
-            Hitch::Machine(error) => return Err(error),
-            Hitch::Final(failure) => return failed(ctx, job, failure).await,
-            Hitch::Again { why, counts, fresh_links } => {
+            TryError::Machine(error) => return Err(error),
+            TryError::Final(failure) => return failed(ctx, job, failure).await,
+            TryError::Again { why, counts, fresh_links } => {
                 tries += u32::from(counts);
                 hitches += 1;
                 if tries >= ctx.settings.max_attempts || began.elapsed() >= LONGEST_WAIT {
@@ -93,8 +93,8 @@ async fn failed(ctx: &Context, job: &ActiveJob, failure: Failure) -> Result<Step
 }
 
 async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) -> Result<Step, RunError> {
-    let path = images.first().map(|image| ctx.tree.root().join(&image.path)).unwrap_or_default();
-    // A job that is made anew may have had its image under another extension.
+    let path = images.first().map(|image| ctx.tree.place_of(&image.path)).unwrap_or_default();
+    // A job that is made again may have had its image under another extension.
     let before = if job.attempt > 1 { ctx.queue.images(job.seq).await? } else { Vec::new() };
     let outdated: Vec<String> =
         before.into_iter().map(|image| image.path).filter(|old| images.iter().all(|new| new.path != *old)).collect();
@@ -112,7 +112,7 @@ async fn attempt(
     job: &ActiveJob,
     task_id: &TaskId,
     report: &mut Option<TaskReport>,
-) -> Result<Vec<PublishedImage>, Hitch> {
+) -> Result<Vec<PublishedImage>, TryError> {
     if report.is_none() {
         *report = Some(fresh_report(ctx, task_id).await?);
     }
@@ -125,16 +125,16 @@ async fn attempt(
 }
 
 /// Asks the provider for the task again, for links that live.
-async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hitch> {
-    let gone = |why: &str| Hitch::Final(Failure::of(FailureKind::Download, why));
+async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, TryError> {
+    let gone = |why: &str| TryError::Final(Failure::of(FailureKind::Download, why));
     let ended = tokio::select! {
         biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.look_up(task_id.clone())) => ended,
-        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+        () = ctx.shutdown.cancelled() => return Err(TryError::RunEnds),
     };
-    let Ok(ended) = ended else { return Err(Hitch::NoWord) };
+    let Ok(ended) = ended else { return Err(TryError::NoWord) };
     match ended {
-        None | Some(Ended::Stopped) => Err(Hitch::RunEnds),
+        None | Some(Ended::Stopped) => Err(TryError::RunEnds),
         Some(Ended::Unknown) => Err(gone(
             "the provider does not know the task any more, so its image is lost; retry --again has it made anew",
         )),
@@ -147,16 +147,16 @@ async fn fresh_report(ctx: &Context, task_id: &TaskId) -> Result<TaskReport, Hit
     }
 }
 
-async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, Hitch> {
+async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> Result<PublishedImage, TryError> {
     let permit = tokio::select! {
         biased;
         permit = ctx.downloads.acquire() => permit,
-        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+        () = ctx.shutdown.cancelled() => return Err(TryError::RunEnds),
     };
     let pass = tokio::select! {
         biased;
-        pass = ctx.account.gate.pass(Lane::Download) => pass.map_err(|_| Hitch::RunEnds)?,
-        () = ctx.shutdown.cancelled() => return Err(Hitch::RunEnds),
+        pass = ctx.account.gate.pass(Lane::Download) => pass.map_err(|_| TryError::RunEnds)?,
+        () = ctx.shutdown.cancelled() => return Err(TryError::RunEnds),
     };
     let landing = Landing::new(ctx.tree.clone(), job.spec.id.clone(), job.seq, position);
     let landing = match download(ctx, url, landing).await {
@@ -167,7 +167,7 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Download(error)) => return Err(download_hitch(&error, pass)),
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
-    let name = name_of(ctx.queue.as_ref(), job, position).await.map_err(Hitch::Machine)?;
+    let name = name_of(ctx.queue.as_ref(), job, position).await.map_err(TryError::Machine)?;
     let published = landing.publish(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
     drop(permit);
     published.map_err(landing_hitch)
@@ -187,38 +187,38 @@ async fn download(ctx: &Context, url: &str, mut landing: Landing) -> Result<Land
     Ok(landing)
 }
 
-fn download_hitch(error: &FetchError, pass: Pass) -> Hitch {
+fn download_hitch(error: &FetchError, pass: Pass) -> TryError {
     let why = format!("could not download the image: {error}");
     match error {
         // The host answers; what is wrong is wrong with this picture.
         FetchError::Gone(_) | FetchError::BrokeOff(_) => {
             pass.worked();
-            Hitch::Again { why, counts: true, fresh_links: true }
+            TryError::Again { why, counts: true, fresh_links: true }
         }
         FetchError::TooLarge => {
             pass.worked();
-            Hitch::Final(Failure::of(FailureKind::Download, &why))
+            TryError::Final(Failure::of(FailureKind::Download, &why))
         }
         // Trouble of the host as a whole is waited out, and held against no job.
         FetchError::Status(_) | FetchError::Unreached(_) => {
             let is_outage = pass.failed(&why, true);
-            Hitch::Again { why, counts: !is_outage, fresh_links: true }
+            TryError::Again { why, counts: !is_outage, fresh_links: true }
         }
     }
 }
 
-fn landing_hitch(error: LandingError) -> Hitch {
+fn landing_hitch(error: LandingError) -> TryError {
     match error {
-        LandingError::Output(error @ OutputError::Machine { .. }) => Hitch::Machine(error.into()),
+        LandingError::Output(error @ OutputError::Machine { .. }) => TryError::Machine(error.into()),
         LandingError::Output(error @ (OutputError::LeavesTree(_) | OutputError::InTheWay { .. })) => {
-            Hitch::Final(Failure::of(FailureKind::Download, &error.to_string()))
+            TryError::Final(Failure::of(FailureKind::Download, &error.to_string()))
         }
-        LandingError::Broken(_) => Hitch::Again { why: error.to_string(), counts: true, fresh_links: true },
+        LandingError::Broken(_) => TryError::Again { why: error.to_string(), counts: true, fresh_links: true },
         // The same picture would break the next run as well.
         LandingError::Bug(error) if error.is_panic() => {
             let why = "the result breaks the program that looks at it; please report this";
-            Hitch::Final(Failure::of(FailureKind::Download, why))
+            TryError::Final(Failure::of(FailureKind::Download, why))
         }
-        LandingError::Bug(error) => Hitch::Machine(RunError::Bug(error.to_string())),
+        LandingError::Bug(error) => TryError::Machine(RunError::Bug(error.to_string())),
     }
 }

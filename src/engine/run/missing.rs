@@ -22,10 +22,9 @@ pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError>
     loop {
         let page = shared.queue.published(after, PAGE).await?;
         let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
-        let root = shared.tree.root().to_owned();
+        let tree = shared.tree.clone();
         let looked = ambient::blocking(move || {
-            // A file that cannot be looked at is not one that is gone.
-            let is_gone = |path: &String| matches!(root.join(path).try_exists(), Ok(false));
+            let is_gone = |path: &String| tree.is_gone(path);
             page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect::<Vec<_>>()
         });
         let gone = looked.await.map_err(|error| RunError::Bug(error.to_string()))?;

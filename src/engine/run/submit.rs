@@ -16,7 +16,7 @@ use crate::engine::account::refusals::RefusedJob;
 use crate::engine::account::verdict::{Fault, ForTheJob};
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::inputs::request_pictures::{NotReady, Ready};
+use crate::engine::inputs::request_pictures::{InputsError, Ready};
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{CreatePermit, Entry, Held, Step, bad_input, note, refusal};
 
@@ -30,12 +30,12 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     let give_back = |why: &str| ctx.record(job, Transition::Release { retry_at: None }, Note::of(why));
     let pictures = match ready_pictures(ctx, job).await {
         Ok(pictures) => pictures,
-        Err(NotReady::Input(why)) => return bad_input(ctx, job, why).await,
-        Err(NotReady::Machine(error)) => {
+        Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::Machine(error)) => {
             give_back(RUN_ENDED).await?;
             return Err(error);
         }
-        Err(NotReady::RunEnds) => return give_back(RUN_ENDED).await.map(Step::Now),
+        Err(InputsError::RunEnds) => return give_back(RUN_ENDED).await.map(Step::Now),
     };
     if pictures.took_time && !pass.is_good() {
         return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
@@ -72,7 +72,7 @@ const RUN_ENDED: &str = "the run ended before it was sent";
 
 /// The pictures of a job's request, with a word in the queue about what was made of them. Where that took a while,
 /// the request's turn has passed, and the next one is waited for; the end of the run is not held up by either.
-pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, NotReady> {
+pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, InputsError> {
     let made_in_turn = async {
         let pictures = ctx.pictures.of(&job.spec).await?;
         if pictures.took_time {
@@ -82,14 +82,14 @@ pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
     };
     let pictures = tokio::select! {
         biased;
-        () = ctx.shutdown.cancelled() => return Err(NotReady::RunEnds),
+        () = ctx.shutdown.cancelled() => return Err(InputsError::RunEnds),
         made = made_in_turn => made?,
     };
     if let Some(sent_as) = &pictures.sent_as {
         let noted = ctx.queue.note_sent_as(job.seq, job.attempt, sent_as.clone()).await;
-        noted.map_err(|error| NotReady::Machine(error.into()))?;
+        noted.map_err(|error| InputsError::Machine(error.into()))?;
     }
-    if ctx.shutdown.is_cancelled() { Err(NotReady::RunEnds) } else { Ok(pictures) }
+    if ctx.shutdown.is_cancelled() { Err(InputsError::RunEnds) } else { Ok(pictures) }
 }
 
 /// One create request for a job, under the external id of its attempt.

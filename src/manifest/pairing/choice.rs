@@ -13,12 +13,12 @@ pub enum Choice {
     All,
     /// So many, from anywhere.
     Sample(u64),
-    /// Each garment on so many of the people.
+    /// Each garment on this many of the people.
     PerCloth(u64),
 }
 
 impl Choice {
-    /// How many pairs that is of so many people and garments.
+    /// How many pairs that is of this many people and garments.
     pub(super) fn count(self, humans: u64, cloths: u64) -> u64 {
         match self {
             Self::All => humans * cloths,

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::job::{Garment, Meant, clean_text};
 use crate::manifest::lost_path::PICTURE_EXTENSIONS;
 use crate::picture::probe;
+use crate::store::InputFile;
 
 use super::walk::{Found, find_files};
 use super::{PairingError, Side};
@@ -40,7 +41,7 @@ pub struct LeftOut {
 /// A picture that can be paired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Picture {
-    /// What stands in the manifest.
+    /// What is in the manifest.
     pub(super) cell: String,
     /// Its path below the folder, parts separated by `/`.
     pub(super) below: String,
@@ -95,7 +96,7 @@ impl PictureFolder {
 }
 
 /// Whether a pattern matches the path, or a folder it is in. As in `.gitignore`, a pattern without a slash is about one
-/// name, wherever it stands.
+/// name, wherever it is.
 fn is_match(pattern: &Pattern, below: &Path) -> bool {
     let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
     if pattern.as_str().contains('/') {
@@ -144,7 +145,7 @@ fn picture(file: &Path, root: &Path, below: &Path) -> Result<Picture, String> {
         return Err(not_utf8.to_owned());
     };
     let cell = cell_of(path)?;
-    let probe = probe(file).map_err(|problem| clean_text(&problem.to_string()))?;
+    let probe = probe(&InputFile::new(file)).map_err(|problem| clean_text(&problem.to_string()))?;
     let below = below.split(std::path::MAIN_SEPARATOR).collect::<Vec<_>>().join("/");
     Ok(Picture { cell, garment: garment_of(&below, root), below, needs_fitting: probe.check_fit().is_err() })
 }

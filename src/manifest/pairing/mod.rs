@@ -86,7 +86,7 @@ pub enum PairingError {
     /// Nothing is there.
     #[error("--{side}: no such folder (looked for {path}); check the path")]
     NotFound { side: Side, path: String },
-    /// Something else stands there.
+    /// Something else is there.
     #[error("--{side}: {path} is no folder; name the folder that holds the pictures")]
     NoFolder { side: Side, path: String },
     /// The system does not let it be read.

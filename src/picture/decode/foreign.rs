@@ -1,29 +1,29 @@
 //! Pictures in formats that the provider does not take.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::super::pixels::Pixels;
+use super::super::source::Bytes;
 use super::super::tiff_tags::Beside;
 use super::super::{colours, exif, tiff_tags};
 use super::{
-    MAX_DECODED_BYTES, PictureProblem, Probe, drop_idle_channel, lay_on_white, lay_premultiplied_on_white, take_memory,
+    MAX_DECODED_BYTES, PictureError, Probe, drop_idle_channel, lay_on_white, lay_premultiplied_on_white, take_memory,
 };
 
-pub(super) fn decode(file: &File, format: image::ImageFormat, probe: &Probe) -> Result<Pixels, PictureProblem> {
+pub(super) fn decode(file: &mut dyn Bytes, format: image::ImageFormat, probe: &Probe) -> Result<Pixels, PictureError> {
     decode_from(BufReader::new(file), format, probe, Beside::Alpha)
 }
 
 /// A TIFF. The decoder gets to see a sample that is no colour as alpha, since it scrambles what it drops.
-pub(super) fn decode_tiff(mut file: &File, probe: &Probe) -> Result<Pixels, PictureProblem> {
-    let tags = tiff_tags::read(BufReader::new(file)).ok_or(PictureProblem::Damaged)?;
+pub(super) fn decode_tiff(file: &mut dyn Bytes, probe: &Probe) -> Result<Pixels, PictureError> {
+    let tags = tiff_tags::read(BufReader::new(&mut *file)).ok_or(PictureError::Damaged)?;
     if let Some(what) = tags.not_decoded() {
-        return Err(PictureProblem::NotDecoded(what));
+        return Err(PictureError::NotDecoded(what));
     }
-    file.seek(SeekFrom::Start(0)).map_err(|_| PictureProblem::Damaged)?;
+    file.seek(SeekFrom::Start(0)).map_err(|_| PictureError::Damaged)?;
     let patched = Patched { file, patch: tags.patch() };
     decode_from(BufReader::new(patched), image::ImageFormat::Tiff, probe, tags.beside())
 }
@@ -33,8 +33,8 @@ fn decode_from(
     format: image::ImageFormat,
     probe: &Probe,
     beside: Beside,
-) -> Result<Pixels, PictureProblem> {
-    let broken = |error: image::ImageError| PictureProblem::Undecodable(error.to_string());
+) -> Result<Pixels, PictureError> {
+    let broken = |error: image::ImageError| PictureError::Undecodable(error.to_string());
     let mut reader = ImageReader::with_format(reader, format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODED_BYTES);

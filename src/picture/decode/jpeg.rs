@@ -3,8 +3,7 @@
 //! The strict reading decides whether it is whole ([`super::super::jpeg`]); the pixels of the usual kinds are made by
 //! the faster decoder, which gets those right, and those of the others by the strict one.
 
-use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{BufReader, SeekFrom};
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -13,16 +12,17 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::colours;
 use super::super::exif;
-use super::super::jpeg::{Colour, Header, JpegError, Keep, Process, Scanned, read, read_header, without_metadata};
+use super::super::jpeg::{Colour, Header, Keep, Process, Scanned, read, read_header, without_metadata};
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
-use super::{PictureProblem, Probe};
+use super::super::source::Bytes;
+use super::{PictureError, Probe};
 
 /// How much memory decoding takes for each pixel, in bytes.
-pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureProblem> {
-    let damaged = |_| PictureProblem::Damaged;
+pub(super) fn bytes_a_pixel(file: &mut dyn Bytes) -> Result<u64, PictureError> {
+    let damaged = |_| PictureError::Damaged;
     file.seek(SeekFrom::Start(2)).map_err(damaged)?;
-    let header = read_header(BufReader::new(file)).map_err(problem)?;
+    let header = read_header(BufReader::new(&mut *file))?;
     file.seek(SeekFrom::Start(0)).map_err(damaged)?;
     let (is_progressive, count) = (header.process == Process::Progressive, header.components.len() as u64);
     Ok(match count {
@@ -36,20 +36,22 @@ pub(super) fn bytes_a_pixel(mut file: &File) -> Result<u64, PictureProblem> {
 fn is_usual(header: &Header) -> bool {
     let is_together = header.is_interleaved || header.process == Process::Progressive;
     let is_coloured = matches!(header.colour(), Some(Colour::Grey | Colour::YCbCr));
-    is_together && is_coloured && header.precision == 8 && header.is_sampled_as_usual() && !header.is_named_rgb()
+    is_together
+        && is_coloured
+        && !header.is_arithmetic
+        && header.precision == 8
+        && header.is_sampled_as_usual()
+        && !header.is_named_rgb()
 }
 
-pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureProblem> {
-    let header = read_header(std::io::Cursor::new(file.get(2..).unwrap_or_default())).map_err(problem)?;
+pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureError> {
+    let header = read_header(std::io::Cursor::new(file.get(2..).unwrap_or_default()))?;
     if (header.width, header.height) != (probe.width as usize, probe.height as usize) {
-        return Err(PictureProblem::Damaged);
+        return Err(PictureError::Damaged);
     }
     let is_usual = is_usual(&header);
-    let scanned = read(file, if is_usual { Keep::Means } else { Keep::Pixels }).map_err(problem)?;
-    // Nearly always a decoder that has lost its place; and the cure costs nothing before the picture is sent.
-    if scanned.has_surplus {
-        return Err(problem(JpegError::Damaged("there is data after its last line")));
-    }
+    let scanned = read(file, if is_usual { Keep::Means } else { Keep::Pixels })?;
+    scanned.check_surplus()?;
     let orientation = exif::orientation(header.exif.as_deref());
     let pixels = Pixels {
         width: header.width,
@@ -79,8 +81,8 @@ fn without_inks(scanned: &Scanned, profile: Option<&[u8]>) -> Vec<u8> {
     samples
 }
 
-fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureProblem> {
-    let broken = |error: zune_jpeg::errors::DecodeErrors| PictureProblem::Undecodable(error.to_string());
+fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureError> {
+    let broken = |error: zune_jpeg::errors::DecodeErrors| PictureError::Undecodable(error.to_string());
     let space = if header.components.len() == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
     let options = DecoderOptions::default()
         .set_strict_mode(false)
@@ -88,15 +90,6 @@ fn fast(file: &[u8], header: &Header) -> Result<Vec<u8>, PictureProblem> {
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(space);
     // It stumbles over segments that say nothing about the pixels.
-    let pixels_only = without_metadata(file).map_err(problem)?;
+    let pixels_only = without_metadata(file)?;
     JpegDecoder::new_with_options(ZCursor::new(pixels_only.as_slice()), options).decode().map_err(broken)
-}
-
-/// What is wrong, in the words for inputs.
-fn problem(error: JpegError) -> PictureProblem {
-    match error {
-        JpegError::NoEnd => PictureProblem::CutOff,
-        JpegError::Damaged(what) => PictureProblem::DamagedPixels(what),
-        JpegError::Unsupported(what) => PictureProblem::NotDecoded(what),
-    }
 }

@@ -7,78 +7,72 @@ mod foreign;
 mod jpeg;
 mod png;
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+pub(super) use png::damaged as damaged_png;
+
+use std::io::{Read, SeekFrom};
 
 use super::guard::guarded;
 use super::memory::{self, Taken};
 use super::pixels::Pixels;
-use super::{Peculiarity, PictureFormat, PictureProblem, Probe};
+use super::source::{Bytes, Source};
+use super::{Peculiarity, PictureError, PictureFormat, Probe};
 
 /// The most that one picture may need in memory while it is decoded, its file included. 10 MB of PNG can claim to be a
 /// thousand times as large.
-const MAX_DECODED_BYTES: u64 = 450_000_000;
+pub(super) const MAX_DECODED_BYTES: u64 = 450_000_000;
 
-/// Decodes the file at `path`, of which `probe` says what it is.
-pub(super) fn decode(path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+/// Decodes what lies at `source`, of which `probe` says what it is.
+pub(super) fn decode<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
-    let file = File::open(path).map_err(|source| unreadable(path, source))?;
-    decode_file(&file, path, probe)
+    let (mut bytes, _) = source.open()?;
+    decode_bytes(&mut *bytes, &source.place(), probe)
 }
 
-/// The same of an open file, which is at `path`.
-pub(super) fn decode_file(mut file: &File, path: &Path, probe: &Probe) -> Result<Pixels, PictureProblem> {
+/// The same of an open one; `place` is for messages.
+pub(super) fn decode_bytes(bytes: &mut dyn Bytes, place: &str, probe: &Probe) -> Result<Pixels, PictureError> {
     probe.check_decodable()?;
-    let whole = || {
-        let mut bytes = Vec::with_capacity(probe.bytes as usize);
-        let read = file.take(probe.bytes).read_to_end(&mut bytes);
-        read.map_err(|source| unreadable(path, source)).map(|_| bytes)
+    let unreadable = |source| PictureError::Unreadable { path: place.to_owned(), source };
+    bytes.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let whole = |bytes: &mut dyn Bytes| {
+        let mut all = Vec::with_capacity(probe.bytes as usize);
+        bytes.take(probe.bytes).read_to_end(&mut all).map_err(unreadable).map(|_| all)
     };
-    file.seek(SeekFrom::Start(0)).map_err(|source| unreadable(path, source))?;
     let decoded = guarded(|| match probe.format {
         PictureFormat::Png => {
             let bytes_a_pixel = if probe.peculiarity == Some(Peculiarity::Transparent) { 4 } else { 3 };
             let memory = take_memory(probe, bytes_a_pixel, probe.bytes)?;
-            png::decode(&whole()?, probe, memory)
+            png::decode(&whole(bytes)?, probe, memory)
         }
         PictureFormat::Jpeg => {
-            let memory = take_memory(probe, jpeg::bytes_a_pixel(file)?, 2 * probe.bytes)?;
-            jpeg::decode(&whole()?, probe, memory)
+            let memory = take_memory(probe, jpeg::bytes_a_pixel(bytes)?, 2 * probe.bytes)?;
+            jpeg::decode(&whole(bytes)?, probe, memory)
         }
-        PictureFormat::WebP => foreign::decode(file, image::ImageFormat::WebP, probe),
-        PictureFormat::Bmp => foreign::decode(file, image::ImageFormat::Bmp, probe),
-        PictureFormat::Gif => foreign::decode(file, image::ImageFormat::Gif, probe),
-        PictureFormat::Tiff => foreign::decode_tiff(file, probe),
-        PictureFormat::Avif => Err(PictureProblem::OtherPicture(probe.format.a_picture())),
+        PictureFormat::WebP => foreign::decode(bytes, image::ImageFormat::WebP, probe),
+        PictureFormat::Bmp => foreign::decode(bytes, image::ImageFormat::Bmp, probe),
+        PictureFormat::Gif => foreign::decode(bytes, image::ImageFormat::Gif, probe),
+        PictureFormat::Tiff => foreign::decode_tiff(bytes, probe),
+        PictureFormat::Avif => Err(PictureError::OtherPicture(probe.format.a_picture())),
     });
-    decoded.unwrap_or(Err(PictureProblem::BreaksDecoder)).and_then(checked)
+    decoded.unwrap_or(Err(PictureError::BreaksDecoder)).and_then(checked)
 }
 
-fn unreadable(path: &Path, source: io::Error) -> PictureProblem {
-    PictureProblem::Unreadable { path: path.display().to_string(), source }
+/// Waits for the memory that the picture needs: this many bytes a pixel, and what is read of its file at once.
+fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureError> {
+    take_bytes(probe, u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes)
 }
 
-/// Waits for the memory that the picture needs: so many bytes a pixel, and what is read of its file at once. Refuses
-/// what would need too much, before it is decoded.
-fn take_memory(probe: &Probe, bytes_a_pixel: u64, file_bytes: u64) -> Result<Taken<'static>, PictureProblem> {
-    let needed = u64::from(probe.width) * u64::from(probe.height) * bytes_a_pixel + file_bytes;
+/// Waits for `needed` bytes of memory for the picture. Refuses what would need too much, before it is decoded.
+pub(super) fn take_bytes(probe: &Probe, needed: u64) -> Result<Taken<'static>, PictureError> {
     if needed <= MAX_DECODED_BYTES {
         return Ok(memory::take(needed));
     }
-    Err(PictureProblem::Undecodable(format!(
-        "its {} x {} px would take {} MB of memory, and at most {} MB are given to one picture; make it smaller",
-        probe.width,
-        probe.height,
-        needed.div_ceil(1_000_000),
-        MAX_DECODED_BYTES / 1_000_000
-    )))
+    Err(PictureError::TooMuchMemory { width: probe.width, height: probe.height, needed })
 }
 
 /// What decoders promise is checked once, so that nothing behind this has to doubt it.
-fn checked(pixels: Pixels) -> Result<Pixels, PictureProblem> {
+fn checked(pixels: Pixels) -> Result<Pixels, PictureError> {
     let expected = pixels.width * pixels.height * pixels.channels;
-    if expected > 0 && pixels.samples.len() == expected { Ok(pixels) } else { Err(PictureProblem::Damaged) }
+    if expected > 0 && pixels.samples.len() == expected { Ok(pixels) } else { Err(PictureError::Damaged) }
 }
 
 /// Takes the alpha channel off pixels of `colours` channels and alpha: what shone through is white now. The samples

@@ -19,13 +19,13 @@ fn probe_of(format: PictureFormat) -> Probe {
     Probe::of(format, (300, 300), 10_000_000)
 }
 
-fn decoded(bytes: &[u8], format: PictureFormat) -> Result<Pixels, PictureProblem> {
+fn decoded(bytes: &[u8], format: PictureFormat) -> Result<Pixels, PictureError> {
     let folder = tempfile::tempdir().expect("tempdir");
     let path = folder.path().join("picture");
     std::fs::write(&path, bytes).expect("write");
-    let file = File::open(&path).expect("open");
+    let mut file = std::fs::File::open(&path).expect("open");
     let mut probe = probe_of(format);
-    if let Ok(header) = file_header::read(&file, format) {
+    if let Ok(header) = file_header::read(&mut file, format) {
         (probe.width, probe.height, probe.bytes) = (header.width, header.height, bytes.len() as u64);
     }
     decode(&path, &probe)
@@ -209,11 +209,11 @@ fn bombs_are_refused_before_they_are_decoded() {
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0x40, 0x1f, 0x40]);
     jpeg[frame + 1] = 0xc2; // Progressive: 8000 x 8000 px, with three coefficients of two bytes each.
     let problem = decoded(&jpeg, JPEG).expect_err("too large").to_string();
-    assert!(problem.contains("8000 x 8000 px would take 577 MB of memory"), "{problem}");
+    assert!(problem.contains("8000 x 8000 px, which would take 577 MB of memory"), "{problem}");
 
     let vast = Probe { width: 20_000, height: 20_000, ..probe_of(PNG) };
-    let problem = decode(Path::new("never opened"), &vast).expect_err("too large");
-    assert!(matches!(problem, PictureProblem::TooManyPixels { .. }));
+    let problem = decode(std::path::Path::new("never opened"), &vast).expect_err("too large");
+    assert!(matches!(problem, PictureError::TooManyPixels { .. }));
 }
 
 const FOREIGN: [(ImageFormat, PictureFormat); 4] = [
@@ -266,7 +266,7 @@ fn a_bitmap_whose_pixels_are_said_to_lie_on_its_palette_is_known_by_its_header()
     let not_decoded = |bytes: &[u8]| {
         let mut file = tempfile::tempfile().expect("tempfile");
         std::io::Write::write_all(&mut file, bytes).expect("write");
-        file_header::read(&file, PictureFormat::Bmp).expect("a header").not_decoded
+        file_header::read(&mut file, PictureFormat::Bmp).expect("a header").not_decoded
     };
     let mut bytes = encoded(&grey, ImageFormat::Bmp);
     assert_eq!(not_decoded(&bytes), None);
@@ -286,7 +286,7 @@ fn a_tiff_in_tiles_of_one_colour_each_is_known_by_its_tags_before_it_breaks_the_
         bytes.extend([0; 4]);
         let mut file = tempfile::tempfile().expect("tempfile");
         std::io::Write::write_all(&mut file, &bytes).expect("write");
-        file_header::read(&file, PictureFormat::Tiff).expect("a header").not_decoded
+        file_header::read(&mut file, PictureFormat::Tiff).expect("a header").not_decoded
     };
     let planar = [(256, 320), (257, 400), (258, 8), (259, 1), (262, 2), (277, 3), (284, 2)];
     assert_eq!(not_decoded(&planar), None);

@@ -1,4 +1,4 @@
-//! What stands before a JPEG's first pixels.
+//! What is before a JPEG's first pixels.
 
 use std::io::{BufRead, Cursor, Seek};
 
@@ -8,11 +8,11 @@ use super::segments::{END_OF_IMAGE, START_OF_SCAN, Segments};
 /// How a frame is coded: the start-of-frame markers of T.81, table B.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::picture) enum Process {
-    /// Huffman codes, each block at once: baseline and extended.
+    /// Each block at once: baseline and extended.
     Sequential,
-    /// Huffman codes, each block in several scans.
+    /// Each block in several scans.
     Progressive,
-    /// Arithmetic codes, a lossless or a hierarchical process: viewers differ about all of them.
+    /// A lossless or a hierarchical process: viewers differ about both.
     Rare(&'static str),
 }
 
@@ -41,6 +41,8 @@ pub(in crate::picture) struct Component {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::picture) struct Header {
     pub(in crate::picture) process: Process,
+    /// Whether its codes are arithmetic ones, and not Huffman's.
+    pub(in crate::picture) is_arithmetic: bool,
     /// Bits a sample: 8 or 12.
     pub(in crate::picture) precision: u8,
     pub(in crate::picture) width: usize,
@@ -198,10 +200,11 @@ impl Metadata {
     }
 
     fn complete(mut self, frame: Option<Frame>, scan_components: usize) -> Result<Header, JpegError> {
-        let Frame { process, precision, width, height, components } =
+        let Frame { process, is_arithmetic, precision, width, height, components } =
             frame.ok_or(JpegError::Damaged("its pixels come before their size"))?;
         Ok(Header {
             process,
+            is_arithmetic,
             precision,
             width,
             height,
@@ -218,6 +221,7 @@ impl Metadata {
 #[derive(Debug)]
 struct Frame {
     process: Process,
+    is_arithmetic: bool,
     precision: u8,
     width: usize,
     height: usize,
@@ -229,10 +233,9 @@ fn read_frame(marker: u8, payload: &[u8]) -> Result<Frame, JpegError> {
     let [precision, h1, h0, w1, w0, count, rest @ ..] = payload else { return Err(BROKEN) };
     let (width, height) = (u16::from_be_bytes([*w1, *w0]), u16::from_be_bytes([*h1, *h0]));
     let process = match marker {
-        0xc0 | 0xc1 => Process::Sequential,
-        0xc2 => Process::Progressive,
-        0xc3 => Process::Rare("a lossless JPEG"),
-        0xc9..=0xcb => Process::Rare("an arithmetic-coded JPEG"),
+        0xc0 | 0xc1 | 0xc9 => Process::Sequential,
+        0xc2 | 0xca => Process::Progressive,
+        0xc3 | 0xcb => Process::Rare("a lossless JPEG"),
         _ => Process::Rare("a hierarchical JPEG"),
     };
     if height == 0 {
@@ -255,5 +258,6 @@ fn read_frame(marker: u8, payload: &[u8]) -> Result<Frame, JpegError> {
     if components.iter().any(|one| !is_sampled(one.across) || !is_sampled(one.down) || one.table > 3) {
         return Err(BROKEN);
     }
-    Ok(Frame { process, precision: *precision, width: width.into(), height: height.into(), components })
+    let is_arithmetic = matches!(marker, 0xc9 | 0xca);
+    Ok(Frame { process, is_arithmetic, precision: *precision, width: width.into(), height: height.into(), components })
 }

@@ -10,6 +10,7 @@
 //! strict as T.81 about pixels: a scan that ends early, an invalid code, a missing or misnumbered restart marker is
 //! damage, where libjpeg warns and guesses.
 
+mod arithmetic;
 mod bits;
 mod header;
 mod idct;
@@ -34,3 +35,6 @@ pub(super) enum JpegError {
     #[error("it is {0}, which is not decoded here")]
     Unsupported(&'static str),
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,19 @@ impl Band {
         self.first == 0
     }
 
+    pub(super) fn refines(self) -> bool {
+        self.refines
+    }
+
+    pub(super) fn low(self) -> u32 {
+        self.low
+    }
+
+    /// Its first and last coefficient.
+    pub(super) fn range(self) -> (usize, usize) {
+        (self.first, self.last)
+    }
+
     /// Whether nothing of its components may come before it.
     pub(super) fn is_first_of_all(self) -> bool {
         self.is_dc() && !self.refines
@@ -92,9 +105,8 @@ impl Progressive {
         codes: Option<&Codes>,
         prediction: &mut i32,
     ) -> Result<(), JpegError> {
-        let mean = &mut self.means[block];
         if band.refines {
-            *mean |= i16::from(bits.bit()?) << band.low;
+            self.add_to_mean(block, bits.bit()?, band);
             return Ok(());
         }
         let size = u32::from(bits.symbol(codes.ok_or(MISSING)?)?);
@@ -102,7 +114,7 @@ impl Progressive {
             return Err(BAD);
         }
         *prediction += bits.value(size)?;
-        *mean = i16::try_from(*prediction << band.low).map_err(|_| BAD)?;
+        self.set_mean(block, i16::try_from(*prediction << band.low).map_err(|_| BAD)?);
         Ok(())
     }
 
@@ -181,7 +193,7 @@ impl Progressive {
         Ok(())
     }
 
-    /// Reads a bit for each coefficient that is set already, from `k` on, until so many zeros are passed that the next
+    /// Reads a bit for each coefficient that is set already, from `k` on, until this many zeros are passed that the next
     /// one is meant; `None` is to the end of the band. Returns where it stopped.
     fn correct_until(
         &mut self,
@@ -193,7 +205,7 @@ impl Progressive {
     ) -> Result<usize, JpegError> {
         let mut zeros_left = zeros;
         while k <= band.last {
-            if self.is_set[block] >> k & 1 == 1 {
+            if self.is_set(block, k) {
                 if bits.bit()? {
                     self.correct(block, k, band.low);
                 }
@@ -208,14 +220,27 @@ impl Progressive {
         Ok(k)
     }
 
-    fn set(&mut self, block: usize, k: usize, value: i16) {
+    pub(super) fn set_mean(&mut self, block: usize, mean: i16) {
+        self.means[block] = mean;
+    }
+
+    /// A further bit of a block's mean.
+    pub(super) fn add_to_mean(&mut self, block: usize, bit: bool, band: Band) {
+        self.means[block] |= i16::from(bit) << band.low;
+    }
+
+    pub(super) fn is_set(&self, block: usize, k: usize) -> bool {
+        self.is_set[block] >> k & 1 == 1
+    }
+
+    pub(super) fn set(&mut self, block: usize, k: usize, value: i16) {
         self.is_set[block] |= 1 << k;
         if let Some(all) = &mut self.all {
             all[block][idct::NATURAL[k]] = value;
         }
     }
 
-    fn correct(&mut self, block: usize, k: usize, low: u32) {
+    pub(super) fn correct(&mut self, block: usize, k: usize, low: u32) {
         if let Some(all) = &mut self.all {
             let value = &mut all[block][idct::NATURAL[k]];
             *value = value.saturating_add(value.signum() << low);

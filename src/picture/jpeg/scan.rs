@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use super::arithmetic::{Arithmetic, Conditioning};
 use super::bits::{Bits, Codes};
 use super::header::{Component, Header, Process, read_header};
 use super::planes::Plane;
@@ -32,6 +33,14 @@ pub(in crate::picture) struct Scanned {
     pub(in crate::picture) has_surplus: bool,
 }
 
+impl Scanned {
+    /// Refuses bytes after the last block of a scan, for inputs: nearly always a decoder has lost its place, and the cure
+    /// costs nothing before the picture is sent.
+    pub(in crate::picture) fn check_surplus(&self) -> Result<(), JpegError> {
+        if self.has_surplus { Err(JpegError::Damaged("there is data after its last line")) } else { Ok(()) }
+    }
+}
+
 pub(super) type Quantisation = [u16; 64];
 
 /// Reads a whole JPEG.
@@ -60,8 +69,15 @@ struct Reader<'a> {
     quantisation: [Option<Box<Quantisation>>; 4],
     dc: [Option<Codes>; 4],
     ac: [Option<Codes>; 4],
+    conditioning: Conditioning,
     restart_interval: u32,
     has_surplus: bool,
+}
+
+/// What reads the data of a scan, up to a restart.
+enum Coder<'a> {
+    Huffman(Bits<'a>),
+    Arithmetic(Arithmetic<'a>),
 }
 
 /// One component's part in a scan.
@@ -88,6 +104,7 @@ impl<'a> Reader<'a> {
             quantisation: [const { None }; 4],
             dc: [const { None }; 4],
             ac: [const { None }; 4],
+            conditioning: Conditioning::default(),
             restart_interval: 0,
             has_surplus: false,
         }
@@ -102,6 +119,7 @@ impl<'a> Reader<'a> {
             match marker {
                 END_OF_IMAGE => return Ok(()),
                 0xc4 => self.read_codes(&segments.payload(length)?)?,
+                0xcc => self.conditioning.read(&segments.payload(length)?)?,
                 0xdb => self.read_quantisation(&segments.payload(length)?)?,
                 0xdd => {
                     let payload = segments.payload(length)?;
@@ -161,7 +179,7 @@ impl<'a> Reader<'a> {
     /// Reads the scan whose data begins at `start`, and returns where it ends.
     fn read_scan(&mut self, payload: &[u8], start: usize) -> Result<usize, JpegError> {
         let (parts, band) = self.scan_header(payload)?;
-        let mut bits = Bits::new(self.jpeg, start);
+        let mut coder = self.coder(start);
         let (across, down, is_interleaved) = self.units(&parts);
         let mut scan = Scan { parts, band, predictions: [0; 4], end_of_band_run: 0 };
         let mut until_restart = self.restart_interval;
@@ -169,21 +187,21 @@ impl<'a> Reader<'a> {
         for y in 0..down {
             for x in 0..across {
                 if self.restart_interval > 0 && until_restart == 0 {
-                    bits = self.restart(bits, restarts)?;
+                    coder = self.restart(coder, restarts)?;
                     restarts = (restarts + 1) & 7;
                     until_restart = self.restart_interval;
                     (scan.predictions, scan.end_of_band_run) = ([0; 4], 0);
                 }
                 until_restart = until_restart.wrapping_sub(1);
-                self.read_unit(&mut scan, &mut bits, (x, y), is_interleaved)?;
+                self.read_unit(&mut scan, &mut coder, (x, y), is_interleaved)?;
             }
         }
-        let (end, is_surplus) = bits.finish();
+        let (end, is_surplus) = coder.finish();
         self.has_surplus |= is_surplus;
         Ok(self.after_stray_restarts(end))
     }
 
-    /// Encoders that restart after every so many units write one behind the last unit as well.
+    /// Encoders that restart after every this many units write one behind the last unit as well.
     fn after_stray_restarts(&self, at: usize) -> usize {
         match self.jpeg.get(at..) {
             Some([0xff, 0xd0..=0xd7, ..]) => at + 2,
@@ -191,9 +209,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn coder(&self, at: usize) -> Coder<'a> {
+        if self.header.is_arithmetic {
+            Coder::Arithmetic(Arithmetic::new(self.jpeg, at, self.conditioning))
+        } else {
+            Coder::Huffman(Bits::new(self.jpeg, at))
+        }
+    }
+
     /// Goes over the restart marker that has to be here.
-    fn restart(&mut self, bits: Bits<'a>, number: u8) -> Result<Bits<'a>, JpegError> {
-        let (mut at, is_surplus) = bits.finish();
+    fn restart(&mut self, coder: Coder<'a>, number: u8) -> Result<Coder<'a>, JpegError> {
+        let (mut at, is_surplus) = coder.finish();
         self.has_surplus |= is_surplus;
         while self.jpeg.get(at + 1) == Some(&0xff) {
             at += 1;
@@ -201,7 +227,7 @@ impl<'a> Reader<'a> {
         if self.jpeg.get(at..at + 2) != Some(&[0xff, 0xd0 + number]) {
             return Err(JpegError::Damaged("lines are missing"));
         }
-        Ok(Bits::new(self.jpeg, at + 2))
+        Ok(self.coder(at + 2))
     }
 
     fn scan_header(&mut self, payload: &[u8]) -> Result<(Vec<Part>, Option<Band>), JpegError> {
@@ -265,7 +291,7 @@ impl<'a> Reader<'a> {
     fn read_unit(
         &mut self,
         scan: &mut Scan,
-        bits: &mut Bits<'_>,
+        coder: &mut Coder<'_>,
         (x, y): (usize, usize),
         is_interleaved: bool,
     ) -> Result<(), JpegError> {
@@ -273,12 +299,12 @@ impl<'a> Reader<'a> {
             let part = scan.parts[place];
             let Component { across, down, .. } = self.header.components[part.component];
             if !is_interleaved {
-                self.read_block(scan, bits, place, (x, y))?;
+                self.read_block(scan, coder, place, (x, y))?;
                 continue;
             }
             for v in 0..down {
                 for h in 0..across {
-                    self.read_block(scan, bits, place, (x * across + h, y * down + v))?;
+                    self.read_block(scan, coder, place, (x * across + h, y * down + v))?;
                 }
             }
         }
@@ -289,13 +315,25 @@ impl<'a> Reader<'a> {
     fn read_block(
         &mut self,
         scan: &mut Scan,
-        bits: &mut Bits<'_>,
+        coder: &mut Coder<'_>,
         place: usize,
         at: (usize, usize),
     ) -> Result<(), JpegError> {
         const MISSING: JpegError = JpegError::Damaged("a code table is missing");
         let part = scan.parts[place];
         let plane = &mut self.planes[part.component];
+        let bits = match coder {
+            Coder::Huffman(bits) => bits,
+            Coder::Arithmetic(arithmetic) => {
+                let tables = (part.dc, part.ac);
+                if let (Some(progressive), Some(band)) = (&mut self.progressive, scan.band) {
+                    let coefficients = &mut progressive[part.component];
+                    return arithmetic.add_to(coefficients, plane.block_at(at), band, place, tables);
+                }
+                let block = arithmetic.block(place, tables)?;
+                return plane.put(at, &block, self.header.precision);
+            }
+        };
         if let (Some(progressive), Some(band)) = (&mut self.progressive, scan.band) {
             let block = plane.block_at(at);
             let codes = if band.is_dc() { &self.dc[part.dc] } else { &self.ac[part.ac] };
@@ -325,6 +363,16 @@ impl<'a> Reader<'a> {
             plane.put_all(coefficients, self.header.precision)?;
         }
         Ok(Scanned { header: self.header, planes: self.planes, has_surplus: self.has_surplus })
+    }
+}
+
+impl Coder<'_> {
+    /// Leaves the data for the marker behind it: its place, and whether much lay between.
+    fn finish(self) -> (usize, bool) {
+        match self {
+            Self::Huffman(bits) => bits.finish(),
+            Self::Arithmetic(arithmetic) => arithmetic.finish(),
+        }
     }
 }
 

@@ -3,19 +3,19 @@
 //! The boxes of the file have to add up, and the bytes of every item have to lie within it; a download that was cut off
 //! fails that. What is damaged within the pixels is not seen.
 
-use super::BrokenPicture;
+use super::ResultError;
 
 /// More items than a picture with its alpha, its thumbnails and its metadata has.
 const MAX_ITEMS: u64 = 4096;
 
 /// Checks that the file is whole.
-pub(super) fn check(avif: &[u8]) -> Result<(), BrokenPicture> {
-    let broken = |what: &str| BrokenPicture::Undecodable(format!("it is damaged: {what}"));
+pub(super) fn check(avif: &[u8]) -> Result<(), ResultError> {
+    let broken = |what: &str| ResultError::Undecodable(format!("it is damaged: {what}"));
     let mut has_pixels = false;
     let mut locations = None;
     let mut rest = avif;
     while !rest.is_empty() {
-        let (kind, content, behind) = next_box(rest).ok_or(BrokenPicture::NoEnd)?;
+        let (kind, content, behind) = next_box(rest).ok_or(ResultError::NoEnd)?;
         match &kind {
             b"meta" => locations = item_locations(content),
             b"mdat" => has_pixels = true,

@@ -3,20 +3,20 @@
 use super::super::exif;
 use super::super::jpeg::{JpegError, Keep, read};
 use super::super::thumbnail::{Sampler, Samples};
-use super::{BrokenPicture, Look};
+use super::{Look, ResultError};
 
-/// What is kept of a picture of so many pixels while it is read, in bytes: of each block of 64 its mean, and of a
+/// What is kept of a picture of this many pixels while it is read, in bytes: of each block of 64 its mean, and of a
 /// progressive one which coefficients are set; for up to four components.
-pub(super) fn memory(pixels: u64) -> u64 {
+pub(in crate::picture) fn memory(pixels: u64) -> u64 {
     pixels / 64 * 4 * 12
 }
 
 /// Reads the picture to its last block. Data after the last block of a scan is ignored, as every viewer does: the result
 /// is paid for, and all of its lines are there.
-pub(super) fn look(jpeg: &[u8]) -> Result<Look, BrokenPicture> {
+pub(super) fn look(jpeg: &[u8]) -> Result<Look, ResultError> {
     let scanned = read(jpeg, Keep::Means).map_err(|error| match error {
-        JpegError::NoEnd => BrokenPicture::NoEnd,
-        error => BrokenPicture::Undecodable(error.to_string()),
+        JpegError::NoEnd => ResultError::NoEnd,
+        error => ResultError::Undecodable(error.to_string()),
     })?;
     let (width, height) = (scanned.header.width, scanned.header.height);
     let samples = if scanned.channels() == 1 { Samples::Grey } else { Samples::Rgb };

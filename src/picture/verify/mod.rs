@@ -11,19 +11,21 @@ mod avif;
 mod jpeg;
 mod png;
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+pub(super) use jpeg::memory as jpeg_memory;
+pub(super) use png::row_memory as png_memory;
+
+use std::io::{self, Read, SeekFrom};
 
 use super::content::{Content, HEAD_BYTES};
-use super::decode::decode_file;
+use super::decode::decode_bytes;
 use super::file_header::{self, FileHeader};
 use super::guard::guarded;
 use super::memory;
 use super::pixels::Pixels;
 use super::probe::read_up_to;
+use super::source::Bytes;
 use super::thumbnail::{Samples, Thumbnail};
-use super::{Look, PictureFormat, PictureProblem, Probe};
+use super::{Look, PictureError, PictureFormat, Probe};
 
 /// The largest result that is kept, in bytes (`docs/promises.md`: 50 MB).
 pub const MAX_RESULT_BYTES: u64 = 50_000_000;
@@ -46,7 +48,7 @@ pub struct VerifiedPicture {
 
 /// Why a downloaded file is no result. The wording completes "the result …".
 #[derive(Debug, thiserror::Error)]
-pub enum BrokenPicture {
+pub enum ResultError {
     /// No bytes arrived.
     #[error("is empty")]
     Empty,
@@ -85,27 +87,27 @@ pub enum BrokenPicture {
 /// Waits where other pictures take up the memory that it needs, so it belongs on a thread that may wait.
 ///
 /// # Errors
-/// What is wrong with it; [`BrokenPicture::Unreadable`] is the machine's fault, all others are the content's.
-pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> {
-    let bytes = file.metadata()?.len();
+/// What is wrong with it; [`ResultError::Unreadable`] is the machine's fault, all others are the content's.
+pub fn verify_result(file: &mut dyn Bytes) -> Result<VerifiedPicture, ResultError> {
+    let bytes = file.seek(SeekFrom::End(0))?;
     if bytes == 0 {
-        return Err(BrokenPicture::Empty);
+        return Err(ResultError::Empty);
     }
     if bytes > MAX_RESULT_BYTES {
-        return Err(BrokenPicture::TooManyBytes(bytes));
+        return Err(ResultError::TooManyBytes(bytes));
     }
     let mut head = [0; HEAD_BYTES];
     file.seek(SeekFrom::Start(0))?;
-    let head_len = read_up_to(file, &mut head)?;
+    let head_len = read_up_to(&mut *file, &mut head)?;
     let format = match Content::of(&head[..head_len]) {
         Content::Picture(format) => format,
-        Content::OtherPicture(what) => return Err(BrokenPicture::Unchecked(what)),
-        Content::Other(what) => return Err(BrokenPicture::NotAPicture(what)),
+        Content::OtherPicture(what) => return Err(ResultError::Unchecked(what)),
+        Content::Other(what) => return Err(ResultError::NotAPicture(what)),
     };
-    let header = guarded(|| file_header::read(file, format)).and_then(Result::ok);
-    let FileHeader { width, height, .. } = header.ok_or(BrokenPicture::NoSize)?;
+    let header = guarded(|| file_header::read(&mut *file, format)).and_then(Result::ok);
+    let FileHeader { width, height, .. } = header.ok_or(ResultError::NoSize)?;
     if u64::from(width) * u64::from(height) > MAX_RESULT_PIXELS {
-        return Err(BrokenPicture::TooManyPixels { width, height });
+        return Err(ResultError::TooManyPixels { width, height });
     }
     let look = look_at(file, format, (width, height), bytes)?;
     Ok(VerifiedPicture { format, width, height, look })
@@ -113,11 +115,11 @@ pub fn verify_result(file: &mut File) -> Result<VerifiedPicture, BrokenPicture> 
 
 /// Decodes all of it. What is read is read before a decoder is asked, so that whatever one says is about the picture.
 fn look_at(
-    file: &mut File,
+    file: &mut dyn Bytes,
     format: PictureFormat,
     (width, height): (u32, u32),
     bytes: u64,
-) -> Result<Look, BrokenPicture> {
+) -> Result<Look, ResultError> {
     let pixels = u64::from(width) * u64::from(height);
     let look = match format {
         PictureFormat::Png => {
@@ -142,10 +144,10 @@ fn look_at(
             guarded(|| foreign(file, &probe))
         }
     };
-    look.unwrap_or_else(|| Err(BrokenPicture::Undecodable("it breaks the decoder".to_owned())))
+    look.unwrap_or_else(|| Err(ResultError::Undecodable("it breaks the decoder".to_owned())))
 }
 
-fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
+fn read_all(file: &mut dyn Bytes, bytes: u64) -> io::Result<Vec<u8>> {
     let mut all = Vec::with_capacity(bytes as usize);
     file.seek(SeekFrom::Start(0))?;
     file.take(bytes).read_to_end(&mut all)?;
@@ -153,10 +155,10 @@ fn read_all(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// A picture in a format that was not promised is decoded as an input would be.
-fn foreign(file: &File, probe: &Probe) -> Result<Look, BrokenPicture> {
-    let pixels = decode_file(file, Path::new(""), probe).map_err(|problem| match problem {
-        PictureProblem::Unreadable { source, .. } => BrokenPicture::Unreadable(source),
-        problem => BrokenPicture::Undecodable(format!("it {problem}")),
+fn foreign(file: &mut dyn Bytes, probe: &Probe) -> Result<Look, ResultError> {
+    let pixels = decode_bytes(file, "", probe).map_err(|problem| match problem {
+        PictureError::Unreadable { source, .. } => ResultError::Unreadable(source),
+        problem => ResultError::Undecodable(format!("it {problem}")),
     })?;
     let Pixels { width, height, channels, ref samples, orientation, .. } = pixels;
     let (width, height) = (width as u32, height as u32);

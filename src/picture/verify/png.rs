@@ -3,19 +3,19 @@
 use super::super::exif;
 use super::super::png_chunks::{Pruned, remarks};
 use super::super::png_rows::PngSampler;
-use super::{BrokenPicture, Look};
+use super::{Look, ResultError};
 
 /// What rows of this width take up while they are decoded, in bytes: the last two and the thumbnail's, of 16-bit RGBA at
 /// most.
-pub(super) fn row_memory(width: u32) -> u64 {
+pub(in crate::picture) fn row_memory(width: u32) -> u64 {
     u64::from(width) * 40
 }
 
 /// Reads the picture to its end.
-pub(super) fn look(png: &[u8]) -> Result<Look, BrokenPicture> {
+pub(super) fn look(png: &[u8]) -> Result<Look, ResultError> {
     let broken = |error: png::DecodingError| match error {
-        png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => BrokenPicture::NoEnd,
-        error => BrokenPicture::Undecodable(error.to_string()),
+        png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => ResultError::NoEnd,
+        error => ResultError::Undecodable(error.to_string()),
     };
     let limits = png::Limits { bytes: 1 << 30 };
     let mut decoder = png::Decoder::new_with_limits(Pruned::of(png).reader(), limits);

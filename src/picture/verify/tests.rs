@@ -14,7 +14,7 @@ fn encoded(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn verify(bytes: &[u8]) -> Result<VerifiedPicture, BrokenPicture> {
+fn verify(bytes: &[u8]) -> Result<VerifiedPicture, ResultError> {
     let mut file = tempfile::tempfile().expect("tempfile");
     file.write_all(bytes).expect("write");
     verify_result(&mut file)
@@ -45,7 +45,7 @@ fn a_jpeg_with_an_end_marker_in_its_thumbnail_only_is_broken() {
     let with_thumbnail = [&whole[..2], &thumbnail, &whole[2..]].concat();
     assert!(verify(&with_thumbnail).is_ok());
     let cut = &with_thumbnail[..with_thumbnail.len() - 2];
-    assert!(matches!(verify(cut), Err(BrokenPicture::NoEnd)));
+    assert!(matches!(verify(cut), Err(ResultError::NoEnd)));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_png_damaged_in_the_middle_is_broken() {
     let mut bytes = encoded(ImageFormat::Png, 40, 30);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x55;
-    assert!(matches!(verify(&bytes), Err(BrokenPicture::Undecodable(_))));
+    assert!(matches!(verify(&bytes), Err(ResultError::Undecodable(_))));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_jpeg_with_a_foreign_marker_among_its_pixels_is_broken() {
     let mut bytes = encoded(ImageFormat::Jpeg, 400, 300);
     let middle = bytes.len() / 2;
     bytes[middle..middle + 4].copy_from_slice(&[0xff, 0xc2, 0x00, 0x02]);
-    assert!(matches!(verify(&bytes), Err(BrokenPicture::Undecodable(_))));
+    assert!(matches!(verify(&bytes), Err(ResultError::Undecodable(_))));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_jpeg_with_damaged_pixels_is_broken_although_it_has_its_end() {
     // Fifteen ones in a row are no Huffman code.
     bytes[middle..middle + 64].fill(0xfe);
     bytes[middle + 1..middle + 63].chunks_exact_mut(2).for_each(|pair| pair.copy_from_slice(&[0xff, 0x00]));
-    assert!(matches!(verify(&bytes), Err(BrokenPicture::Undecodable(_))));
+    assert!(matches!(verify(&bytes), Err(ResultError::Undecodable(_))));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_png_with_fewer_lines_than_it_promises_is_broken_although_it_has_its_end() {
     png[20..24].copy_from_slice(&31u32.to_be_bytes());
     let checksum = crc32(&png[12..29]).to_be_bytes();
     png[29..33].copy_from_slice(&checksum);
-    assert!(matches!(verify(&png), Err(BrokenPicture::Undecodable(_))));
+    assert!(matches!(verify(&png), Err(ResultError::Undecodable(_))));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_result_over_50_mb_is_refused() {
     file.set_len(MAX_RESULT_BYTES).expect("set_len");
     assert!(verify_result(&mut file).is_ok());
     file.set_len(MAX_RESULT_BYTES + 1).expect("set_len");
-    assert!(matches!(verify_result(&mut file), Err(BrokenPicture::TooManyBytes(_))));
+    assert!(matches!(verify_result(&mut file), Err(ResultError::TooManyBytes(_))));
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn a_result_over_100_megapixels_is_refused_before_it_is_decoded() {
     png[16..24].copy_from_slice(&[0, 0, 0x27, 0x11, 0, 0, 0x27, 0x10]); // 10001 x 10000
     let checksum = crc32(&png[12..29]).to_be_bytes();
     png[29..33].copy_from_slice(&checksum);
-    assert!(matches!(verify(&png), Err(BrokenPicture::TooManyPixels { width: 10_001, height: 10_000 })));
+    assert!(matches!(verify(&png), Err(ResultError::TooManyPixels { width: 10_001, height: 10_000 })));
 
     let mut jpeg = encoded(ImageFormat::Jpeg, 40, 30);
     let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("frame header");
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x27, 0x10, 0x27, 0x11]);
-    assert!(matches!(verify(&jpeg), Err(BrokenPicture::TooManyPixels { width: 10_001, height: 10_000 })));
+    assert!(matches!(verify(&jpeg), Err(ResultError::TooManyPixels { width: 10_001, height: 10_000 })));
 }
 
 proptest::proptest! {

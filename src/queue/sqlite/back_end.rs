@@ -7,15 +7,22 @@ use jiff::Timestamp;
 
 use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, Pause, ProviderKind, Published,
-    PublishedImage, Queue, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
+    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Load, Note, Pause, ProviderKind, Published,
+    PublishedImage, Queue, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection, SlotUse, Workload,
 };
 
-use super::handle::SqliteQueue;
+use super::handle::{SqliteQueue, blocking};
+use super::lock::RunLock;
+use super::staged::StagedLoad;
 use super::{QueueReader, Result, pages};
 
 #[async_trait]
 impl Queue for SqliteQueue {
+    async fn hold(&self) -> Result<RunHold> {
+        let path = self.path().to_owned();
+        blocking(move || RunLock::take(&path).map(RunHold::by)).await
+    }
+
     async fn bind(&self, kind: ProviderKind) -> Result<()> {
         SqliteQueue::bind(self, kind).await
     }
@@ -133,6 +140,17 @@ impl Queue for SqliteQueue {
         SqliteQueue::adopt(self, id, task_id, now).await
     }
 
+    async fn begin_load(&self) -> Result<Box<dyn Load>> {
+        Ok(Box::new(StagedLoad::begin(self).await?))
+    }
+
+    async fn complete_load(&self) -> Result<()> {
+        SqliteQueue::complete_load(self).await
+    }
+}
+
+#[async_trait]
+impl QueueReads for SqliteQueue {
     async fn counts(&self) -> Result<Counts> {
         self.read(QueueReader::counts).await
     }
@@ -161,6 +179,11 @@ impl Queue for SqliteQueue {
     async fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
         let base_url = base_url.to_owned();
         self.read(move |reader| reader.slots_found(&base_url)).await
+    }
+
+    async fn is_at_work(&self) -> Result<bool> {
+        let path = self.path().to_owned();
+        blocking(move || Ok(RunLock::is_held(&path))).await
     }
 
     async fn last_run(&self) -> Result<Option<RunRecord>> {
@@ -219,7 +242,7 @@ impl Queue for SqliteQueue {
     }
 
     async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
-        self.read(move |reader| reader.attempts_of(seq)).await
+        self.read(move |reader| reader.attempts(seq)).await
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {

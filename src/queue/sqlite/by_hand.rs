@@ -16,7 +16,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that is at work or done.
-    pub async fn retry(&self, id: String, now: Timestamp) -> Result<JobState> {
+    pub(super) async fn retry(&self, id: String, now: Timestamp) -> Result<JobState> {
         self.writer.write(move |db| by_hand(db, &id, now, by_hand_retry)).await
     }
 
@@ -25,7 +25,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that has no image, here or at the provider.
-    pub async fn make_anew(&self, id: String, now: Timestamp) -> Result<JobState> {
+    pub(super) async fn make_anew(&self, id: String, now: Timestamp) -> Result<JobState> {
         self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::MakeAnew)).await
     }
 
@@ -33,7 +33,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`], or [`QueueError::Illegal`] for a job that was submitted.
-    pub async fn cancel(&self, id: String, now: Timestamp) -> Result<JobState> {
+    pub(super) async fn cancel(&self, id: String, now: Timestamp) -> Result<JobState> {
         self.writer.write(move |db| by_hand(db, &id, now, |_| Transition::Cancel)).await
     }
 
@@ -42,7 +42,7 @@ impl SqliteQueue {
     /// # Errors
     /// [`QueueError::NoSuchJob`]; [`QueueError::Illegal`] for a job that is not in doubt;
     /// [`QueueError::TaskTaken`] when the task is another job's.
-    pub async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
+    pub(super) async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
         self.writer
             .write(move |db| {
                 let owner: Option<String> = db
@@ -65,18 +65,12 @@ impl SqliteQueue {
     }
 
     /// Puts every job of a state back by hand (`failed`, `in_doubt`). Returns how many.
-    ///
-    /// # Errors
-    /// Those of the queue; then none was changed.
-    pub async fn retry_all(&self, state: StateName, now: Timestamp) -> Result<u64> {
+    pub(super) async fn retry_all(&self, state: StateName, now: Timestamp) -> Result<u64> {
         self.writer.write_alone(move |db| all_by_hand(db, state, now, by_hand_retry)).await
     }
 
     /// Takes every pending job out by hand. Returns how many.
-    ///
-    /// # Errors
-    /// Those of the queue; then none was changed.
-    pub async fn cancel_pending(&self, now: Timestamp) -> Result<u64> {
+    pub(super) async fn cancel_pending(&self, now: Timestamp) -> Result<u64> {
         self.writer.write_alone(move |db| all_by_hand(db, StateName::Pending, now, |_| Transition::Cancel)).await
     }
 }
@@ -116,7 +110,7 @@ fn all_by_hand(
     now: Timestamp,
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<(u64, Keep)> {
-    // The word stands in the text, not in a parameter, so that SQLite sees that a partial index fits.
+    // The word is in the text, not in a parameter, so that SQLite sees that a partial index fits.
     let page = format!("SELECT seq FROM jobs WHERE state = '{}' AND seq > ?1 ORDER BY seq LIMIT 1000", state.word());
     let mut moved = 0;
     let mut after = 0;

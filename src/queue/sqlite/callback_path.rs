@@ -6,10 +6,7 @@ use super::{Result, SqliteQueue};
 impl SqliteQueue {
     /// The path to which the provider's callbacks come: the one that is kept, or else `fresh`, which is kept from now
     /// on. It stays the same from run to run, because a task calls back to where its own run was to be found.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn keep_callback_path(&self, fresh: String) -> Result<String> {
+    pub(super) async fn keep_callback_path(&self, fresh: String) -> Result<String> {
         self.writer
             .write(move |db| match get_meta(db, "callback_path")? {
                 Some(kept) => Ok(kept),

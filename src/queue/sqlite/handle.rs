@@ -14,12 +14,11 @@ use super::writer::{Between, Writer};
 /// At most this many readers are kept open while nobody reads.
 const MOST_IDLE: usize = 8;
 
-/// A queue that can be changed. Any number of processes may have it open; only one of them runs it
-/// ([`super::lock::RunLock`]).
-#[derive(Debug)]
-pub struct SqliteQueue {
+/// An open queue. Any number of processes may have it open; only one of them runs it ([`super::lock::RunLock`]).
+#[derive(Debug, Clone)]
+pub(super) struct SqliteQueue {
     path: PathBuf,
-    pub(super) writer: Writer,
+    pub(super) writer: Arc<Writer>,
     /// Readers that are not in use.
     readers: Arc<Mutex<Vec<QueueReader>>>,
 }
@@ -29,9 +28,12 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// The file is foreign, newer, damaged or not accessible; the error names it and says what to do.
-    pub fn open(path: &Path) -> Result<Self> {
-        let writer = Writer::start(open::open_for_writing(path)?)?;
-        Ok(Self { path: path.to_owned(), writer, readers: Arc::default() })
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Ok(Self::with(path, Writer::start(open::open_for_writing(path)?)?, Vec::new()))
+    }
+
+    fn with(path: &Path, writer: Writer, readers: Vec<QueueReader>) -> Self {
+        Self { path: path.to_owned(), writer: Arc::new(writer), readers: Arc::new(Mutex::new(readers)) }
     }
 
     /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
@@ -39,33 +41,32 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_inline(path: &Path, between: Between) -> Result<Self> {
+    pub(super) fn open_inline(path: &Path, between: Between) -> Result<Self> {
         let db = open::open_for_writing(path)?;
         db.pragma_update(None, "synchronous", 0)?;
-        Ok(Self { path: path.to_owned(), writer: Writer::inline(db, between), readers: Arc::default() })
+        Ok(Self::with(path, Writer::inline(db, between), Vec::new()))
     }
 
     /// Opens the queue at `path`, which must exist.
     ///
     /// # Errors
     /// As [`Self::open`], and [`QueueError::Missing`].
-    pub fn open_existing(path: &Path) -> Result<Self> {
-        open::open_for_reading(path)?;
-        Self::open(path)
+    pub(super) fn open_existing(path: &Path) -> Result<Self> {
+        let reader = QueueReader::open(path)?;
+        Ok(Self::with(path, Writer::start(open::open_for_writing(path)?)?, vec![reader]))
+    }
+
+    /// Opens the queue at `path`, which must exist, to be read.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`QueueError::Missing`].
+    pub(super) fn open_to_read(path: &Path) -> Result<Self> {
+        Ok(Self::with(path, Writer::Closed, vec![QueueReader::open(path)?]))
     }
 
     /// Where the queue is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// A reader with a connection of its own.
-    ///
-    /// # Errors
-    /// The file cannot be opened again.
-    pub fn reader(&self) -> Result<QueueReader> {
-        QueueReader::open(&self.path)
     }
 
     /// Runs a read on a connection of its own, on a thread that may wait for the disk.

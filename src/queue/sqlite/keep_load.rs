@@ -13,12 +13,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
-use crate::queue::Note;
+use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
 use super::handle::blocking;
 use super::load::{
-    RejectedRow, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path,
-    standing,
+    Loader, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path, standing,
 };
 use super::lock::{LoadLock, RunLock};
 use super::meta::{get_meta, set_meta};
@@ -26,7 +25,7 @@ use super::numbered::Pictures;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
 use super::transition::{apply, one_row};
 use super::writer::Keep;
-use super::{Loader, QueueError, Result, SqliteQueue};
+use super::{QueueError, QueueReader, Result, SqliteQueue};
 
 /// Rows in a batch while a run is going on, and else. A load of no more rows than the first is written at once.
 const BATCH_BESIDE_A_RUN: i64 = 500;
@@ -40,31 +39,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// The key in `meta` of a load that was decided and is not written to its end; its value says how far it is.
 const IN_PROGRESS: &str = "load";
 
-/// What became of a load that was to be kept.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Rows that could not be taken after all, because the queue has changed since they were read.
-    pub too_late: Vec<TooLate>,
-    /// Whether the other rows were kept.
-    pub is_kept: bool,
-}
-
-/// A row that was right when it was read, and is not when it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLate {
-    /// The name of its manifest.
-    pub manifest: String,
-    pub row: RejectedRow,
-    /// Whether it would have added a job, and not changed one.
-    pub was_new: bool,
-}
-
 impl SqliteQueue {
-    /// Begins a load. Another load of this queue is waited for; nothing else is held up until the load is kept.
-    ///
-    /// # Errors
-    /// Those of the queue, and [`QueueError::LoadGoingOn`].
-    pub async fn begin_load(&self) -> Result<Loader> {
+    /// Begins a load, once no other is going on.
+    pub(super) async fn begin(&self) -> Result<Loader> {
         let path = self.path().to_owned();
         let lock = blocking(move || LoadLock::wait_for(&path)).await?;
         self.complete(&lock).await?;
@@ -72,64 +49,43 @@ impl SqliteQueue {
         blocking(move || Loader::beside(&path, lock)).await
     }
 
-    /// Loads rows: all that `fill` adds is kept if it returns `true` with its value, else nothing.
-    ///
-    /// # Errors
-    /// Those of the queue, and those that `fill` passes on.
-    pub async fn load<T: Send + 'static>(
-        &self,
-        fill: impl FnOnce(&mut Loader) -> Result<(T, bool)> + Send + 'static,
-    ) -> Result<T> {
-        let mut loader = self.begin_load().await?;
-        let (loader, value, keep) = blocking(move || {
-            let (value, keep) = fill(&mut loader)?;
-            Ok((loader, value, keep))
-        })
-        .await?;
-        if keep {
-            self.keep(loader, false).await?;
-        }
-        Ok(value)
-    }
-
-    /// Writes a load to the queue, whole. Where `all_or_nothing`, rows that have become wrong since they were read keep
-    /// the others from it.
-    ///
-    /// # Errors
-    /// Those of the queue. [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one.
-    pub async fn keep(&self, mut loader: Loader, all_or_nothing: bool) -> Result<Kept> {
-        let path = self.path().to_owned();
+    /// Writes a load to the queue, whole.
+    pub(super) async fn keep(&self, mut loader: Loader, keeping: Keeping, now: Timestamp) -> Result<Kept> {
         let lock = match loader.lock.take() {
             Some(lock) => lock,
-            None => {
-                let path = path.clone();
-                let lock = blocking(move || LoadLock::wait_for(&path)).await?;
-                self.complete(&lock).await?;
-                if self.reader()?.counts()?.total() > 0 {
-                    return Err(QueueError::MadeMeanwhile(self.path().to_owned()));
-                }
-                lock
-            }
+            None => self.lock_for_new_jobs().await?,
         };
-        let is_beside_a_run = loader.may_be_beside_a_run && RunLock::is_held(&path);
-        let carrying = blocking(move || Carrying::of(loader, &path)).await?;
-        let decided = self.writer.write_alone(move |db| carrying.decide(db, all_or_nothing)).await?;
-        let mut kept = Kept { too_late: Vec::new(), is_kept: decided.is_kept };
-        let carried = match decided.is_kept {
-            true => self.carry(decided, is_beside_a_run).await?,
-            false => decided,
-        };
-        kept.too_late = carried.too_late;
-        drop(lock);
-        Ok(kept)
+        let path = self.path().to_owned();
+        let (carrying, is_beside_a_run) = blocking(move || {
+            let is_beside_a_run = !keeping.before_a_run && RunLock::is_held(&path);
+            Ok((Carrying::of(loader, keeping, &path)?, is_beside_a_run))
+        })
+        .await?;
+        let decided = self.writer.write_alone(move |db| carrying.decide(db, now)).await?;
+        let is_kept = decided.is_kept;
+        let carried = if is_kept { self.carry(decided, is_beside_a_run).await? } else { decided };
+        blocking(move || {
+            let mut carried = carried;
+            let too_late = std::mem::take(&mut carried.too_late);
+            drop((carried, lock));
+            Ok(Kept { too_late, is_kept })
+        })
+        .await
+    }
+
+    /// The lock for a load that began when there was no queue.
+    async fn lock_for_new_jobs(&self) -> Result<LoadLock> {
+        let path = self.path().to_owned();
+        let lock = blocking(move || LoadLock::wait_for(&path)).await?;
+        self.complete(&lock).await?;
+        let counts = self.read(QueueReader::counts).await?;
+        if counts.total() > 0 { Err(QueueError::MadeMeanwhile(self.path().to_owned())) } else { Ok(lock) }
     }
 
     /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn complete_load(&self) -> Result<()> {
-        match LoadLock::try_take(self.path()) {
+    pub(super) async fn complete_load(&self) -> Result<()> {
+        let path = self.path().to_owned();
+        match blocking(move || LoadLock::try_take(&path)).await {
             Ok(lock) => self.complete(&lock).await,
             Err(QueueError::LoadGoingOn { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -141,13 +97,22 @@ impl SqliteQueue {
         let progress = self.writer.write(|db| get_meta(db, IN_PROGRESS)).await?;
         let Some(progress) = progress else {
             // A load that was never decided may have left its file.
-            let _ = std::fs::remove_file(&path);
-            return Ok(());
+            return blocking(move || {
+                let _ = std::fs::remove_file(&path);
+                Ok(())
+            })
+            .await;
         };
-        match Carrying::left_at(&path, &progress)? {
+        let from = path.clone();
+        match blocking(move || Carrying::left_at(&from, &progress)).await? {
             Some(carrying) => {
                 tracing::info!("completing a load that was cut off");
-                self.carry(carrying, false).await.map(drop)
+                let carried = self.carry(carrying, false).await?;
+                blocking(move || {
+                    drop(carried);
+                    Ok(())
+                })
+                .await
             }
             None => {
                 tracing::warn!(
@@ -194,36 +159,23 @@ struct Carrying {
     /// The next row to write, and the end of all.
     next: i64,
     end: i64,
-    /// The job behind which a rejected row stands in the report.
+    /// The job behind which a rejected row is in the report.
     behind: i64,
     too_late: Vec<TooLate>,
     is_kept: bool,
     to_forget: Vec<String>,
-    fits_images: bool,
-    dedupes: bool,
+    keeping: Keeping,
 }
 
 impl Carrying {
-    fn of(loader: Loader, queue: &Path) -> Result<Self> {
-        let Loader { staging, to_forget, fits_images, dedupes, .. } = loader;
+    fn of(loader: Loader, keeping: Keeping, queue: &Path) -> Result<Self> {
+        let Loader { staging, to_forget, .. } = loader;
         staging.close()?;
         let end = staging.end()?;
         let is_small = end <= BATCH_BESIDE_A_RUN;
         let staging = if is_small { staging } else { staging.make_durable(&staging_path(queue))? };
-        let pictures = Pictures::default();
-        let too_late = Vec::new();
-        Ok(Self {
-            staging,
-            pictures,
-            next: 1,
-            end,
-            behind: 0,
-            too_late,
-            is_kept: false,
-            to_forget,
-            fits_images,
-            dedupes,
-        })
+        let (pictures, too_late) = (Pictures::default(), Vec::new());
+        Ok(Self { staging, pictures, next: 1, end, behind: 0, too_late, is_kept: false, to_forget, keeping })
     }
 
     fn left_at(path: &Path, progress: &str) -> Result<Option<Self>> {
@@ -233,23 +185,12 @@ impl Carrying {
             numbers.ok_or_else(|| QueueError::Damaged(format!("`{progress}` is no progress of a load")))?;
         let Some(staging) = Staging::left_at(path)? else { return Ok(None) };
         let (end, pictures, too_late, to_forget) = (staging.end()?, Pictures::default(), Vec::new(), Vec::new());
-        Ok(Some(Self {
-            staging,
-            pictures,
-            next,
-            end,
-            behind,
-            too_late,
-            is_kept: true,
-            to_forget,
-            fits_images: false,
-            dedupes: false,
-        }))
+        let keeping = Keeping::default();
+        Ok(Some(Self { staging, pictures, next, end, behind, too_late, is_kept: true, to_forget, keeping }))
     }
 
     /// The transaction in which the load becomes the queue's, or does not.
-    fn decide(mut self, db: &Connection, all_or_nothing: bool) -> Result<(Self, Keep)> {
-        let now = Timestamp::now();
+    fn decide(mut self, db: &Connection, now: Timestamp) -> Result<(Self, Keep)> {
         for manifest in &self.to_forget {
             db.prepare_cached("DELETE FROM rejected_rows WHERE manifest = ?1")?.execute([manifest])?;
         }
@@ -262,10 +203,10 @@ impl Carrying {
                 self.change(db, row, now)?;
             }
         }
-        if all_or_nothing && !self.too_late.is_empty() {
+        if self.keeping.all_or_nothing && !self.too_late.is_empty() {
             return Ok((self, Keep::No));
         }
-        for (is_wanted, key) in [(self.fits_images, "fit_images"), (self.dedupes, "dedupe")] {
+        for (is_wanted, key) in [(self.keeping.fit_images, "fit_images"), (self.keeping.dedupe, "dedupe")] {
             if is_wanted {
                 set_meta(db, key, "yes")?;
             }

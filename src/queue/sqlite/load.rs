@@ -11,43 +11,15 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{JobSpec, StateName, default_id};
+use crate::queue::{Enqueued, LoadRow, ManifestNames, NotTaken, RejectedRow};
 
 use super::inputs::{Inputs, StagedInputs};
 use super::lock::LoadLock;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
 use super::{QueueError, Result, open};
 
-/// What became of the rows of a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Enqueued {
-    /// New jobs.
-    pub added: u64,
-    /// Jobs that were in the queue with the same inputs.
-    pub unchanged: u64,
-    /// Jobs that got other inputs or another priority before anything was submitted for them.
-    pub updated: u64,
-    /// Rows that say again what an earlier row of this load said.
-    pub repeated: u64,
-    /// Rows that were not taken.
-    pub rejected: u64,
-}
-
-/// A manifest row that is not taken, as the report shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedRow {
-    /// The physical line on which the row begins.
-    pub line: u64,
-    pub id: String,
-    pub human: String,
-    pub cloth: String,
-    /// The column at fault.
-    pub column: String,
-    /// Completes `<manifest>:<line>: <column>: …`.
-    pub reason: String,
-}
-
 /// An open load. All of it is kept, or nothing.
-pub struct Loader {
+pub(super) struct Loader {
     pub(super) staging: Staging,
     /// What the rows are compared with; `None` where there is no queue yet.
     pub(super) queue: Option<Connection>,
@@ -61,10 +33,6 @@ pub struct Loader {
     manifests: Vec<Manifest>,
     /// The names under which the queue has rejected rows of these manifests.
     pub(super) to_forget: Vec<String>,
-    pub(super) fits_images: bool,
-    pub(super) dedupes: bool,
-    /// Whether another process may be working on the queue; then it is left free between batches.
-    pub(super) may_be_beside_a_run: bool,
     tally: Enqueued,
 }
 
@@ -93,19 +61,13 @@ impl std::fmt::Debug for Loader {
 
 impl Loader {
     /// A load for a queue that does not exist yet.
-    ///
-    /// # Errors
-    /// There is no place for a temporary file.
-    pub fn for_new_queue() -> Result<Self> {
+    pub(super) fn for_new_queue() -> Result<Self> {
         Self::new(Staging::in_temporary_folder()?, None, None)
     }
 
     /// A load that is only looked at: what would it change in the queue at `path`? Nothing is created or changed there,
     /// and a queue of an earlier version is left as it is.
-    ///
-    /// # Errors
-    /// The queue cannot be read, or there is no place for a temporary file.
-    pub fn looking_at(path: &Path) -> Result<Self> {
+    pub(super) fn looking_at(path: &Path) -> Result<Self> {
         Self::new(Staging::in_temporary_folder()?, open::open_as_it_is(path)?, None)
     }
 
@@ -129,71 +91,51 @@ impl Loader {
             next: 1,
             manifests: Vec::new(),
             to_forget: Vec::new(),
-            fits_images: false,
-            dedupes: false,
-            may_be_beside_a_run: true,
             tally: Enqueued::default(),
         })
     }
 
-    /// The rows that follow are from the manifest `name`, which is known by that name alone.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn begin_manifest(&mut self, name: &str) -> Result<()> {
-        self.begin_manifest_known_as(name, name, |_| false)
+    /// The manifests of which the queue has rejected rows, by name: those after `after`, at most `most`.
+    pub(super) fn rejected_manifests(&self, after: &str, most: usize) -> Result<Vec<String>> {
+        let Some(queue) = &self.queue else { return Ok(Vec::new()) };
+        let mut statement = queue.prepare_cached(NEXT_REJECTED_MANIFEST)?;
+        let mut names: Vec<String> = Vec::new();
+        while names.len() < most {
+            let last = names.last().map_or(after, String::as_str);
+            let next: Option<String> = statement.query_row([last], |row| row.get(0))?;
+            let Some(next) = next else { break };
+            names.push(next);
+        }
+        Ok(names)
     }
 
-    /// The rows that follow are from the manifest `name`. What was rejected of it in an earlier load is forgotten when
-    /// this one is kept: what is known under its `identity`, and under whatever other names `is_same` says are its
-    /// own. Earlier versions knew manifests by how they were spelt.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn begin_manifest_known_as(
-        &mut self,
-        name: &str,
-        identity: &str,
-        is_same: impl Fn(&str) -> bool,
-    ) -> Result<()> {
-        self.to_forget.push(identity.to_owned());
-        if let Some(queue) = &self.queue {
-            let mut statement = queue.prepare_cached(NEXT_REJECTED_MANIFEST)?;
-            let mut known: Option<String> = statement.query_row([""], |row| row.get(0))?;
-            while let Some(other) = known {
-                known = statement.query_row([&other], |row| row.get(0))?;
-                if other == name || is_same(&other) {
-                    self.to_forget.push(other);
-                }
-            }
-        }
-        let (number, name, identity) = (self.manifests.len(), name.to_owned(), identity.to_owned());
-        self.staging.add_manifest(number, &name, &identity)?;
-        self.manifests.push(Manifest { name, identity });
+    /// The rows that follow are from this manifest.
+    pub(super) fn begin_manifest(&mut self, manifest: ManifestNames) -> Result<()> {
+        self.staging.add_manifest(self.manifests.len(), &manifest.name, &manifest.identity)?;
+        self.to_forget.extend(manifest.former);
+        self.to_forget.extend([manifest.identity.clone(), manifest.name.clone()]);
+        self.manifests.push(Manifest { name: manifest.name, identity: manifest.identity });
         Ok(())
     }
 
-    /// The pictures of this load are to be made to fit: runs do so from now on, as it was asked for here.
-    pub fn fit_images(&mut self) {
-        self.fits_images = true;
-    }
-
-    /// Identical pairs are to be made once: runs do so from now on, as it was asked for here.
-    pub fn dedupe(&mut self) {
-        self.dedupes = true;
-    }
-
-    /// This process holds the queue for a run that has not begun: nobody needs the writer meanwhile.
-    pub fn before_a_run(&mut self) {
-        self.may_be_beside_a_run = false;
+    /// Adds rows; see [`crate::queue::Load::add`].
+    pub(super) fn add_all(&mut self, rows: &[LoadRow]) -> Result<Vec<NotTaken>> {
+        let mut not_taken = Vec::new();
+        for (shown_by, row) in rows.iter().enumerate() {
+            match row {
+                LoadRow::Rejected(row) => self.reject(row)?,
+                LoadRow::Job { spec, line } => {
+                    let rejected = self.add(spec, *line)?;
+                    not_taken.extend(rejected.into_iter().map(|(manifest, row)| NotTaken { shown_by, manifest, row }));
+                }
+            }
+        }
+        Ok(not_taken)
     }
 
     /// Adds one row. Returns the rows that cannot be taken because of it: itself, and an earlier row of this load
     /// that it contradicts.
-    ///
-    /// # Errors
-    /// Those of the queue; the load cannot go on after one.
-    pub fn add(&mut self, spec: &JobSpec, line: u64) -> Result<Vec<(String, RejectedRow)>> {
+    fn add(&mut self, spec: &JobSpec, line: u64) -> Result<Vec<(String, RejectedRow)>> {
         let id_key = spec.id.key();
         if self.has_further_images
             && let Some(owner) = self.owner_of_further_image(&id_key)?
@@ -298,10 +240,7 @@ impl Loader {
     }
 
     /// Records a row that is not taken, so that the report can show it.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn reject(&mut self, row: &RejectedRow) -> Result<()> {
+    fn reject(&mut self, row: &RejectedRow) -> Result<()> {
         let n = self.next;
         self.next += 1;
         self.stage_rejection(n, self.present_manifest(), row)
@@ -323,8 +262,7 @@ impl Loader {
     }
 
     /// What has become of the rows so far.
-    #[must_use]
-    pub fn tally(&self) -> Enqueued {
+    pub(super) fn tally(&self) -> Enqueued {
         self.tally
     }
 

@@ -21,7 +21,7 @@ const LOAD: &str = "-load-lock";
 
 /// Held for as long as a run lives.
 #[derive(Debug)]
-pub struct RunLock {
+pub(super) struct RunLock {
     _file: File,
 }
 
@@ -30,7 +30,7 @@ impl RunLock {
     ///
     /// # Errors
     /// [`QueueError::Held`] with the holder's process id when another run has it.
-    pub fn take(queue: &Path) -> Result<Self> {
+    pub(super) fn take(queue: &Path) -> Result<Self> {
         let mut file = open(queue, RUN)?;
         for _ in 0..MOST_GLANCES {
             match file.try_lock() {
@@ -55,7 +55,7 @@ impl RunLock {
 
     /// Whether some process holds the lock now.
     #[must_use]
-    pub fn is_held(queue: &Path) -> bool {
+    pub(super) fn is_held(queue: &Path) -> bool {
         // A shared lock tells without keeping a run from starting for longer than this call.
         File::open(beside(queue, RUN)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }

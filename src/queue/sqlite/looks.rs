@@ -14,8 +14,8 @@ use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
 
-/// So many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
-const MOST_TWINS: usize = 16;
+/// This many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
+const MOST_DUPLICATES: usize = 16;
 
 /// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
 pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
@@ -80,7 +80,7 @@ fn twins(db: &Connection, seq: JobSeq) -> Result<Vec<JobSeq>> {
 
 fn twins_by_picture(db: &Connection, seq: JobSeq, fingerprint: i64) -> Result<Vec<JobSeq>> {
     let mut statement = db.prepare_cached(&TWINS_BY_PICTURE)?;
-    let twins = statement.query_map(params![seq.0, fingerprint, MOST_TWINS], |row| row.get(0).map(JobSeq))?;
+    let twins = statement.query_map(params![seq.0, fingerprint, MOST_DUPLICATES], |row| row.get(0).map(JobSeq))?;
     Ok(twins.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -97,10 +97,7 @@ fn set_twin(db: &Connection, seq: JobSeq, is_twin: bool) -> Result<()> {
 
 impl SqliteQueue {
     /// Puts every flagged job back by hand, to be submitted and paid for once more. Returns how many.
-    ///
-    /// # Errors
-    /// Those of the queue; then none was changed.
-    pub async fn make_flagged_anew(&self, now: Timestamp) -> Result<u64> {
+    pub(super) async fn make_flagged_anew(&self, now: Timestamp) -> Result<u64> {
         self.writer.write_alone(move |db| make_flagged_anew(db, now)).await
     }
 }
@@ -124,10 +121,7 @@ fn make_flagged_anew(db: &Connection, now: Timestamp) -> Result<(u64, Keep)> {
 impl QueueReader {
     /// How many jobs have each flag, in the flags' order; flags that none has are left out. Takes as long as there are
     /// flagged jobs.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn flag_counts(&self) -> Result<Vec<(Flag, u64)>> {
+    pub(super) fn flag_counts(&self) -> Result<Vec<(Flag, u64)>> {
         let mut statement = self.db.prepare_cached(COUNTED)?;
         let mut rows = statement.query([])?;
         let mut counts = Flag::ALL.map(|flag| (flag, 0));
@@ -139,10 +133,7 @@ impl QueueReader {
     }
 
     /// Jobs of other pairs whose results are the same picture as this job's; a few, where there are many.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn twins_of(&self, seq: JobSeq) -> Result<Vec<JobId>> {
+    pub(super) fn twins_of(&self, seq: JobSeq) -> Result<Vec<JobId>> {
         let mut statement = self.db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?;
         let mut ids = Vec::new();
         for twin in twins(&self.db, seq)? {

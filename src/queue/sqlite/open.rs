@@ -106,11 +106,11 @@ fn look_at(path: &Path) -> Result<Connection> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(64);
     // Otherwise a statement whose plan could depend on a value (`state = ?`, beside an index for one state) is planned
-    // anew each time another value is bound.
+    // again each time another value is bound.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The first look into the file, and so the first chance to see that it is something else. A file of
     // another program is left exactly as it is: WAL would be written into its header.
-    // What still stands in a log of theirs would be moved into it when we close it again.
+    // What still is in a log of theirs would be moved into it when we close it again.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     version(&db, path).map_err(|error| match error {
         QueueError::Damaged(why) => QueueError::Foreign { path: path.to_owned(), why },
@@ -135,7 +135,7 @@ fn connect(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Whether a write-ahead log stands beside the file, left by a process that was killed or is at work.
+/// Whether a write-ahead log is beside the file, left by a process that was killed or is at work.
 fn has_log(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

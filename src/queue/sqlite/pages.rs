@@ -3,8 +3,6 @@
 //! Whoever is handed the rows may take all night (a pager that somebody left open), and a transaction that is open
 //! for so long keeps the write-ahead log from being taken up into the queue: it would grow with every step of a run.
 
-use std::collections::VecDeque;
-
 use rusqlite::{Connection, params};
 
 use crate::job::{JobSeq, StateName};
@@ -14,43 +12,6 @@ use super::Result;
 use super::rows::{
     FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, RejectedPlace, read_rejected_row, read_report_row,
 };
-
-/// How many rows are read at once.
-const PAGE_ROWS: usize = 500;
-
-/// Rows in order, read by pages.
-pub(super) struct Paged<'db, T> {
-    rows: VecDeque<T>,
-    /// Reads the page that follows the last one it has read.
-    read: Box<dyn FnMut() -> Result<Vec<T>> + 'db>,
-    is_over: bool,
-}
-
-impl<'db, T> Paged<'db, T> {
-    fn new(read: impl FnMut() -> Result<Vec<T>> + 'db) -> Self {
-        Self { rows: VecDeque::new(), read: Box::new(read), is_over: false }
-    }
-
-    /// The next row.
-    pub(super) fn next(&mut self) -> Result<Option<T>> {
-        if self.rows.is_empty() && !self.is_over {
-            self.rows = (self.read)()?.into();
-            self.is_over = self.rows.is_empty();
-        }
-        Ok(self.rows.pop_front())
-    }
-}
-
-/// The jobs that are selected, in manifest order.
-pub(super) fn jobs<'db>(db: &'db Connection, selection: &Selection<'_>) -> Paged<'db, JobRecord> {
-    let query = jobs_page(selection);
-    let mut after = 0;
-    Paged::new(move || {
-        let page = jobs_after(db, &query, after, PAGE_ROWS)?;
-        after = page.last().map_or(after, |job| job.seq.0);
-        Ok(page)
-    })
-}
 
 /// A page of jobs by a query of [`jobs_page`].
 pub(super) fn jobs_after(db: &Connection, query: &str, after: i64, most: usize) -> Result<Vec<JobRecord>> {
@@ -79,16 +40,6 @@ pub(super) fn jobs_page(selection: &Selection<'_>) -> String {
         words => format!("j.state IN ({}) AND ", words.join(", ")),
     };
     format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE {flagged}{filter}j.seq > ?1 ORDER BY j.seq LIMIT ?2")
-}
-
-/// The rows of the report, in manifest order.
-pub(super) fn report(db: &Connection) -> Paged<'_, ReportRow> {
-    let mut place = ReportPlace::default();
-    Paged::new(move || {
-        let (rows, next) = report_after(db, std::mem::take(&mut place), PAGE_ROWS)?;
-        place = next;
-        Ok(rows)
-    })
 }
 
 /// A page of the report: jobs, and the manifest rows that were passed over, each behind the job that came before it.

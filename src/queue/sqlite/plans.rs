@@ -7,13 +7,13 @@ use crate::job::StateName;
 use crate::queue::Selection;
 
 use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY, NEXT_STRANDED};
+use super::duplicates::{DUPLICATES, duplicate_query};
 use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
 use super::transition::LET_GO;
-use super::twins::{TWINS, twin_query};
 
 /// How SQLite goes about a query, one step a line.
 fn plan(query: &str) -> Vec<String> {
@@ -60,9 +60,9 @@ fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
 
 #[test]
 fn twins_are_found_by_their_pair_and_freed_by_their_leader() {
-    for (means, states, respect) in TWINS {
-        begins_with(&twin_query(means, states, respect), "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)");
-        let plan = plan(&twin_query(means, states, respect));
+    for (means, states, respect) in DUPLICATES {
+        begins_with(&duplicate_query(means, states, respect), "SEARCH j USING INTEGER PRIMARY KEY (rowid=?)");
+        let plan = plan(&duplicate_query(means, states, respect));
         assert_eq!(plan[1], "SEARCH t USING INDEX jobs_by_pair (human=? AND cloth=? AND state=?)");
     }
     for step in plan(CLAIMABLE_AND_CLAIMED) {

@@ -6,13 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, ReportRow, RunRecord,
-    Selection,
+    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, RunRecord,
 };
 
 use super::claim::next_up;
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
-use super::{QueueError, Result, open, pages};
+use super::{QueueError, Result, open};
 
 /// The counts that triggers keep.
 pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
@@ -38,7 +37,7 @@ pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
        LEFT JOIN images i ON i.job = j.seq
       ORDER BY j.seq, i.image";
 
-/// The query for the first `?1` jobs of a state in which somebody works on them. The state stands in the text so that
+/// The query for the first `?1` jobs of a state in which somebody works on them. The state is in the text so that
 /// SQLite sees that the partial index fits.
 pub(super) fn active_jobs(state: StateName) -> String {
     format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.state = '{}' ORDER BY j.seq LIMIT ?1", state.word())
@@ -46,7 +45,7 @@ pub(super) fn active_jobs(state: StateName) -> String {
 
 /// A connection that only reads. It sees the queue as it was after some verb, never half of one.
 #[derive(Debug)]
-pub struct QueueReader {
+pub(super) struct QueueReader {
     pub(super) db: Connection,
 }
 
@@ -55,15 +54,12 @@ impl QueueReader {
     ///
     /// # Errors
     /// [`QueueError::Missing`] where there is none; else as [`super::SqliteQueue::open`].
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         Ok(Self { db: open::open_for_reading(path)? })
     }
 
     /// How many jobs are in each state, in a time that does not depend on how many there are.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn counts(&self) -> Result<Counts> {
+    pub(super) fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         let mut statement = self.db.prepare_cached(COUNTS)?;
         let mut rows = statement.query([])?;
@@ -85,18 +81,12 @@ impl QueueReader {
     }
 
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn held_back(&self) -> Result<u64> {
+    pub(super) fn held_back(&self) -> Result<u64> {
         Ok(self.db.query_row("SELECT count(*) FROM jobs WHERE waits_for IS NOT NULL", [], |row| row.get(0))?)
     }
 
     /// The kind of provider the queue belongs to, once a run has begun.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn provider(&self) -> Result<Option<ProviderKind>> {
+    pub(super) fn provider(&self) -> Result<Option<ProviderKind>> {
         let word: Option<String> = self.meta("provider")?;
         word.map(|word| {
             ProviderKind::from_word(&word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no provider")))
@@ -105,18 +95,12 @@ impl QueueReader {
     }
 
     /// The model of the last run's `--model`.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn default_model(&self) -> Result<Option<ModelName>> {
+    pub(super) fn default_model(&self) -> Result<Option<ModelName>> {
         Ok(self.meta("default_model")?.map(ModelName::trusted))
     }
 
     /// The address at which the last run worked, where it is not the provider's usual one.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn address(&self) -> Result<Option<String>> {
+    pub(super) fn address(&self) -> Result<Option<String>> {
         Ok(self.meta("base_url")?.filter(|url| !url.is_empty()))
     }
 
@@ -124,11 +108,8 @@ impl QueueReader {
         Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }
 
-    /// Whether external task ids have come back from a door; `None` before its first answer.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
+    /// Whether external task ids have come back from a provider; `None` before its first answer.
+    pub(super) fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
         let known = self
             .db
             .query_row("SELECT external_ids FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
@@ -136,11 +117,8 @@ impl QueueReader {
         Ok(known.flatten())
     }
 
-    /// How many tasks a door was last found to take at once; `None` where no run has found it out.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
+    /// How many tasks a provider was last found to take at once; `None` where no run has found it out.
+    pub(super) fn slots_found(&self, base_url: &str) -> Result<Option<u32>> {
         let known = self
             .db
             .query_row("SELECT slots FROM doors WHERE base_url = ?1", [base_url], |row| row.get(0))
@@ -149,10 +127,7 @@ impl QueueReader {
     }
 
     /// The last run, going on or ended.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn last_run(&self) -> Result<Option<RunRecord>> {
+    pub(super) fn last_run(&self) -> Result<Option<RunRecord>> {
         let mut statement = self.db.prepare_cached(LAST_RUN)?;
         let mut rows = statement.query([])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -174,10 +149,7 @@ impl QueueReader {
 
     /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at
     /// most `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
+    pub(super) fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {
         let needs_work = |state: &&StateName| {
             use StateName::{Downloading, InDoubt, Running, Submitting};
             matches!(state, Submitting | InDoubt | Running | Downloading)
@@ -195,10 +167,7 @@ impl QueueReader {
     }
 
     /// What the job asks for that a claim would get now, if any is ready.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
+    pub(super) fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
         next_up(&self.db, now)
     }
 
@@ -207,24 +176,18 @@ impl QueueReader {
     ///
     /// # Errors
     /// Those of the queue.
-    pub fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
+    pub(super) fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
         let mut statement = self.db.prepare_cached(TASK_OF_THE_SAME_ACCOUNT)?;
         Ok(statement.query_row((seq.0, attempt), |row| row.get(0)).optional()?.map(TaskId))
     }
 
-    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its twin.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn has_claimable(&self) -> Result<bool> {
+    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
+    pub(super) fn has_claimable(&self) -> Result<bool> {
         Ok(self.claimable_and_claimed()?.0)
     }
 
     /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn has_to_submit(&self) -> Result<bool> {
+    pub(super) fn has_to_submit(&self) -> Result<bool> {
         let (claimable, claimed) = self.claimable_and_claimed()?;
         Ok(claimable || claimed)
     }
@@ -235,26 +198,17 @@ impl QueueReader {
     }
 
     /// Whether a manifest was loaded whose pictures are to be made to fit.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn fits_images(&self) -> Result<bool> {
+    pub(super) fn fits_images(&self) -> Result<bool> {
         Ok(self.meta("fit_images")?.is_some())
     }
 
     /// Whether a manifest was loaded whose identical pairs are to be made once.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn dedupes(&self) -> Result<bool> {
+    pub(super) fn dedupes(&self) -> Result<bool> {
         Ok(self.meta("dedupe")?.is_some())
     }
 
     /// The next finished jobs after `after`, in manifest order, at most `most`.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
+    pub(super) fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {
         let mut statement = self.db.prepare_cached(PUBLISHED_PAGE)?;
         let mut rows = statement.query((after.0, most))?;
         let mut jobs: Vec<Published> = Vec::new();
@@ -271,19 +225,8 @@ impl QueueReader {
         Ok(jobs)
     }
 
-    /// Where a job's images stand, relative to the output folder; also those of a job that is being made anew.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn image_paths(&self, seq: JobSeq) -> Result<Vec<String>> {
-        Ok(self.images(seq)?.into_iter().map(|image| image.path).collect())
-    }
-
     /// A job's images, the result first.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
+    pub(super) fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
         let mut statement = self.db.prepare_cached(
             "SELECT image, path, width, height, bytes, sha256, flags, fingerprint
                FROM images WHERE job = ?1 ORDER BY image",
@@ -306,10 +249,7 @@ impl QueueReader {
     }
 
     /// A finished job's images, if they are those of a task.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> Result<Vec<PublishedImage>> {
+    pub(super) fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> Result<Vec<PublishedImage>> {
         let is_its_task: bool = self
             .db
             .prepare_cached(
@@ -320,40 +260,11 @@ impl QueueReader {
         if is_its_task { self.images(seq) } else { Ok(Vec::new()) }
     }
 
-    /// Hands every job in one of `states` (all, if none are named) to `each`, in manifest order, streaming. The queue
-    /// may change meanwhile: each page of some hundred jobs is of one moment.
-    ///
-    /// # Errors
-    /// Those of the queue, and what `each` returns.
-    pub fn jobs<E: From<QueueError>>(
-        &self,
-        states: &[StateName],
-        each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        self.jobs_of(&Selection { states, only_flagged: false }, each)
-    }
-
-    /// As [`Self::jobs`], of those that are selected.
-    ///
-    /// # Errors
-    /// Those of the queue, and what `each` returns.
-    pub fn jobs_of<E: From<QueueError>>(
-        &self,
-        selection: &Selection<'_>,
-        mut each: impl FnMut(JobRecord) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut jobs = pages::jobs(&self.db, selection);
-        while let Some(job) = jobs.next()? {
-            each(job)?;
-        }
-        Ok(())
-    }
-
     /// One job by its id.
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`], and those of the queue.
-    pub fn job(&self, id: &str) -> Result<JobRecord> {
+    pub(super) fn job(&self, id: &str) -> Result<JobRecord> {
         let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.id_key = ?1");
         let mut statement = self.db.prepare_cached(&query)?;
         let mut rows = statement.query([id_key(id)])?;
@@ -362,14 +273,7 @@ impl QueueReader {
     }
 
     /// Every attempt made for a job, the first one first. One that only waits for room is among them.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn attempts(&self, job: &JobRecord) -> Result<Vec<AttemptRecord>> {
-        self.attempts_of(job.seq)
-    }
-
-    pub(super) fn attempts_of(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
+    pub(super) fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         let query = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE job = ?1 ORDER BY attempt");
         let mut statement = self.db.prepare_cached(&query)?;
         let mut rows = statement.query([seq.0])?;
@@ -381,10 +285,7 @@ impl QueueReader {
     }
 
     /// Whether a job other than `owner` is named by this id, in the sense of [`crate::job::JobId::key`].
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> Result<bool> {
+    pub(super) fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> Result<bool> {
         Ok(self
             .db
             .prepare_cached(
@@ -392,21 +293,5 @@ impl QueueReader {
                      OR EXISTS (SELECT 1 FROM images WHERE path_key = ?1 AND job <> ?2)",
             )?
             .query_row((id_key(id), owner.0), |row| row.get(0))?)
-    }
-
-    /// Hands every row of the report to `each`, in manifest order, streaming. The queue may change meanwhile: each page
-    /// of some hundred rows is of one moment.
-    ///
-    /// # Errors
-    /// Those of the queue, and what `each` returns.
-    pub fn report<E: From<QueueError>>(
-        &self,
-        mut each: impl FnMut(ReportRow) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut rows = pages::report(&self.db);
-        while let Some(row) = rows.next()? {
-            each(row)?;
-        }
-        Ok(())
     }
 }

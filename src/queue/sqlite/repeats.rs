@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::job::{JobId, ModelName, StateName};
 use crate::queue::{PairAgain, PairsAgain, QueueError, Workload};
 
+use super::Result;
+use super::load::Loader;
 use super::same_request::Asking;
 use super::workload::{Waiting, workload};
-use super::{Loader, Result};
 
 /// New jobs, and jobs with new inputs, whose pictures the queue knows: only these can ask for a pair that is there.
 const CANDIDATES: &str = "
@@ -46,10 +47,7 @@ static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
 impl Loader {
     /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
     /// at most `most_named` of the pairs are named.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn pairs_again(&self, default_model: &ModelName, most_named: usize) -> Result<PairsAgain> {
+    pub(super) fn pairs_again(&self, default_model: &ModelName, most_named: usize) -> Result<PairsAgain> {
         let mut again = PairsAgain::default();
         let Some(queue) = &self.queue else { return Ok(again) };
         let mut statement = self.staging.db.prepare_cached(CANDIDATES)?;
@@ -98,24 +96,17 @@ impl Loader {
     }
 
     /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
+    pub(super) fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
         workload(&self.staging.db, &Waiting::IN_A_LOAD, default_model, most_repeats)
     }
 
     /// Whether there is a queue that the rows are compared with.
-    #[must_use]
-    pub fn has_queue(&self) -> bool {
+    pub(super) fn has_queue(&self) -> bool {
         self.queue.is_some()
     }
 
     /// Whether the queue was loaded with `--dedupe`: then its runs make identical pairs once.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn queue_dedupes(&self) -> Result<bool> {
+    pub(super) fn queue_dedupes(&self) -> Result<bool> {
         let Some(queue) = &self.queue else { return Ok(false) };
         let found = queue.query_row("SELECT 1 FROM meta WHERE key = 'dedupe'", [], |_| Ok(())).optional()?;
         Ok(found.is_some())

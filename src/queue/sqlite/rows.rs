@@ -270,7 +270,7 @@ pub(super) const REJECTED_PAGE: &str = "
      WHERE (after_seq, manifest, line) > (?1, ?2, ?3)
      ORDER BY after_seq, manifest, line LIMIT ?4";
 
-/// Where a manifest row that was passed over stands in the report.
+/// Where a manifest row that was passed over is in the report.
 pub(super) struct RejectedPlace {
     /// Behind this job.
     pub(super) after_seq: i64,

@@ -184,7 +184,7 @@ pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()
     one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
 }
 
-/// Whether a job's end is open, and its twins wait for it.
+/// Whether a job's end is open, and its duplicates wait for it.
 pub(super) fn is_under_way(state: &JobState) -> bool {
     use JobState::{Downloading, InDoubt, Running, Submitting};
     matches!(state, Submitting { .. } | InDoubt { .. } | Running { .. } | Downloading { .. })
@@ -192,7 +192,7 @@ pub(super) fn is_under_way(state: &JobState) -> bool {
 
 pub(super) const LET_GO: &str = "UPDATE jobs SET waits_for = NULL WHERE waits_for = ?1";
 
-/// The twins that wait for a job are looked at anew.
+/// The duplicates that wait for a job are looked at again.
 pub(super) fn let_go(db: &Connection, seq: JobSeq) -> Result<()> {
     db.prepare_cached(LET_GO)?.execute([seq.0])?;
     Ok(())

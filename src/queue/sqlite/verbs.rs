@@ -10,11 +10,11 @@ use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_ke
 use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
 
 use super::claim::{claim, submit_again};
+use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{apply, one_row, present_state};
-use super::twins;
 use super::{QueueError, Result, SqliteQueue};
 
 impl SqliteQueue {
@@ -22,7 +22,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::OtherProvider`] when it is bound to another kind.
-    pub async fn bind(&self, kind: ProviderKind) -> Result<()> {
+    pub(super) async fn bind(&self, kind: ProviderKind) -> Result<()> {
         self.writer
             .write(move |db| {
                 check_provider(db, kind)?;
@@ -32,10 +32,7 @@ impl SqliteQueue {
     }
 
     /// Remembers at which address the last run worked, for the commands that others are told; `None` is the usual one.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn remember_address(&self, base_url: Option<String>) -> Result<()> {
+    pub(super) async fn remember_address(&self, base_url: Option<String>) -> Result<()> {
         self.writer.write(move |db| set_meta(db, "base_url", base_url.as_deref().unwrap_or_default())).await
     }
 
@@ -43,15 +40,12 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// As [`Self::bind`].
-    pub async fn check_provider(&self, kind: ProviderKind) -> Result<()> {
+    pub(super) async fn check_provider(&self, kind: ProviderKind) -> Result<()> {
         self.writer.write(move |db| check_provider(db, kind)).await
     }
 
-    /// Notes what has been seen of a door: whether external task ids come back from it.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
+    /// Notes what has been seen of a provider: whether external task ids come back from it.
+    pub(super) async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         self.writer
             .write(move |db| {
                 db.prepare_cached(
@@ -64,11 +58,8 @@ impl SqliteQueue {
             .await
     }
 
-    /// Notes how many tasks a door was found to take at once, for the next run to begin with. Zero forgets it.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
+    /// Notes how many tasks a provider was found to take at once, for the next run to begin with. Zero forgets it.
+    pub(super) async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
         self.writer
             .write(move |db| {
                 db.prepare_cached(
@@ -84,14 +75,17 @@ impl SqliteQueue {
     /// Begins a run: its record, and the model for rows that name none.
     ///
     /// `budget` is the number of tasks it may submit; `None` is without limit.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
+    pub(super) async fn begin_run(
+        &self,
+        slots: u32,
+        budget: Option<u64>,
+        model: ModelName,
+        now: Timestamp,
+    ) -> Result<RunId> {
         self.writer
             .write(move |db| {
                 set_meta(db, "default_model", model.as_str())?;
-                // Whom a job waits for is found anew, or is of no account where this run does not dedupe.
+                // Duplicate links are recomputed; ignored without `--dedupe`.
                 db.execute("UPDATE jobs SET waits_for = NULL WHERE waits_for IS NOT NULL", [])?;
                 db.execute(
                     "INSERT INTO runs (started_at, seen_at, budget, slots) VALUES (?1, ?1, ?2, ?3)",
@@ -103,11 +97,8 @@ impl SqliteQueue {
             .await
     }
 
-    /// A run's sign of life: images finished, slot time in use and slot time there was, and what it waits for.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn beat(
+    /// A run's heartbeat: images finished, slot time in use and slot time there was, and what it waits for.
+    pub(super) async fn beat(
         &self,
         run: RunId,
         succeeded: u64,
@@ -144,10 +135,7 @@ impl SqliteQueue {
 
     /// Takes the next job and writes down the intent to submit it, under `external_id`: ready ones only, higher
     /// priority first, then manifest order. When this returns a job, the intent is on disk.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn claim(
+    pub(super) async fn claim(
         &self,
         run: RunId,
         external_id: ExternalTaskId,
@@ -160,10 +148,7 @@ impl SqliteQueue {
     /// As [`Self::claim`], for a run that has identical pairs made once: a job whose pair another job has had made
     /// takes a copy of that image, one whose pair is being made waits for it, and one whose pair's task has failed for
     /// good fails like it. Some of these at a time; then the claim has settled them and taken no job.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn claim_once(
+    pub(super) async fn claim_once(
         &self,
         run: RunId,
         external_id: ExternalTaskId,
@@ -171,7 +156,7 @@ impl SqliteQueue {
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         self.writer
-            .write(move |db| match twins::settle_next(db, run, &default_model, now)? {
+            .write(move |db| match duplicates::settle_next(db, run, &default_model, now)? {
                 Some(failed) => Ok(ClaimOnce::Settled { failed }),
                 None => claim(db, run, external_id, &default_model, now).map(ClaimOnce::Claim),
             })
@@ -182,7 +167,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`QueueError::Illegal`] when the state machine says no, [`QueueError::Stale`] when the job is in another attempt.
-    pub async fn record(
+    pub(super) async fn record(
         &self,
         seq: JobSeq,
         attempt: u32,
@@ -194,10 +179,7 @@ impl SqliteQueue {
     }
 
     /// Writes down what is made of an attempt's pictures, before they are sent.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
+    pub(super) async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
         self.writer
             .write(move |db| {
                 let changed = db
@@ -213,7 +195,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub async fn submit_again(
+    pub(super) async fn submit_again(
         &self,
         run: RunId,
         seq: JobSeq,
@@ -228,7 +210,7 @@ impl SqliteQueue {
     /// # Errors
     /// As [`Self::record`]; also when a path belongs to another job, or when there is no image 0: a task without an
     /// image has failed.
-    pub async fn publish(
+    pub(super) async fn publish(
         &self,
         seq: JobSeq,
         attempt: u32,

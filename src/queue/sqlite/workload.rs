@@ -5,10 +5,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::job::{JobId, ModelName};
-use crate::queue::{QueueReader, RepeatedPair, Workload};
+use crate::queue::{RepeatedPair, Workload};
 
-use super::Result;
 use super::same_request::Asking;
+use super::{QueueReader, Result};
 
 /// What a job asks the provider for, as columns of `jobs`; `?1` is the model of rows that name none.
 const ASKED_FOR: Asking<'_> = Asking {
@@ -20,7 +20,7 @@ const ASKED_FOR: Asking<'_> = Asking {
     model: "ifnull(model, ?1)",
 };
 
-/// So many tasks tell how long one takes.
+/// This many tasks tell how long one takes.
 const TASKS_FOR_A_MEAN: u32 = 200;
 
 impl QueueReader {
@@ -28,18 +28,12 @@ impl QueueReader {
     /// many repeated pairs are named.
     ///
     /// Looks at every job that waits, and sorts them on disk: a second or two for a million, in flat memory.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
+    pub(super) fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
         workload(&self.db, &Waiting::IN_THE_QUEUE, default_model, most_repeats)
     }
 
     /// How long the provider took for a task, in the mean of the last ones in manifest order; `None` before the first.
-    ///
-    /// # Errors
-    /// Those of the queue.
-    pub fn usual_task_time(&self) -> Result<Option<Duration>> {
+    pub(super) fn usual_task_time(&self) -> Result<Option<Duration>> {
         let query = format!(
             "SELECT avg(task_ended_at - accepted_at)
                FROM (SELECT task_ended_at, accepted_at FROM attempts

@@ -46,6 +46,8 @@ pub(super) enum Writer {
     Threaded(WriterThread),
     /// At once, on the thread of whoever asks, for simulations: a thread knows nothing of virtual time.
     Inline(Inline),
+    /// The queue was opened to be read.
+    Closed,
 }
 
 /// The way to the writer thread. The thread ends when the last handle is gone and all verbs are answered.
@@ -134,7 +136,7 @@ impl Writer {
                 Err(error) => (Keep::No, Err(error)),
             };
             let send: Answer = Box::new(move |commit| {
-                // A caller that no longer waits has been cancelled; what it asked for stands all the same.
+                // A caller that no longer waits has been cancelled; what it asked for is all the same.
                 let _ = answer.send(match commit {
                     Ok(()) => result,
                     Err(error) => result.and_then(|_| Err(error.repeat())),
@@ -153,6 +155,7 @@ impl Writer {
                 inline.run(asked);
                 (inline.between)().await;
             }
+            Self::Closed => return Err(QueueError::Closed),
         }
         outcome.await.map_err(|_| QueueError::Closed)?
     }

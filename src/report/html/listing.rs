@@ -15,10 +15,10 @@ use crate::queue::{Counts, ReportRow};
 use super::links::Links;
 use crate::report::columns::{seconds_between, whole_where_whole};
 
-/// So many jobs are listed. A browser takes a second to read them; ten times as many would take its memory.
+/// This many jobs are listed. A browser takes a second to read them; ten times as many would take its memory.
 pub(super) const MOST_LISTED: u64 = 100_000;
 
-/// So many jobs make a block.
+/// This many jobs make a block.
 const BLOCK_JOBS: usize = 1_000;
 
 /// So much of a picture's checksum tells it from the one that is made after it.

@@ -18,7 +18,7 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::queue::QueueReader;
+use crate::queue::{QueueReads, each_report_row};
 
 use self::links::Links;
 use self::listing::{Listing, MOST_LISTED, Quota};
@@ -44,35 +44,36 @@ pub struct PageSettings<'a> {
 ///
 /// # Errors
 /// The queue cannot be read, or `to` does not take the page.
-pub fn write_page(
-    reader: &QueueReader,
+pub async fn write_page(
+    queue: &dyn QueueReads,
     to: &mut dyn Write,
     paths: ReportPaths<'_>,
     page: &PageSettings<'_>,
 ) -> Result<ReportSummary, ReportError> {
-    write_bounded(reader, to, paths, page, MOST_LISTED)
+    write_bounded(queue, to, paths, page, MOST_LISTED).await
 }
 
-/// Writes a page that lists at most so many jobs.
-fn write_bounded(
-    reader: &QueueReader,
+/// Writes a page that lists at most this many jobs.
+async fn write_bounded(
+    queue: &dyn QueueReads,
     to: &mut dyn Write,
     paths: ReportPaths<'_>,
     page: &PageSettings<'_>,
     most_listed: u64,
 ) -> Result<ReportSummary, ReportError> {
-    let provider = reader.provider()?;
-    let run = reader.last_run()?;
+    let provider = queue.provider().await?;
+    let run = queue.last_run().await?;
     let links = Links::new(paths.report_dir, paths.output_dir);
     let head = Head::of(paths.output_dir, page);
     let mut to = BufWriter::with_capacity(BUFFER_BYTES, to);
     head.write_into(&mut to)?;
     let mut totals = Totals::default();
-    let mut listing = Listing::begin(to, &links, Quota::of(&reader.counts()?, most_listed));
-    reader.report(|row| -> Result<(), ReportError> {
+    let mut listing = Listing::begin(to, &links, Quota::of(&queue.counts().await?, most_listed));
+    each_report_row(queue, |row| -> Result<(), ReportError> {
         let reason = totals.add(&row);
         Ok(listing.add(row, reason)?)
-    })?;
+    })
+    .await?;
     let (mut to, listed) = listing.end()?;
     Body::of(head.title(), &totals, listed, provider, run.as_ref(), page).write_into(&mut to)?;
     to.flush()?;
@@ -83,14 +84,14 @@ fn write_bounded(
 ///
 /// # Errors
 /// As [`write_page`], and [`ReportError::File`] with the path.
-pub fn write_page_file(
-    reader: &QueueReader,
+pub async fn write_page_file(
+    queue: &dyn QueueReads,
     path: &Path,
     output_dir: &Path,
     page: &PageSettings<'_>,
 ) -> Result<ReportSummary, ReportError> {
     let paths = ReportPaths { output_dir, report_dir: place::folder_of(path) };
-    place::write_whole(path, |to| write_page(reader, to, paths, page))
+    place::write_whole(path, async |to| write_page(queue, to, paths, page).await).await
 }
 
 #[cfg(test)]

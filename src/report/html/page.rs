@@ -40,7 +40,7 @@ fn as_read(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// So many reasons of failures are listed.
+/// This many reasons of failures are listed.
 const MOST_REASONS: usize = 12;
 
 /// The name of the file that a reviewer saves the rejected results to.
@@ -287,7 +287,7 @@ fn failed(totals: &Totals, advice: Advice, commands: Commands<'_>) -> Failed {
     let reasons = top.into_iter().map(|(number, reason)| Reason {
         number,
         count: thousands(reason.count),
-        example: reason.example.clone(),
+        example: reason.said().into_owned(),
         command: commands.then_run(&format!("retry --failed --reason={}", quoted(&reason.key))),
     });
     Failed { reasons: reasons.collect(), others: (others > 0).then(|| thousands(others)), advice }

@@ -13,7 +13,7 @@ use super::tempo::{Finished, Tempo};
 const FIELD_HEIGHT: f64 = 150.0;
 const TOP: f64 = 12.0;
 
-/// So many labels fit below the plot on a telephone.
+/// This many labels fit below the plot on a telephone.
 const MOST_TIME_LABELS: i64 = 5;
 
 /// Between two labels of the time axis, in seconds.
@@ -109,7 +109,7 @@ impl CountScale {
         }
     }
 
-    /// How high a count stands, in pixels.
+    /// How high a count is, in pixels.
     #[expect(clippy::cast_precision_loss, reason = "counts of images")]
     fn pixels(&self, count: u64) -> f64 {
         count as f64 / self.top as f64 * FIELD_HEIGHT

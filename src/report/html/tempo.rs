@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-/// So many bars are drawn at most.
+/// This many bars are drawn at most.
 const MOST_BUCKETS: i64 = 120;
 
 /// How wide a bucket can be, in seconds. Each is a multiple of the one before, so that buckets can be merged.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::job::{Failure, FailureKind, TaskId, Transition};
 use crate::queue::{Claim, Note, ProviderKind};
-use crate::report::stocked::{self, Stocked, after, every_state};
+use crate::report::stocked::{self, Stocked, after, every_state, wait};
 
 fn page_of(stocked: &Stocked, most_listed: u64) -> String {
     let mut text = Vec::new();
@@ -17,7 +17,7 @@ fn page_of(stocked: &Stocked, most_listed: u64) -> String {
         now: after(125),
         zone: TimeZone::fixed(jiff::tz::offset(1)),
     };
-    write_bounded(&stocked.reader, &mut text, paths, &settings, most_listed).expect("a page");
+    wait(write_bounded(&*stocked.queue, &mut text, paths, &settings, most_listed)).expect("a page");
     String::from_utf8(text).expect("text")
 }
 
@@ -205,7 +205,7 @@ fn a_page_elsewhere_leads_back_to_the_results() {
         now: after(0),
         zone: TimeZone::UTC,
     };
-    let summary = write_page_file(&stocked.reader, &folder.join("may.html"), stocked.folder.path(), &settings);
+    let summary = wait(write_page_file(&*stocked.queue, &folder.join("may.html"), stocked.folder.path(), &settings));
     assert_eq!(summary.expect("a page").rows, 11);
     let page = std::fs::read_to_string(folder.join("may.html")).expect("a file");
     assert_eq!(blocks(&page)[0]["jobs"][0]["result"], "../ana/shirt.png");

@@ -1,4 +1,4 @@
-//! Results that do not come, or come broken. Nothing broken ever stands under a final name, and nothing is paid again.
+//! Results that do not come, or come broken. Nothing broken ever is under a final name, and nothing is paid again.
 
 use std::path::PathBuf;
 use std::sync::Arc;

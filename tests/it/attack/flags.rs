@@ -140,6 +140,43 @@ fn odd_results_are_kept_and_said_to_be_odd_everywhere() {
 }
 
 #[test]
+fn a_whole_result_in_another_format_is_kept_under_its_own_extension_and_flagged() {
+    let encoded = |format| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::DynamicImage::from(good("web", 5)).write_to(&mut bytes, format).expect("encode");
+        bytes.into_inner()
+    };
+    let webp = encoded(image::ImageFormat::WebP);
+    let cut = webp[..webp.len() / 2].to_vec();
+    let (shop, provider, _) = shop_with(vec![
+        ("good", png(&good("good", 0))),
+        ("web", webp.clone()),
+        ("animation", encoded(image::ImageFormat::Gif)),
+        ("cut", cut),
+    ]);
+    let said = shop.run(&provider, &["--max-attempts", "1"]).assert_code(1).said.clone();
+    assert!(said.contains("2 results flagged: 2 format. "), "{said}");
+    let cut = shop.row("cut");
+    assert_eq!((cut.state.as_str(), cut.error_code.as_deref()), ("failed", Some("download")), "half a WebP is none");
+    shop.call(&provider, &["cancel", "cut"]).assert_code(0);
+
+    assert_eq!(flagged(&shop, &provider), ["web: format", "animation: format"]);
+    for (job, extension) in [("web", "webp"), ("animation", "gif")] {
+        assert_eq!(shop.row(job).output, Some(format!("{job}.{extension}")));
+        assert!(!shop.out().join(format!("{job}.png")).exists() && !shop.out().join(format!("{job}.jpg")).exists());
+    }
+    assert!(std::fs::read(shop.out().join("web.webp")).expect("kept") == webp, "byte for byte");
+    let report = std::fs::read_to_string(shop.out().join("report.csv")).expect("a report");
+    assert!(report.contains(",web.webp,") && report.contains(",format"), "{report}");
+    let page = std::fs::read_to_string(shop.out().join("index.html")).expect("a page");
+    assert!(page.contains("web.webp"), "the page shows it");
+
+    shop.run(&provider, &[]).assert_code(0);
+    shop.run(&provider, &["--strict"]).assert_code(1);
+    assert_eq!(provider.books().creates().len(), 4, "it is paid for once");
+}
+
+#[test]
 fn what_counts_as_small_is_the_users() {
     let (shop, provider, _) = shop_with(vec![("good", png(&good("good", 0)))]);
     shop.run(&provider, &["--min-result-px", "451"]).assert_code(0);

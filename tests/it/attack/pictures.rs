@@ -100,7 +100,7 @@ fn a_picture_that_is_no_picture_any_more_fails_its_own_job_and_nothing_is_sent()
         ("is a GIF picture, not a JPEG or PNG picture; --fit-images converts it", |path| {
             shot(path, RED, ImageFormat::Gif);
         }),
-        ("is a picture that cannot be decoded", |path| {
+        ("is a damaged picture: it is cut off; copy or export it again", |path| {
             let whole = std::fs::read(path).expect("read");
             std::fs::write(path, &whole[..whole.len() - 40]).expect("written");
         }),

@@ -6,9 +6,9 @@ use super::{Desk, project, said};
 enum Right {
     /// It is refused, in one line of which this is a part, and nothing else.
     Refused(&'static str),
-    /// So many of its rows are, each in one line; this is in one of them.
+    /// This many of its rows are, each in one line; this is in one of them.
     Rows(usize, &'static str),
-    /// It is loaded: so many jobs.
+    /// It is loaded: this many jobs.
     Loaded(usize),
 }
 

@@ -7,7 +7,7 @@ use super::{Desk, project};
 
 /// An option as `--help` shows it.
 pub(super) struct Shown {
-    /// The help's heading it stands under.
+    /// The help's heading it is under.
     pub(super) heading: String,
     /// `--rate`.
     pub(super) flag: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Desk, Said};
+use crate::support::held;
 
 /// A desk with two loaded and made pairs, and a manifest that asks for them again under other ids.
 fn second_season() -> Desk {
@@ -114,7 +115,7 @@ fn nothing_is_made_for_a_manifest_that_cannot_be_read() {
     assert!(desk.run(&["run", "--sandbox"]).err.contains("name a manifest: tryon run jobs.csv"));
     // What an earlier version left behind.
     std::fs::create_dir(desk.path("tryon-out")).expect("a folder");
-    drop(tryon::queue::SqliteQueue::open(&desk.path("tryon-out/queue.db")).expect("a queue"));
+    drop(held(&desk.path("tryon-out/queue.db")));
     let said = desk.run(&["run", "--sandbox"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("nothing was loaded into tryon-out/queue.db yet"), "{}", said.err);

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
-use tryon::queue::RunLock;
+use tryon::queue::RunHold;
 
 use super::Desk;
+use crate::support::held;
 
 /// Longer than anything here takes on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -91,7 +92,7 @@ impl Seat {
     }
 }
 
-/// A desk with so many jobs loaded.
+/// A desk with this many jobs loaded.
 fn desk_with_jobs(count: usize) -> Desk {
     let desk = Desk::new();
     desk.picture("human.png");
@@ -101,8 +102,8 @@ fn desk_with_jobs(count: usize) -> Desk {
     desk
 }
 
-fn lock(desk: &Desk) -> RunLock {
-    RunLock::take(&desk.path("tryon-out/queue.db")).expect("the lock")
+fn lock(desk: &Desk) -> RunHold {
+    held(&desk.path("tryon-out/queue.db"))
 }
 
 /// The escape sequences that change how text looks.

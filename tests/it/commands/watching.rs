@@ -4,17 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
-use tryon::queue::RunLock;
+use tryon::queue::RunHold;
 
 use super::Desk;
+use crate::support::held;
 
 /// A queue with two jobs, and a run that seems to be at work on it for as long as the lock is held.
-fn desk_at_work() -> (Desk, RunLock) {
+fn desk_at_work() -> (Desk, RunHold) {
     let desk = Desk::new();
     desk.picture("h.png");
     desk.write("jobs.csv", "id,human,cloth\none,h.png,h.png\ntwo,h.png,h.png\n");
     assert_eq!(desk.run(&["load", "jobs.csv"]).code, 0);
-    let lock = RunLock::take(&desk.path("tryon-out/queue.db")).expect("the lock");
+    let lock = held(&desk.path("tryon-out/queue.db"));
     (desk, lock)
 }
 

@@ -1,4 +1,4 @@
-//! What a reviewer's list does: rejected results are made anew, for money and only when that is said.
+//! What a reviewer's list does: rejected results are made again, for money and only when that is said.
 
 use rusqlite::Connection;
 

@@ -1,14 +1,13 @@
-//! The ground that every test of the queue stands on: a queue, bystanders in it, and a look at its tables from outside.
+//! The ground that every test of the queue is on: a queue, bystanders in it, and a look at its tables from outside.
 //!
-//! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each constructor in [`QUEUES`], and
+//! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each back end in [`BACK_ENDS`], and
 //! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
 use tryon::job::{
@@ -16,20 +15,23 @@ use tryon::job::{
     SecondGarment, StateName, TaskId, Transition,
 };
 use tryon::queue::{
-    ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Note, PublishedImage, QueueError, QueueReader, RejectedRow,
-    RunId, SlotUse, SqliteQueue,
+    self, ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Keeping, Load, LoadRow, ManifestNames, NotTaken, Note,
+    Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, SlotUse, each_report_row,
 };
 
-/// How a kind of queue is made, and looked into behind its back.
-pub(crate) struct QueueKind {
-    open: fn(&Path) -> SqliteQueue,
-    dump: fn(&Path) -> Tables,
-    check: fn(&Path),
+use super::sqlite::SQLITE;
+
+/// A back end: where its queues are, and how they are looked into behind its back.
+pub(crate) struct BackEnd {
+    pub(crate) name: &'static str,
+    /// Where a new queue of this name is to be, of which nothing stays when the folder goes.
+    pub(crate) location: fn(&TempDir, &str) -> PathBuf,
+    pub(crate) dump: fn(&Path) -> Tables,
+    pub(crate) check: fn(&Path),
 }
 
-/// Every kind of queue there is. A later one is a line here, and passes what the first one passes.
-const QUEUES: [QueueKind; 1] =
-    [QueueKind { open: |path| SqliteQueue::open(path).expect("a queue"), dump: dump_sqlite, check: sqlite_is_sound }];
+/// Every back end there is. A later one is a line here, and passes what the first one passes.
+const BACK_ENDS: [&BackEnd; 1] = [&SQLITE];
 
 /// One row: its columns by name, as text.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -38,29 +40,35 @@ pub(crate) type Tables = BTreeMap<String, BTreeSet<Row>>;
 
 /// Runs a test against each kind of queue, with bystanders that it must not touch.
 pub(crate) async fn on_every_queue(test: impl AsyncFn(&Bed)) {
-    for kind in &QUEUES {
-        let bed = Bed::new(kind).await;
-        test(&bed).await;
-        bed.check();
+    for back_end in BACK_ENDS {
+        on_a_queue_of(back_end, &test).await;
     }
+}
+
+/// Runs a test against one kind of queue; see [`on_every_queue`].
+pub(crate) async fn on_a_queue_of(back_end: &'static BackEnd, test: impl AsyncFn(&Bed)) {
+    let bed = Bed::new(back_end).await;
+    test(&bed).await;
+    bed.check().await;
 }
 
 /// A queue in a folder of its own.
 pub(crate) struct Bed {
-    kind: &'static QueueKind,
-    _folder: TempDir,
-    pub(crate) queue: SqliteQueue,
+    back_end: &'static BackEnd,
+    folder: TempDir,
+    location: PathBuf,
+    pub(crate) queue: Arc<dyn Queue>,
     /// A run without a budget.
     pub(crate) run: RunId,
     before: Tables,
 }
 
-/// A moment: so many seconds into the test.
+/// A moment: this many seconds into the test.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + seconds).expect("a time")
 }
 
-/// A moment as it stands in a table.
+/// A moment as it is in a table.
 pub(crate) fn millis(seconds: i64) -> String {
     at(seconds).as_millisecond().to_string()
 }
@@ -117,26 +125,29 @@ pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
 }
 
 impl Bed {
-    async fn new(kind: &'static QueueKind) -> Self {
+    async fn new(back_end: &'static BackEnd) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let queue = (kind.open)(&folder.path().join("queue.db"));
-        settle_bystanders(&queue).await;
-        let before = (kind.dump)(queue.path());
+        let location = (back_end.location)(&folder, "queue");
+        let queue = queue::open(&location, Opening::OrMake).await.expect("a queue");
+        settle_bystanders(&*queue).await;
+        let before = (back_end.dump)(&location);
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-        Self { kind, _folder: folder, queue, run, before }
+        Self { back_end, folder, location, queue, run, before }
     }
 
+    /// Where the queue is.
     pub(crate) fn path(&self) -> &Path {
-        self.queue.path()
+        &self.location
     }
 
-    /// Opens a queue file once more, as another process would.
-    pub(crate) fn open(&self, path: &Path) -> SqliteQueue {
-        (self.kind.open)(path)
+    /// Opens a queue once more, as another process would.
+    pub(crate) async fn open(&self, location: &Path) -> Arc<dyn Queue> {
+        queue::open(location, Opening::OrMake).await.expect("a queue")
     }
 
-    pub(crate) fn reader(&self) -> QueueReader {
-        self.queue.reader().expect("a reader")
+    /// Where another queue of this kind can be made.
+    pub(crate) fn another(&self) -> Arc<dyn Site> {
+        queue::at(&(self.back_end.location)(&self.folder, "other"))
     }
 
     pub(crate) fn tables(&self) -> Tables {
@@ -145,25 +156,28 @@ impl Bed {
 
     /// The tables of another queue of this kind.
     pub(crate) fn tables_of(&self, path: &Path) -> Tables {
-        (self.kind.dump)(path)
+        (self.back_end.dump)(path)
     }
 
-    /// Every row that stood before the test stands unchanged, and what is counted is what is there.
-    pub(crate) fn check(&self) {
-        let now = self.tables();
+    /// Every row that stood before the test is unchanged, and what is counted is what is there.
+    pub(crate) async fn check(&self) {
+        let (now, kind) = (self.tables(), self.back_end.name);
         for (table, rows) in &self.before {
             for row in rows {
-                assert!(now[table].contains(row), "a bystander in {table} was touched: {row:#?}\nnow: {now:#?}");
+                assert!(
+                    now[table].contains(row),
+                    "{kind}: a bystander in {table} was touched: {row:#?}\nnow: {now:#?}"
+                );
             }
         }
-        self.check_counts();
+        self.check_counts().await;
         check_stories(&now);
-        (self.kind.check)(self.path());
+        (self.back_end.check)(self.path());
     }
 
     /// The counts are those of the rows.
-    pub(crate) fn check_counts(&self) {
-        let counts = self.reader().counts().expect("counts");
+    pub(crate) async fn check_counts(&self) {
+        let counts = self.queue.counts().await.expect("counts");
         let tables = self.tables();
         let rejected = tables["rejected_rows"].len() as u64;
         for state in StateName::ALL {
@@ -185,26 +199,28 @@ impl Bed {
 
     /// Loads rows that stand on the lines from 2 of a manifest. Returns the tally and the rows that were not taken.
     pub(crate) async fn load_from(&self, manifest: &str, rows: &[JobSpec]) -> (Enqueued, Vec<(String, RejectedRow)>) {
-        load_into(&self.queue, &[(manifest, rows)]).await
+        load_into(&*self.queue, &[(manifest, rows)]).await
     }
 
     /// Loads several manifests at once.
     pub(crate) async fn load_all(&self, manifests: &[(&str, &[JobSpec])]) -> (Enqueued, Vec<(String, RejectedRow)>) {
-        load_into(&self.queue, manifests).await
+        load_into(&*self.queue, manifests).await
     }
 
     /// Loads rows, and others that are passed over, behind them.
     pub(crate) async fn load_with_rejected(&self, rows: &[JobSpec], rejected: &[RejectedRow]) {
-        let (rows, rejected) = (rows.to_vec(), rejected.to_vec());
-        let fill = move |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("rejected.csv")?;
-            for (line, row) in (2..).zip(&rows) {
-                assert_eq!(loader.add(row, line)?, Vec::new());
-            }
-            rejected.iter().try_for_each(|row| loader.reject(row))?;
-            Ok(((), true))
-        };
-        self.queue.load(fill).await.expect("a load");
+        let good = (2..).zip(rows.iter().cloned()).map(|(line, spec)| LoadRow::Job { spec, line });
+        let bad = rejected.iter().cloned().map(LoadRow::Rejected);
+        self.keep("rejected.csv", good.chain(bad).collect()).await;
+    }
+
+    /// Loads rows of a manifest, all of which can be taken, or are rejected by themselves.
+    pub(crate) async fn keep(&self, manifest: &str, rows: Vec<LoadRow>) -> Enqueued {
+        let mut load = begin_load(&*self.queue, manifest).await;
+        assert_eq!(load.add(rows).await.expect("staged"), Vec::new());
+        let tally = load.tally();
+        assert!(load.keep(Keeping::default(), at(0)).await.expect("kept").is_kept);
+        tally
     }
 
     /// Loads rows, each of which becomes a job.
@@ -269,21 +285,25 @@ impl Bed {
                 now
             }
         };
-        let record = self.job(id);
+        let record = self.job(id).await;
         assert_eq!(record.state.name(), state);
         ActiveJob { attempt: record.attempt, state: record.state, ..job }
     }
 
-    pub(crate) fn job(&self, id: &str) -> JobRecord {
-        self.reader().job(id).expect("the job")
+    pub(crate) async fn job(&self, id: &str) -> JobRecord {
+        self.queue.job(id).await.expect("the job")
     }
 
-    pub(crate) fn attempts(&self, id: &str) -> Vec<AttemptRecord> {
-        let reader = self.reader();
-        reader.attempts(&reader.job(id).expect("the job")).expect("attempts")
+    pub(crate) async fn attempts(&self, id: &str) -> Vec<AttemptRecord> {
+        self.queue.attempts(self.job(id).await.seq).await.expect("attempts")
     }
 
-    /// The row of a job, as it stands in the table.
+    /// The report, from its first row to its last.
+    pub(crate) async fn report(&self) -> Vec<ReportRow> {
+        report_of(&*self.queue).await
+    }
+
+    /// The row of a job, as it is in the table.
     pub(crate) fn job_row(&self, id: &str) -> Row {
         self.tables()["jobs"].iter().find(|row| row["id"] == id).expect("the job's row").clone()
     }
@@ -302,38 +322,54 @@ impl Bed {
     }
 
     /// The ids of the report, in its order.
-    pub(crate) fn reported(&self) -> Vec<String> {
-        let mut ids = Vec::new();
-        let each = |row: tryon::queue::ReportRow| {
-            ids.push(row.id);
-            Ok::<(), QueueError>(())
-        };
-        self.reader().report(each).expect("a report");
-        ids.retain(|id| !id.starts_with("by/"));
-        ids
+    pub(crate) async fn reported(&self) -> Vec<String> {
+        let ids = self.report().await.into_iter().map(|row| row.id);
+        ids.filter(|id| !id.starts_with("by/")).collect()
     }
 }
 
-pub(crate) async fn load_into(
-    queue: &SqliteQueue,
-    manifests: &[(&str, &[JobSpec])],
-) -> (Enqueued, Vec<(String, RejectedRow)>) {
-    let manifests: Vec<_> = manifests.iter().map(|(name, rows)| ((*name).to_owned(), rows.to_vec())).collect();
-    let fill = move |loader: &mut tryon::queue::Loader| {
-        let mut rejected = Vec::new();
-        for (name, rows) in &manifests {
-            loader.begin_manifest(name)?;
-            for (line, row) in (2..).zip(rows) {
-                rejected.extend(loader.add(row, line)?);
-            }
-        }
-        Ok(((loader.tally(), rejected), true))
+/// The report of a queue, from its first row to its last.
+pub(crate) async fn report_of(queue: &dyn Queue) -> Vec<ReportRow> {
+    let mut rows = Vec::new();
+    let each = |row| {
+        rows.push(row);
+        Ok::<(), QueueError>(())
     };
-    queue.load(fill).await.expect("a load")
+    each_report_row(queue, each).await.expect("a report");
+    rows
 }
 
-/// Jobs, attempts, images, a run, a door and a rejected row that no test is about.
-async fn settle_bystanders(queue: &SqliteQueue) {
+/// Begins a load of one manifest.
+pub(crate) async fn begin_load(queue: &dyn Queue, manifest: &str) -> Box<dyn Load> {
+    let mut load = queue.begin_load().await.expect("a load");
+    load.begin_manifest(ManifestNames::only(manifest)).await.expect("begun");
+    load
+}
+
+/// A row that is on this line.
+pub(crate) fn on_line(line: u64, spec: JobSpec) -> LoadRow {
+    LoadRow::Job { spec, line }
+}
+
+pub(crate) async fn load_into(
+    queue: &dyn Queue,
+    manifests: &[(&str, &[JobSpec])],
+) -> (Enqueued, Vec<(String, RejectedRow)>) {
+    let mut load = queue.begin_load().await.expect("a load");
+    let mut rejected = Vec::new();
+    for (name, rows) in manifests {
+        load.begin_manifest(ManifestNames::only(name)).await.expect("begun");
+        let rows = (2..).zip(rows.iter().cloned()).map(|(line, spec)| on_line(line, spec)).collect();
+        let not_taken = load.add(rows).await.expect("staged").into_iter();
+        rejected.extend(not_taken.map(|NotTaken { manifest, row, .. }| (manifest, row)));
+    }
+    let tally = load.tally();
+    load.keep(Keeping::default(), at(0)).await.expect("kept");
+    (tally, rejected)
+}
+
+/// Jobs, attempts, images, a run, a provider and a rejected row that no test is about.
+async fn settle_bystanders(queue: &dyn Queue) {
     let outfit = SecondGarment { image: file("by-skirt"), garment: Garment::Lower };
     let busy = JobSpec {
         cloth_type: Some(Garment::Upper),
@@ -342,15 +378,11 @@ async fn settle_bystanders(queue: &SqliteQueue) {
         ..with_priority("by/running", 9)
     };
     let rows = [busy, with_priority("by/done", 8), with_priority("by/cancelled", 7)];
-    let fill = move |loader: &mut tryon::queue::Loader| {
-        loader.begin_manifest("bystanders.csv")?;
-        for (line, row) in (2..).zip(&rows) {
-            assert_eq!(loader.add(row, line)?, Vec::new());
-        }
-        loader.reject(&rejected_row(9, "by/rejected"))?;
-        Ok(((), true))
-    };
-    queue.load(fill).await.expect("a load");
+    let mut load = begin_load(queue, "bystanders.csv").await;
+    let mut rows: Vec<LoadRow> = (2..).zip(rows).map(|(line, spec)| on_line(line, spec)).collect();
+    rows.push(LoadRow::Rejected(rejected_row(9, "by/rejected")));
+    assert_eq!(load.add(rows).await.expect("staged"), Vec::new());
+    load.keep(Keeping::default(), at(-110)).await.expect("kept");
     let run = queue.begin_run(3, Some(10), ModelName::default(), at(-100)).await.expect("a run");
     let note = |units| Note { units, request_id: Some("by-request".to_owned()), ..Note::of("so it went") };
     let mut moves = vec![
@@ -398,7 +430,7 @@ fn check_stories(tables: &Tables) {
             ("failed", "refused" | "invalid_input") => outcome == Some("refused"),
             ("failed", "task_failed" | "no_image") => outcome == Some("task_failed"),
             ("failed", _) => outcome == Some("download_failed"),
-            // A person has it made anew, whatever there is.
+            // A person has it made again, whatever there is.
             ("pending" | "cancelled", _) if job["put_back_at"] != "NULL" => {
                 !matches!(outcome, Some("submitting" | "in_doubt" | "running" | "downloading"))
             }
@@ -425,47 +457,4 @@ fn check_stories(tables: &Tables) {
         let may_exist = theirs.filter(|a| !created_nothing(a)).count();
         assert_eq!(run["spent"], may_exist.to_string(), "a budget counts what exists or may exist: {run:#?}");
     }
-}
-
-/// Connects to a queue file as another program would.
-pub(crate) fn outside(path: &Path) -> Connection {
-    Connection::open(path).expect("the queue's file")
-}
-
-pub(crate) fn dump_sqlite(path: &Path) -> Tables {
-    let db = outside(path);
-    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('tallies', 'meta')";
-    let mut tables = db.prepare(query).expect("a query");
-    let names = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
-    names
-        .map(|name| {
-            let name = name.expect("a name");
-            let mut statement = db.prepare(&format!("SELECT * FROM {name}")).expect("a query");
-            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-            let read = |row: &rusqlite::Row<'_>| {
-                let cells = columns.iter().enumerate().map(|(index, column)| {
-                    let mut text = String::new();
-                    match row.get_ref(index).expect("a cell") {
-                        rusqlite::types::ValueRef::Null => text.push_str("NULL"),
-                        rusqlite::types::ValueRef::Integer(value) => write!(text, "{value}").expect("text"),
-                        rusqlite::types::ValueRef::Real(value) => write!(text, "{value}").expect("text"),
-                        rusqlite::types::ValueRef::Text(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
-                        rusqlite::types::ValueRef::Blob(bytes) => write!(text, "{bytes:?}").expect("text"),
-                    }
-                    (column.clone(), text)
-                });
-                Ok(cells.collect::<Row>())
-            };
-            let rows = statement.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows");
-            (name, rows)
-        })
-        .collect()
-}
-
-pub(crate) fn sqlite_is_sound(path: &Path) {
-    let db = outside(path);
-    let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
-    assert_eq!(sound, "ok");
-    let mut statement = db.prepare("PRAGMA foreign_key_check").expect("a check");
-    assert!(statement.query([]).expect("rows").next().expect("a row").is_none(), "a reference leads nowhere");
 }

@@ -49,7 +49,7 @@ async fn a_retried_download_downloads_and_pays_nothing() {
         assert_eq!((attempt.len(), attempt[0]["outcome"].as_str()), (1, "downloading"));
         assert_eq!((attempt[0]["ended_at"].as_str(), &attempt[0]["task_ended_at"]), ("NULL", &millis(5)));
         assert_eq!(bed.spent(bed.run), spent);
-        let active = bed.reader().active(&[StateName::Downloading], 10).expect("jobs");
+        let active = bed.queue.active(&[StateName::Downloading], 10).await.expect("jobs");
         assert_eq!(active.iter().map(|job| job.spec.id.as_str()).collect::<Vec<_>>(), ["a"]);
     })
     .await;
@@ -60,7 +60,7 @@ async fn a_doubtful_job_that_is_retried_may_be_paid_twice_and_says_so() {
     on_every_queue(async |bed| {
         bed.bring("a", StateName::InDoubt).await;
         assert_eq!(retry(bed, "a").await.expect("retried"), PENDING);
-        let attempt = &bed.attempts("a")[0];
+        let attempt = &bed.attempts("a").await[0];
         assert_eq!((attempt.outcome.as_str(), attempt.ended_at), ("doubt_given_up", Some(at(60))));
         assert_eq!(bed.claim(at(61)).await.attempt, 2);
     })
@@ -128,9 +128,9 @@ async fn an_id_is_meant_letter_by_letter() {
             for result in [retry(bed, wrong).await, cancel(bed, wrong).await] {
                 assert!(matches!(result, Err(QueueError::NoSuchJob(id)) if id == wrong));
             }
-            assert!(matches!(bed.reader().job(wrong), Err(QueueError::NoSuchJob(_))));
+            assert!(matches!(bed.queue.job(wrong).await, Err(QueueError::NoSuchJob(_))));
         }
-        assert_eq!(bed.job("Ana").state, PENDING);
+        assert_eq!(bed.job("Ana").await.state, PENDING);
     })
     .await;
 }
@@ -144,10 +144,10 @@ async fn all_failed_jobs_are_retried_each_in_its_way_and_no_other() {
             bed.bring(state.word(), state).await;
         }
         assert_eq!(bed.queue.retry_all(StateName::Failed, at(60)).await.expect("retried"), 2);
-        assert_eq!(bed.job("task").state, PENDING);
-        assert_eq!(bed.job("download").state.name(), StateName::Downloading);
+        assert_eq!(bed.job("task").await.state, PENDING);
+        assert_eq!(bed.job("download").await.state.name(), StateName::Downloading);
         for state in [StateName::InDoubt, StateName::Succeeded, StateName::Cancelled] {
-            assert_eq!(bed.job(state.word()).state.name(), state);
+            assert_eq!(bed.job(state.word()).await.state.name(), state);
         }
         assert_eq!(bed.queue.retry_all(StateName::Failed, at(61)).await.expect("retried"), 0);
     })
@@ -184,7 +184,7 @@ async fn a_retry_of_all_that_is_not_allowed_for_one_changes_none() {
 async fn all_pending_jobs_are_cancelled_at_once_waiting_ones_too() {
     on_every_queue(async |bed| {
         let job = bed.bring("waiting", StateName::Submitting).await;
-        bed.step(&job, Transition::TurnAway { retry_at: at(500) }).await;
+        bed.record(&job, Transition::TurnAway { retry_at: at(500) }, at(1)).await.expect("turned away");
         bed.bring("doubtful", StateName::InDoubt).await;
         bed.add(&[spec("fresh"), with_priority("urgent", 5)]).await;
         assert_eq!(bed.queue.cancel_pending(at(60)).await.expect("cancelled"), 3);
@@ -216,7 +216,7 @@ async fn a_doubtful_job_is_told_its_task_and_another_jobs_task_is_refused() {
 async fn a_finished_job_whose_file_is_gone_is_downloaded_again_under_its_attempt() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Succeeded).await;
-        let published = bed.reader().published(tryon::job::JobSeq(0), 100).expect("jobs");
+        let published = bed.queue.published(tryon::job::JobSeq(0), 100).await.expect("jobs");
         let found = published.iter().find(|job| job.id.as_str() == "a").expect("it is listed");
         assert_eq!((found.seq, found.attempt, found.paths.is_empty()), (job.seq, job.attempt, false));
         bed.step(&job, Transition::Refetch).await;
@@ -230,14 +230,14 @@ async fn a_finished_job_whose_file_is_gone_is_downloaded_again_under_its_attempt
 async fn a_finished_job_is_made_anew_under_another_attempt_and_its_image_is_known_until_then() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Succeeded).await;
-        let before = bed.reader().image_paths(job.seq).expect("paths");
+        let before = bed.queue.images(job.seq).await.expect("images");
         assert!(!before.is_empty());
         assert_eq!(bed.queue.make_anew("a".to_owned(), at(60)).await.expect("put back"), PENDING);
         let row = bed.job_row("a");
         assert_eq!((row["finished_at"].as_str(), row["attempt"].as_str()), ("NULL", "1"));
-        assert_eq!(bed.attempts("a")[0].outcome, "succeeded", "the first attempt's story is told");
-        assert_eq!(bed.job("a").output, None, "a waiting job shows no image");
-        assert_eq!(bed.reader().image_paths(job.seq).expect("paths"), before);
+        assert_eq!(bed.attempts("a").await[0].outcome, "succeeded", "the first attempt's story is told");
+        assert_eq!(bed.job("a").await.output, None, "a waiting job shows no image");
+        assert_eq!(bed.queue.images(job.seq).await.expect("images"), before);
         let again = bed.claim(at(61)).await;
         assert_eq!((again.seq, again.attempt, again.tries), (job.seq, 2, 1), "its tries begin anew");
     })

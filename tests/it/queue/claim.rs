@@ -76,9 +76,9 @@ async fn a_row_that_names_a_model_gets_it_and_others_get_the_default_of_the_clai
             let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), default, at(1)).await;
             let Ok(Claim::Job(job)) = claim else { panic!("no job: {claim:?}") };
             assert_eq!(job.model.as_str(), wanted);
-            assert_eq!(bed.attempts(job.spec.id.as_str())[0].model.as_str(), wanted);
+            assert_eq!(bed.attempts(job.spec.id.as_str()).await[0].model.as_str(), wanted);
         }
-        assert_eq!(bed.job("none").spec.model, None, "the default is the attempt's, not the job's");
+        assert_eq!(bed.job("none").await.spec.model, None, "the default is the attempt's, not the job's");
     })
     .await;
 }
@@ -99,7 +99,7 @@ async fn a_job_that_waits_is_claimed_when_its_time_has_come_and_not_before() {
         bed.add(&[spec("early"), with_priority("urgent", 1), spec("late")]).await;
         for retry in [20, 10, 30] {
             let job = bed.claim(at(1)).await;
-            bed.step(&job, Transition::TurnAway { retry_at: at(retry) }).await;
+            bed.record(&job, Transition::TurnAway { retry_at: at(retry) }, at(1)).await.expect("turned away");
         }
         // urgent waits until 20, early until 10, late until 30.
         let none_before = |claim: Claim, seconds| match claim {
@@ -149,7 +149,7 @@ async fn no_job_is_ever_claimed_twice_by_several_claimers() {
     on_every_queue(async |bed| {
         let rows: Vec<_> = (0..60).map(|n| spec(&format!("job-{n}"))).collect();
         bed.add(&rows).await;
-        let other_process = bed.open(bed.path());
+        let other_process = bed.open(bed.path()).await;
         let claims = (0..80).map(|n| {
             let queue = if n % 2 == 0 { &bed.queue } else { &other_process };
             queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(1))
@@ -206,7 +206,7 @@ async fn a_budget_of_nothing_submits_nothing() {
         bed.add(&[spec("a")]).await;
         let run = run_with_budget(bed, 0).await;
         assert!(matches!(bed.try_claim(run, at(1)).await, Claim::BudgetSpent));
-        assert_eq!(bed.job("a").state, JobState::Pending { retry_at: None });
+        assert_eq!(bed.job("a").await.state, JobState::Pending { retry_at: None });
     })
     .await;
 }

@@ -1,9 +1,12 @@
 //! The reads of the contract: by pages, and beside a runtime that they do not hold up.
 
-use tryon::job::{JobSeq, StateName};
-use tryon::queue::{Queue, QueueError, ReportPlace, Selection};
+use std::future::poll_fn;
+use std::task::Poll;
 
-use super::bed::{Bed, on_every_queue, rejected_row, spec};
+use tryon::job::{JobSeq, ModelName, StateName};
+use tryon::queue::{self, Queue, QueueError, QueueResult, ReportPlace, Selection};
+
+use super::bed::{Bed, at, on_every_queue, rejected_row, spec};
 
 /// Jobs and rejected rows in turn.
 async fn settle(bed: &Bed) {
@@ -15,14 +18,9 @@ async fn settle(bed: &Bed) {
 async fn a_report_by_pages_of_any_size_is_the_report() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let mut whole = Vec::new();
-        let each = |row| {
-            whole.push(row);
-            Ok::<(), QueueError>(())
-        };
-        bed.reader().report(each).expect("a report");
+        let whole = bed.report().await;
         assert!(whole.iter().any(tryon::queue::ReportRow::is_rejected) && whole.len() == 9, "{}", whole.len());
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         for most in [1, 2, 3, 100] {
             let (mut place, mut rows) = (ReportPlace::default(), Vec::new());
             loop {
@@ -44,7 +42,7 @@ async fn a_report_by_pages_of_any_size_is_the_report() {
 async fn jobs_by_pages_go_on_behind_the_last_one() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         let (mut after, mut ids) = (JobSeq(0), Vec::new());
         loop {
             let selection = Selection { states: &[StateName::Pending], only_flagged: false };
@@ -62,12 +60,48 @@ async fn jobs_by_pages_go_on_behind_the_last_one() {
 async fn reads_that_are_made_at_once_are_all_answered() {
     on_every_queue(async |bed| {
         settle(bed).await;
-        let queue: &dyn Queue = &bed.queue;
+        let queue: &dyn Queue = &*bed.queue;
         let reads = (0..100).map(|_| queue.job("b"));
         for read in futures_util::future::join_all(reads).await {
             assert_eq!(read.expect("the job").spec.id.as_str(), "b");
         }
         assert!(matches!(queue.job("no such").await, Err(QueueError::NoSuchJob(_))));
+    })
+    .await;
+}
+
+/// Whether a read leaves the thread of whoever asks to others while it waits for the disk. It may be done before anybody
+/// looks, but not each time.
+async fn leaves_the_thread<T>(read: impl AsyncFn() -> QueueResult<T>) -> bool {
+    for _ in 0..50 {
+        let mut reading = Box::pin(read());
+        let is_done = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context).is_ready())).await;
+        if !is_done {
+            assert!(reading.await.is_ok());
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test]
+async fn no_read_holds_up_the_thread_that_asks() {
+    on_every_queue(async |bed| {
+        settle(bed).await;
+        let (queue, model) = (&*bed.queue, ModelName::default());
+        let seq = bed.job("b").await.seq;
+        let page = Selection::default();
+        assert!(leaves_the_thread(async || queue.counts().await).await);
+        assert!(leaves_the_thread(async || queue.last_run().await).await);
+        assert!(leaves_the_thread(async || queue.is_at_work().await).await);
+        assert!(leaves_the_thread(async || queue.workload(&model, 3).await).await);
+        assert!(leaves_the_thread(async || queue.active(&[StateName::Running], 3).await).await);
+        assert!(leaves_the_thread(async || queue.next_up(at(5)).await).await);
+        assert!(leaves_the_thread(async || queue.job("b").await).await);
+        assert!(leaves_the_thread(async || queue.attempts(seq).await).await);
+        assert!(leaves_the_thread(async || queue.jobs_page(page, JobSeq(0), 3).await).await);
+        assert!(leaves_the_thread(async || queue.report_page(ReportPlace::default(), 3).await).await);
+        assert!(leaves_the_thread(async || queue::at(bed.path()).open_to_read().await).await);
     })
     .await;
 }

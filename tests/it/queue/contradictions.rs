@@ -1,9 +1,9 @@
 //! Rows of one load that contradict each other: neither is taken, whichever comes first.
 
 use tryon::job::{JobSpec, StateName, Transition};
-use tryon::queue::{Enqueued, RejectedRow};
+use tryon::queue::{Enqueued, Keeping, LoadRow, RejectedRow};
 
-use super::bed::{at, on_every_queue, rejected_row, spec, with_other_cloth, with_priority};
+use super::bed::{at, begin_load, on_every_queue, on_line, rejected_row, spec, with_other_cloth, with_priority};
 
 fn tally(added: u64, unchanged: u64, updated: u64, repeated: u64, rejected: u64) -> Enqueued {
     Enqueued { added, unchanged, updated, repeated, rejected }
@@ -27,8 +27,8 @@ async fn two_new_rows_that_contradict_each_other_are_both_rejected() {
         );
         assert_eq!(rejected[0].1.human, "a-human.png");
         assert_eq!((rejected[0].1.cloth.as_str(), rejected[1].1.cloth.as_str()), ("a-cloth.png", "x.png"));
-        assert!(bed.reader().job("a").is_err());
-        bed.check_counts();
+        assert!(bed.queue.job("a").await.is_err());
+        bed.check_counts().await;
     })
     .await;
 }
@@ -40,7 +40,7 @@ async fn rejected_rows_stand_in_the_report_where_they_stand_in_the_manifest() {
         let tail = [spec("e")];
         for _ in 0..2 {
             bed.load_all(&[("jobs.csv", &rows), ("tail.csv", &tail)]).await;
-            assert_eq!(bed.reported(), ["a", "b", "c", "b", "d", "d", "e"]);
+            assert_eq!(bed.reported().await, ["a", "b", "c", "b", "d", "d", "e"]);
         }
     })
     .await;
@@ -49,21 +49,24 @@ async fn rejected_rows_stand_in_the_report_where_they_stand_in_the_manifest() {
 #[tokio::test]
 async fn a_row_between_two_that_contradict_each_other_keeps_its_place() {
     on_every_queue(async |bed| {
-        let load = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            loader.add(&spec("a"), 2)?;
-            loader.reject(&rejected_row(3, "bad-1"))?;
-            loader.add(&with_other_cloth("a", "x"), 4)?;
-            loader.add(&spec("b"), 5)?;
-            loader.add(&spec("c"), 6)?;
-            loader.reject(&rejected_row(7, "bad-2"))?;
-            loader.add(&with_other_cloth("c", "x"), 8)?;
-            loader.add(&spec("d"), 9)?;
-            Ok(((), true))
-        };
+        let bad = |line, id| LoadRow::Rejected(rejected_row(line, id));
+        let rows = vec![
+            on_line(2, spec("a")),
+            bad(3, "bad-1"),
+            on_line(4, with_other_cloth("a", "x")),
+            on_line(5, spec("b")),
+            on_line(6, spec("c")),
+            bad(7, "bad-2"),
+            on_line(8, with_other_cloth("c", "x")),
+            on_line(9, spec("d")),
+        ];
         for _ in 0..3 {
-            bed.queue.load(load).await.expect("a load");
-            assert_eq!(bed.reported(), ["a", "bad-1", "a", "b", "c", "bad-2", "c", "d"]);
+            let mut load = begin_load(&*bed.queue, "jobs.csv").await;
+            let not_taken = load.add(rows.clone()).await.expect("staged");
+            let shown: Vec<_> = not_taken.iter().map(|row| (row.shown_by, row.row.line)).collect();
+            assert_eq!(shown, [(2, 2), (2, 4), (6, 6), (6, 8)], "what a row shows is told with it");
+            load.keep(Keeping::default(), at(0)).await.expect("kept");
+            assert_eq!(bed.reported().await, ["a", "bad-1", "a", "b", "c", "bad-2", "c", "d"]);
         }
     })
     .await;
@@ -77,7 +80,7 @@ async fn a_third_row_about_a_contradicted_id_is_rejected_too() {
         assert_eq!(counted, tally(1, 0, 0, 0, 5));
         assert_eq!(rejected.iter().map(|(_, row)| row.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
         assert_eq!(rejected[2].1.reason, "`a` is used by rows that contradict each other");
-        bed.check_counts();
+        bed.check_counts().await;
     })
     .await;
 }
@@ -146,8 +149,8 @@ async fn rows_that_were_unchanged_or_updated_are_counted_as_rejected_after_a_con
             let (counted, rejected) = bed.load_from(&format!("{id}.csv"), &rows).await;
             assert_eq!(counted, tally(0, 0, 0, 0, 2), "{id}");
             assert_eq!(rejected.iter().map(|(_, row)| row.line).collect::<Vec<_>>(), [2, 3], "{id}");
-            assert!(bed.reader().job(id).is_err(), "{id} is not worked on while nobody knows what is meant");
-            bed.check_counts();
+            assert!(bed.queue.job(id).await.is_err(), "{id} is not worked on while nobody knows what is meant");
+            bed.check_counts().await;
         }
         let (counted, _) = bed.load_from("same-then-other.csv", &[spec("same-then-other")]).await;
         assert_eq!(counted, tally(1, 0, 0, 0, 0), "a mended manifest is taken");
@@ -170,7 +173,7 @@ async fn a_contradiction_about_a_submitted_job_leaves_the_job_alone() {
                 let (counted, rejected) = bed.load_from("jobs.csv", &rows).await;
                 assert_eq!((counted, rejected.len()), (tally(0, 0, 0, 0, 2), 2), "{id}");
                 assert_eq!((bed.job_row(id), bed.attempt_rows(id)), before);
-                bed.check_counts();
+                bed.check_counts().await;
             }
         }
     })
@@ -180,13 +183,13 @@ async fn a_contradiction_about_a_submitted_job_leaves_the_job_alone() {
 #[tokio::test]
 async fn both_orders_of_a_contradiction_come_to_the_same() {
     on_every_queue(async |bed| {
-        // `Ana` stands in the queue; one row says it again, another one would write over it.
+        // `Ana` is in the queue; one row says it again, another one would write over it.
         for rows in [[spec("Ana"), spec("ana")], [spec("ana"), spec("Ana")]] {
             bed.load_from("first.csv", &[spec("Ana")]).await;
             let (counted, _) = bed.load_from("jobs.csv", &rows).await;
             assert_eq!(counted, tally(0, 0, 0, 0, 2), "{rows:?}");
             assert_eq!(bed.count(StateName::Pending), 0);
-            bed.check_counts();
+            bed.check_counts().await;
         }
     })
     .await;
@@ -213,7 +216,7 @@ async fn the_number_of_a_contradicted_job_is_free_for_the_next() {
         let (counted, rejected) = bed.load_from("jobs.csv", &rows).await;
         assert_eq!(counted, tally(1, 0, 0, 1, 4));
         assert_eq!(rejected.iter().map(|(_, row)| row.line).collect::<Vec<_>>(), [2, 3, 6, 7]);
-        assert_eq!(bed.reported(), ["a", "a", "b", "c", "c"]);
+        assert_eq!(bed.reported().await, ["a", "a", "b", "c", "c"]);
     })
     .await;
 }

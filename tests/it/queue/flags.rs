@@ -1,7 +1,7 @@
 //! Flags: kept with the job whose result they are about, counted, found, and gone with that result.
 
 use tryon::job::{Flag, Flags, JobSpec, StateName, Transition};
-use tryon::queue::{ActiveJob, PublishedImage, Selection};
+use tryon::queue::{ActiveJob, JobRecord, PublishedImage, QueueError, Selection, each_job};
 
 use super::bed::{Bed, at, image, on_every_queue, spec};
 
@@ -37,16 +37,18 @@ async fn fetched(bed: &Bed, id: &str) -> ActiveJob {
 }
 
 /// The flagged jobs, in manifest order.
-fn flagged(bed: &Bed) -> Vec<String> {
+async fn flagged(bed: &Bed) -> Vec<String> {
     let mut lines = Vec::new();
-    let selection = Selection { states: &[], only_flagged: true };
-    bed.reader()
-        .jobs_of(&selection, |job| -> Result<(), tryon::queue::QueueError> {
-            lines.push(format!("{}: {}", job.spec.id, job.flags));
-            Ok(())
-        })
-        .expect("a list");
-    assert_eq!(bed.reader().counts().expect("counts").flagged, lines.len() as u64, "what is counted is what is there");
+    let add = |job: JobRecord| -> Result<(), QueueError> {
+        lines.push(format!("{}: {}", job.spec.id, job.flags));
+        Ok(())
+    };
+    each_job(&*bed.queue, Selection { states: &[], only_flagged: true }, add).await.expect("a list");
+    assert_eq!(
+        bed.queue.counts().await.expect("counts").flagged,
+        lines.len() as u64,
+        "what is counted is what is there"
+    );
     lines
 }
 
@@ -57,17 +59,11 @@ async fn flags_are_listed_counted_and_reported_with_the_job_that_has_them() {
         made(bed, "b", &[Flag::Small, Flag::Aspect], None).await;
         made(bed, "c", &[Flag::Blank, Flag::Small], None).await;
         bed.bring("d", StateName::Failed).await;
-        assert_eq!(flagged(bed), ["b: small, aspect", "c: blank, small"]);
-        let counts = bed.reader().flag_counts().expect("counts");
+        assert_eq!(flagged(bed).await, ["b: small, aspect", "c: blank, small"]);
+        let counts = bed.queue.flag_counts().await.expect("counts");
         assert_eq!(counts, [(Flag::Blank, 1), (Flag::Small, 2), (Flag::Aspect, 1)]);
-        let mut reported = Vec::new();
-        let add = |row: tryon::queue::ReportRow| -> Result<(), tryon::queue::QueueError> {
-            if ["a", "b"].contains(&row.id.as_str()) {
-                reported.push(row.flags);
-            }
-            Ok(())
-        };
-        bed.reader().report(add).expect("a report");
+        let rows = bed.report().await.into_iter().filter(|row| ["a", "b"].contains(&row.id.as_str()));
+        let reported: Vec<_> = rows.map(|row| row.flags).collect();
         assert_eq!(reported, [Flags::NONE, flags(&[Flag::Small, Flag::Aspect])]);
         for (states, found) in [
             (&[StateName::Succeeded][..], 2),
@@ -76,11 +72,11 @@ async fn flags_are_listed_counted_and_reported_with_the_job_that_has_them() {
         ] {
             let mut count = 0;
             let selection = Selection { states, only_flagged: true };
-            let add = |_| -> Result<(), tryon::queue::QueueError> {
+            let add = |_| -> Result<(), QueueError> {
                 count += 1;
                 Ok(())
             };
-            bed.reader().jobs_of(&selection, add).expect("a list");
+            each_job(&*bed.queue, selection, add).await.expect("a list");
             assert_eq!(count, found, "{states:?}");
         }
     })
@@ -92,12 +88,12 @@ async fn a_job_that_is_made_again_has_no_flags_until_its_new_result_has_some() {
     on_every_queue(async |bed| {
         made(bed, "a", &[Flag::Blank], None).await;
         let again = made_again(bed, "a").await;
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
         publish(bed, &again, &[Flag::Small], None).await;
-        assert_eq!(flagged(bed), ["a: small"]);
+        assert_eq!(flagged(bed).await, ["a: small"]);
         let again = made_again(bed, "a").await;
         publish(bed, &again, &[], None).await;
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
     })
     .await;
 }
@@ -107,9 +103,9 @@ async fn a_result_that_is_fetched_again_is_judged_again() {
     on_every_queue(async |bed| {
         let job = made(bed, "a", &[Flag::Blank], Some(5)).await;
         bed.step(&job, Transition::Refetch).await;
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
         publish(bed, &job, &[], Some(5)).await;
-        assert_eq!(flagged(bed), [""; 0], "and it is no twin of itself");
+        assert_eq!(flagged(bed).await, [""; 0], "and it is no twin of itself");
     })
     .await;
 }
@@ -119,24 +115,24 @@ async fn two_pairs_with_the_same_pixels_are_twins_until_one_has_others() {
     on_every_queue(async |bed| {
         made(bed, "a", &[], Some(-7)).await;
         made(bed, "b", &[], Some(8)).await;
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
         let third = made(bed, "c", &[Flag::Small], Some(-7)).await;
-        assert_eq!(flagged(bed), ["a: twin", "c: small, twin"]);
-        let twins = bed.reader().twins_of(third.seq).expect("twins");
+        assert_eq!(flagged(bed).await, ["a: twin", "c: small, twin"]);
+        let twins = bed.queue.twins_of(third.seq).await.expect("twins");
         assert_eq!(twins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a"]);
         made(bed, "d", &[], Some(-7)).await;
-        assert_eq!(flagged(bed), ["a: twin", "c: small, twin", "d: twin"]);
+        assert_eq!(flagged(bed).await, ["a: twin", "c: small, twin", "d: twin"]);
 
         let again = made_again(bed, "d").await;
         publish(bed, &again, &[], Some(9)).await;
-        assert_eq!(flagged(bed), ["a: twin", "c: small, twin"], "the other two still have one another");
+        assert_eq!(flagged(bed).await, ["a: twin", "c: small, twin"], "the other two still have one another");
         let again = made_again(bed, "a").await;
-        assert_eq!(flagged(bed), ["c: small, twin"]);
+        assert_eq!(flagged(bed).await, ["c: small, twin"]);
         publish(bed, &again, &[], Some(10)).await;
-        assert_eq!(flagged(bed), ["c: small"], "it has what it has by itself");
+        assert_eq!(flagged(bed).await, ["c: small"], "it has what it has by itself");
         let again = made_again(bed, "a").await;
         publish(bed, &again, &[], Some(-7)).await;
-        assert_eq!(flagged(bed), ["a: twin", "c: small, twin"], "and a twin that comes back is one");
+        assert_eq!(flagged(bed).await, ["a: twin", "c: small, twin"], "and a twin that comes back is one");
     })
     .await;
 }
@@ -150,9 +146,9 @@ async fn jobs_of_the_same_pair_are_no_twins() {
             let job = fetched(bed, id).await;
             publish(bed, &job, &[], Some(1)).await;
         }
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
         made(bed, "c", &[], Some(1)).await;
-        assert_eq!(flagged(bed), ["a: twin", "b: twin", "c: twin"]);
+        assert_eq!(flagged(bed).await, ["a: twin", "b: twin", "c: twin"]);
     })
     .await;
 }
@@ -163,7 +159,7 @@ async fn one_picture_for_very_many_pairs_flags_them_all() {
         for number in 0..40 {
             made(bed, &format!("job-{number}"), &[], Some(1)).await;
         }
-        assert_eq!(flagged(bed).len(), 40);
+        assert_eq!(flagged(bed).await.len(), 40);
     })
     .await;
 }
@@ -176,9 +172,12 @@ async fn all_flagged_jobs_are_put_back_at_once_and_no_other() {
         made(bed, "c", &[], Some(1)).await;
         made(bed, "d", &[], Some(2)).await;
         assert_eq!(bed.queue.make_flagged_anew(at(9)).await.expect("put back"), 3);
-        let states = ["a", "b", "c", "d"].map(|id| bed.job(id).state.name());
+        let mut states = Vec::new();
+        for id in ["a", "b", "c", "d"] {
+            states.push(bed.job(id).await.state.name());
+        }
         assert_eq!(states, [StateName::Pending, StateName::Pending, StateName::Pending, StateName::Succeeded]);
-        assert_eq!(flagged(bed), [""; 0]);
+        assert_eq!(flagged(bed).await, [""; 0]);
         assert_eq!(bed.queue.make_flagged_anew(at(9)).await.expect("nothing to do"), 0);
     })
     .await;
@@ -188,7 +187,7 @@ async fn all_flagged_jobs_are_put_back_at_once_and_no_other() {
 async fn an_image_is_read_as_it_was_published() {
     on_every_queue(async |bed| {
         let job = made(bed, "a", &[Flag::Small], Some(i64::MIN)).await;
-        let read = &bed.reader().images(job.seq).expect("images")[0];
+        let read = &bed.queue.images(job.seq).await.expect("images")[0];
         assert_eq!((read.flags, read.fingerprint), (flags(&[Flag::Small]), Some(i64::MIN)));
     })
     .await;

@@ -1,11 +1,11 @@
 //! Loading: what rows become, and when a job may still be changed by them.
 
 use tryon::job::{FailureKind, Garment, JobSpec, JobState, SecondGarment, StateName, Transition};
-use tryon::queue::{Enqueued, QueueError, RejectedRow};
+use tryon::queue::{Enqueued, Keeping, LoadRow, ManifestNames, RejectedRow};
 
 use super::bed::{
-    at, failure, file, image, load_into, model, on_every_queue, rejected_row, spec, task, with_other_cloth,
-    with_priority,
+    at, begin_load, failure, file, image, load_into, model, on_every_queue, on_line, rejected_row, spec, task,
+    with_other_cloth, with_priority,
 };
 
 fn tally(added: u64, unchanged: u64, updated: u64, repeated: u64, rejected: u64) -> Enqueued {
@@ -27,11 +27,11 @@ async fn a_new_row_becomes_a_pending_job_with_all_it_says() {
         };
         let (counted, rejected) = bed.load_from("jobs.csv", std::slice::from_ref(&row)).await;
         assert_eq!((counted, rejected), (tally(1, 0, 0, 0, 0), Vec::new()));
-        let job = bed.job("Größe/紅色 1");
+        let job = bed.job("Größe/紅色 1").await;
         assert_eq!(job.spec, row);
         assert_eq!(job.state, JobState::Pending { retry_at: None });
         assert_eq!((job.attempt, job.finished_at, job.output, job.message), (0, None, None, None));
-        assert!(bed.attempts("Größe/紅色 1").is_empty());
+        assert!(bed.attempts("Größe/紅色 1").await.is_empty());
     })
     .await;
 }
@@ -44,7 +44,7 @@ async fn urls_and_files_come_back_as_what_they_were() {
         row.human.source = tryon::job::ImageSource::Url(url.clone());
         row.human.written = url;
         bed.add(std::slice::from_ref(&row)).await;
-        assert_eq!(bed.job("a").spec, row);
+        assert_eq!(bed.job("a").await.spec, row);
     })
     .await;
 }
@@ -115,7 +115,7 @@ async fn another_priority_moves_a_job_that_waits() {
 async fn every_input_of_a_job_can_be_changed_while_nothing_was_submitted() {
     on_every_queue(async |bed| {
         bed.add(&[spec("a")]).await;
-        let seq = bed.job("a").seq;
+        let seq = bed.job("a").await.seq;
         let second = |name, garment| Some(SecondGarment { image: file(name), garment });
         let versions = [
             JobSpec { human: file("other"), ..spec("a") },
@@ -130,7 +130,7 @@ async fn every_input_of_a_job_can_be_changed_while_nothing_was_submitted() {
         for version in versions {
             let (counted, rejected) = bed.load_from("jobs.csv", std::slice::from_ref(&version)).await;
             assert_eq!((counted, rejected), (tally(0, 0, 1, 0, 0), Vec::new()), "{version:?}");
-            assert_eq!((bed.job("a").spec, bed.job("a").seq), (version, seq));
+            assert_eq!((bed.job("a").await.spec, bed.job("a").await.seq), (version, seq));
         }
     })
     .await;
@@ -148,7 +148,7 @@ async fn a_job_that_was_only_turned_away_can_be_changed() {
             bed.step(&job, answer).await;
             let (counted, rejected) = bed.load_from("jobs.csv", &[with_other_cloth(id, "better")]).await;
             assert_eq!((counted, rejected), (tally(0, 0, 1, 0, 0), Vec::new()), "{id}");
-            assert_eq!(bed.job(id).spec.cloth, file("better"));
+            assert_eq!(bed.job(id).await.spec.cloth, file("better"));
             bed.queue.cancel(id.to_owned(), at(2)).await.expect("cancelled");
         }
     })
@@ -162,11 +162,11 @@ async fn a_refused_job_with_better_inputs_is_tried_again() {
         let job = bed.claim(at(1)).await;
         bed.step(&job, Transition::Refuse { failure: failure(FailureKind::Refused) }).await;
         assert_eq!(bed.load_from("jobs.csv", &[spec("a")]).await.0, tally(0, 1, 0, 0, 0));
-        assert_eq!(bed.job("a").state.name(), StateName::Failed, "the same again would be refused again");
+        assert_eq!(bed.job("a").await.state.name(), StateName::Failed, "the same again would be refused again");
 
         let (counted, _) = bed.load_from("jobs.csv", &[with_other_cloth("a", "better")]).await;
         assert_eq!(counted, tally(0, 0, 1, 0, 0));
-        assert_eq!(bed.job("a").state, JobState::Pending { retry_at: None });
+        assert_eq!(bed.job("a").await.state, JobState::Pending { retry_at: None });
         let again = bed.claim(at(9)).await;
         assert_eq!((again.attempt, again.spec.cloth), (2, file("better")));
     })
@@ -179,8 +179,8 @@ async fn a_cancelled_job_with_other_inputs_stays_cancelled() {
         bed.bring("a", StateName::Cancelled).await;
         let (counted, _) = bed.load_from("jobs.csv", &[with_other_cloth("a", "better")]).await;
         assert_eq!(counted, tally(0, 0, 1, 0, 0));
-        assert_eq!(bed.job("a").state, JobState::Cancelled);
-        assert_eq!(bed.job("a").spec.cloth, file("better"));
+        assert_eq!(bed.job("a").await.state, JobState::Cancelled);
+        assert_eq!(bed.job("a").await.spec.cloth, file("better"));
     })
     .await;
 }
@@ -201,7 +201,7 @@ async fn once_submitted_a_job_never_gets_other_inputs() {
             );
             assert_eq!(reasons(&rejected), [reason]);
             assert_eq!((bed.job_row(id), bed.attempt_rows(id)), before);
-            bed.check_counts();
+            bed.check_counts().await;
         }
     })
     .await;
@@ -211,7 +211,7 @@ async fn once_submitted_a_job_never_gets_other_inputs() {
 async fn a_job_that_waits_for_its_second_task_was_submitted() {
     on_every_queue(async |bed| {
         let retried = bed.bring("task-failed", StateName::Running).await;
-        bed.step(&retried, Transition::TaskFailForNow { retry_at: at(50) }).await;
+        bed.record(&retried, Transition::TaskFailForNow { retry_at: at(50) }, at(1)).await.expect("failed for now");
         let doubtful = bed.bring("doubtful", StateName::InDoubt).await;
         bed.step(&doubtful, Transition::GiveUpDoubt).await;
         for id in ["task-failed", "doubtful"] {
@@ -263,14 +263,16 @@ async fn a_load_that_is_not_kept_leaves_no_trace() {
     on_every_queue(async |bed| {
         bed.add(&[spec("a")]).await;
         let before = bed.tables();
-        let fill = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("bystanders.csv")?; // forgets a rejected row, for as long as it is not taken back
-            loader.add(&spec("b"), 2)?;
-            loader.add(&with_other_cloth("a", "other"), 3)?;
-            loader.reject(&rejected_row(4, "c"))?;
-            Ok((loader.tally(), false))
-        };
-        let counted = bed.queue.load(fill).await.expect("a load");
+        // Forgets a rejected row, were it kept.
+        let mut load = begin_load(&*bed.queue, "bystanders.csv").await;
+        let rows = vec![
+            on_line(2, spec("b")),
+            on_line(3, with_other_cloth("a", "other")),
+            LoadRow::Rejected(rejected_row(4, "c")),
+        ];
+        assert_eq!(load.add(rows).await.expect("staged"), Vec::new());
+        let counted = load.tally();
+        drop(load);
         assert_eq!(counted, tally(1, 0, 1, 0, 1), "what would have been is told");
         assert_eq!(bed.tables(), before);
     })
@@ -278,39 +280,20 @@ async fn a_load_that_is_not_kept_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_load_that_fails_half_way_leaves_no_trace() {
-    on_every_queue(async |bed| {
-        let before = bed.tables();
-        let fill = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            loader.add(&spec("a"), 2)?;
-            Err::<((), bool), _>(QueueError::Damaged("the test says so".to_owned()))
-        };
-        let error = bed.queue.load(fill).await.expect_err("an error");
-        assert!(matches!(error, QueueError::Damaged(why) if why == "the test says so"));
-        assert_eq!(bed.tables(), before);
-        bed.add(&[spec("a")]).await;
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn rejected_rows_are_forgotten_when_their_manifest_is_loaded_again() {
     on_every_queue(async |bed| {
-        let reject = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("one.csv")?;
-            loader.reject(&rejected_row(2, "x"))?;
-            loader.begin_manifest("two.csv")?;
-            loader.reject(&rejected_row(2, "y"))?;
-            Ok((loader.tally(), true))
-        };
-        assert_eq!(bed.queue.load(reject).await.expect("a load"), tally(0, 0, 0, 0, 2));
-        assert_eq!(bed.reported(), ["x", "y"]);
-        bed.check_counts();
+        let mut load = begin_load(&*bed.queue, "one.csv").await;
+        load.add(vec![LoadRow::Rejected(rejected_row(2, "x"))]).await.expect("staged");
+        load.begin_manifest(ManifestNames::only("two.csv")).await.expect("begun");
+        load.add(vec![LoadRow::Rejected(rejected_row(2, "y"))]).await.expect("staged");
+        assert_eq!(load.tally(), tally(0, 0, 0, 0, 2));
+        load.keep(Keeping::default(), at(0)).await.expect("kept");
+        assert_eq!(bed.reported().await, ["x", "y"]);
+        bed.check_counts().await;
 
         bed.load_from("one.csv", &[spec("x")]).await;
-        assert_eq!(bed.reported(), ["y", "x"], "what was mended is a job; the other manifest's row stands");
-        assert_eq!(bed.reader().counts().expect("counts").rejected, 2, "a bystander and y");
+        assert_eq!(bed.reported().await, ["y", "x"], "what was mended is a job; the other manifest's row stands");
+        assert_eq!(bed.queue.counts().await.expect("counts").rejected, 2, "a bystander and y");
     })
     .await;
 }
@@ -318,15 +301,9 @@ async fn rejected_rows_are_forgotten_when_their_manifest_is_loaded_again() {
 #[tokio::test]
 async fn a_row_rejected_for_several_reasons_is_one_row_of_the_report() {
     on_every_queue(async |bed| {
-        let reject = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("one.csv")?;
-            for _ in 0..2 {
-                loader.reject(&rejected_row(2, "x"))?;
-            }
-            Ok(((), true))
-        };
-        bed.queue.load(reject).await.expect("a load");
-        assert_eq!(bed.reported(), ["x"]);
+        let row = || LoadRow::Rejected(rejected_row(2, "x"));
+        bed.keep("one.csv", vec![row(), row()]).await;
+        assert_eq!(bed.reported().await, ["x"]);
     })
     .await;
 }
@@ -334,20 +311,19 @@ async fn a_row_rejected_for_several_reasons_is_one_row_of_the_report() {
 #[tokio::test]
 async fn the_report_keeps_the_order_of_the_manifest_however_often_it_is_loaded() {
     on_every_queue(async |bed| {
-        let load = |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            loader.reject(&rejected_row(2, "bad-1"))?;
-            loader.add(&spec("a"), 3)?;
-            loader.reject(&rejected_row(4, "bad-2"))?;
-            loader.reject(&rejected_row(5, "bad-3"))?;
-            loader.add(&spec("b"), 6)?;
-            loader.reject(&rejected_row(7, "bad-4"))?;
-            Ok(((), true))
-        };
+        let bad = |line, id| LoadRow::Rejected(rejected_row(line, id));
+        let rows = vec![
+            bad(2, "bad-1"),
+            on_line(3, spec("a")),
+            bad(4, "bad-2"),
+            bad(5, "bad-3"),
+            on_line(6, spec("b")),
+            bad(7, "bad-4"),
+        ];
         for _ in 0..3 {
-            bed.queue.load(load).await.expect("a load");
-            assert_eq!(bed.reported(), ["bad-1", "a", "bad-2", "bad-3", "b", "bad-4"]);
-            bed.check_counts();
+            bed.keep("jobs.csv", rows.clone()).await;
+            assert_eq!(bed.reported().await, ["bad-1", "a", "bad-2", "bad-3", "b", "bad-4"]);
+            bed.check_counts().await;
         }
     })
     .await;
@@ -359,7 +335,7 @@ async fn jobs_are_numbered_in_the_order_in_which_manifests_name_them() {
         let (first, second) = ([spec("z"), spec("m")], [spec("a"), spec("m")]);
         let (counted, _) = bed.load_all(&[("1.csv", &first), ("2.csv", &second)]).await;
         assert_eq!(counted, tally(3, 0, 0, 1, 0));
-        assert_eq!(bed.reported(), ["z", "m", "a"]);
+        assert_eq!(bed.reported().await, ["z", "m", "a"]);
     })
     .await;
 }
@@ -368,8 +344,8 @@ async fn jobs_are_numbered_in_the_order_in_which_manifests_name_them() {
 async fn jobs_can_be_added_while_others_are_at_work() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
-        let other_process = bed.open(bed.path());
-        let (counted, _) = load_into(&other_process, &[("more.csv", &[spec("b"), spec("c")])]).await;
+        let other_process = bed.open(bed.path()).await;
+        let (counted, _) = load_into(&*other_process, &[("more.csv", &[spec("b"), spec("c")])]).await;
         assert_eq!(counted, tally(2, 0, 0, 0, 0));
         bed.step(&job, Transition::Accept { task_id: task("t") }).await;
         assert_eq!(bed.claim(at(2)).await.spec.id.as_str(), "b");

@@ -1,22 +1,20 @@
-//! The queue, from outside: every verb, what it writes, and what it leaves alone.
+//! The queue, from outside: every verb, what it writes, and what it leaves alone. All through its contract, against every
+//! back end that `bed` names; what only one of them can show is in a folder of its own.
 
 mod bed;
 mod by_hand;
 mod claim;
 mod contract;
 mod contradictions;
-mod crash;
 mod facts;
 mod flags;
-mod group_commit;
+mod hold;
 mod load;
-mod log_growth;
-mod open;
 mod order;
 mod publish;
 mod reading;
 mod record;
+mod sqlite;
 mod staged_load;
 mod twins;
-mod upgrade;
 mod walk;

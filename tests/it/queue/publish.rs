@@ -23,7 +23,7 @@ async fn a_published_job_has_succeeded_with_its_images() {
         let state = bed.queue.publish(job.seq, 1, images, at(60)).await.expect("published");
         assert_eq!(state, JobState::Succeeded { task_id: task("task of ana/shirt") });
 
-        let record = bed.job("ana/shirt");
+        let record = bed.job("ana/shirt").await;
         assert_eq!((record.output.as_deref(), record.finished_at), (Some("ana/shirt.jpg"), Some(at(60))));
         let attempt = &bed.attempt_rows("ana/shirt")[0];
         assert_eq!((attempt["outcome"].as_str(), &attempt["ended_at"]), ("succeeded", &millis(60)));
@@ -100,15 +100,15 @@ async fn a_file_that_is_gone_is_fetched_again_without_a_new_task() {
         let spent = bed.spent(bed.run);
         let state = bed.step(&job, Transition::Refetch).await;
         assert_eq!(state, JobState::Downloading { task_id: task("task of a") });
-        let record = bed.job("a");
+        let record = bed.job("a").await;
         assert_eq!((record.output, record.finished_at), (None, None), "nobody is shown a file that is not there");
         assert_eq!(image_paths(bed), ["a.png"], "the name stays its own meanwhile");
         assert_eq!(bed.attempt_rows("a")[0]["ended_at"], "NULL");
 
         bed.queue.publish(job.seq, 1, vec![image(0, "a.jpg")], at(80)).await.expect("published");
         assert_eq!(image_paths(bed), ["a.jpg"], "what it was before is replaced");
-        assert_eq!(bed.job("a").output.as_deref(), Some("a.jpg"));
-        assert_eq!((bed.attempts("a").len(), bed.spent(bed.run)), (1, spent));
+        assert_eq!(bed.job("a").await.output.as_deref(), Some("a.jpg"));
+        assert_eq!((bed.attempts("a").await.len(), bed.spent(bed.run)), (1, spent));
     })
     .await;
 }
@@ -119,10 +119,10 @@ async fn a_refetch_that_fails_shows_no_output() {
         let job = bed.bring("a", StateName::Succeeded).await;
         bed.step(&job, Transition::Refetch).await;
         bed.step(&job, Transition::DownloadFail { failure: failure(FailureKind::Download) }).await;
-        assert_eq!(bed.job("a").output, None);
+        assert_eq!(bed.job("a").await.output, None);
         bed.queue.retry("a".to_owned(), at(8)).await.expect("retried");
         bed.queue.publish(job.seq, 1, vec![image(0, "a.png")], at(9)).await.expect("published");
-        assert_eq!(bed.job("a").output.as_deref(), Some("a.png"));
+        assert_eq!(bed.job("a").await.output.as_deref(), Some("a.png"));
     })
     .await;
 }
@@ -134,7 +134,6 @@ async fn a_name_is_taken_by_ids_and_by_further_images_of_others() {
         let images = vec![image(0, "Ana.png"), image(1, "Ana_1.png")];
         bed.queue.publish(job.seq, 1, images, at(6)).await.expect("published");
         let other = bed.bring("b", StateName::Pending).await;
-        let reader = bed.reader();
         for (name, owner, taken) in [
             ("ana", job.seq, false),
             ("ana", other.seq, true),
@@ -144,7 +143,7 @@ async fn a_name_is_taken_by_ids_and_by_further_images_of_others() {
             ("b", other.seq, false),
             ("b_1", job.seq, false),
         ] {
-            assert_eq!(reader.is_taken_by_other(name, owner).expect("an answer"), taken, "{name}");
+            assert_eq!(bed.queue.is_taken_by_other(name, owner).await.expect("an answer"), taken, "{name}");
         }
     })
     .await;

@@ -1,30 +1,22 @@
 //! Reading beside the writer: lists, stories, what a restart takes up, and the report.
 
 use tryon::job::{FailureKind, Garment, JobId, JobSpec, StateName, Transition};
-use tryon::queue::{JobRecord, Note, QueueError, RepeatedPair, ReportRow, Workload};
+use tryon::queue::{JobRecord, Note, QueueError, RepeatedPair, ReportRow, Selection, Workload, each_job};
 
 use super::bed::{Bed, at, failure, file, model, on_every_queue, spec, task, with_priority};
 
-fn listed(bed: &Bed, states: &[StateName]) -> Vec<String> {
+async fn listed(bed: &Bed, states: &[StateName]) -> Vec<String> {
     let mut ids = Vec::new();
     let each = |job: JobRecord| {
         ids.push(job.spec.id.to_string());
         Ok::<(), QueueError>(())
     };
-    bed.reader().jobs(states, each).expect("jobs");
+    each_job(&*bed.queue, Selection { states, only_flagged: false }, each).await.expect("jobs");
     ids
 }
 
-fn report_row(bed: &Bed, id: &str) -> ReportRow {
-    let mut found = None;
-    let each = |row: ReportRow| {
-        if row.id == id {
-            found = Some(row);
-        }
-        Ok::<(), QueueError>(())
-    };
-    bed.reader().report(each).expect("a report");
-    found.expect("the row")
+async fn report_row(bed: &Bed, id: &str) -> ReportRow {
+    bed.report().await.into_iter().find(|row| row.id == id).expect("the row")
 }
 
 #[tokio::test]
@@ -33,10 +25,10 @@ async fn jobs_are_listed_in_the_order_of_the_manifest_by_state_or_all() {
         bed.bring("z", StateName::Failed).await;
         bed.bring("y", StateName::InDoubt).await;
         bed.bring("x", StateName::Failed).await;
-        assert_eq!(listed(bed, &[StateName::Failed]), ["z", "x"]);
-        assert_eq!(listed(bed, &[StateName::InDoubt, StateName::Failed]), ["z", "y", "x"]);
-        assert_eq!(listed(bed, &[]), ["by/running", "by/done", "by/cancelled", "z", "y", "x"]);
-        assert_eq!(listed(bed, &[StateName::Submitting]), [""; 0]);
+        assert_eq!(listed(bed, &[StateName::Failed]).await, ["z", "x"]);
+        assert_eq!(listed(bed, &[StateName::InDoubt, StateName::Failed]).await, ["z", "y", "x"]);
+        assert_eq!(listed(bed, &[]).await, ["by/running", "by/done", "by/cancelled", "z", "y", "x"]);
+        assert_eq!(listed(bed, &[StateName::Submitting]).await, [""; 0]);
     })
     .await;
 }
@@ -49,7 +41,7 @@ async fn a_list_ends_where_its_reader_has_had_enough() {
             met += 1;
             Err(QueueError::Closed)
         };
-        assert!(matches!(bed.reader().jobs(&[], each), Err(QueueError::Closed)));
+        assert!(matches!(each_job(&*bed.queue, Selection::default(), each).await, Err(QueueError::Closed)));
         assert_eq!(met, 1);
     })
     .await;
@@ -61,15 +53,15 @@ async fn what_is_at_work_comes_state_by_state_and_no_more_than_asked_for() {
         for (id, state) in [("r-1", StateName::Running), ("s-1", StateName::Submitting), ("r-2", StateName::Running)] {
             bed.bring(id, state).await;
         }
-        let active = |states: &[StateName], most| -> Vec<String> {
-            let jobs = bed.reader().active(states, most).expect("jobs");
+        let active = async |states: &[StateName], most| -> Vec<String> {
+            let jobs = bed.queue.active(states, most).await.expect("jobs");
             jobs.iter().map(|job| job.spec.id.to_string()).collect()
         };
         let states = [StateName::Submitting, StateName::Running];
-        assert_eq!(active(&states, usize::MAX), ["s-1", "by/running", "r-1", "r-2"]);
-        assert_eq!(active(&states, 2), ["s-1", "by/running"]);
-        assert_eq!(active(&states, 0), [""; 0]);
-        assert_eq!(active(&[StateName::Pending, StateName::Succeeded], 9), [""; 0], "nobody works on those");
+        assert_eq!(active(&states, usize::MAX).await, ["s-1", "by/running", "r-1", "r-2"]);
+        assert_eq!(active(&states, 2).await, ["s-1", "by/running"]);
+        assert_eq!(active(&states, 0).await, [""; 0]);
+        assert_eq!(active(&[StateName::Pending, StateName::Succeeded], 9).await, [""; 0], "nobody works on those");
     })
     .await;
 }
@@ -80,7 +72,7 @@ async fn a_job_taken_up_again_has_all_that_its_worker_needs() {
         let claimed = bed.bring("a", StateName::Submitting).await;
         let accept = Transition::Accept { task_id: task("t") };
         bed.queue.record(claimed.seq, 1, accept, Note::default(), at(9)).await.expect("accepted");
-        let active = bed.reader().active(&[StateName::Running], 9).expect("jobs");
+        let active = bed.queue.active(&[StateName::Running], 9).await.expect("jobs");
         let job = active.iter().find(|job| job.seq == claimed.seq).expect("the job");
         assert_eq!((&job.spec, job.attempt), (&claimed.spec, 1));
         assert_eq!((&job.external_id, &job.model), (&claimed.external_id, &claimed.model));
@@ -98,7 +90,7 @@ async fn the_report_tells_a_success_in_full() {
         let note = Note { units: Some(1.0), ..Note::default() };
         bed.queue.record(job.seq, 1, Transition::TaskSucceed, note, at(40)).await.expect("generated");
         bed.queue.publish(job.seq, 1, vec![super::bed::image(0, "a.png")], at(50)).await.expect("published");
-        let row = report_row(bed, "a");
+        let row = report_row(bed, "a").await;
         assert_eq!((row.state, row.attempts, row.output.as_deref()), (StateName::Succeeded, 1, Some("a.png")));
         assert_eq!((row.human_image.as_str(), row.human_source.as_str()), ("a-human.png", "/pictures/a-human.png"));
         assert_eq!((row.cloth_image.as_str(), row.cloth_source.as_str()), ("a-cloth.png", "/pictures/a-cloth.png"));
@@ -115,21 +107,21 @@ async fn the_report_tells_a_success_in_full() {
 async fn the_report_tells_why_a_job_failed_waits_or_is_in_doubt() {
     on_every_queue(async |bed| {
         bed.bring("failed", StateName::Failed).await;
-        let row = report_row(bed, "failed");
+        let row = report_row(bed, "failed").await;
         assert_eq!((row.error_code.as_deref(), row.error.as_deref()), (Some("task_failed"), Some("it did not work")));
 
         let job = bed.bring("doubt", StateName::Submitting).await;
         bed.queue.record(job.seq, 1, Transition::LoseAnswer, Note::of("timed out"), at(9)).await.expect("in doubt");
-        let row = report_row(bed, "doubt");
+        let row = report_row(bed, "doubt").await;
         assert_eq!((row.error_code.as_deref(), row.error.as_deref()), (Some("in_doubt"), Some("timed out")));
 
         let job = bed.bring("waits", StateName::Submitting).await;
         let away = Transition::TurnAway { retry_at: at(900) };
         bed.queue.record(job.seq, 1, away, Note::of("internal error"), at(9)).await.expect("turned away");
-        let row = report_row(bed, "waits");
+        let row = report_row(bed, "waits").await;
         assert_eq!((row.state, row.error.as_deref()), (StateName::Pending, Some("internal error")));
 
-        let row = report_row(bed, "by/rejected");
+        let row = report_row(bed, "by/rejected").await;
         assert_eq!((row.state, row.error_code.as_deref()), (StateName::Failed, Some("invalid_input")));
         assert_eq!(row.error.as_deref(), Some("bystanders.csv:9: human_image: there is no such file"));
     })
@@ -147,7 +139,7 @@ async fn the_report_adds_up_what_all_attempts_have_cost() {
         bed.step(&second, Transition::Accept { task_id: task("t-2") }).await;
         let fail = Transition::TaskFail { failure: failure(FailureKind::Task) };
         bed.queue.record(second.seq, 2, fail, units(0.75), at(9)).await.expect("failed");
-        let row = report_row(bed, "a");
+        let row = report_row(bed, "a").await;
         assert_eq!((row.attempts, row.units, row.task_id), (2, Some(1.25), Some(task("t-2"))));
     })
     .await;
@@ -159,9 +151,9 @@ async fn the_report_names_the_model_that_a_job_has_asked_for_or_will() {
         bed.add(&[with_priority("claimed", 2), spec("waits")]).await;
         bed.claim(at(1)).await;
         bed.queue.begin_run(1, None, model("kolors-virtual-try-on-v2"), at(2)).await.expect("a run");
-        assert_eq!(report_row(bed, "claimed").model, "kolors-virtual-try-on-v1");
-        assert_eq!(report_row(bed, "waits").model, "kolors-virtual-try-on-v2");
-        assert_eq!(report_row(bed, "by/running").model, "kolors-virtual-try-on-v1-5");
+        assert_eq!(report_row(bed, "claimed").await.model, "kolors-virtual-try-on-v1");
+        assert_eq!(report_row(bed, "waits").await.model, "kolors-virtual-try-on-v2");
+        assert_eq!(report_row(bed, "by/running").await.model, "kolors-virtual-try-on-v1-5");
     })
     .await;
 }
@@ -170,8 +162,8 @@ async fn the_report_names_the_model_that_a_job_has_asked_for_or_will() {
 async fn the_workload_is_what_waits_each_pair_and_picture_once() {
     on_every_queue(async |bed| {
         let v1 = model("kolors-virtual-try-on-v1");
-        let workload = || bed.reader().workload(&v1, 1).expect("a workload");
-        assert_eq!(workload(), Workload::default(), "bystanders do not wait");
+        let workload = async || bed.queue.workload(&v1, 1).await.expect("a workload");
+        assert_eq!(workload().await, Workload::default(), "bystanders do not wait");
         let pair = |id: &str, human: &str, cloth: &str| JobSpec { human: file(human), cloth: file(cloth), ..spec(id) };
         let rows = [
             pair("a", "ana", "shirt"),
@@ -187,8 +179,8 @@ async fn the_workload_is_what_waits_each_pair_and_picture_once() {
         bed.queue.cancel("done".to_owned(), at(1)).await.expect("cancelled");
         let id = |text: &str| JobId::parse(text).expect("an id");
         let repeats = vec![RepeatedPair { first: id("a"), last: id("e"), jobs: 3 }];
-        assert_eq!(workload(), Workload { jobs: 7, distinct_pairs: 4, humans: 2, cloths: 2, repeats });
-        let v2 = bed.reader().workload(&model("kolors-virtual-try-on-v2"), 9).expect("a workload");
+        assert_eq!(workload().await, Workload { jobs: 7, distinct_pairs: 4, humans: 2, cloths: 2, repeats });
+        let v2 = bed.queue.workload(&model("kolors-virtual-try-on-v2"), 9).await.expect("a workload");
         assert_eq!((v2.distinct_pairs, v2.repeats.len()), (4, 2), "the named model is another one than the default");
     })
     .await;

@@ -123,10 +123,10 @@ async fn being_turned_away_counts_and_keeps_what_was_said() {
         assert_columns(&row, &[("state", "pending"), ("attempt", "1"), ("retry_at", &millis(30))]);
         assert_columns(&attempt, &[("outcome", "turned_away"), ("ended_at", &millis(7))]);
         assert_columns(&attempt, &FULL_NOTE);
-        assert_eq!(bed.job("a").message.as_deref(), Some("parallel task over resource pack limit"));
+        assert_eq!(bed.job("a").await.message.as_deref(), Some("parallel task over resource pack limit"));
 
         assert_eq!(bed.claim(at(30)).await.attempt, 2);
-        let attempts = bed.attempts("a");
+        let attempts = bed.attempts("a").await;
         assert_eq!(attempts.iter().map(|a| a.outcome.as_str()).collect::<Vec<_>>(), ["turned_away", "submitting"]);
         assert_eq!(attempts[0].note, full_note(), "the story of the first attempt stays");
     })
@@ -153,8 +153,8 @@ async fn a_refusal_is_the_reason_of_the_failure() {
             ],
         );
         assert_columns(&attempt, &[("outcome", "refused"), ("ended_at", &millis(7)), ("task_id", "NULL")]);
-        assert_eq!(bed.job("a").state, JobState::Failed { failure, task_id: None });
-        assert_eq!(bed.job("a").finished_at, Some(at(7)));
+        assert_eq!(bed.job("a").await.state, JobState::Failed { failure, task_id: None });
+        assert_eq!(bed.job("a").await.finished_at, Some(at(7)));
     })
     .await;
 }
@@ -169,7 +169,7 @@ async fn a_lost_answer_is_asked_for_under_the_same_id() {
         let (row, attempt) = rows(bed);
         assert_columns(&row, &[("state", "in_doubt"), ("attempt", "1")]);
         assert_columns(&attempt, &[("outcome", "in_doubt"), ("message", "timed out"), ("ended_at", "NULL")]);
-        assert_eq!(bed.job("a").message.as_deref(), Some("timed out"));
+        assert_eq!(bed.job("a").await.message.as_deref(), Some("timed out"));
 
         let state = bed.step(&job, Transition::SubmitAgain).await;
         assert_eq!(state, JobState::Submitting { external_id: job.external_id.clone() });
@@ -209,7 +209,7 @@ async fn a_task_that_ends_leaves_its_moment_and_its_price() {
             &attempt,
             &[("outcome", "downloading"), ("task_ended_at", &millis(40)), ("units", "0.5"), ("ended_at", "NULL")],
         );
-        let counts = bed.reader().counts().expect("counts");
+        let counts = bed.queue.counts().await.expect("counts");
         assert!((counts.units - 1.75).abs() < 1e-9, "with the bystander's 1.25");
     })
     .await;
@@ -257,7 +257,7 @@ async fn a_task_that_failed_for_good_keeps_its_id_and_its_reason() {
             ],
         );
         assert_columns(&attempt, &[("outcome", "task_failed"), ("ended_at", &millis(40))]);
-        assert_eq!(bed.job("a").state, JobState::Failed { failure, task_id: Some(task("task of a")) });
+        assert_eq!(bed.job("a").await.state, JobState::Failed { failure, task_id: Some(task("task of a")) });
     })
     .await;
 }
@@ -298,11 +298,11 @@ async fn every_kind_of_failure_is_read_back_as_it_was_written() {
                     bed.step(&job, Transition::TaskFailForNow { retry_at: at(2) }).await;
                     let again = bed.claim(at(9)).await;
                     bed.step(&again, Transition::Refuse { failure: failure.clone() }).await;
-                    assert_eq!(bed.job(id).state, JobState::Failed { failure, task_id: None });
+                    assert_eq!(bed.job(id).await.state, JobState::Failed { failure, task_id: None });
                     continue;
                 }
             }
-            assert_eq!(bed.job(id).state, state);
+            assert_eq!(bed.job(id).await.state, state);
         }
     })
     .await;

@@ -49,21 +49,18 @@ async fn publish(bed: &Bed, job: &ActiveJob, seconds: i64) {
     bed.queue.publish(job.seq, job.attempt, images, at(seconds)).await.expect("published");
 }
 
-fn active(bed: &Bed, state: StateName) -> Vec<ActiveJob> {
-    bed.reader()
-        .active(&[state], 2_000)
-        .expect("jobs")
-        .into_iter()
-        .filter(|job| is_ours(job.spec.id.as_str()))
-        .collect()
+async fn active(bed: &Bed, state: StateName) -> Vec<ActiveJob> {
+    let mut jobs = bed.queue.active(&[state], 2_000).await.expect("jobs");
+    jobs.retain(|job| is_ours(job.spec.id.as_str()));
+    jobs
 }
 
 fn is_ours(id: &str) -> bool {
     !id.starts_with("by/")
 }
 
-fn state(bed: &Bed, id: &str) -> StateName {
-    bed.job(id).state.name()
+async fn state(bed: &Bed, id: &str) -> StateName {
+    bed.job(id).await.state.name()
 }
 
 #[tokio::test]
@@ -74,34 +71,30 @@ async fn a_pair_is_submitted_once_and_its_twins_get_its_image_and_pay_nothing() 
         assert_eq!(a.spec.id.as_str(), "a");
         assert_eq!(job(bed, 2).await.spec.id.as_str(), "c", "b waits and keeps nobody");
         nothing_to_claim(bed, 3).await;
-        assert!(!bed.reader().has_claimable().expect("an answer"));
-        assert_eq!((state(bed, "b"), state(bed, "d")), (StateName::Pending, StateName::Pending));
+        assert!(!bed.queue.has_claimable().await.expect("an answer"));
+        assert_eq!((state(bed, "b").await, state(bed, "d").await), (StateName::Pending, StateName::Pending));
         generate(bed, &a, "the task", 10).await;
-        assert!(bed.reader().has_claimable().expect("an answer"), "what they waited for has ended");
+        assert!(bed.queue.has_claimable().await.expect("an answer"), "what they waited for has ended");
         nothing_to_claim(bed, 20).await;
-        let sharing = active(bed, StateName::Downloading);
+        let sharing = active(bed, StateName::Downloading).await;
         assert_eq!(sharing.iter().map(|job| job.spec.id.as_str()).collect::<Vec<_>>(), ["b", "d"]);
         for twin in &sharing {
             assert_eq!(twin.state, JobState::Downloading { task_id: task("the task") });
             assert_eq!(twin.shares, Some(a.seq));
-            let images = bed.reader().images_of(a.seq, &task("the task")).expect("images");
+            let images = bed.queue.images_of(a.seq, &task("the task")).await.expect("images");
             assert_eq!(images, [image(0, "a.png")], "the image to copy");
             publish(bed, twin, 30).await;
         }
-        assert!(bed.reader().images_of(a.seq, &task("another task")).expect("images").is_empty());
+        assert!(bed.queue.images_of(a.seq, &task("another task")).await.expect("images").is_empty());
         assert_eq!(bed.spent(bed.run), 2, "a and c");
         let attempt = &bed.attempt_rows("d")[0];
         assert_eq!((attempt["units"].as_str(), attempt["outcome"].as_str()), ("0", "succeeded"));
         assert_eq!(attempt["task_ended_at"], millis(11), "when the image was made");
-        let told = &bed.attempts("d")[0];
+        let told = &bed.attempts("d").await[0];
         assert_eq!(told.shares.as_ref().map(JobId::as_str), Some("a"));
-        let mut reported = Vec::new();
-        let each = |row: tryon::queue::ReportRow| {
-            reported.push((row.id, row.task_id, row.external_task_id.is_some()));
-            Ok::<(), tryon::queue::QueueError>(())
-        };
-        bed.reader().report(each).expect("a report");
-        let told = reported.into_iter().find(|(id, ..)| id == "d").expect("d is in the report");
+        let reported = bed.report().await.into_iter();
+        let mut reported = reported.map(|row| (row.id, row.task_id, row.external_task_id.is_some()));
+        let told = reported.find(|(id, ..)| id == "d").expect("d is in the report");
         assert_eq!(told, ("d".to_owned(), Some(task("the task")), false), "nothing was submitted under its name");
     })
     .await;
@@ -136,7 +129,7 @@ async fn what_differs_in_anything_that_is_sent_is_no_twin() {
         }
         nothing_to_claim(bed, 2).await;
         for row in &twins {
-            assert_eq!(state(bed, row.id.as_str()), StateName::Pending, "{}", row.id);
+            assert_eq!(state(bed, row.id.as_str()).await, StateName::Pending, "{}", row.id);
         }
     })
     .await;
@@ -149,7 +142,7 @@ async fn a_job_that_was_put_back_wants_something_new_and_once_for_all_that_were(
         let a = job(bed, 1).await;
         generate(bed, &a, "old", 2).await;
         nothing_to_claim(bed, 5).await;
-        for twin in active(bed, StateName::Downloading) {
+        for twin in active(bed, StateName::Downloading).await {
             publish(bed, &twin, 6).await;
         }
         for id in ["b", "c"] {
@@ -160,10 +153,10 @@ async fn a_job_that_was_put_back_wants_something_new_and_once_for_all_that_were(
         nothing_to_claim(bed, 12).await;
         generate(bed, &b, "new", 13).await;
         nothing_to_claim(bed, 20).await;
-        let sharing = active(bed, StateName::Downloading);
+        let sharing = active(bed, StateName::Downloading).await;
         assert_eq!((sharing.len(), sharing[0].shares), (1, Some(b.seq)));
         assert_eq!(sharing[0].state, JobState::Downloading { task_id: task("new") });
-        assert_eq!(bed.job("d").state, JobState::Succeeded { task_id: task("old") });
+        assert_eq!(bed.job("d").await.state, JobState::Succeeded { task_id: task("old") });
     })
     .await;
 }
@@ -179,12 +172,12 @@ async fn a_failure_that_was_paid_for_is_shared_until_a_person_says_otherwise() {
         assert_eq!(failed, ["b"]);
         assert!(matches!(claim, Claim::NoneReady { next_retry_at: None }));
         let expected = JobState::Failed { failure: failure(FailureKind::Task), task_id: Some(TaskId("t".to_owned())) };
-        assert_eq!(bed.job("b").state, expected);
+        assert_eq!(bed.job("b").await.state, expected);
         assert_eq!(bed.spent(bed.run), 1);
         bed.queue.retry_all(StateName::Failed, at(10)).await.expect("put back");
         assert_eq!(job(bed, 11).await.spec.id.as_str(), "a", "it is tried again");
         nothing_to_claim(bed, 12).await;
-        assert_eq!(state(bed, "b"), StateName::Pending, "and once for both");
+        assert_eq!(state(bed, "b").await, StateName::Pending, "and once for both");
     })
     .await;
 }
@@ -202,7 +195,11 @@ async fn a_refusal_and_a_failed_download_decide_nothing_about_a_twin() {
             .await
             .expect("failed");
         nothing_to_claim(bed, 7).await;
-        assert_eq!(bed.job("d").state, JobState::Downloading { task_id: task("t") }, "it is paid for, and fetched");
+        assert_eq!(
+            bed.job("d").await.state,
+            JobState::Downloading { task_id: task("t") },
+            "it is paid for, and fetched"
+        );
     })
     .await;
 }
@@ -223,7 +220,7 @@ async fn a_job_that_is_released_lets_its_twin_go_first() {
         bed.record(&leader, Transition::Release { retry_at: Some(at(50)) }, at(3)).await.expect("released");
         assert_eq!(job(bed, 4).await.spec.id.as_str(), "b");
         nothing_to_claim(bed, 60).await;
-        assert_eq!(state(bed, "a"), StateName::Pending, "and waits for it in its turn");
+        assert_eq!(state(bed, "a").await, StateName::Pending, "and waits for it in its turn");
     })
     .await;
 }
@@ -273,10 +270,10 @@ async fn a_thousand_twins_are_settled_in_bounded_pieces() {
         generate(bed, &leader, "the task", 2).await;
         let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), ModelName::default(), at(9)).await;
         assert!(matches!(claim, Ok(ClaimOnce::Settled { .. })), "{claim:?}");
-        let settled = active(bed, StateName::Downloading).len();
+        let settled = active(bed, StateName::Downloading).await.len();
         assert!((100..=300).contains(&settled), "{settled} at once");
         nothing_to_claim(bed, 10).await;
-        assert_eq!(active(bed, StateName::Downloading).len(), 999);
+        assert_eq!(active(bed, StateName::Downloading).await.len(), 999);
     })
     .await;
 }

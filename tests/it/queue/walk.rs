@@ -91,7 +91,7 @@ async fn ask(bed: &Bed, jobs: &mut [Expected], ask: &Ask, round: i64) {
         Ask::Cancel { of } => (of, Transition::Cancel, false),
     };
     let job = &mut jobs[of.index(jobs.len())];
-    let seq = bed.job(&job.id).seq;
+    let seq = bed.job(&job.id).await.seq;
     let attempt = if stale { job.attempt + 1 } else { job.attempt };
     let answer = match ask {
         Ask::Publish { .. } => bed.queue.publish(seq, attempt, vec![image(0, &format!("{}.png", job.id))], now).await,
@@ -145,7 +145,7 @@ async fn walk_along(walk: &[Ask]) {
         for (round, step) in (1..).zip(walk) {
             ask(bed, &mut jobs, step, round).await;
             for job in &jobs {
-                let record = bed.job(&job.id);
+                let record = bed.job(&job.id).await;
                 let found = Expected { id: job.id.clone(), state: record.state, attempt: record.attempt };
                 assert_eq!(found, *job, "after {step:?}");
             }

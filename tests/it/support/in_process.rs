@@ -8,8 +8,8 @@ use std::time::Duration;
 use tryon::engine::{Endpoint, InDoubtPolicy, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock, run};
 use tryon::job::ModelName;
 use tryon::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use tryon::queue::SqliteQueue;
-use tryon::store::OutputTree;
+use tryon::queue::{self, Opening};
+use tryon::store::{OutputTree, Scratch};
 
 use super::provider::{KEY, Provider};
 use super::workshop::{LONGEST_RUN, Workshop};
@@ -47,7 +47,6 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         task_timeout: Duration::from_secs(60),
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
-        pictures_folder: shop.out().join("queue.db-pictures"),
         fit_images: false,
         dedupe: false,
         min_result_px: 0,
@@ -65,19 +64,22 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let client = HttpProvider::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
     let name = client.base_url().to_owned();
     let results = HttpResultHost::new(timeouts).expect("a client");
-    let queue = SqliteQueue::open_existing(&shop.out().join("queue.db")).expect("the queue, loaded");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let endpoint =
         Endpoint { provider: Arc::new(client), name, callbacks: None, slots, rate_per_second, poll_rate_per_second };
-    let resources = Resources {
-        queue: Arc::new(queue),
-        accounts: vec![endpoint],
-        results: Arc::new(results),
-        tree,
-        clock: Arc::new(SystemClock),
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let run = run(resources, settings, Default::default(), |_| {});
-    let ended = runtime.block_on(async { tokio::time::timeout(LONGEST_RUN, run).await });
+    let ended = runtime.block_on(async {
+        let opened = queue::open(&shop.out().join("queue.db"), Opening::Existing).await;
+        let resources = Resources {
+            queue: opened.expect("the queue, loaded"),
+            accounts: vec![endpoint],
+            results: Arc::new(results),
+            tree,
+            scratch: Scratch::new(shop.out().join("queue.db-pictures")),
+            clock: Arc::new(SystemClock),
+        };
+        let run = run(resources, settings, Default::default(), |_| {});
+        tokio::time::timeout(LONGEST_RUN, run).await
+    });
     ended.unwrap_or_else(|_| panic!("the run does not end: {}", shop.standing())).expect("the machine is well").end
 }

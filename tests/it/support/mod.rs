@@ -5,3 +5,16 @@ pub(crate) mod in_process;
 pub(crate) mod power_cuts;
 pub(crate) mod provider;
 pub(crate) mod workshop;
+
+use std::path::Path;
+
+use tryon::queue::{self, Opening, RunHold};
+
+/// Holds the queue at this place, as a run does; it is made where there is none.
+pub(crate) fn held(location: &Path) -> RunHold {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let queue = queue::open(location, Opening::OrMake).await.expect("a queue");
+        queue.hold().await.expect("nobody has it")
+    })
+}

@@ -238,7 +238,7 @@ impl Workshop {
         assert!(twice.is_empty(), "charged more than once: {twice:?}");
     }
 
-    /// What stands under a job's final name is its own whole picture, and every success has one.
+    /// What is under a job's final name is its own whole picture, and every success has one.
     pub(crate) fn assert_published(&self) {
         for row in self.rows() {
             let path = self.picture(&row.id);

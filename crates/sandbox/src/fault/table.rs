@@ -200,7 +200,7 @@ pub(super) static ROWS: &[Row] = &[
         413,
         r#"{"error":{"message":"request body too large","type":"invalid_request_error","code":null}}"#,
     ),
-    // What stands in between, and what it says to everyone.
+    // What is in between, and what it says to everyone.
     row(
         "bad-key",
         "401, code 1002",

@@ -31,7 +31,7 @@ pub(crate) use pass::Pass;
 /// This many transient failures in a row, whatever the jobs, are an outage.
 const FAILURES_OF_AN_OUTAGE: u32 = 3;
 
-/// So many probes have to bring the same answer before a suspicion is confirmed.
+/// This many probes have to bring the same answer before a suspicion is confirmed.
 const PROBES_OF_A_SUSPICION: u32 = 3;
 
 /// What a request is for.

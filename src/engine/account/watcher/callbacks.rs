@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use crate::callback::Wake;
 use crate::job::TaskId;
 
-/// The last so many ends tell how reliable callbacks are.
+/// The last this many ends tell how reliable callbacks are.
 const MEMORY: f64 = 200.0;
 
-/// Callbacks that were asked for are believed in from the start, as if so many had come.
+/// Callbacks that were asked for are believed in from the start, as if this many had come.
 const CREDIT: f64 = 100.0;
 
-/// So many hints about tasks that are still watched are remembered.
+/// This many hints about tasks that are still watched are remembered.
 const MOST_HINTS: usize = 10_000;
 
 /// What has been seen of callbacks in this run.

@@ -1,6 +1,6 @@
 //! The list query: one walk over its pages asks for every task in flight at once.
 //!
-//! A door may have no list, may have one that does not show our tasks, or one that is out of order. No answer of the
+//! A provider may have no list, may have one that does not show our tasks, or one that is out of order. No answer of the
 //! list says anything about a job or ends a run; where it is of no use, tasks are asked about one by one.
 
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ const REST: Backoff = Backoff { shortest: Duration::from_secs(30), longest: Dura
 pub(crate) enum WalkEnd {
     /// Every task was seen, or as many pages as are looked at.
     Complete,
-    /// The door has no list.
+    /// The provider has no list.
     NoList,
     /// Something transient.
     Trouble,
@@ -54,7 +54,7 @@ pub(crate) struct Walked {
     pub(crate) end: WalkEnd,
 }
 
-/// What is known about the door's list.
+/// What is known about the provider's list.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     use_it: Use,
@@ -124,7 +124,7 @@ impl Listing {
                     self.use_it = Use::Never;
                 }
             }
-            // A door that has listed before has a list; this was one odd answer.
+            // A provider that has listed before has a list; this was one odd answer.
             WalkEnd::NoList if self.has_listed => {
                 self.troubles += 1;
                 self.use_it = Use::Resting(at + REST.firm(self.troubles));
@@ -183,7 +183,7 @@ async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
             }
             ListAnswer::Trouble(trouble) => {
                 walked.end = end_of(&trouble);
-                // What a door says that has no list, or not for this key, is no word about queries.
+                // What a provider says that has no list, or not for this key, is no word about queries.
                 if walked.end == WalkEnd::Trouble {
                     pass.heed(&trouble);
                 }

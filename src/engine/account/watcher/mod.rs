@@ -1,7 +1,7 @@
 //! Answers one question for all workers: has task X ended?
 //!
 //! One task of the runtime keeps every watched task with the moment at which a question about it is worth asking
-//! ([`task_times`] says when), and makes the requests: one for all tasks where the door has a list ([`listing`]), one
+//! ([`task_times`] says when), and makes the requests: one for all tasks where the provider has a list ([`listing`]), one
 //! a task elsewhere. A callback only brings a question forward. Whatever the mode, no request leaves before its turn
 //! in `--poll-rate`, and no task is asked about more often than every `--poll-interval`.
 
@@ -33,7 +33,7 @@ use task_times::{LONGEST_SILENCE, TaskTimes};
 /// At most this many questions are open at once.
 const MOST_OPEN: usize = 64;
 
-/// A task that so many walks, one after the other, did not show is asked about by itself.
+/// A task that this many walks, one after the other, did not show is asked about by itself.
 const MOST_MISSES: u32 = 2;
 
 /// A callback can be ahead of what the provider tells when asked: it is confirmed by this number of questions at most …
@@ -140,7 +140,7 @@ struct Watched {
     is_known_to_have_ended: bool,
     /// A callback came while a question about it was open.
     is_woken: bool,
-    /// So many questions may confirm a callback, whatever the interval: the callback can be ahead of what is told.
+    /// This many questions may confirm a callback, whatever the interval: the callback can be ahead of what is told.
     confirmations: u32,
 }
 

@@ -25,7 +25,7 @@ const MEMORY: u32 = 200;
 
 /// The share of tasks that follow no rule: stuck, or in a queue of the provider's …
 const LATE_SHARE: f64 = 0.02;
-/// … and take so many times as long as a typical one, give or take a factor of e^±1.
+/// … and take this many times as long as a typical one, give or take a factor of e^±1.
 const LATE_FACTOR: f64 = 3.0;
 const LATE_SPREAD: f64 = 0.5;
 
@@ -34,7 +34,7 @@ const STEP_LN: f64 = 0.04;
 const FIRST_LN: f64 = -6.9;
 const STEPS: usize = 460;
 
-/// Forecasts are made anew when a typical time, or the spread about it, has moved by this share.
+/// Forecasts are made again when a typical time, or the spread about it, has moved by this share.
 const NOTABLE: f64 = 0.05;
 
 /// How the times of this run's tasks are spread.

@@ -204,7 +204,7 @@ impl Wish {
         let body: Value = serde_json::from_slice(body).ok()?;
         let human = body["human_image"].as_str()?;
         let cloth = STANDARD.decode(body["cloth_image"].as_str()?).ok()?;
-        let is_jpeg = cloth.starts_with(&[0xff, 0xd8, 0xff]) && cloth.ends_with(&[0xff, 0xd9]);
+        let is_picture = cloth.starts_with(&[0xff, 0xd8, 0xff]) || cloth.starts_with(b"\x89PNG\r\n");
         let sent = STANDARD.decode(human).unwrap_or_default();
         let trailer = sent.len().saturating_sub(LONGEST_TRAILER);
         let trailer = String::from_utf8_lossy(&sent[trailer..]);
@@ -212,7 +212,7 @@ impl Wish {
         let job = human.split_once("http://pictures.test/")?.1.strip_suffix(".jpg")?;
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         let (external_id, callback_url) = (text("external_task_id"), text("callback_url"));
-        is_jpeg.then(|| Self { job: job.to_owned(), cloth: cloth.into(), external_id, callback_url })
+        is_picture.then(|| Self { job: job.to_owned(), cloth: cloth.into(), external_id, callback_url })
     }
 }
 

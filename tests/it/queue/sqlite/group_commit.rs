@@ -7,9 +7,11 @@ use futures_util::future::join_all;
 use rusqlite::Connection;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Note, QueueError};
+use tryon::queue::{Claim, Keeping, Load, Note, QueueError};
 
-use super::bed::{Bed, at, on_every_queue, outside, spec, task};
+use super::back_end::outside;
+use super::on_sqlite;
+use crate::queue::bed::{Bed, at, begin_load, on_line, spec, task, with_other_cloth};
 
 /// Holds the queue's writer up until what is returned is dropped, so that verbs asked meanwhile arrive together: another
 /// process is in the middle of a transaction.
@@ -40,7 +42,7 @@ async fn claim_many(bed: &Bed, count: usize) -> Vec<tryon::queue::ActiveJob> {
 
 #[tokio::test]
 async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_has_its_own_answer() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let jobs = claim_many(bed, 300).await;
         let held = hold_writer(bed);
         let verbs = join_all(jobs.iter().enumerate().map(|(n, job)| {
@@ -59,7 +61,7 @@ async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_h
         let (answers, ()) = tokio::join!(verbs, release_when_all_are_asked);
 
         for (n, (answer, job)) in answers.into_iter().zip(&jobs).enumerate() {
-            let now = bed.reader().job(job.spec.id.as_str()).expect("the job").state;
+            let now = bed.queue.job(job.spec.id.as_str()).await.expect("the job").state;
             match n % 3 {
                 0 => {
                     let running = JobState::Running { task_id: task(&format!("t-{n}")) };
@@ -86,7 +88,7 @@ async fn of_many_verbs_at_once_the_legal_ones_are_on_disk_and_each_illegal_one_h
 
 #[tokio::test]
 async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were_asked() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
         let held = hold_writer(bed);
         let story = [
@@ -103,34 +105,43 @@ async fn verbs_that_build_on_each_other_are_done_in_the_order_in_which_they_were
     .await;
 }
 
+/// A load of `b` and of new inputs for `c`, which is submitted before they are kept.
+async fn vain_load(bed: &Bed) -> Box<dyn Load> {
+    bed.add(&[spec("c")]).await;
+    let mut load = begin_load(&*bed.queue, "vain.csv").await;
+    let rows = vec![on_line(2, spec("b")), on_line(3, with_other_cloth("c", "other"))];
+    assert_eq!(load.add(rows).await.expect("staged"), Vec::new());
+    let job = bed.claim(at(2)).await;
+    bed.step(&job, Transition::Accept { task_id: task("of c") }).await;
+    load
+}
+
 #[tokio::test]
 async fn a_load_that_is_taken_back_takes_nothing_of_its_neighbours_with_it() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
+        let vain = vain_load(bed).await;
         let held = hold_writer(bed);
         let accept = bed.record(&job, Transition::Accept { task_id: task("t") }, at(3));
-        let vain = bed.queue.load(|loader| {
-            loader.begin_manifest("vain.csv")?;
-            loader.add(&spec("b"), 2)?;
-            Ok(((), false))
-        });
+        let vain = vain.keep(Keeping { all_or_nothing: true, ..Keeping::default() }, at(3));
         let generated = bed.record(&job, Transition::TaskSucceed, at(4));
         let (accepted, vain, generated, ()) = tokio::join!(accept, vain, generated, async { drop(held) });
-        assert!(accepted.is_ok() && vain.is_ok() && generated.is_ok());
-        assert_eq!(bed.job("a").state.name(), StateName::Downloading);
-        assert!(bed.reader().job("b").is_err());
+        assert!(accepted.is_ok() && generated.is_ok());
+        assert!(!vain.expect("an answer").is_kept, "`c` was submitted since its row was read");
+        assert_eq!(bed.job("a").await.state.name(), StateName::Downloading);
+        assert!(bed.queue.job("b").await.is_err());
     })
     .await;
 }
 
 #[tokio::test]
 async fn no_answer_comes_before_its_verb_is_on_disk() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let jobs = claim_many(bed, 40).await;
         // A reader of its own sees only what is committed.
         let checks = jobs.iter().map(|job| async {
             bed.step(job, Transition::LoseAnswer).await;
-            assert_eq!(bed.job(job.spec.id.as_str()).state.name(), StateName::InDoubt);
+            assert_eq!(bed.job(job.spec.id.as_str()).await.state.name(), StateName::InDoubt);
         });
         join_all(checks).await;
     })
@@ -146,7 +157,7 @@ async fn ask_and_go(verb: impl Future) {
 
 #[tokio::test]
 async fn a_caller_that_no_longer_waits_changes_nothing_for_others() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
         bed.add(&[spec("b")]).await;
         let held = hold_writer(bed);
@@ -154,21 +165,21 @@ async fn a_caller_that_no_longer_waits_changes_nothing_for_others() {
         let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(3));
         let ((), claim, ()) = tokio::join!(impatient, claim, async { drop(held) });
         assert!(matches!(claim, Ok(Claim::Job(job)) if job.spec.id.as_str() == "b"));
-        assert_eq!(bed.job("a").state.name(), StateName::Running, "what was asked stands all the same");
+        assert_eq!(bed.job("a").await.state.name(), StateName::Running, "what was asked stands all the same");
     })
     .await;
 }
 
 #[tokio::test]
 async fn closing_the_queue_finishes_what_was_asked() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
-        let queue = bed.open(bed.path());
+        let queue = bed.open(bed.path()).await;
         let held = hold_writer(bed);
         ask_and_go(queue.record(job.seq, 1, Transition::Accept { task_id: task("t") }, Note::default(), at(3))).await;
         drop(held);
         drop(queue);
-        assert_eq!(bed.job("a").state.name(), StateName::Running);
+        assert_eq!(bed.job("a").await.state.name(), StateName::Running);
     })
     .await;
 }

@@ -4,18 +4,30 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use rusqlite::Connection;
 
-use tryon::queue::{QueueError, QueueReader, RunLock, SqliteQueue};
+use tryon::queue::{self, Opening, Queue, QueueError};
 
-use super::bed::{load_into, outside, spec};
+use super::back_end::outside;
+use crate::queue::bed::{load_into, spec};
 
 /// What every way of opening a file says about it.
-fn opened(path: &Path) -> [Result<(), QueueError>; 3] {
-    [SqliteQueue::open(path).map(drop), SqliteQueue::open_existing(path).map(drop), QueueReader::open(path).map(drop)]
+async fn opened(path: &Path) -> [Result<(), QueueError>; 3] {
+    let [existing, to_read] = opened_as_it_is(path).await;
+    [queue::open(path, Opening::OrMake).await.map(drop), existing, to_read]
+}
+
+/// What the ways of opening a file say that make none.
+async fn opened_as_it_is(path: &Path) -> [Result<(), QueueError>; 2] {
+    [queue::open(path, Opening::Existing).await.map(drop), queue::at(path).open_to_read().await.map(drop)]
+}
+
+/// A queue at this place.
+async fn made(path: &Path) -> Arc<dyn Queue> {
+    queue::open(path, Opening::OrMake).await.expect("a queue")
 }
 
 /// The bytes of a file. A test that fails does not print them all.
@@ -37,57 +49,57 @@ fn contents(folder: &Path) -> BTreeMap<String, Bytes> {
     files.filter(|(name, _)| !name.ends_with("-shm")).collect()
 }
 
-#[test]
-fn a_queue_that_is_missing_is_made_only_by_those_who_may_make_one() {
+#[tokio::test]
+async fn a_queue_that_is_missing_is_made_only_by_those_who_may_make_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    for result in [SqliteQueue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
+    for result in opened_as_it_is(&path).await {
         let error = result.expect_err("missing");
         assert!(matches!(&error, QueueError::Missing(missing) if *missing == path), "{error}");
     }
     assert_eq!(contents(folder.path()), BTreeMap::new(), "looking makes nothing");
-    drop(SqliteQueue::open(&path).expect("a queue"));
-    assert!(opened(&path).iter().all(Result::is_ok));
+    drop(made(&path).await);
+    assert!(opened(&path).await.iter().all(Result::is_ok));
 }
 
-#[test]
-fn an_empty_file_is_no_queue_yet() {
+#[tokio::test]
+async fn an_empty_file_is_no_queue_yet() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
     fs::write(&path, "").expect("a file");
-    for result in [SqliteQueue::open_existing(&path).map(drop), QueueReader::open(&path).map(drop)] {
+    for result in opened_as_it_is(&path).await {
         assert!(matches!(result, Err(QueueError::Missing(_))));
     }
-    drop(SqliteQueue::open(&path).expect("a queue"));
-    assert!(opened(&path).iter().all(Result::is_ok));
+    drop(made(&path).await);
+    assert!(opened(&path).await.iter().all(Result::is_ok));
 }
 
-#[test]
-fn a_folder_is_no_queue() {
+#[tokio::test]
+async fn a_folder_is_no_queue() {
     let folder = tempfile::tempdir().expect("a folder");
-    for result in opened(folder.path()) {
+    for result in opened(folder.path()).await {
         let error = result.expect_err("a folder");
         assert!(matches!(error, QueueError::Unreadable { .. }), "{error}");
         assert!(error.to_string().ends_with("it is a folder"), "{error}");
     }
 }
 
-#[test]
-fn a_queue_in_a_folder_that_is_missing_is_an_error_that_names_it() {
+#[tokio::test]
+async fn a_queue_in_a_folder_that_is_missing_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("nowhere/queue.db");
-    let error = SqliteQueue::open(&path).expect_err("no folder");
+    let error = queue::open(&path, Opening::OrMake).await.expect_err("no folder");
     assert!(matches!(&error, QueueError::Unreadable { path: named, .. } if *named == path), "{error}");
 }
 
-#[test]
-fn a_text_file_is_refused_and_left_as_it_was() {
+#[tokio::test]
+async fn a_text_file_is_refused_and_left_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jobs.csv");
     for text in ["human_image,cloth_image\n".to_owned(), "x".repeat(100_000)] {
         fs::write(&path, text).expect("a file");
         let before = contents(folder.path());
-        for result in opened(&path) {
+        for result in opened(&path).await {
             let error = result.expect_err("no queue");
             assert!(matches!(error, QueueError::Foreign { .. }), "{error}");
         }
@@ -95,8 +107,8 @@ fn a_text_file_is_refused_and_left_as_it_was() {
     }
 }
 
-#[test]
-fn the_database_of_another_program_is_refused_and_left_as_it_was() {
+#[tokio::test]
+async fn the_database_of_another_program_is_refused_and_left_as_it_was() {
     let makers = [
         "CREATE TABLE moz_places (url TEXT); INSERT INTO moz_places VALUES ('a');",
         "PRAGMA user_version = 1",
@@ -108,7 +120,7 @@ fn the_database_of_another_program_is_refused_and_left_as_it_was() {
         let path = folder.path().join("theirs.sqlite");
         Connection::open(&path).expect("a database").execute_batch(maker).expect("a database");
         let before = contents(folder.path());
-        for result in opened(&path) {
+        for result in opened(&path).await {
             let error = result.expect_err("no queue");
             assert!(matches!(error, QueueError::Foreign { .. }), "{maker}: {error}");
         }
@@ -116,8 +128,8 @@ fn the_database_of_another_program_is_refused_and_left_as_it_was() {
     }
 }
 
-#[test]
-fn what_another_program_has_not_yet_moved_out_of_its_log_is_left_in_it() {
+#[tokio::test]
+async fn what_another_program_has_not_yet_moved_out_of_its_log_is_left_in_it() {
     let theirs = tempfile::tempdir().expect("a folder");
     let path = theirs.path().join("theirs.sqlite");
     let running = Connection::open(&path).expect("a database");
@@ -129,21 +141,21 @@ fn what_another_program_has_not_yet_moved_out_of_its_log_is_left_in_it() {
     }
     let before = contents(folder.path());
     assert_eq!(before.len(), 2);
-    for result in opened(&folder.path().join("theirs.sqlite")) {
+    for result in opened(&folder.path().join("theirs.sqlite")).await {
         let error = result.expect_err("no queue");
         assert!(matches!(error, QueueError::Foreign { .. }), "{error}");
         assert_eq!(contents(folder.path()), before);
     }
 }
 
-#[test]
-fn a_queue_of_a_newer_version_is_refused_and_left_as_it_was() {
+#[tokio::test]
+async fn a_queue_of_a_newer_version_is_refused_and_left_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    drop(SqliteQueue::open(&path).expect("a queue"));
+    drop(made(&path).await);
     outside(&path).execute_batch("PRAGMA user_version = 1000").expect("a version");
     let before = contents(folder.path());
-    for result in opened(&path) {
+    for result in opened(&path).await {
         let error = result.expect_err("newer");
         assert!(matches!(error, QueueError::Newer { found: 1000, known, .. } if known < 1000), "{error}");
         assert!(error.to_string().contains("update tryon"), "{error}");
@@ -155,8 +167,7 @@ fn a_queue_of_a_newer_version_is_refused_and_left_as_it_was() {
 async fn a_queue_says_from_outside_what_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = SqliteQueue::open(&path).expect("a queue");
-    assert_eq!(queue.path(), path);
+    let _queue = made(&path).await;
     let pragma = |name: &str| {
         let read = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
         outside(&path).pragma_query_value(None, name, read).expect("a value")
@@ -170,11 +181,11 @@ async fn a_queue_says_from_outside_what_it_is() {
 async fn a_queue_that_is_closed_is_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = SqliteQueue::open(&path).expect("a queue");
-    load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
+    let queue = made(&path).await;
+    load_into(&*queue, &[("jobs.csv", &[spec("a")])]).await;
     drop(queue);
     assert_eq!(contents(folder.path()).into_keys().collect::<Vec<_>>(), ["queue.db", "queue.db-load-lock"]);
-    assert!(QueueReader::open(&path).expect("a reader").job("a").is_ok());
+    assert!(made(&path).await.job("a").await.is_ok());
 }
 
 #[cfg(unix)]
@@ -183,8 +194,8 @@ async fn only_its_owner_can_read_a_queue() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    let queue = SqliteQueue::open(&path).expect("a queue");
-    load_into(&queue, &[("jobs.csv", &[spec("a")])]).await;
+    let queue = made(&path).await;
+    load_into(&*queue, &[("jobs.csv", &[spec("a")])]).await;
     let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     assert_eq!(names.len(), 4, "the queue, its log, its log's index and the lock of a load: {names:?}");
     for name in names {
@@ -193,8 +204,8 @@ async fn only_its_owner_can_read_a_queue() {
     }
 }
 
-#[test]
-fn processes_that_make_the_same_queue_at_once_make_one() {
+#[tokio::test]
+async fn processes_that_make_the_same_queue_at_once_make_one() {
     for _ in 0..8 {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("queue.db");
@@ -203,55 +214,49 @@ fn processes_that_make_the_same_queue_at_once_make_one() {
             for _ in 0..8 {
                 scope.spawn(|| {
                     together.wait();
-                    SqliteQueue::open(&path).map(drop).expect("a queue");
+                    drop(waited(queue::open(&path, Opening::OrMake)).expect("a queue"));
                 });
             }
         });
-        assert!(QueueReader::open(&path).is_ok());
+        assert!(opened(&path).await.iter().all(Result::is_ok));
     }
 }
 
-#[test]
-fn only_one_run_holds_a_queue_and_the_second_is_told_which() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("queue.db");
-    assert!(!RunLock::is_held(&path));
-    let first = RunLock::take(&path).expect("the lock");
-    assert!(RunLock::is_held(&path));
-    let error = RunLock::take(&path).expect_err("held");
-    let QueueError::Held { path: named, holder } = &error else { panic!("{error}") };
-    assert_eq!((named, holder), (&path, &std::process::id().to_string()));
-    assert!(RunLock::is_held(&path), "a second run that is sent away takes nothing with it");
-    drop(first);
-    assert!(!RunLock::is_held(&path));
-    drop(RunLock::take(&path).expect("the lock"));
-}
-
-#[test]
-fn the_lock_of_one_queue_is_not_that_of_another() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let _first = RunLock::take(&folder.path().join("one.db")).expect("the lock");
-    let _second = RunLock::take(&folder.path().join("two.db")).expect("the lock");
+/// Waits on a thread that has no runtime.
+fn waited<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 #[cfg(unix)]
-#[test]
-fn a_queue_by_another_name_is_the_same_queue() {
+#[tokio::test]
+async fn a_queue_by_another_name_is_the_same_queue() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, link) = (folder.path().join("queue.db"), folder.path().join("link.db"));
-    let _queue = SqliteQueue::open(&path).expect("a queue");
+    let queue = made(&path).await;
     std::os::unix::fs::symlink(&path, &link).expect("a link");
-    let _first = RunLock::take(&path).expect("the lock");
-    assert!(RunLock::is_held(&link));
-    assert!(matches!(RunLock::take(&link), Err(QueueError::Held { .. })));
+    let _first = queue.hold().await.expect("the lock");
+    let other = made(&link).await;
+    assert!(other.is_at_work().await.expect("an answer"));
+    assert!(matches!(other.hold().await, Err(QueueError::Held { .. })));
 }
 
-#[test]
-fn a_lock_beside_a_folder_that_is_missing_is_an_error() {
+#[tokio::test]
+async fn a_queue_that_another_run_holds_is_not_opened_to_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let _first = made(&path).await.hold().await.expect("the lock");
+    // Whatever is there by now, it is not looked at.
+    fs::write(&path, "no queue").expect("a file");
+    let error = queue::at(&path).open_to_run().await.expect_err("held");
+    let QueueError::Held { path: named, holder } = &error else { panic!("{error}") };
+    assert_eq!((named, holder), (&path, &std::process::id().to_string()));
+}
+
+#[tokio::test]
+async fn a_run_in_a_folder_that_is_missing_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("nowhere/queue.db");
-    assert!(matches!(RunLock::take(&path), Err(QueueError::Unreadable { .. })));
-    assert!(!RunLock::is_held(&path));
+    assert!(matches!(queue::at(&path).open_to_run().await, Err(QueueError::Unreadable { .. })));
 }
 
 #[test]
@@ -259,20 +264,22 @@ fn a_run_begins_though_others_look_whether_one_is_going_on() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
-    drop(RunLock::take(&path).expect("the lock's file is made"));
+    let queue = waited(made(&path));
+    drop(waited(queue.hold()).expect("the lock's file is made"));
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    std::hint::black_box(RunLock::is_held(&path));
-                }
+                let looking = async {
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::black_box(queue.is_at_work().await.expect("an answer"));
+                    }
+                };
+                waited(looking);
             });
         }
-        let begun = (0..200).filter(|_| RunLock::take(&path).is_ok()).count();
+        let begun = (0..200).filter(|_| waited(queue.hold()).is_ok()).count();
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(begun, 200);
     });
-    let _held = RunLock::take(&path).expect("a run");
-    assert!(RunLock::is_held(&path) && matches!(RunLock::take(&path), Err(QueueError::Held { .. })));
 }

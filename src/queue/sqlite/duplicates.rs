@@ -1,7 +1,7 @@
-//! Identical pairs are made once (`--dedupe`): before a job is claimed, its twins are looked at, that is, the jobs that
+//! Identical pairs are made once (`--dedupe`): before a job is claimed, its duplicates are looked at, that is, the jobs that
 //! ask for the same pictures, garments and model.
 //!
-//! A twin's image is copied, a twin that is under way is waited for, and a twin whose task has failed for good says how
+//! A duplicate's image is copied, a duplicate that is under way is waited for, and a duplicate whose task has failed for good says how
 //! this one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants
 //! something new.
 
@@ -20,11 +20,11 @@ use super::same_request::Asking;
 use super::transition::{apply, one_row};
 use super::{QueueError, Result};
 
-/// So many jobs are settled in one transaction, so that no other verb waits long.
+/// This many jobs are settled in one transaction, so that no other verb waits long.
 const MOST_SETTLED: usize = 256;
 
-/// What the twins of a job mean for it.
-enum Twin {
+/// What the duplicates of a job mean for it.
+enum Duplicate {
     /// Its image is there, or can be fetched without paying again.
     Made { seq: i64, task_id: TaskId },
     /// It is under way.
@@ -44,34 +44,36 @@ pub(super) fn settle_next(
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
         let next = next_ready(db, now)?;
-        let twin = next.map(|seq| twin_of(db, seq, default_model)).transpose()?.flatten();
-        let (Some(seq), Some(twin)) = (next, twin) else {
+        let duplicate = next.map(|seq| duplicate_of(db, seq, default_model)).transpose()?.flatten();
+        let (Some(seq), Some(duplicate)) = (next, duplicate) else {
             return Ok((settled > 0).then_some(failed));
         };
-        failed.extend(settle(db, run, seq, twin, default_model, now)?);
+        failed.extend(settle(db, run, seq, duplicate, default_model, now)?);
     }
     Ok(Some(failed))
 }
 
-/// Settles one job by its twin. Returns the failure, where it shares one.
+/// Settles one job by its duplicate. Returns the failure, where it shares one.
 fn settle(
     db: &Connection,
     run: RunId,
     seq: i64,
-    twin: Twin,
+    duplicate: Duplicate,
     default_model: &ModelName,
     now: Timestamp,
 ) -> Result<Option<(JobId, Failure)>> {
-    let (twin, outcome, transition) = match twin {
-        Twin::AtWork { seq: twin } => {
+    let (duplicate, outcome, transition) = match duplicate {
+        Duplicate::AtWork { seq: duplicate } => {
             let changed = db
                 .prepare_cached("UPDATE jobs SET waits_for = ?2, retry_at = NULL WHERE seq = ?1 AND state = 'pending'")?
-                .execute([seq, twin])?;
+                .execute([seq, duplicate])?;
             one_row(changed, || QueueError::Stale { seq, attempt: 0 })?;
             return Ok(None);
         }
-        Twin::Made { seq, task_id } => (seq, "downloading", Transition::Share { task_id }),
-        Twin::Failed { seq, task_id, failure } => (seq, "task_failed", Transition::ShareFailure { failure, task_id }),
+        Duplicate::Made { seq, task_id } => (seq, "downloading", Transition::Share { task_id }),
+        Duplicate::Failed { seq, task_id, failure } => {
+            (seq, "task_failed", Transition::ShareFailure { failure, task_id })
+        }
     };
     // The attempt has a name only because every one has; nothing is sent under it.
     db.prepare_cached(
@@ -88,7 +90,7 @@ fn settle(
                 ended_at = excluded.ended_at, shares = excluded.shares,
                 http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
     )?
-    .execute(params![seq, twin, run.0, default_model.as_str(), millis(now), outcome])?;
+    .execute(params![seq, duplicate, run.0, default_model.as_str(), millis(now), outcome])?;
     match apply(db, JobSeq(seq), None, &transition, &Note::default(), now)? {
         JobState::Failed { failure, .. } => {
             let id = db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
@@ -98,7 +100,7 @@ fn settle(
     }
 }
 
-/// What a job asks for, and what a twin `t` was made of in attempt `a`; `?2` is the model of rows that name none.
+/// What a job asks for, and what a duplicate `t` was made of in attempt `a`; `?2` is the model of rows that name none.
 const OWN: Asking<'_> = Asking {
     human: "j.human",
     cloth: "j.cloth",
@@ -117,8 +119,8 @@ const TWIN: Asking<'_> = Asking {
 };
 static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_as(&OWN));
 
-/// The query for one twin of job `?1`.
-pub(super) fn twin_query(means: Means, states: &str, respect: &str) -> String {
+/// The query for one duplicate of job `?1`.
+pub(super) fn duplicate_query(means: Means, states: &str, respect: &str) -> String {
     let is_new = if matches!(means, Means::AtWork) { "TRUE" } else { IS_NEW };
     format!(
         "SELECT t.seq, a.task_id, t.failure_kind, t.error_code, t.error
@@ -129,7 +131,7 @@ pub(super) fn twin_query(means: Means, states: &str, respect: &str) -> String {
     )
 }
 
-/// What a twin means.
+/// What a duplicate means.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Means {
     Made,
@@ -142,30 +144,30 @@ const IS_NEW: &str = "a.task_ended_at > coalesce(j.put_back_at, -1)";
 
 /// Twins that decide about a job, the best first, each as a state and what else must be so. A refusal decides nothing:
 /// nothing was paid for it.
-pub(super) const TWINS: [(Means, &str, &str); 4] = [
+pub(super) const DUPLICATES: [(Means, &str, &str); 4] = [
     (Means::Made, "'succeeded'", "TRUE"),
     (Means::AtWork, "'submitting', 'in_doubt', 'running', 'downloading'", "TRUE"),
     (Means::Made, "'failed'", "t.failure_kind = 'download'"),
     (Means::Failed, "'failed'", "t.failure_kind IN ('task_failed', 'no_image')"),
 ];
 
-fn twin_of(db: &Connection, seq: i64, default_model: &ModelName) -> Result<Option<Twin>> {
-    for (means, states, respect) in TWINS {
-        let mut statement = db.prepare_cached(&twin_query(means, states, respect))?;
+fn duplicate_of(db: &Connection, seq: i64, default_model: &ModelName) -> Result<Option<Duplicate>> {
+    for (means, states, respect) in DUPLICATES {
+        let mut statement = db.prepare_cached(&duplicate_query(means, states, respect))?;
         let mut rows = statement.query(params![seq, default_model.as_str()])?;
         let Some(row) = rows.next()? else { continue };
         let seq = row.get(0)?;
         if matches!(means, Means::AtWork) {
-            return Ok(Some(Twin::AtWork { seq }));
+            return Ok(Some(Duplicate::AtWork { seq }));
         }
         let task_id: Option<String> = row.get(1)?;
         let task_id = task_id.map(TaskId).ok_or_else(|| QueueError::Damaged(format!("job {seq} has lost its task")))?;
         if matches!(means, Means::Made) {
-            return Ok(Some(Twin::Made { seq, task_id }));
+            return Ok(Some(Duplicate::Made { seq, task_id }));
         }
         let kind: String = row.get(2)?;
         let kind = FailureKind::from_word(&kind).ok_or_else(|| QueueError::Damaged(format!("`{kind}` is no kind")))?;
-        return Ok(Some(Twin::Failed {
+        return Ok(Some(Duplicate::Failed {
             seq,
             task_id,
             failure: Failure { kind, code: row.get(3)?, message: row.get(4)? },

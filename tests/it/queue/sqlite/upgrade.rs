@@ -1,18 +1,20 @@
 //! A queue that an earlier version of the program made: the present one takes it over and loses nothing.
 //!
 //! `tests/data/queue_version_1.db` is a real one. It was killed in mid-run with jobs in five states, attempts of
-//! five outcomes, a door and two rows that `--skip-invalid` passed over; one job was cancelled afterwards.
+//! five outcomes, a provider and two rows that `--skip-invalid` passed over; one job was cancelled afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
-use tryon::queue::{Claim, Counts, Note, ProviderKind, QueueError, QueueReader, ReportRow, SqliteQueue};
+use tryon::queue::{self, Claim, Counts, Note, Opening, ProviderKind, Queue};
 
-use super::bed::{Row, Tables, at, dump_sqlite, image, outside, sqlite_is_sound};
+use super::back_end::{dump_sqlite, outside, sqlite_is_sound};
+use crate::queue::bed::{Row, Tables, at, image, report_of};
 
 const DOOR: &str = "http://127.0.0.1:8791";
 
@@ -38,12 +40,12 @@ fn facts(path: &Path) -> BTreeMap<String, String> {
     rows.expect("rows").map(|row| row.expect("a row")).map(|(key, value)| (key, format!("{value:?}"))).collect()
 }
 
-/// Every row of `before` stands in `after`, with the same value in every column it had.
+/// Every row of `before` is in `after`, with the same value in every column it had.
 fn nothing_is_lost(before: &Tables, after: &Tables) {
     for (table, rows) in before {
         assert_eq!(rows.len(), after[table].len(), "{table}");
         for row in rows {
-            // Version 1 took the absence of our id in a create's answer for proof; that is asked anew.
+            // Version 1 took the absence of our id in a create's answer for proof; that is asked again.
             let is_kept = |column: &str| (table.as_str(), column) != ("doors", "external_ids");
             let has_all =
                 |other: &Row| row.iter().all(|(column, value)| !is_kept(column) || other.get(column) == Some(value));
@@ -56,26 +58,19 @@ fn states(counts: &Counts) -> Vec<(StateName, u64)> {
     StateName::ALL.into_iter().map(|state| (state, counts.of(state))).filter(|(_, count)| *count > 0).collect()
 }
 
-fn report(reader: &QueueReader) -> Vec<ReportRow> {
-    let mut rows = Vec::new();
-    let each = |row| {
-        rows.push(row);
-        Ok::<(), QueueError>(())
-    };
-    reader.report(each).expect("a report");
-    rows
-}
-
-#[test]
-fn a_queue_of_version_1_is_taken_over_whole() {
-    for open in [|path: &Path| SqliteQueue::open(path).map(drop), |path: &Path| QueueReader::open(path).map(drop)] {
+#[tokio::test]
+async fn a_queue_of_version_1_is_taken_over_whole() {
+    for is_to_read in [false, true] {
         let (folder, path) = left_by_version_1();
         let fresh = folder.path().join("fresh.db");
-        drop(SqliteQueue::open(&fresh).expect("a queue"));
+        drop(open(&fresh).await);
         let (before, facts_before) = (dump_sqlite(&path), facts(&path));
         assert_eq!(version(&path), 1);
         for _ in 0..2 {
-            open(&path).expect("a queue");
+            match is_to_read {
+                true => drop(queue::at(&path).open_to_read().await.expect("a queue")),
+                false => drop(open(&path).await),
+            }
             assert_eq!(version(&path), version(&fresh));
             nothing_is_lost(&before, &dump_sqlite(&path));
             let facts_now = facts(&path);
@@ -85,11 +80,15 @@ fn a_queue_of_version_1_is_taken_over_whole() {
     }
 }
 
-#[test]
-fn what_version_1_knew_is_told_by_the_present_one() {
+async fn open(path: &Path) -> Arc<dyn Queue> {
+    queue::open(path, Opening::OrMake).await.expect("a queue")
+}
+
+#[tokio::test]
+async fn what_version_1_knew_is_told_by_the_present_one() {
     let (_folder, path) = left_by_version_1();
-    let reader = QueueReader::open(&path).expect("a reader");
-    let counts = reader.counts().expect("counts");
+    let reader = open(&path).await;
+    let counts = reader.counts().await.expect("counts");
     let expected = [
         (StateName::Pending, 15),
         (StateName::InDoubt, 2),
@@ -99,12 +98,12 @@ fn what_version_1_knew_is_told_by_the_present_one() {
         (StateName::Cancelled, 1),
     ];
     assert_eq!((states(&counts), counts.rejected, counts.units), (expected.to_vec(), 2, 9.0));
-    assert_eq!(reader.provider().expect("a provider"), Some(ProviderKind::Dmxapi));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None, "what it took for proof is asked again");
-    assert_eq!(reader.slots_found(DOOR).expect("an answer"), None, "version 1 did not ask");
-    assert_eq!(reader.last_run().expect("an answer").expect("a run").slots, 3);
+    assert_eq!(reader.provider().await.expect("a provider"), Some(ProviderKind::Dmxapi));
+    assert_eq!(reader.external_ids(DOOR).await.expect("an answer"), None, "what it took for proof is asked again");
+    assert_eq!(reader.slots_found(DOOR).await.expect("an answer"), None, "version 1 did not ask");
+    assert_eq!(reader.last_run().await.expect("an answer").expect("a run").slots, 3);
 
-    let rows = report(&reader);
+    let rows = report_of(&*reader).await;
     assert_eq!(rows.len(), 32);
     let done = rows.iter().find(|row| row.id == "shop/05").expect("a row");
     assert_eq!((done.state, done.output.as_deref()), (StateName::Succeeded, Some("shop/05.png")));
@@ -116,14 +115,13 @@ fn what_version_1_knew_is_told_by_the_present_one() {
 #[tokio::test]
 async fn a_run_that_version_1_left_is_gone_on_with() {
     let (_folder, path) = left_by_version_1();
-    let queue = SqliteQueue::open(&path).expect("a queue");
-    let reader = queue.reader().expect("a reader");
+    let queue = open(&path).await;
     queue.learn_slots(DOOR.to_owned(), 3).await.expect("learnt");
-    assert_eq!(reader.slots_found(DOOR).expect("an answer"), Some(3));
-    assert_eq!(reader.external_ids(DOOR).expect("an answer"), None);
+    assert_eq!(queue.slots_found(DOOR).await.expect("an answer"), Some(3));
+    assert_eq!(queue.external_ids(DOOR).await.expect("an answer"), None);
 
     // What was at the provider is taken up where it stood, under the task that was paid for.
-    let running = reader.active(&[StateName::Running], 10).expect("jobs");
+    let running = queue.active(&[StateName::Running], 10).await.expect("jobs");
     assert_eq!(running.len(), 2);
     for job in &running {
         let record = |transition| queue.record(job.seq, job.attempt, transition, Note::default(), at(1));
@@ -146,7 +144,7 @@ async fn a_run_that_version_1_left_is_gone_on_with() {
     }
     assert!(order.is_sorted(), "{order:?}");
     assert_eq!(order.len(), 15);
-    let counts = reader.counts().expect("counts");
+    let counts = queue.counts().await.expect("counts");
     assert_eq!((counts.of(StateName::Running), counts.of(StateName::Succeeded)), (15, 11));
     drop(queue);
     sqlite_is_sound(&path);

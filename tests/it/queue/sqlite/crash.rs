@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Note, SqliteQueue};
+use tryon::queue::{Claim, Keeping, Note, Queue};
 
-use super::bed::{Bed, Tables, at, failure, image, on_every_queue, spec, task};
+use super::on_sqlite;
+use crate::queue::bed::{Bed, Tables, at, begin_load, failure, image, on_line, spec, task};
 
 /// What a process leaves behind that is killed now: the files, without its memory and without a clean end.
 struct Wreck {
@@ -88,9 +89,9 @@ fn long_story() -> Vec<Step> {
     ]
 }
 
-async fn take(queue: &SqliteQueue, bed: &Bed, step: &Step, second: i64) -> JobState {
+async fn take(queue: &dyn Queue, bed: &Bed, step: &Step, second: i64) -> JobState {
     let now = at(second);
-    let job = queue.reader().expect("a reader").job("a").expect("the job");
+    let job = queue.job("a").await.expect("the job");
     match step {
         Step::Claim(name) => {
             let external_id = ExternalTaskId((*name).to_owned());
@@ -110,42 +111,42 @@ async fn take(queue: &SqliteQueue, bed: &Bed, step: &Step, second: i64) -> JobSt
 }
 
 /// Opens what is left, and looks: nothing may have happened to it since.
-fn tables_of(bed: &Bed, wreck: &Wreck) -> (JobState, Tables) {
-    let reopened = bed.open(&wreck.path());
-    let state = reopened.reader().expect("a reader").job("a").expect("the job").state;
+async fn tables_of(bed: &Bed, wreck: &Wreck) -> (JobState, Tables) {
+    let reopened = bed.open(&wreck.path()).await;
+    let state = reopened.job("a").await.expect("the job").state;
     drop(reopened);
     (state, bed.tables_of(&wreck.path()))
 }
 
 #[tokio::test]
 async fn after_a_crash_between_any_two_steps_a_job_is_where_the_last_step_put_it() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         bed.add(&[spec("a")]).await;
         for (second, step) in (10..).zip(&long_story()) {
-            let state = take(&bed.queue, bed, step, second).await;
-            let (found, tables) = tables_of(bed, &Wreck::of(bed.path()));
+            let state = take(&*bed.queue, bed, step, second).await;
+            let (found, tables) = tables_of(bed, &Wreck::of(bed.path())).await;
             assert_eq!(found, state, "after step {}", second - 10);
             assert_eq!(tables, bed.tables(), "after step {}", second - 10);
         }
-        assert_eq!(bed.job("a").state.name(), StateName::Submitting, "it is being made anew");
+        assert_eq!(bed.job("a").await.state.name(), StateName::Submitting, "it is being made anew");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_story_goes_on_from_what_a_crash_left() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         bed.add(&[spec("a")]).await;
         // The process dies after every single step, and the next one finds only its files.
         let mut wreck = Wreck::of(bed.path());
         for (second, step) in (10..).zip(&long_story()) {
-            let queue = bed.open(&wreck.path());
-            take(&queue, bed, step, second).await;
+            let queue = bed.open(&wreck.path()).await;
+            take(&*queue, bed, step, second).await;
             wreck = Wreck::of(&wreck.path());
             drop(queue);
-            take(&bed.queue, bed, step, second).await;
+            take(&*bed.queue, bed, step, second).await;
         }
-        let (state, tables) = tables_of(bed, &wreck);
+        let (state, tables) = tables_of(bed, &wreck).await;
         assert_eq!(state.name(), StateName::Submitting);
         assert_eq!(tables, bed.tables(), "thirty-four deaths have changed nothing");
     })
@@ -154,12 +155,12 @@ async fn a_story_goes_on_from_what_a_crash_left() {
 
 #[tokio::test]
 async fn a_step_that_was_cut_off_while_it_was_written_has_happened_or_has_not() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         bed.add(&[spec("a")]).await;
         let mut torn = 0;
         for (second, step) in (10..).zip(&long_story()) {
             let (before, written_before) = (bed.tables(), wal_length(bed.path()));
-            take(&bed.queue, bed, step, second).await;
+            take(&*bed.queue, bed, step, second).await;
             let (after, written_after) = (bed.tables(), wal_length(bed.path()));
             assert!(written_after > written_before, "the log only grows in a story this short");
             let share = (written_after - written_before) / 3;
@@ -169,11 +170,11 @@ async fn a_step_that_was_cut_off_while_it_was_written_has_happened_or_has_not() 
                 let wreck = Wreck::of(bed.path());
                 let log = fs::OpenOptions::new().write(true).open(with_suffix(&wreck.path(), "-wal")).expect("the log");
                 log.set_len(length).expect("cut");
-                let (_, found) = tables_of(bed, &wreck);
+                let (_, found) = tables_of(bed, &wreck).await;
                 assert_eq!(found, before, "step {} is half there at {length}", second - 10);
                 torn += 1;
             }
-            let (_, found) = tables_of(bed, &Wreck::of(bed.path()));
+            let (_, found) = tables_of(bed, &Wreck::of(bed.path())).await;
             assert_eq!(found, after);
         }
         assert_eq!(torn, long_story().len() * 5);
@@ -183,18 +184,14 @@ async fn a_step_that_was_cut_off_while_it_was_written_has_happened_or_has_not() 
 
 #[tokio::test]
 async fn a_crash_while_manifests_are_loaded_leaves_nothing_of_them() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         let before = bed.tables();
-        let path = bed.path().to_owned();
-        let fill = move |loader: &mut tryon::queue::Loader| {
-            loader.begin_manifest("jobs.csv")?;
-            for n in 0..200 {
-                loader.add(&spec(&format!("job-{n}")), n + 2)?;
-            }
-            Ok((Wreck::of(&path), true))
-        };
-        let wreck = bed.queue.load(fill).await.expect("a load");
-        drop(bed.open(&wreck.path()));
+        let mut load = begin_load(&*bed.queue, "jobs.csv").await;
+        let rows = (0..200).map(|n| on_line(n + 2, spec(&format!("job-{n}")))).collect();
+        load.add(rows).await.expect("staged");
+        let wreck = Wreck::of(bed.path());
+        load.keep(Keeping::default(), at(0)).await.expect("kept");
+        drop(bed.open(&wreck.path()).await);
         assert_eq!(bed.tables_of(&wreck.path()), before);
         assert_eq!(bed.count(StateName::Pending), 200);
     })
@@ -203,21 +200,21 @@ async fn a_crash_while_manifests_are_loaded_leaves_nothing_of_them() {
 
 #[tokio::test]
 async fn what_a_restart_finds_at_work_is_exactly_what_was_at_work() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         for state in StateName::ALL.into_iter().rev() {
             bed.bring(state.word(), state).await;
         }
         let wreck = Wreck::of(bed.path());
-        let reopened = bed.open(&wreck.path());
+        let reopened = bed.open(&wreck.path()).await;
         let states = [StateName::Submitting, StateName::InDoubt, StateName::Running, StateName::Downloading];
-        let active = reopened.reader().expect("a reader").active(&states, usize::MAX).expect("jobs");
+        let active = reopened.active(&states, usize::MAX).await.expect("jobs");
         let found: Vec<_> = active.iter().map(|job| (job.spec.id.as_str(), job.state.name())).collect();
         let mut wanted: Vec<_> = states.iter().map(|state| (state.word(), *state)).collect();
         wanted.insert(2, ("by/running", StateName::Running));
         assert_eq!(found, wanted);
         for job in active.iter().filter(|job| job.spec.id.as_str() != "by/running") {
             assert_eq!((job.attempt, job.claimed_at), (1, at(1)));
-            assert_eq!(job.external_id, bed.attempts(job.spec.id.as_str())[0].external_id);
+            assert_eq!(job.external_id, bed.attempts(job.spec.id.as_str()).await[0].external_id);
         }
     })
     .await;

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use tryon::queue::{JobRecord, QueueError, QueueReader, ReportRow};
+use tryon::queue::{self, QueueError, Selection, each_job, each_report_row};
 
-use super::bed::{Bed, on_every_queue, with_priority};
+use super::on_sqlite;
+use crate::queue::bed::{Bed, with_priority};
 
 /// SQLite takes the log up when it has a thousand pages of 4 KiB, and one step may add some hundreds.
 const MOST_BYTES: u64 = 12 << 20;
@@ -34,28 +35,11 @@ async fn work_for_long(bed: &Bed) -> u64 {
     longest
 }
 
-/// How a reader begins that never comes to its end: it holds on in its first row until it is let go.
-type Begin = fn(&QueueReader, &mut dyn FnMut()) -> Result<(), QueueError>;
-
-fn list(reader: &QueueReader, met: &mut dyn FnMut()) -> Result<(), QueueError> {
-    reader.jobs(&[], |_: JobRecord| {
-        met();
-        Ok(())
-    })
-}
-
-fn report(reader: &QueueReader, met: &mut dyn FnMut()) -> Result<(), QueueError> {
-    reader.report(|_: ReportRow| {
-        met();
-        Ok(())
-    })
-}
-
 #[tokio::test]
 async fn the_log_of_a_long_run_is_taken_up_again_and_again() {
-    on_every_queue(async |bed| {
+    on_sqlite(async |bed| {
         load(bed, 0).await;
-        let _watching = bed.reader();
+        let _watching = queue::at(bed.path()).open_to_read().await.expect("a reader");
         let longest = work_for_long(bed).await;
         assert!(longest < MOST_BYTES, "{longest} bytes");
     })
@@ -64,20 +48,29 @@ async fn the_log_of_a_long_run_is_taken_up_again_and_again() {
 
 #[tokio::test]
 async fn a_list_or_report_that_somebody_left_open_in_a_pager_does_not_hold_the_log() {
-    for begin in [list as Begin, report] {
-        on_every_queue(async |bed| {
+    for is_report in [false, true] {
+        on_sqlite(async |bed| {
             load(bed, 0).await;
-            let (reader, (met, first), (release, held)) = (bed.reader(), mpsc::channel(), mpsc::channel::<()>());
+            let ((met, first), (release, held)) = (mpsc::channel(), mpsc::channel::<()>());
+            let queue = queue::at(bed.path()).open_to_read().await.expect("a reader");
             let pager = thread::spawn(move || {
                 let mut rows = 0_u64;
-                let each = &mut || {
+                let mut met_one = || {
                     rows += 1;
                     if rows == 1 {
                         met.send(()).expect("a test that waits");
                         let _ = held.recv(); // an error: the pager is closed
                     }
+                    Ok::<(), QueueError>(())
                 };
-                begin(&reader, each).map(|()| rows)
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                let read = async {
+                    match is_report {
+                        true => each_report_row(&*queue, |_| met_one()).await,
+                        false => each_job(&*queue, Selection::default(), |_| met_one()).await,
+                    }
+                };
+                runtime.block_on(read).map(|()| rows)
             });
             first.recv().expect("a first row");
             let longest = work_for_long(bed).await;

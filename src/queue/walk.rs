@@ -1,0 +1,50 @@
+//! All jobs, and all rows of the report, from the first to the last: by pages, so that memory stays flat and nothing of the
+//! queue is held up while somebody looks at a row.
+
+use crate::job::JobSeq;
+
+use super::contract::QueueReads;
+use super::error::QueueError;
+use super::record::{JobRecord, ReportPlace, ReportRow, Selection};
+
+/// How many rows are read at once.
+const PAGE_ROWS: usize = 500;
+
+/// Hands every selected job to `each`, in manifest order. The queue may change meanwhile: each page of some hundred jobs is
+/// of one moment.
+///
+/// # Errors
+/// Those of the queue, and what `each` returns.
+pub async fn each_job<E: From<QueueError>>(
+    queue: &dyn QueueReads,
+    selection: Selection<'_>,
+    mut each: impl FnMut(JobRecord) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = JobSeq(0);
+    loop {
+        let page = queue.jobs_page(selection, after, PAGE_ROWS).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        page.into_iter().try_for_each(&mut each)?;
+    }
+}
+
+/// Hands every row of the report to `each`, in manifest order. The queue may change meanwhile: each page of some hundred
+/// rows is of one moment.
+///
+/// # Errors
+/// Those of the queue, and what `each` returns.
+pub async fn each_report_row<E: From<QueueError>>(
+    queue: &dyn QueueReads,
+    mut each: impl FnMut(ReportRow) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut place = ReportPlace::default();
+    loop {
+        let (page, next) = queue.report_page(place, PAGE_ROWS).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        place = next;
+        page.into_iter().try_for_each(&mut each)?;
+    }
+}
