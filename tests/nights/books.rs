@@ -67,6 +67,8 @@ pub(crate) struct Books {
     pub(crate) asked: HashSet<String>,
     /// The processes in which the only create of an id was clearly answered; none where one was not, or there were two.
     pub(crate) answered: HashMap<String, Option<usize>>,
+    /// Processes from which a task is known to have been accepted.
+    pub(crate) accepted: HashSet<usize>,
     pub(crate) wrongs: Vec<String>,
     pub(crate) requests: u64,
 }
@@ -94,6 +96,7 @@ impl Books {
             slots: None,
             asked: HashSet::new(),
             answered: HashMap::new(),
+            accepted: HashSet::new(),
             wrongs: Vec::new(),
             requests: 0,
         }

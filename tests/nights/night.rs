@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon::ambient;
+use tryon::engine::event::{Fact, RunEvent};
 use tryon::engine::{
     self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
 };
@@ -229,15 +230,21 @@ impl Night {
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
-        let observe = |event: &tryon::engine::event::RunEvent| {
+        let observe = |event: &RunEvent| {
             if event.counts.total() != jobs {
                 let total = event.counts.total();
                 self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
             }
-            if let tryon::engine::event::Fact::Parked { id, .. } = &event.fact {
-                self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+            match &event.fact {
+                Fact::Parked { id, .. } => {
+                    self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
+                }
+                Fact::Submitted { .. } => {
+                    self.provider.books().accepted.insert(number);
+                }
+                _ => {}
             }
-            if self.is_told && !matches!(event.fact, tryon::engine::event::Fact::Ticked) {
+            if self.is_told && !matches!(event.fact, Fact::Ticked) {
                 self.tell(&format!("{:?}", event.fact));
             }
         };
@@ -280,11 +287,7 @@ impl Night {
             Ended::Itself(Ok(outcome)) => {
                 self.tally.interruptions += u64::from(outcome.end == RunEnd::Interrupted);
                 self.tell(&format!("process {number} ended: {:?} {:?}", outcome.end, outcome.counts));
-                self.check_claims(number);
-                self.check_collected(number, &outcome.end);
-                if outcome.end != RunEnd::Interrupted {
-                    self.check_doubt(number);
-                }
+                self.check_left(number, &outcome.end);
                 (is_morning && outcome.end != RunEnd::Done).then(|| format!("the morning ended with {:?}", outcome.end))
             }
         };
@@ -293,9 +296,20 @@ impl Night {
         }
     }
 
-    /// A process that ended by itself has given back what it claimed and did not send.
-    fn check_claims(&self, number: usize) {
-        let left = self.jobs_in(&[StateName::Submitting]);
+    /// What a process that ended by itself has left in the queue.
+    fn check_left(&self, number: usize, end: &RunEnd) {
+        let left =
+            self.jobs_in(&[StateName::Submitting, StateName::InDoubt, StateName::Running, StateName::Downloading]);
+        let of = |states: &[StateName]| left.iter().filter(|job| states.contains(&job.state.name())).collect();
+        self.check_claims(number, of(&[StateName::Submitting]));
+        self.check_collected(number, of(&[StateName::Running, StateName::Downloading]), end);
+        if *end != RunEnd::Interrupted {
+            self.check_doubt(number, of(&[StateName::InDoubt]));
+        }
+    }
+
+    /// It has given back what it claimed and did not send.
+    fn check_claims(&self, number: usize, left: Vec<&ActiveJob>) {
         let mut books = self.provider.books();
         for job in left {
             if !books.asked.contains(&job.external_id.0) {
@@ -304,8 +318,9 @@ impl Night {
         }
     }
 
-    /// A process that ended by itself, and could ask questions, has collected what was in flight.
-    fn check_collected(&self, number: usize, end: &RunEnd) {
+    /// Where it could ask questions to its end, it has collected what was in flight.
+    fn check_collected(&self, number: usize, left: Vec<&ActiveJob>, end: &RunEnd) {
+        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
         let asks_on = match end {
             RunEnd::Done | RunEnd::BudgetSpent => true,
             RunEnd::Stopped { reason, .. } => matches!(reason, StopReason::Account | StopReason::AllRefused),
@@ -314,8 +329,7 @@ impl Night {
         if !asks_on {
             return;
         }
-        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
-        for job in self.jobs_in(&[StateName::Running, StateName::Downloading]) {
+        for job in left {
             if !parked.contains(job.spec.id.as_str()) {
                 let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
                 self.provider.books().is_wrong(what);
@@ -323,9 +337,8 @@ impl Night {
         }
     }
 
-    /// A job whose only create got a clear answer, in a process that lived to hear it, is not in doubt.
-    fn check_doubt(&self, number: usize) {
-        let in_doubt = self.jobs_in(&[StateName::InDoubt]);
+    /// A job whose only create got a clear answer is not in doubt.
+    fn check_doubt(&self, number: usize, in_doubt: Vec<&ActiveJob>) {
         let mut books = self.provider.books();
         for job in in_doubt {
             if books.answered.get(&job.external_id.0) == Some(&Some(number)) {

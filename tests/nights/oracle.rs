@@ -1,6 +1,6 @@
 //! What has to be true in the morning, by the provider's books and by the queue.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tryon::job::{FailureKind, JobSeq, JobState, StateName};
 use tryon::queue::{self, JobRecord, QueueError, QueueReads, Selection, each_job};
@@ -31,6 +31,7 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         night.tally.requests = books.requests;
         (books.tasks.clone(), std::mem::take(&mut books.wrongs))
     };
+    let accepted = night.provider.books().accepted.clone();
     night.tally.tasks = tasks.len() as u64;
     night.tally.charged = tasks.iter().filter(|task| task.is_charged()).count() as u64;
     for task in &tasks {
@@ -42,7 +43,7 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
     }
     for (pair, tasks) in &by_pair {
         let charged: Vec<&str> = tasks.iter().filter(|task| task.is_charged()).map(|task| task.id.as_str()).collect();
-        if charged.len() > 1 && !night.weather.resubmit {
+        if charged.len() > 1 && !night.weather.resubmit && !is_of_an_unknown_account(tasks, &accepted) {
             wrongs.push(format!("{pair} is charged {} times: {charged:?}", charged.len()));
         }
     }
@@ -94,6 +95,15 @@ async fn owners(
 /// Whether a task of the pair was made for a job: a duplicate may know it as its own.
 fn is_of(task: &Task, job: &JobRecord, owners: &HashMap<String, JobSeq>) -> bool {
     owners.get(&task.external_id).is_none_or(|owner| *owner == job.seq)
+}
+
+/// Whether a pair was made in two accounts, the first time from a run that had no task accepted: nothing is left by which
+/// that account could be told from the other.
+fn is_of_an_unknown_account(tasks: &[&Task], accepted: &HashSet<usize>) -> bool {
+    let first = tasks.iter().min_by_key(|task| task.process);
+    first.is_some_and(|first| {
+        !accepted.contains(&first.process) && tasks.iter().any(|task| task.account != first.account)
+    })
 }
 
 /// The tasks that a job is measured by.

@@ -85,11 +85,12 @@ fn own_ids_found_late(weather: &mut Weather, dice: &mut Dice) {
     weather.processes.push(process(Death::ByItself, Duration::ZERO));
 }
 
-/// Somebody changes the key for that of another account, and back.
+/// Somebody changes the key for that of another account, and back. With it a run lives long enough to have a task accepted:
+/// by that the account is recognised.
 fn another_accounts_key(weather: &mut Weather, dice: &mut Dice) {
     let rest = dice.time(0, 3_000);
     weather.processes.truncate(2);
-    let foreign = if dice.chance(0.5) { Death::ByItself } else { Death::At(early(dice)) };
+    let foreign = if dice.chance(0.5) { Death::ByItself } else { Death::At(dice.time(40_000, 90_000)) };
     weather.processes.push(process(foreign, rest));
     weather.foreign = Some(weather.processes.len() - 1);
 }

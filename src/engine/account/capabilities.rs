@@ -57,7 +57,9 @@ impl Capabilities {
 
     /// Whether it may soon be known if the provider knows external ids.
     pub(crate) fn is_learning(&self) -> bool {
-        self.is_learning.load(Ordering::Acquire) || self.to_learn_from.capacity() == 0
+        // Once it is known, a task that was noted meanwhile is not asked about any more.
+        let is_known = self.external_ids().is_some();
+        !is_known && (self.is_learning.load(Ordering::Acquire) || self.to_learn_from.capacity() == 0)
     }
 
     /// Takes in whether external ids are known, and returns whether that is news. What was shown once stays shown.
@@ -196,4 +198,19 @@ impl Account {
 /// reasons. No proof of anything by itself.
 pub(crate) fn is_evasive(trouble: &Trouble) -> bool {
     matches!(trouble.meaning, Meaning::JobRefused | Meaning::Suspect(StopReason::WrongUrl))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_being_learnt_once_it_is_known_whatever_was_noted_meanwhile() {
+        let capabilities = Capabilities::new(None);
+        let accepted = Accepted { task_id: TaskId("1".to_owned()), external_id: ExternalTaskId("ours".to_owned()) };
+        capabilities.note_accepted(accepted);
+        assert!(capabilities.is_learning());
+        assert!(capabilities.learn(false));
+        assert!(!capabilities.is_learning(), "a run that waits for what is learnt would never end");
+    }
 }

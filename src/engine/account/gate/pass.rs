@@ -62,7 +62,12 @@ impl Pass {
             {
                 self.failed(&said, false);
             }
-            Meaning::StopRun(reason) => self.stop(reason, &said),
+            Meaning::StopRun(reason) => {
+                // It speaks as itself: what a firewall says afterwards is no reason to leave uncollected what is in flight.
+                let is_its_own = self.lane != Lane::Download && trouble.facts.is_of_the_api();
+                self.gate.locked().has_answered |= is_its_own;
+                self.stop(reason, &said);
+            }
             Meaning::Suspect(reason) => self.suspect(reason, &said),
             Meaning::RenewToken => self.suspect(StopReason::Credentials, &said),
             Meaning::WebPage => self.suspect(StopReason::WrongUrl, &said),

@@ -269,3 +269,13 @@ async fn nobody_is_unreachable_who_was_not_asked() {
     gate.pass(Lane::Create).await.expect("open").failed("HTTP 503", true);
     assert_eq!(gate.unreached_for(), None, "something answered");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_empty_at_first_contact_is_collected_from_whatever_a_firewall_says_afterwards() {
+    let gate = gate();
+    let mut empty = trouble(Meaning::StopRun(StopReason::Account), 429);
+    empty.facts.code = Some(1102);
+    gate.pass(Lane::Create).await.expect("open").heed(&empty);
+    gate.pass(Lane::Query).await.expect("open").heed(&firewall());
+    assert!(gate.stopped().is_some_and(|(_, ends_queries)| !ends_queries));
+}
