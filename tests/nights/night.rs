@@ -25,7 +25,7 @@ use crate::weather::{Calls, DOUBT_AGE, Death, Process, Weather};
 use crate::world::World;
 
 /// A task that takes longer is left to the next run.
-pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(600);
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// A run that has not ended after so long never does.
 const LONGEST_MORNING: Duration = Duration::from_secs(3_600);
