@@ -75,12 +75,14 @@ fn interrupted_between_steps(weather: &mut Weather, dice: &mut Dice) {
     }
 }
 
-/// A taken id is refused, and yet the task that has it is not found by it for long.
+/// A taken id is refused, and yet the task that has it is not found by it for long: longer than `--doubt-age`, so that the
+/// refusal with 1201 is all that tells. Nothing else may refuse what is sent again.
 fn own_ids_found_late(weather: &mut Weather, dice: &mut Dice) {
     weather.ids = Ids::Refused { echoed: true };
     weather.own_id_lag_ms = dice.between(60_000, 400_000);
     weather.oddities = vec![Odd::AnswerLost];
     weather.odd_creates = 0.4;
+    weather.outages.clear();
     weather.list = dice.one_of(&[List::Absent, List::Present]);
     weather.processes.push(process(Death::ByItself, Duration::ZERO));
 }

@@ -6,8 +6,14 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::job::JobSeq;
+
+use super::backoff::Backoff;
+
+/// However many jobs are refused, none of them waits longer for its next try.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {
@@ -31,9 +37,16 @@ impl Blame {
         state.suspects.remove(&job);
     }
 
-    /// Whether the provider has refused this job since it last took one.
-    pub(crate) fn has_refused(&self, job: JobSeq) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).row.contains(&job)
+    /// How long a job waits that is refused now, if that is the provider's fault. The second time it waits until each of the
+    /// jobs that were refused like it, and one more, can have been the probe of an outage: the same few again would tell
+    /// nothing, and keep every job behind them from being tried.
+    pub(crate) fn wait_after(&self, job: JobSeq) -> Duration {
+        let row = &self.state.lock().unwrap_or_else(PoisonError::into_inner).row;
+        if !row.contains(&job) {
+            return Backoff::JOB.jittered(1);
+        }
+        let others = u32::try_from(row.len()).unwrap_or(u32::MAX);
+        Backoff::OUTAGE.longest.saturating_mul(others.saturating_add(1)).min(LONGEST_WAIT)
     }
 
     /// The provider refused a job with an internal error. Whether that counts as an attempt of the job.
@@ -82,5 +95,21 @@ mod tests {
         assert!(!blame.refused(JobSeq(1), 2));
         assert!(blame.refused(JobSeq(2), 2));
         assert!(blame.refused(JobSeq(1), 2));
+    }
+
+    #[test]
+    fn jobs_that_are_always_refused_do_not_keep_those_behind_them_from_being_tried() {
+        let blame = Blame::default();
+        // Six bad jobs come first in the queue, and an outage lets one probe through a minute.
+        let mut due = [Duration::ZERO; 6];
+        let is_another_tried = (0..30_u32).any(|minute| {
+            let now = Backoff::OUTAGE.longest * minute;
+            let Some(bad) = due.iter().position(|due| *due <= now) else { return true };
+            let job = JobSeq(bad as i64);
+            due[bad] = now + blame.wait_after(job);
+            assert!(!blame.refused(job, 8_000));
+            false
+        });
+        assert!(is_another_tried);
     }
 }

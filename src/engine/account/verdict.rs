@@ -73,14 +73,11 @@ impl Account {
 
     /// Whose trouble a job's internal error is. `left` is how many jobs there are to compare it with, itself included.
     pub(crate) fn internal_error(&self, job: JobSeq, left: u64, trouble: &Trouble) -> Fault {
-        let is_again = self.blame.has_refused(job);
+        let own = self.blame.wait_after(job);
         if self.blame.refused(job, left) {
             return Fault::Job;
         }
-        // Longer than any wait between two probes of an outage, so that another job is the next probe: the same one
-        // again would tell nothing.
-        let own = || if is_again { Backoff::JOB.longest } else { Backoff::JOB.jittered(1) };
-        Fault::Provider(trouble.retry_after.unwrap_or_else(own))
+        Fault::Provider(trouble.retry_after.unwrap_or(own))
     }
 
     /// Takes in that a job was refused for good. Where one job after the other is refused alike, that ends submissions;

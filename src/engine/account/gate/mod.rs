@@ -67,8 +67,8 @@ struct State {
     throttles_in_a_row: u32,
     /// The word that ends the run, and whether it ends queries too.
     stopped: Option<(Stopped, bool)>,
-    /// When the first request passed.
-    first_passed: Option<Instant>,
+    /// When the first request left that failed without reaching anybody.
+    unreached_since: Option<Instant>,
     /// Whether anything has ever answered.
     was_reached: bool,
     /// Whether the API itself has answered: a task, a list, or one of its own codes.
@@ -115,7 +115,7 @@ impl Gate {
             throttled: None,
             throttles_in_a_row: 0,
             stopped: None,
-            first_passed: None,
+            unreached_since: None,
             was_reached: false,
             has_answered: false,
             has_accepted: false,
@@ -136,10 +136,8 @@ impl Gate {
                 if let Some(stopped) = state.stopped_for(lane) {
                     return Err(stopped);
                 }
-                let now = Instant::now();
-                match state.wait(lane, now) {
+                match state.wait(lane, Instant::now()) {
                     None => {
-                        state.first_passed.get_or_insert(now);
                         let outage = state.lanes[lane as usize].outage.as_mut();
                         let is_probe = outage.is_some();
                         if let Some(outage) = outage {
@@ -173,11 +171,11 @@ impl Gate {
         }
     }
 
-    /// How long requests have been made in vain, with nothing ever answered. `None` where none was made: a run whose jobs
-    /// wait for their retry times has not tried to reach anybody.
+    /// For how long requests have failed without reaching anybody, with nothing ever answered. `None` where none has: a run
+    /// whose jobs wait for their retry times has not tried to reach anybody.
     pub(crate) fn unreached_for(&self) -> Option<Duration> {
         let state = self.locked();
-        state.first_passed.filter(|_| !state.was_reached).map(|since| since.elapsed())
+        state.unreached_since.filter(|_| !state.was_reached).map(|since| since.elapsed())
     }
 
     /// Whether the API itself has answered in this run.

@@ -15,11 +15,12 @@ pub(crate) struct Pass {
     gate: Arc<Gate>,
     lane: Lane,
     is_probe: bool,
+    taken_at: Instant,
 }
 
 impl Pass {
     pub(crate) fn new(gate: &Arc<Gate>, lane: Lane, is_probe: bool) -> Self {
-        Self { gate: Arc::clone(gate), lane, is_probe }
+        Self { gate: Arc::clone(gate), lane, is_probe, taken_at: Instant::now() }
     }
 
     /// Whether a request may still be made: neither throttling nor an outage nor the run's end came since.
@@ -122,6 +123,9 @@ impl Pass {
     fn fails(self, why: &str, was_reached: bool, leaves_doubt: bool) -> bool {
         let mut state = self.gate.locked();
         state.was_reached |= was_reached;
+        if !state.was_reached {
+            state.unreached_since.get_or_insert(self.taken_at);
+        }
         let lane = &mut state.lanes[self.lane as usize];
         lane.failures_in_a_row += 1;
         match &mut lane.outage {
