@@ -194,13 +194,16 @@ impl From<JpegError> for PictureError {
 }
 
 impl PictureError {
+    /// Whether it says nothing of a picture, but of what is at its place, or is not.
+    #[must_use]
+    pub fn is_about_the_place(&self) -> bool {
+        matches!(self, Self::NotFound(_) | Self::Folder(_) | Self::NotRegular(_) | Self::Unreadable { .. })
+    }
+
     /// The problem with the picture's place, where the wording does not have it yet.
     #[must_use]
     pub fn at(&self, place: &dyn std::fmt::Display) -> String {
-        match self {
-            Self::NotFound(_) | Self::Folder(_) | Self::NotRegular(_) | Self::Unreadable { .. } => self.to_string(),
-            _ => format!("{self} ({place})"),
-        }
+        if self.is_about_the_place() { self.to_string() } else { format!("{self} ({place})") }
     }
 }
 

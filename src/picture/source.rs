@@ -20,26 +20,3 @@ pub trait Source {
     /// The place, for a message.
     fn place(&self) -> String;
 }
-
-/// Tests have files.
-#[cfg(test)]
-impl Source for std::path::Path {
-    fn open(&self) -> Result<(Box<dyn Bytes>, u64), PictureError> {
-        crate::store::InputFile::new(self).open()
-    }
-
-    fn place(&self) -> String {
-        self.display().to_string()
-    }
-}
-
-#[cfg(test)]
-impl Source for std::path::PathBuf {
-    fn open(&self) -> Result<(Box<dyn Bytes>, u64), PictureError> {
-        self.as_path().open()
-    }
-
-    fn place(&self) -> String {
-        self.as_path().place()
-    }
-}

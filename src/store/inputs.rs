@@ -82,3 +82,26 @@ impl Source for InputFile {
         self.0.display().to_string()
     }
 }
+
+/// The tests of pictures have files.
+#[cfg(test)]
+impl Source for Path {
+    fn open(&self) -> Result<(Box<dyn Bytes>, u64), PictureError> {
+        InputFile::new(self).open()
+    }
+
+    fn place(&self) -> String {
+        self.display().to_string()
+    }
+}
+
+#[cfg(test)]
+impl Source for PathBuf {
+    fn open(&self) -> Result<(Box<dyn Bytes>, u64), PictureError> {
+        self.as_path().open()
+    }
+
+    fn place(&self) -> String {
+        self.as_path().place()
+    }
+}

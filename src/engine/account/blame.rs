@@ -12,8 +12,8 @@ use crate::job::JobSeq;
 
 use super::backoff::Backoff;
 
-/// However many jobs are refused, none of them waits longer for its next try.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+/// However many jobs are refused, none of them waits longer for its next try: the outage may be over by then.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {

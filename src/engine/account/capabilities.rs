@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, TaskId};
-use crate::provider::{Meaning, QueryAnswer, StopReason, Trouble};
+use crate::provider::{Meaning, QueryAnswer, StopReason, TaskReport, Trouble};
 
 use super::Account;
 use super::gate::{Lane, Pass, Stopped};
@@ -86,14 +86,17 @@ impl Capabilities {
     }
 }
 
-/// What a question about a task showed.
-enum Shown {
-    /// A task, with its id and ours as the answer has them.
-    Task(TaskId, Option<ExternalTaskId>),
-    /// There is none of that id, or the provider does not understand the id.
-    None,
+/// What a free question about one task brought.
+pub(crate) enum Asked {
+    Task(Box<TaskReport>),
+    /// The API says that there is no such task.
+    Unknown,
+    /// An answer that some providers give for a task that they do not know, and that others give for other reasons.
+    Evaded(Trouble),
     /// Nothing; ask later.
-    Nothing,
+    Nothing(Trouble),
+    /// No questions are asked any more.
+    Stopped(Stopped),
 }
 
 impl Account {
@@ -122,38 +125,44 @@ impl Account {
             if self.capabilities.external_ids().is_some() {
                 return None;
             }
-            match self.show(&task.external_id.0).await.ok()? {
-                Shown::Task(task_id, external_id) => {
-                    let is_ours = task_id == task.task_id || external_id.as_ref() == Some(&task.external_id);
+            match self.ask(&task.external_id.0).await {
+                Asked::Task(found) => {
+                    let is_ours =
+                        found.task_id == task.task_id || found.external_id.as_ref() == Some(&task.external_id);
                     return is_ours.then_some(true);
                 }
-                Shown::None => unknown += 1,
-                Shown::Nothing => {}
+                Asked::Unknown | Asked::Evaded(_) => unknown += 1,
+                Asked::Nothing(_) => {}
+                Asked::Stopped(_) => return None,
             }
             tokio::time::sleep(interval).await;
         }
         // It was not found. That counts where the same task is found by the provider's own id: it is old enough, then.
-        let is_there = matches!(self.show(&task.task_id.0).await.ok()?, Shown::Task(..));
-        let is_unknown = matches!(self.show(&task.external_id.0).await.ok()?, Shown::None);
+        let is_there = matches!(self.ask(&task.task_id.0).await, Asked::Task(_));
+        let is_unknown = matches!(self.ask(&task.external_id.0).await, Asked::Unknown | Asked::Evaded(_));
         (unknown >= 2 && is_there && is_unknown).then_some(false)
     }
 
-    async fn show(&self, id: &str) -> Result<Shown, Stopped> {
-        let pass = self.gate.pass_in_turn(Lane::Query, &self.queries).await?;
-        Ok(match self.provider.query(id).await {
+    /// Asks about one task, by the provider's id or by ours.
+    pub(crate) async fn ask(&self, id: &str) -> Asked {
+        let pass = match self.gate.pass_in_turn(Lane::Query, &self.queries).await {
+            Ok(pass) => pass,
+            Err(stopped) => return Asked::Stopped(stopped),
+        };
+        match self.provider.query(id).await {
             QueryAnswer::Task(task) => {
                 pass.worked();
-                Shown::Task(task.task_id, task.external_id)
+                Asked::Task(task)
             }
             QueryAnswer::Unknown(_) => {
                 pass.worked();
-                Shown::None
+                Asked::Unknown
             }
             QueryAnswer::Trouble(trouble) => {
                 pass.heed(&trouble);
-                if is_evasive(&trouble) { Shown::None } else { Shown::Nothing }
+                if is_evasive(&trouble) { Asked::Evaded(trouble) } else { Asked::Nothing(trouble) }
             }
-        })
+        }
     }
 
     /// A permit for one create, in its turn. In an outage a free question has to be answered before a create is risked:
@@ -178,25 +187,19 @@ impl Account {
     async fn answers_questions(&self, needs_a_found_task: bool) -> Result<Result<(), String>, Stopped> {
         let known = self.capabilities.last_accepted();
         let id = known.as_ref().map_or_else(|| ExternalTaskId::unique().0, |task_id| task_id.0.clone());
-        let pass = self.gate.pass_in_turn(Lane::Query, &self.queries).await?;
-        Ok(match self.provider.query(&id).await {
-            QueryAnswer::Task(_) | QueryAnswer::Unknown(_) => {
-                pass.worked();
-                Ok(())
-            }
-            QueryAnswer::Trouble(trouble) => {
-                pass.heed(&trouble);
-                // Where no task is known to ask for, that answer may be all that this provider has for any id.
-                let may_be_all = is_evasive(&trouble) && (known.is_none() || !needs_a_found_task);
-                if may_be_all { Ok(()) } else { Err(trouble.sentence()) }
-            }
-        })
+        match self.ask(&id).await {
+            Asked::Task(_) | Asked::Unknown => Ok(Ok(())),
+            // Where no task is known to ask for, that answer may be all that this provider has for any id.
+            Asked::Evaded(_) if known.is_none() || !needs_a_found_task => Ok(Ok(())),
+            Asked::Evaded(trouble) | Asked::Nothing(trouble) => Ok(Err(trouble.sentence())),
+            Asked::Stopped(stopped) => Err(stopped),
+        }
     }
 }
 
 /// "Bad parameter", or a gateway's 404: what some providers say to an id that they do not know, and others for other
 /// reasons. No proof of anything by itself.
-pub(crate) fn is_evasive(trouble: &Trouble) -> bool {
+fn is_evasive(trouble: &Trouble) -> bool {
     matches!(trouble.meaning, Meaning::JobRefused | Meaning::Suspect(StopReason::WrongUrl))
 }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::picture::{PictureError, check_whole};
+use crate::picture::check_whole;
 
 use super::request_pictures::Input;
 
@@ -41,7 +41,7 @@ impl WholeFiles {
         let mut is_lasting = true;
         let result = check.get_or_init(|| {
             check_whole(&source.file, &source.probe).map_err(|problem| {
-                is_lasting = !matches!(problem, PictureError::Unreadable { .. });
+                is_lasting = !problem.is_about_the_place();
                 problem.at(&source.file)
             })
         });

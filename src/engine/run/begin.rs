@@ -62,6 +62,8 @@ pub async fn run(
     }
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
     let run = queue.begin_run(slots, settings.budget, settings.model.clone(), clock.now()).await?;
+    // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
+    // between two verbs of the queue.
     let (facts, told) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
         clock,

@@ -11,11 +11,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
-use crate::provider::{AnswerFacts, CreateFate, QueryAnswer, TaskReport};
+use crate::provider::{AnswerFacts, CreateFate, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
-use crate::engine::account::capabilities::{Accepted, is_evasive};
-use crate::engine::account::gate::Lane;
+use crate::engine::account::capabilities::{Accepted, Asked};
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -100,7 +99,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         let at = Instant::now();
         let asked = tokio::select! {
             biased;
-            asked = ask(ctx, &external_id.0) => asked,
+            asked = ctx.account.ask(&external_id.0) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
         match asked {
@@ -118,14 +117,14 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
                     return Ok(sought);
                 }
             }
-            Asked::Evaded => {
+            Asked::Evaded(_) => {
                 evaded += 1;
                 if evaded >= MOST_EVASIONS {
                     return Ok(Sought::CannotTell("the provider does not say whether it knows the task"));
                 }
             }
-            Asked::Nothing => {}
-            Asked::Stopped => return Ok(Sought::RunEnds),
+            Asked::Nothing(_) => {}
+            Asked::Stopped(_) => return Ok(Sought::RunEnds),
         }
         if began.elapsed() >= ctx.settings.task_timeout.max(ctx.settings.doubt_age * 2) {
             ctx.park(job);
@@ -166,13 +165,13 @@ async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>,
     };
     let asked = tokio::select! {
         biased;
-        asked = ask(ctx, &task_id.0) => asked,
-        () = ctx.shutdown.cancelled() => Asked::Stopped,
+        asked = ctx.account.ask(&task_id.0) => asked,
+        () = ctx.shutdown.cancelled() => return Ok(None),
     };
     Ok(match asked {
         Asked::Task(_) => Some(true),
         Asked::Unknown => Some(false),
-        Asked::Evaded | Asked::Nothing | Asked::Stopped => None,
+        Asked::Evaded(_) | Asked::Nothing(_) | Asked::Stopped(_) => None,
     })
 }
 
@@ -198,36 +197,6 @@ fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bo
     match &task.external_id {
         Some(carried) => carried == external_id,
         None => ctx.account.capabilities.external_ids() == Some(true),
-    }
-}
-
-enum Asked {
-    Task(Box<TaskReport>),
-    /// The API says that there is no such task.
-    Unknown,
-    /// An answer that some providers give for a task that they do not know, and that others give for other reasons.
-    Evaded,
-    Nothing,
-    Stopped,
-}
-
-async fn ask(ctx: &Context, id: &str) -> Asked {
-    let Ok(pass) = ctx.account.gate.pass_in_turn(Lane::Query, &ctx.account.queries).await else {
-        return Asked::Stopped;
-    };
-    match ctx.account.provider.query(id).await {
-        QueryAnswer::Task(task) => {
-            pass.worked();
-            Asked::Task(task)
-        }
-        QueryAnswer::Unknown(_) => {
-            pass.worked();
-            Asked::Unknown
-        }
-        QueryAnswer::Trouble(trouble) => {
-            pass.heed(&trouble);
-            if is_evasive(&trouble) { Asked::Evaded } else { Asked::Nothing }
-        }
     }
 }
 

@@ -87,6 +87,7 @@ impl Inline {
 
 impl Writer {
     pub(super) fn start(db: Connection) -> Result<Self> {
+        // Cannot fill: who sends a verb waits for its answer.
         let (verbs, inbox) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("queue-writer".to_owned())

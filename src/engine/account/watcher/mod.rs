@@ -33,6 +33,9 @@ use task_times::{LONGEST_SILENCE, TaskTimes};
 /// At most this many questions are open at once.
 const MOST_OPEN: usize = 64;
 
+/// At most this many workers' wishes lie on the watcher's desk; further ones wait.
+const MOST_ASKS: usize = 64;
+
 /// A task that this many walks, one after the other, did not show is asked about by itself.
 const MOST_MISSES: u32 = 2;
 
@@ -67,7 +70,7 @@ pub(crate) enum Ended {
 /// The workers' end.
 #[derive(Debug, Clone)]
 pub(crate) struct Watcher {
-    asks: mpsc::UnboundedSender<Request>,
+    asks: mpsc::Sender<Request>,
 }
 
 /// A worker's wish to know.
@@ -88,7 +91,7 @@ impl Watcher {
         watching: Watching,
         wakes: Option<mpsc::Receiver<Wake>>,
     ) -> Self {
-        let (asks, inbox) = mpsc::unbounded_channel();
+        let (asks, inbox) = mpsc::channel(MOST_ASKS);
         let watch = Watch {
             watching,
             asker: Asker { provider, gate, pace },
@@ -115,7 +118,7 @@ impl Watcher {
 
     async fn ask(&self, task_id: TaskId, age: Option<Duration>) -> Option<Ended> {
         let (ended, answer) = oneshot::channel();
-        self.asks.send(Request { task_id, age, ended }).ok()?;
+        self.asks.send(Request { task_id, age, ended }).await.ok()?;
         answer.await.ok()
     }
 }
@@ -187,7 +190,7 @@ struct Watch {
 }
 
 impl Watch {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Request>) {
         loop {
             let next = self.next_question();
             tokio::select! {
