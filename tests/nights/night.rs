@@ -24,8 +24,8 @@ use crate::provider::Simulated;
 use crate::weather::{Calls, DOUBT_AGE, Death, Process, Weather};
 use crate::world::World;
 
-/// A task that takes longer is left to the next run.
-pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(240);
+/// A task that takes longer is left to the next run. Longer than an overdue task may go unasked about.
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(400);
 
 /// A run that has not ended after so long never does.
 const LONGEST_MORNING: Duration = Duration::from_secs(3_600);

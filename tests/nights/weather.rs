@@ -256,7 +256,7 @@ pub(crate) fn life(process: &Process) -> Duration {
     match process.death {
         Death::At(life) | Death::Interrupted(life) => life,
         Death::AtStep(_) | Death::InterruptedAtStep(_) => Duration::from_secs(90),
-        Death::ByItself => Duration::from_secs(400),
+        Death::ByItself => Duration::from_secs(500),
     }
 }
 

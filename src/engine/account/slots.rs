@@ -125,7 +125,8 @@ impl Slots {
             let wake_at = {
                 let mut state = self.locked();
                 let now = Instant::now();
-                let is_full = state.within_limit() >= state.limit;
+                // A probe on its way is not within the limit, and still within the ceiling.
+                let is_full = state.within_limit() >= state.limit || state.taken >= self.ceiling;
                 let is_probe = is_full && state.taken < self.ceiling && now >= state.probe_at;
                 if (is_probe || !is_full) && now >= state.not_before {
                     if is_probe {

@@ -235,3 +235,26 @@ async fn refusals_that_come_one_after_the_other_or_together_cost_few_refusals_mo
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_on_its_way_is_within_the_ceiling_whatever_raises_the_limit_meanwhile() {
+    let slots = Slots::new(SlotCount::AtMost(3), None);
+    let mut first = slots.acquire().await;
+    first.accepted();
+    let mut second = slots.acquire().await;
+    let refused = slots.acquire().await;
+    refused.over_cap();
+    drop(refused);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let probe = slots.acquire().await;
+    assert!(probe.is_probe);
+    second.accepted();
+    // A task of an earlier run is found, and has ended.
+    let mut found = slots.occupy();
+    found.mark_held();
+    drop(found);
+    assert_eq!(slots.limit(), 3);
+    assert!(try_take(&slots).await.is_none(), "there would be four");
+    drop(probe);
+    assert!(try_take(&slots).await.is_some());
+}
