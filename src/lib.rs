@@ -13,6 +13,7 @@ pub mod progress;
 pub mod provider;
 pub mod queue;
 pub mod report;
+pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod view;

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::listener::Patience;
 use super::reception::MOST_BODY_BYTES;
 use super::{Listener, Proof, SecretPath, Wake, WebhookSecret};
+use crate::serve::Patience;
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
