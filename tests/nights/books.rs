@@ -158,7 +158,10 @@ impl Books {
             made_at: arrival.at,
             ends_at: arrival.at + takes,
             found_from: arrival.at + lag,
-            found_by_own_id_from: arrival.at + lag + Duration::from_millis(own_lag),
+            // In the morning everything is found.
+            found_by_own_id_from: (arrival.at + lag + Duration::from_millis(own_lag))
+                .min(weather.calm_from)
+                .max(arrival.at + lag),
             outcome,
             is_held: false,
             has_called: false,
