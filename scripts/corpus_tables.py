@@ -164,6 +164,11 @@ def different(expected, reported, width, folder, lines):
     return wrong
 
 
+def on_one_line(text):
+    """A text as a message shows it: a gap with a line end or a tab in it is one space, and other gaps stay."""
+    return re.sub(r"\s+", lambda gap: gap[0] if gap[0].isprintable() else " ", text)
+
+
 def differs(cells, problems, width, folder):
     """Whether a row was read otherwise than by Python, as far as what is said about it shows that."""
     said = dict(problems)
@@ -172,8 +177,7 @@ def differs(cells, problems, width, folder):
         return None if any(text.startswith(count) for text in said.values()) else f"{len(cells)} cells: {problems[0]}"
     for name, cell in [("human_image", cells[0]), ("cloth_image", cells[1])]:
         looked_for = re.fullmatch(r"no such file \(looked for (.*)\)", said.get(name, ""))
-        # Whatever is white, line ends included, is printed as one space.
-        if looked_for and looked_for[1] != " ".join(str(folder / cell.strip()).split()):
+        if looked_for and looked_for[1] != on_one_line(str(folder / cell.strip())):
             return f"{cell!r} became {looked_for[1]}"
         is_elsewhere = cell.strip().lower().startswith(("http://", "https://"))
         if name not in said and "row" not in said and not is_elsewhere:
