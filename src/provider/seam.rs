@@ -1,4 +1,4 @@
-//! What the engine asks of a provider, whatever stands behind it: the client that speaks HTTP, or a simulation.
+//! What the engine asks of a provider. Implemented by the client that speaks HTTP, and by a simulation.
 
 use std::fmt::Debug;
 

@@ -13,7 +13,8 @@ use crate::picture::{Bytes, PictureError, Source};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InputFile(PathBuf);
 
-/// What tells a file from what stands at its place later. Two that are equal may still differ, if somebody wants them to.
+/// The time at which a file was last modified, by which a replaced file is told from the earlier one. Not proof against a
+/// time that was set back on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(Option<SystemTime>);
 

@@ -22,7 +22,7 @@ const FIRST_SLOTS: usize = 4;
 /// No climb goes further: as many tasks as a page of the provider's list holds.
 const MOST_SLOTS: usize = 500;
 
-/// How long a limit below the ceiling is before one slot more is tried, at first and at most.
+/// How long a limit below the ceiling holds before one slot more is tried, at first and at most.
 const PROBE: Backoff = Backoff { shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
 /// A probe that was taken is followed by another one so soon, which proves that there is more room.

@@ -173,9 +173,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if has_fed {
             self.take_up_in(&[StateName::Downloading]).await?;
         } else if self.is_doubt_full().await? {
+            // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
+            let is_learning = self.accounts.iter().any(|account| account.capabilities.is_learning());
             // With proven external ids, doubt that no worker asks about is asked about again.
             self.take_up().await?;
-            let is_learning = self.accounts.iter().any(|account| account.capabilities.is_learning());
             let is_settled_no_more = self.workers.is_empty() && !is_learning;
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
             return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));

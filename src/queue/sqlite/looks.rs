@@ -14,7 +14,7 @@ use super::transition::{apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
 
-/// This many jobs with one picture are looked at. Where it came more often, any of them make it a twin.
+/// At most this many jobs with one picture are looked at. Where it came more often, any of them decide the flag.
 const MOST_DUPLICATES: usize = 16;
 
 /// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
