@@ -48,7 +48,7 @@ impl Contender {
         }
     }
 
-    /// Which provider the provider opens for it.
+    /// How the provider answers it.
     pub(crate) fn door(&self) -> Door {
         match self {
             Self::Tryon { door, .. } => *door,

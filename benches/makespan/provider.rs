@@ -57,7 +57,7 @@ struct Desk {
 }
 
 impl Provider {
-    /// Opens the provider.
+    /// Starts a provider.
     ///
     /// # Errors
     /// No loopback port is to be had.

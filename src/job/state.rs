@@ -175,7 +175,7 @@ pub enum Transition {
     /// The file of a finished job is gone; fetch it again.
     Refetch,
     /// A person wants another image of a job that has one, here or at the provider, and pays for it again. A file that
-    /// is here stays until then.
+    /// exists here stays until then.
     MakeAnew,
     /// A person takes the job out.
     Cancel,

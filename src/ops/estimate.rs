@@ -54,7 +54,7 @@ enum Slots {
     Said(usize),
     /// An earlier run has found it out.
     Found(usize),
-    /// This many has the stand-in.
+    /// The slots of the stand-in.
     Sandbox,
     /// Nobody knows yet.
     Assumed,

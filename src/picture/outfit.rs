@@ -171,7 +171,7 @@ mod tests {
         let upper = rail.shot("shirt", RED, (900, 900), (800, 800));
         let narrow = rail.shot("narrow", BLUE, (500, 1_100), (400, 1_000));
         let wide = rail.shot("wide", BLUE, (1_600, 1_600), (400, 1_000));
-        // The same shot lying on its side, with the word of the camera that it is.
+        // The same shot lying on its side, with an Exif orientation that says so.
         let shot = std::fs::read(&wide).expect("read");
         let lying = image::load_from_memory(&shot).expect("a picture").rotate270();
         let on_its_side = rail.0.path().join("lying");

@@ -10,7 +10,7 @@ macro_rules! declare_options {
         )*
         elsewhere { $($elsewhere:ident: $elsewhere_said:ty,)* }
     ) => {
-        /// Every option that can stand in a file, in the environment or on the command line. `None` is "not said here".
+        /// Every option that can be written in a file, in the environment or on the command line. `None` is "not said here".
         #[derive(Debug, Clone, Default, PartialEq, Deserialize, clap::Args)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
         pub struct Options {
@@ -36,7 +36,7 @@ macro_rules! declare_options {
                 }
             }
 
-            /// The names of those options that are no arguments of this list, as they stand in a settings file.
+            /// The names of those options that are no arguments of this list, as a settings file has them.
             pub(super) fn names_elsewhere() -> impl Iterator<Item = String> {
                 [$(stringify!($elsewhere)),*].into_iter().map(|name| name.replace('_', "-"))
             }
@@ -60,7 +60,7 @@ macro_rules! declare_options {
                 Ok(Self { $($name: declare_options!(@resolve options.$name, $said, $setting, $how $resolve),)* })
             }
 
-            /// Every option of `run` by its name, with its value as it can stand in a settings file; null where nothing is
+            /// Every option of `run` by its name, with its value as it can be written in a settings file; null where nothing is
             /// in force.
             #[must_use]
             pub fn in_force(&self) -> Vec<(String, serde_json::Value)> {

@@ -15,7 +15,7 @@ use super::values::{Concurrency, InDoubt, ProviderName, Span};
 
 /// A value that can be in force.
 pub(super) trait InForce {
-    /// As it can stand in a settings file; null where nothing is in force.
+    /// As it can be written in a settings file; null where nothing is in force.
     fn in_force(&self) -> Value;
 }
 

@@ -1,4 +1,4 @@
-//! The paths of both providers, and what stands behind each.
+//! The paths of both providers, and the handler of each.
 
 use std::io::Cursor;
 use std::net::SocketAddr;

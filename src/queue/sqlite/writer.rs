@@ -137,7 +137,7 @@ impl Writer {
                 Err(error) => (Keep::No, Err(error)),
             };
             let send: Answer = Box::new(move |commit| {
-                // A caller that no longer waits has been cancelled; what it asked for is all the same.
+                // A caller that no longer waits has been cancelled; what it asked for takes effect all the same.
                 let _ = answer.send(match commit {
                     Ok(()) => result,
                     Err(error) => result.and_then(|_| Err(error.repeat())),

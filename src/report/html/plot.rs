@@ -109,7 +109,7 @@ impl CountScale {
         }
     }
 
-    /// How high a count is, in pixels.
+    /// The height of a count, in pixels.
     #[expect(clippy::cast_precision_loss, reason = "counts of images")]
     fn pixels(&self, count: u64) -> f64 {
         count as f64 / self.top as f64 * FIELD_HEIGHT
