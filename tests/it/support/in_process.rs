@@ -40,7 +40,6 @@ impl DerefMut for Setup {
 pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce(&mut Setup)) -> RunEnd {
     let second = Duration::from_secs(1);
     let run_settings = RunSettings {
-        model: ModelName::default(),
         poll_interval: Duration::from_millis(50),
         downloads: 4,
         max_attempts: 5,
@@ -65,8 +64,17 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let name = client.base_url().to_owned();
     let results = HttpResultHost::new(timeouts).expect("a client");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
-    let endpoint =
-        Endpoint { provider: Arc::new(client), name, callbacks: None, slots, rate_per_second, poll_rate_per_second };
+    let endpoint = Endpoint {
+        provider: Arc::new(client),
+        account: None,
+        name,
+        model: ModelName::default(),
+        price: None,
+        callbacks: None,
+        slots,
+        rate_per_second: Some(rate_per_second),
+        poll_rate_per_second: Some(poll_rate_per_second),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let ended = runtime.block_on(async {
         let opened = queue::open(&shop.out().join("queue.db"), Opening::Existing).await;
