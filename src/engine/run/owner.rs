@@ -9,12 +9,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::job::{JobState, TaskId};
+use crate::provider::TaskReport;
 use crate::queue::ActiveJob;
 
 use crate::engine::account::Account;
 use crate::engine::account::capabilities::Asked;
 use crate::engine::error::RunError;
-use crate::engine::run::context::Shared;
+use crate::engine::run::context::{Context, Shared};
 
 /// The account that a job's attempt names, if the run has it.
 pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Account>> {
@@ -34,6 +35,8 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
                 asked = account.ask(&task_id.0) => asked,
             };
             match asked {
+                // Providers that count their tasks may have one of the same number.
+                Asked::Task(task) if is_anothers(&task, job) => {}
                 Asked::Task(_) => {
                     shared.queue.assign_account(job.seq, job.attempt, account.id.clone()).await?;
                     return Ok(Some(Arc::clone(account)));
@@ -51,6 +54,22 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
             () = tokio::time::sleep(shared.settings.doubt_interval) => {}
         }
     }
+}
+
+/// Whether a task under the id of the job's own says that it is another one.
+fn is_anothers(task: &TaskReport, job: &ActiveJob) -> bool {
+    let is_own = matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. });
+    is_own && task.external_id.as_ref().is_some_and(|carried| *carried != job.external_id)
+}
+
+/// Whether another account of this run turns out to have what the job's account does not know: the shop has given that name to
+/// another account. It is written down, and the job is taken up there.
+pub(crate) async fn is_elsewhere(ctx: &Context, job: &ActiveJob) -> Result<bool, RunError> {
+    if ctx.accounts.len() < 2 {
+        return Ok(false);
+    }
+    let owner = asked_for(&ctx.shared, job).await?;
+    Ok(owner.is_some_and(|owner| owner.id != ctx.account.id))
 }
 
 /// The job's own task; or, for one that nobody saw accepted, another task of the account that it was sent to.

@@ -269,7 +269,7 @@ impl State {
 
     fn add_task(&mut self, wish: &Wish) -> String {
         let now = Instant::now();
-        let id = format!("task-{}", self.books.tasks.len() + 1);
+        let id = format!("{}{}", self.script.task_prefix, self.books.tasks.len() + 1);
         let nth = self.books.tasks.iter().filter(|task| task.job == wish.job).count() + 1;
         let fate = (self.script.fate)(&wish.job, nth);
         let works_for = if fate == Fate::Never { Duration::from_secs(86_400) } else { self.script.task_time };
