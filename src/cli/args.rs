@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::settings::{Concurrency, LogFormat, Options, Price, ProviderName, TextEncoding};
 
 use super::sources::Sourced;
-use super::{Console, Place, examples};
+use super::{Console, Failure, Place, examples};
 
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
 ///
@@ -71,6 +71,9 @@ impl Common {
 #[command(next_help_heading = "Where")]
 pub(super) struct PlaceOptions {
     /// Output folder: images, report and queue [default: tryon-out]
+    ///
+    /// Or a bucket, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, for images, report and page; the
+    /// queue is a local file then, which --queue has to name. See docs/buckets.md.
     #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
     out: Option<PathBuf>,
 
@@ -81,8 +84,11 @@ pub(super) struct PlaceOptions {
 
 impl PlaceOptions {
     /// The place that is meant.
-    pub(super) fn or(self, file: &Options) -> Place {
-        Place::new(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
+    ///
+    /// # Errors
+    /// As [`Place::checked`].
+    pub(super) fn or(self, file: &Options) -> Result<Place, Failure> {
+        Place::checked(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
     }
 }
 
