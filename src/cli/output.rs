@@ -84,18 +84,14 @@ async fn put_reports(
     let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
     let mut report = local(place)?;
     write_report(queue, ReportFormat::Csv, &mut report, paths).await?;
-    bucket.put_file(REPORT, "text/csv; charset=utf-8", reopened(&report)?).await?;
+    bucket.put_file(REPORT, "text/csv; charset=utf-8", report.as_file()).await?;
     let mut page = local(place)?;
     write_page(queue, &mut page, paths, settings).await?;
-    Ok(bucket.put_file(PAGE, "text/html; charset=utf-8", reopened(&page)?).await?)
+    Ok(bucket.put_file(PAGE, "text/html; charset=utf-8", page.as_file()).await?)
 }
 
 fn local(place: &Place) -> Result<NamedTempFile, ReportError> {
     let folder = place.beside_queue("results");
     let folder = if folder.is_dir() { &folder } else { Path::new(".") };
     Ok(NamedTempFile::new_in(folder)?)
-}
-
-fn reopened(file: &NamedTempFile) -> Result<std::fs::File, ReportError> {
-    Ok(file.reopen()?)
 }
