@@ -283,7 +283,7 @@ impl Clients {
             poll_rate_per_second: settings.poll_rate,
         };
         let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, scratch, clock: Arc::new(SystemClock) }
+        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links: None, clock: Arc::new(SystemClock) }
     }
 }
 

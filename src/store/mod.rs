@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use crate::job::{JobId, JobSeq};
 
 mod inputs;
+mod links;
 mod names;
 mod scratch;
 
 pub use inputs::{InputFile, Version};
+pub use links::{Link, LinkError, Linkable, PictureLinks};
 pub use names::NameChecks;
 pub use scratch::{Scratch, ScratchFile};
 

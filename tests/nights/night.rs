@@ -227,6 +227,7 @@ impl Night {
             results: self.provider.clone(),
             tree: self.tree.clone(),
             scratch: Scratch::new(self.queue.with_extension("pictures")),
+            links: None,
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
-use crate::provider::{AnswerFacts, CreateFate, TaskReport};
+use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
 use crate::engine::account::capabilities::{Accepted, Asked};
@@ -204,7 +204,7 @@ fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bo
 /// first request might still arrive.
 async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
     // Before the request's turn comes, so that it is not held up.
-    ctx.pictures.get_ready(&job.spec).await;
+    ctx.pictures.get_ready(&job.spec, &job.model).await;
     let leave = async {
         if held.slot.is_none() {
             held.slot = Some(ctx.account.slots.acquire().await);
@@ -233,8 +233,15 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
         Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::NotLinked(why)) => {
+            return back_in_doubt(ctx, job, &AnswerFacts { message: Some(why), ..AnswerFacts::default() }).await;
+        }
         Err(not_ready) => {
             ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
+            if let InputsError::NoLinks(why) = &not_ready {
+                ctx.account.gate.stop_submitting(StopReason::NoUpload, why);
+                ctx.park(job);
+            }
             return if let InputsError::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
         }
     };

@@ -48,7 +48,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
-                    ctx.pictures.get_ready(next).await;
+                    ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.settings.model)).await;
                 }
             };
             let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);

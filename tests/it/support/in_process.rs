@@ -76,6 +76,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
             results: Arc::new(results),
             tree,
             scratch: Scratch::new(shop.out().join("queue.db-pictures")),
+            links: None,
             clock: Arc::new(SystemClock),
         };
         let run = run(resources, settings, Default::default(), |_| {});
