@@ -276,6 +276,7 @@ impl Clients {
     ) -> Resources {
         let endpoint = Endpoint {
             provider: Arc::new(self.provider),
+            other_form: None,
             name: self.name,
             callbacks: self.callbacks,
             slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),

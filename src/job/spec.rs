@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{JobId, default_id};
+use super::{JobId, Keep, default_id};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct JobSpec {
     pub second: Option<SecondGarment>,
     /// The model, where the row names one; otherwise the run's default.
     pub model: Option<ModelName>,
+    /// What is to stay as it is in the person's picture (try-on 3.0).
+    pub keep: Keep,
     /// Higher goes first; 0 where the row says nothing.
     pub priority: i64,
 }

@@ -104,7 +104,16 @@ impl RowRules {
         if let (Some(cloth), Some(second)) = (&cloth, &second) {
             second_garment::check_decodable(cloth, second, problems, pictures);
         }
-        Some(JobSpec { id: id?, human: human?, cloth: cloth?, cloth_type, second, model: model?, priority: priority? })
+        Some(JobSpec {
+            id: id?,
+            human: human?,
+            cloth: cloth?,
+            cloth_type,
+            second,
+            model: model?,
+            keep: crate::job::Keep::ALL,
+            priority: priority?,
+        })
     }
 }
 

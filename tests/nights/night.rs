@@ -215,6 +215,7 @@ impl Night {
         });
         let endpoint = Endpoint {
             provider: self.provider.clone(),
+            other_form: None,
             name: ENDPOINT.to_owned(),
             callbacks,
             slots: setup.slots,
@@ -396,6 +397,7 @@ fn spec_of(number: usize, dedupe: bool) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
+        keep: tryon::job::Keep::ALL,
         priority: i64::from(number.is_multiple_of(3)),
     }
 }

@@ -382,6 +382,7 @@ mod tests {
                 cloth_type: Some(Garment::Upper),
                 second: Some(SecondGarment { image: file("trousers.png"), garment: Garment::Lower }),
                 model: None,
+                keep: crate::job::Keep::ALL,
                 priority: 0,
             }
         }

@@ -60,9 +60,14 @@ pub async fn run(
     let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
     let mut accounts = Vec::new();
     for endpoint in endpoints {
+        let other_external_ids = match &endpoint.other_form {
+            Some(other) => queue.external_ids(&other.name).await?,
+            None => None,
+        };
         let remembered = Remembered {
             slots: queue.slots_found(&endpoint.name).await?,
             external_ids: queue.external_ids(&endpoint.name).await?,
+            other_external_ids,
         };
         accounts.push(Account::new(endpoint, &remembered, &settings));
     }

@@ -14,7 +14,7 @@ use crate::job::{ExternalTaskId, Failure, Transition};
 use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
-use crate::engine::account::capabilities::{Accepted, Asked};
+use crate::engine::account::capabilities::{Accepted, Asked, Named};
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -89,6 +89,7 @@ async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport
 /// Asks for a task by our own name for it, until the answer is sure.
 async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
     let external_id = &job.external_id;
+    let named = Named::Ours(external_id.clone());
     let began = Instant::now();
     let believed_from = believed_from(ctx, held.lost_at);
     let (mut unknown, mut evaded) = (0, 0);
@@ -99,7 +100,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         let at = Instant::now();
         let asked = tokio::select! {
             biased;
-            asked = ctx.account.ask(&external_id.0) => asked,
+            asked = ctx.account.ask(&named) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
         };
         match asked {
@@ -163,9 +164,10 @@ async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>,
     let Some(task_id) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
         return Ok(Some(true));
     };
+    let named = Named::Theirs(task_id);
     let asked = tokio::select! {
         biased;
-        asked = ctx.account.ask(&task_id.0) => asked,
+        asked = ctx.account.ask(&named) => asked,
         () = ctx.shutdown.cancelled() => return Ok(None),
     };
     Ok(match asked {

@@ -68,7 +68,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             Claim::Job(job) => {
                 seemed_spent = false;
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
-                if claimed.send((Arc::clone(&ctx.account), *job, held)).await.is_err() {
+                if claimed.send((ctx.account.for_model(&job.model), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
                 continue;

@@ -103,7 +103,7 @@ pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
 /// One create request for a job, under the external id of its attempt.
 pub(crate) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
     let Ready { human, cloth, .. } = pictures;
-    let submission = Submission { model: &job.model, human, cloth, external_id: &job.external_id };
+    let submission = Submission { model: &job.model, human, cloth, keep: job.spec.keep, external_id: &job.external_id };
     ctx.account.provider.create(submission).await
 }
 

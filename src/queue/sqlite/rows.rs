@@ -64,6 +64,7 @@ impl FullJob {
         };
         let spec = JobSpec {
             id: JobId::trusted(row.get(1)?),
+            keep: crate::job::Keep::ALL,
             priority: row.get(2)?,
             human: image(13, 14)?,
             cloth: image(15, 16)?,
