@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::ambient;
 use crate::job::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
-use crate::picture::{Encoded, PictureError, PictureFormat, Probe, fit, outfit, probe};
+use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, fit, outfit, probe};
 use crate::provider::Picture;
 use crate::store::{InputFile, LinkError, Linkable, PictureLinks, Scratch, Version};
 
@@ -84,7 +84,7 @@ pub(super) struct Input {
 /// What a picture is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Recipe {
-    Fitted(Input),
+    Fitted(Input, InputLimits),
     Outfit { upper: Input, lower: Input, upper_is_second: bool },
 }
 
@@ -149,7 +149,8 @@ impl RequestPictures {
     pub(crate) async fn of(&self, spec: &JobSpec, model: &ModelName) -> Result<Ready, InputsError> {
         let fits_images = self.fits_images;
         let asked = spec.clone();
-        let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
+        let limits = InputLimits::of(model);
+        let plan = ambient::blocking(move || plan(&asked, fits_images, limits)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
         let links = self.links_for(model);
@@ -259,30 +260,35 @@ async fn sent(column: &'static str, picture: Linkable, links: Option<&Links>) ->
 }
 
 /// Looks at the files of a job and says what has to be made. Reads their headers.
-fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
-    let human = single(HUMAN, &spec.human.source, fits_images)?;
+fn plan(spec: &JobSpec, fits_images: bool, limits: InputLimits) -> Result<(Wanted, Wanted), String> {
+    let human = single(HUMAN, &spec.human.source, fits_images, limits)?;
     let cloth = match &spec.second {
-        None => single(CLOTH, &spec.cloth.source, fits_images)?,
+        None => single(CLOTH, &spec.cloth.source, fits_images, limits)?,
         Some(second) => both(&spec.cloth.source, second, fits_images)?,
     };
     Ok((human, cloth))
 }
 
 /// A picture that is sent by itself.
-fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
+fn single(
+    column: &'static str,
+    source: &ImageSource,
+    fits_images: bool,
+    limits: InputLimits,
+) -> Result<Wanted, String> {
     let source = match source {
         ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
-        file @ ImageSource::File(_) => look_at(column, file, fits_images)?,
+        file @ ImageSource::File(_) => look_at(column, file, fits_images, &limits)?,
     };
-    if fits_images && source.probe.wants_fitting() {
-        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
+    if fits_images && source.probe.wants_fitting(&limits) {
+        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source, limits) });
     }
     Ok(Wanted::AsItIs { column, source })
 }
 
 /// Two garments, which are sent on one picture.
 fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
-    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images);
+    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images, &InputLimits::KOLORS);
     let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
     let upper_is_second = second.garment == Garment::Upper;
     let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
@@ -290,14 +296,15 @@ fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Resul
 }
 
 /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-fn look_at(column: &str, source: &ImageSource, fits_images: bool) -> Result<Input, String> {
+fn look_at(column: &str, source: &ImageSource, fits_images: bool, limits: &InputLimits) -> Result<Input, String> {
     let Some(file) = InputFile::named_by(source) else {
         return Err(format!("{column}: must be a local file where there are two garments"));
     };
     let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
     let probe = probe(&file).map_err(told)?;
+    probe.check_sides(limits).map_err(told)?;
     if !fits_images {
-        probe.check_fit().map_err(told)?;
+        probe.check_fit(limits).map_err(told)?;
     }
     let version = file.version();
     Ok(Input { file, probe, version })
@@ -307,8 +314,8 @@ impl Recipe {
     /// Makes the picture. An error names the column at fault where it is not the picture's own.
     fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
         match self {
-            Self::Fitted(source) => {
-                fit(&source.file, &source.probe).map_err(|problem| (None, problem.at(&source.file)))
+            Self::Fitted(source, limits) => {
+                fit(&source.file, &source.probe, limits).map_err(|problem| (None, problem.at(&source.file)))
             }
             Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.file, &lower.file).map_err(|wrong| {
                 let is_upper = wrong.garment == Garment::Upper;
@@ -323,7 +330,7 @@ impl Recipe {
     fn story(&self, made: &Encoded) -> String {
         let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
         match self {
-            Self::Fitted(Input { probe, .. }) => format!(
+            Self::Fitted(Input { probe, .. }, _) => format!(
                 "{made}, made of a {} of {} x {} px ({})",
                 probe.format.name(),
                 probe.width,
