@@ -206,6 +206,21 @@ pub(super) struct ManifestOptions {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     dedupe: Option<bool>,
 
+    /// virtual-try-on-3: leave the face as it is, for rows that do not say; `=false` lets it change [default: true]
+    #[arg(long, env = "TRYON_KEEP_FACE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_face: Option<bool>,
+
+    /// virtual-try-on-3: leave the pose as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_POSE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_pose: Option<bool>,
+
+    /// virtual-try-on-3: leave the background as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_BACKGROUND", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_background: Option<bool>,
+
     /// The manifests are for the embedded stand-in, which can fetch pictures that only this network knows
     #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
@@ -223,7 +238,8 @@ pub(super) struct ManifestOptions {
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price } = self;
+        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price, .. } = self;
+        let Self { keep_face, keep_pose, keep_background, .. } = self;
         Options {
             model,
             skip_invalid,
@@ -233,6 +249,9 @@ impl ManifestOptions {
             sandbox,
             allow_repeats,
             price,
+            keep_face,
+            keep_pose,
+            keep_background,
             ..Options::default()
         }
         .or(file)
@@ -245,6 +264,10 @@ pub(super) struct LoadOptions {
     #[command(flatten)]
     manifest: ManifestOptions,
 
+    /// Which door to the service the jobs are for: virtual-try-on-3 is at kling alone [default: dmxapi]
+    #[arg(long, help_heading = "Manifest", value_name = "DOOR", env = "TRYON_PROVIDER")]
+    provider: Option<ProviderName>,
+
     /// The provider's address: one of this network can fetch pictures that only this network knows [default: the
     /// provider's own]
     #[arg(long, help_heading = "Manifest", value_name = "URL", env = "TRYON_BASE_URL")]
@@ -253,7 +276,7 @@ pub(super) struct LoadOptions {
 
 impl LoadOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        Options { base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
+        Options { provider: self.provider, base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
     }
 }
 
@@ -272,7 +295,7 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Account")]
     pub(super) account: bool,
 
-    /// Which door to the service, for --account [default: dmxapi]
+    /// Which door to the service the jobs are for, and for --account [default: dmxapi]
     #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
     provider: Option<ProviderName>,
 

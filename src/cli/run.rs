@@ -264,6 +264,7 @@ impl Clients {
     ) -> Resources {
         let endpoint = Endpoint {
             provider: Arc::new(self.provider),
+            other_form: None,
             name: self.name,
             callbacks: self.callbacks,
             slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
@@ -271,7 +272,7 @@ impl Clients {
             poll_rate_per_second: settings.poll_rate,
         };
         let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, scratch, clock: Arc::new(SystemClock) }
+        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links: None, clock: Arc::new(SystemClock) }
     }
 }
 

@@ -106,6 +106,7 @@ pub async fn read(
     let (sender, mut portions) = mpsc::channel(PORTIONS_AHEAD);
     let pictures =
         PictureChecks::new().fitting(settings.fit_images).sharing_network(settings.provider_shares_network());
+    let pictures = pictures.linking(settings.links_local_pictures());
     let places = ResultPlaces::below(out);
     let mut reading = ManifestReading { how: reading(settings), pictures, places, portions: sender };
     let manifests = manifests.to_vec();
@@ -189,7 +190,12 @@ pub async fn keep(rows: ReadRows, mut tell: impl FnMut(LoadEvent<'_>)) -> Result
 /// How manifests are read by these settings.
 fn reading(settings: &Settings) -> Reading {
     let encoding = settings.encoding.map(TextEncoding::encoding);
-    Reading { default_model: settings.model.clone(), encoding }
+    Reading {
+        default_model: settings.model.clone(),
+        default_keep: settings.keep(),
+        no_solutions: settings.no_solutions(),
+        encoding,
+    }
 }
 
 /// What the thread that reads manifests hands over: a bounded number of rows at a time.

@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicU32;
 use tokio::sync::mpsc;
 
 use crate::callback::Wake;
+use crate::job::ModelName;
 use crate::provider::Provider;
 
 use crate::engine::settings::{RunSettings, SlotCount};
@@ -37,8 +38,10 @@ const UNKNOWN_TIMES: u32 = 5;
 /// An account that a run is to use, and how.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The client, with the account's credentials.
+    /// The client, with the account's credentials, for the form of the API that most jobs need.
     pub provider: Arc<dyn Provider>,
+    /// A client for another form, where the account is open in two: models decide which one a job needs.
+    pub other_form: Option<OtherForm>,
     /// Under which name what is learnt of it is remembered: its base URL, or a name that outlives a port.
     pub name: String,
     /// What its callbacks tell, where they are listened for.
@@ -51,6 +54,15 @@ pub struct Endpoint {
     pub poll_rate_per_second: f64,
 }
 
+/// A further form of the API that an account is open in.
+#[derive(Debug)]
+pub struct OtherForm {
+    /// The client, with the account's credentials.
+    pub provider: Arc<dyn Provider>,
+    /// Under which name what is learnt of this form is remembered: external ids may be known in one and not in the other.
+    pub name: String,
+}
+
 /// What earlier runs have learnt of an account.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
@@ -58,6 +70,8 @@ pub(crate) struct Remembered {
     pub(crate) slots: Option<u32>,
     /// Whether it knows external task ids.
     pub(crate) external_ids: Option<bool>,
+    /// Whether its other form does.
+    pub(crate) other_external_ids: Option<bool>,
 }
 
 /// See the module's page.
@@ -70,7 +84,7 @@ pub(crate) struct Account {
     pub(crate) slots: Arc<Slots>,
     /// Whether the number of slots is found by asking for more.
     pub(crate) finds_slots: bool,
-    pub(crate) creates: Pace,
+    pub(crate) creates: Arc<Pace>,
     pub(crate) queries: Arc<Pace>,
     pub(crate) watcher: Watcher,
     pub(crate) refusals: Arc<Refusals>,
@@ -78,39 +92,65 @@ pub(crate) struct Account {
     blame: Blame,
     /// Tasks that failed for want of room since the last one was made.
     no_room: AtomicU32,
+    /// The same account in another form of the API: the same slots, gate and pace, and capabilities and a watcher of its own.
+    other_form: Option<Arc<Account>>,
 }
 
 impl Account {
+    /// The account in the form in which a model is asked for.
+    pub(crate) fn for_model(self: &Arc<Self>, model: &ModelName) -> Arc<Self> {
+        let other = self.other_form.as_ref().filter(|other| other.provider.takes(model));
+        Arc::clone(other.filter(|_| !self.provider.takes(model)).unwrap_or(self))
+    }
+
+    /// The account in each of its forms.
+    pub(crate) fn forms(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(&self.other_form)
+    }
+
     /// An account at the beginning of a run. Its watcher runs until it is dropped.
     pub(crate) fn new(endpoint: Endpoint, remembered: &Remembered, settings: &RunSettings) -> Arc<Self> {
         let gate = Gate::new(Backoff::OUTAGE, settings.patience);
         let queries = Arc::new(Pace::new(endpoint.poll_rate_per_second));
-        let watching = Watching {
-            interval: settings.poll_interval,
-            unknown_times: UNKNOWN_TIMES,
-            unknown_for: settings.doubt_interval * 6,
+        let creates = Arc::new(Pace::new(endpoint.rate_per_second));
+        let slots = Slots::new(endpoint.slots, remembered.slots);
+        let refusals: Arc<Refusals> = Arc::default();
+        let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
+            let watcher = Watcher::start(
+                Arc::clone(&provider),
+                Arc::clone(&gate),
+                Arc::clone(&queries),
+                watching(settings),
+                callbacks,
+            );
+            Arc::new(Self {
+                name,
+                provider,
+                gate: Arc::clone(&gate),
+                slots: Arc::clone(&slots),
+                finds_slots: endpoint.slots == SlotCount::Auto,
+                creates: Arc::clone(&creates),
+                queries: Arc::clone(&queries),
+                watcher,
+                refusals: Arc::clone(&refusals),
+                capabilities: Capabilities::new(external_ids),
+                blame: Blame::default(),
+                no_room: AtomicU32::new(0),
+                other_form,
+            })
         };
-        let provider = endpoint.provider;
-        let watcher = Watcher::start(
-            Arc::clone(&provider),
-            Arc::clone(&gate),
-            Arc::clone(&queries),
-            watching,
-            endpoint.callbacks,
-        );
-        Arc::new(Self {
-            name: endpoint.name,
-            provider,
-            gate,
-            slots: Slots::new(endpoint.slots, remembered.slots),
-            finds_slots: endpoint.slots == SlotCount::Auto,
-            creates: Pace::new(endpoint.rate_per_second),
-            queries,
-            watcher,
-            refusals: Arc::default(),
-            capabilities: Capabilities::new(remembered.external_ids),
-            blame: Blame::default(),
-            no_room: AtomicU32::new(0),
-        })
+        // Callbacks reach the first form alone; in the other one tasks are asked about.
+        let other_form = endpoint
+            .other_form
+            .map(|other| form(other.provider, other.name, remembered.other_external_ids, None, None));
+        form(endpoint.provider, endpoint.name, remembered.external_ids, endpoint.callbacks, other_form)
+    }
+}
+
+fn watching(settings: &RunSettings) -> Watching {
+    Watching {
+        interval: settings.poll_interval,
+        unknown_times: UNKNOWN_TIMES,
+        unknown_for: settings.doubt_interval * 6,
     }
 }

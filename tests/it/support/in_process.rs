@@ -65,8 +65,15 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let name = client.base_url().to_owned();
     let results = HttpResultHost::new(timeouts).expect("a client");
     let tree = OutputTree::create(&shop.out()).expect("the tree");
-    let endpoint =
-        Endpoint { provider: Arc::new(client), name, callbacks: None, slots, rate_per_second, poll_rate_per_second };
+    let endpoint = Endpoint {
+        provider: Arc::new(client),
+        other_form: None,
+        name,
+        callbacks: None,
+        slots,
+        rate_per_second,
+        poll_rate_per_second,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let ended = runtime.block_on(async {
         let opened = queue::open(&shop.out().join("queue.db"), Opening::Existing).await;
@@ -76,6 +83,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
             results: Arc::new(results),
             tree,
             scratch: Scratch::new(shop.out().join("queue.db-pictures")),
+            links: None,
             clock: Arc::new(SystemClock),
         };
         let run = run(resources, settings, Default::default(), |_| {});
