@@ -12,7 +12,7 @@ use std::time::Instant;
 use image::codecs::jpeg::JpegEncoder;
 use image::{GenericImageView, Rgb};
 
-use tryon::picture::{fit, probe, verify_result};
+use tryon::picture::{InputLimits, fit, probe, verify_result};
 use tryon::store::InputFile;
 
 /// As many results arrive at once.
@@ -60,7 +60,8 @@ fn verify_at_once(path: &Path) {
 
 fn convert(path: &Path) {
     let seen = probe(&InputFile::new(path)).expect("a picture");
-    let made = fit(&InputFile::new(path), &seen).map(|made| format!("{} x {} px", made.width, made.height));
+    let made = fit(&InputFile::new(path), &seen, &InputLimits::KOLORS)
+        .map(|made| format!("{} x {} px", made.width, made.height));
     println!("converted {}: {made:?}, at most {} MB", path.display(), peak());
 }
 

@@ -45,6 +45,7 @@ fn row(number: u64) -> JobSpec {
         cloth_type: Some(Garment::Upper),
         second: None,
         model: None,
+        keep: tryon::job::Keep::ALL,
         priority: 0,
     }
 }

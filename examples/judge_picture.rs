@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tryon::picture::{PictureError, check_whole, fit, probe_any_size, verify_result};
+use tryon::picture::{InputLimits, PictureError, check_whole, fit, probe_any_size, verify_result};
 use tryon::store::InputFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -30,7 +30,7 @@ fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
         Ok(probe) => probe,
         Err(problem) => return Ok(refusal(&problem)),
     };
-    let made = match fit(&source, &probe) {
+    let made = match fit(&source, &probe, &InputLimits::KOLORS) {
         Ok(encoded) => {
             std::fs::write(fitted, &encoded.jpeg)?;
             json!({ "width": encoded.width, "height": encoded.height })
@@ -42,7 +42,7 @@ fn input(picture: &Path, fitted: &Path) -> Result<Value, Box<dyn Error>> {
         "width": probe.width,
         "height": probe.height,
         "peculiarity": probe.peculiarity.map(|peculiarity| format!("{peculiarity:?}")),
-        "as_it_is": probe.check_fit().err().map(|problem| problem.to_string()),
+        "as_it_is": probe.check_fit(&InputLimits::KOLORS).err().map(|problem| problem.to_string()),
         "damaged": check_whole(&source, &probe).err().map(|problem| problem.to_string()),
         "fitted": made,
     }))

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::settings::{Concurrency, LogFormat, Options, Price, ProviderName, TextEncoding};
 
 use super::sources::Sourced;
-use super::{Console, Place, examples};
+use super::{Console, Failure, Place, examples};
 
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
 ///
@@ -71,6 +71,9 @@ impl Common {
 #[command(next_help_heading = "Where")]
 pub(super) struct PlaceOptions {
     /// Output folder: images, report and queue [default: tryon-out]
+    ///
+    /// Or a bucket, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, for images, report and page; the
+    /// queue is a local file then, which --queue has to name. See docs/buckets.md.
     #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
     out: Option<PathBuf>,
 
@@ -81,8 +84,11 @@ pub(super) struct PlaceOptions {
 
 impl PlaceOptions {
     /// The place that is meant.
-    pub(super) fn or(self, file: &Options) -> Place {
-        Place::new(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
+    ///
+    /// # Errors
+    /// As [`Place::checked`].
+    pub(super) fn or(self, file: &Options) -> Result<Place, Failure> {
+        Place::checked(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
     }
 }
 
@@ -209,6 +215,21 @@ pub(super) struct ManifestOptions {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
     dedupe: Option<bool>,
 
+    /// virtual-try-on-3: leave the face as it is, for rows that do not say; `=false` lets it change [default: true]
+    #[arg(long, env = "TRYON_KEEP_FACE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_face: Option<bool>,
+
+    /// virtual-try-on-3: leave the pose as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_POSE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_pose: Option<bool>,
+
+    /// virtual-try-on-3: leave the background as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_BACKGROUND", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
+    keep_background: Option<bool>,
+
     /// The manifests are for the embedded stand-in, which can fetch pictures that only this network knows
     #[arg(long, env = "TRYON_SANDBOX", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
@@ -226,7 +247,8 @@ pub(super) struct ManifestOptions {
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price } = self;
+        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price, .. } = self;
+        let Self { keep_face, keep_pose, keep_background, .. } = self;
         Options {
             model,
             skip_invalid,
@@ -236,6 +258,9 @@ impl ManifestOptions {
             sandbox,
             allow_repeats,
             price,
+            keep_face,
+            keep_pose,
+            keep_background,
             ..Options::default()
         }
         .or(file)
@@ -248,6 +273,10 @@ pub(super) struct LoadOptions {
     #[command(flatten)]
     manifest: ManifestOptions,
 
+    /// Which door to the service the jobs are for: virtual-try-on-3 is at kling alone [default: dmxapi]
+    #[arg(long, help_heading = "Manifest", value_name = "DOOR", env = "TRYON_PROVIDER")]
+    provider: Option<ProviderName>,
+
     /// The provider's address: one of this network can fetch pictures that only this network knows [default: the
     /// provider's own]
     #[arg(long, help_heading = "Manifest", value_name = "URL", env = "TRYON_BASE_URL")]
@@ -256,7 +285,7 @@ pub(super) struct LoadOptions {
 
 impl LoadOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        Options { base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
+        Options { provider: self.provider, base_url: self.base_url, ..Options::default() }.or(self.manifest.or(file))
     }
 }
 
@@ -275,7 +304,7 @@ pub(super) struct CheckOptions {
     #[arg(long, help_heading = "Account")]
     pub(super) account: bool,
 
-    /// Which door to the service, for --account [default: dmxapi]
+    /// Which door to the service the jobs are for, and for --account [default: dmxapi]
     #[arg(long, help_heading = "Account", value_name = "DOOR", env = "TRYON_PROVIDER")]
     provider: Option<ProviderName>,
 

@@ -107,7 +107,15 @@ impl Clients {
     /// What a run works with.
     pub(super) fn into_resources(self, queue: Arc<dyn Queue>, tree: OutputTree, scratch: Scratch) -> Resources {
         let accounts = self.accounts.into_iter().map(Client::into_endpoint).collect();
-        Resources { queue, accounts, results: Arc::new(self.results), tree, scratch, clock: Arc::new(SystemClock) }
+        Resources {
+            queue,
+            accounts,
+            results: Arc::new(self.results),
+            tree,
+            scratch,
+            links: None,
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -136,6 +144,7 @@ impl Client {
         let Self { account, provider, name, callbacks } = self;
         Endpoint {
             provider: Arc::new(provider),
+            other_form: None,
             account: account.name,
             name,
             model: account.model,

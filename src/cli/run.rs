@@ -1,12 +1,10 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
@@ -14,19 +12,17 @@ use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
-use crate::ops::load::{self, LoadError, Purpose};
+use crate::ops::load::{self, Purpose};
 use crate::queue::{self, Opening, ProviderKind, QueueReads};
-use crate::report::{PageSettings, ReportError, ReportFormat};
-use crate::report::{write_page_file, write_report_file};
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
-use crate::store::{OutputTree, Scratch};
-use crate::view::{Commands, FailureReasons, RunSummary, summary};
+use crate::store::Scratch;
+use crate::view::{FailureReasons, RunSummary, summary};
 
 use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks};
+use super::{Console, Failure, Place, callbacks, output};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -84,7 +80,7 @@ pub(super) async fn run(
             Some(rows)
         }
     };
-    let tree = OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let folder = output::folder(place)?;
     let (queue, _hold) = match open {
         Some(open) => open,
         None => {
@@ -94,6 +90,7 @@ pub(super) async fn run(
         }
     };
     queue.check_provider(kind).await?;
+    let tree = output::tree(folder, place, &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
@@ -130,7 +127,7 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(Arc::clone(&queue), tree, scratch(&place.queue)),
+        clients.into_resources(Arc::clone(&queue), tree.clone(), Scratch::new(place.beside_queue("pictures"))),
         run_settings(&settings),
         interrupted.clone(),
         |event| {
@@ -146,8 +143,8 @@ pub(super) async fn run(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
-    let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
-    let reported = write_reports(&*queue, place, &report, &page).await;
+    let (report, page) = (place.out.join(output::REPORT), place.out.join(output::PAGE));
+    let reported = output::write_reports(&*queue, place, &tree, &run_again()).await;
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
@@ -201,20 +198,6 @@ async fn tell_beforehand(
     Ok(())
 }
 
-/// Writes the table, and the page to look at.
-async fn write_reports(queue: &dyn QueueReads, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
-    write_report_file(queue, ReportFormat::Csv, report, &place.out).await?;
-    let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
-    let settings = PageSettings {
-        commands: Commands { place_flags: &place_flags, run_again: &run_again },
-        typed_in: typed_in.as_deref(),
-        now: Timestamp::now(),
-        zone: TimeZone::system(),
-    };
-    write_page_file(queue, page, &place.out, &settings).await?;
-    Ok(())
-}
-
 /// Why a run ended before everything was done, with what to do about it.
 fn stopped_because(end: &RunEnd) -> Option<String> {
     match end {
@@ -249,19 +232,12 @@ fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool)
 async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
     let config = SandboxConfig {
         latency: SANDBOX_TASK,
-        state_dir: Some(place.out.join(".sandbox")),
+        state_dir: Some(place.own(".sandbox")),
         webhook_secret: webhook_secret.map(|secret| secret.expose_secret().to_owned()),
         ..SandboxConfig::default()
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Sandbox::start(address, config).await.map_err(Failure::machine)
-}
-
-/// Beside the queue, which has one run at a time.
-fn scratch(queue: &Path) -> Scratch {
-    let mut folder = queue.as_os_str().to_owned();
-    folder.push("-pictures");
-    Scratch::new(folder.into())
 }
 
 fn run_settings(settings: &Settings) -> RunSettings {

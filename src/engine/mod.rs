@@ -16,7 +16,7 @@ mod inputs;
 mod run;
 mod settings;
 
-pub use account::Endpoint;
+pub use account::{Endpoint, OtherForm};
 pub use clock::{Clock, SystemClock};
 pub use error::RunError;
 pub use run::begin::{Resources, run};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{JobId, default_id};
+use super::{JobId, Keep, default_id};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct JobSpec {
     pub second: Option<SecondGarment>,
     /// The model, where the row names one; otherwise the run's default.
     pub model: Option<ModelName>,
+    /// What is to stay as it is in the person's picture (try-on 3.0).
+    pub keep: Keep,
     /// Higher goes first; 0 where the row says nothing.
     pub priority: i64,
 }
@@ -135,22 +137,27 @@ pub struct ModelName(String);
 
 /// A text that names no try-on model. The wording completes "model: …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no try-on model; its name must begin with `{prefix}`", prefix = ModelName::PREFIX)]
+#[error(
+    "`{0}` is no try-on model; its name must begin with `{prefix}`, or be `{three}`",
+    prefix = ModelName::PREFIX, three = ModelName::THREE
+)]
 pub struct UnknownModel(String);
 
 impl ModelName {
-    /// What the names of all try-on models begin with.
+    /// What the names of the try-on models of the older form begin with.
     pub const PREFIX: &'static str = "kolors-virtual-try-on";
     /// The default of `--model` (`docs/promises.md`).
     pub const DEFAULT: &'static str = "kolors-virtual-try-on-v1";
+    /// Try-on 3.0, which is asked for in the "solutions" form (`docs/provider.md`, "Try-on 3.0").
+    pub const THREE: &'static str = "virtual-try-on-3";
 
-    /// Checks the name as far as it can be known here: new versions appear, so only the family is fixed.
+    /// Checks the name as far as it can be known here: new versions of the older form appear, so only its family is fixed.
     ///
     /// # Errors
-    /// The name does not begin with [`Self::PREFIX`], or has characters that no model name has.
+    /// The name neither begins with [`Self::PREFIX`] nor is [`Self::THREE`], or has characters that no model name has.
     pub fn parse(text: &str) -> Result<Self, UnknownModel> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if text.starts_with(Self::PREFIX) && text.chars().all(plain) {
+        if text == Self::THREE || (text.starts_with(Self::PREFIX) && text.chars().all(plain)) {
             Ok(Self(text.to_owned()))
         } else {
             Err(UnknownModel(super::clean_text(text)))
@@ -168,10 +175,17 @@ impl ModelName {
         &self.0
     }
 
-    /// Whether this model takes one garment only: v1 does, v1-5 and later take an outfit (`docs/provider.md`).
+    /// Whether it is asked for in the "solutions" form, which takes URLs only, and pictures within other limits.
+    #[must_use]
+    pub fn is_of_solutions(&self) -> bool {
+        self.0 == Self::THREE
+    }
+
+    /// Whether this model takes one garment only: v1 does, and 3.0, which takes one product picture and leaves open what it
+    /// makes of two garments on it. v1-5 and its successors take an outfit (`docs/provider.md`).
     #[must_use]
     pub fn takes_one_garment_only(&self) -> bool {
-        self.0 == Self::DEFAULT
+        self.0 == Self::DEFAULT || self.is_of_solutions()
     }
 }
 

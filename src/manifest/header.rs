@@ -21,11 +21,14 @@ pub(super) enum Column {
     ClothType2,
     Model,
     Priority,
+    KeepFace,
+    KeepPose,
+    KeepBackground,
 }
 
 impl Column {
     /// How many there are.
-    pub(super) const COUNT: usize = 8;
+    pub(super) const COUNT: usize = 11;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Human,
@@ -36,6 +39,9 @@ impl Column {
         Self::ClothType2,
         Self::Model,
         Self::Priority,
+        Self::KeepFace,
+        Self::KeepPose,
+        Self::KeepBackground,
     ];
 
     /// Without these there is nothing to do.
@@ -52,6 +58,9 @@ impl Column {
             Self::ClothType2 => "cloth_type_2",
             Self::Model => "model",
             Self::Priority => "priority",
+            Self::KeepFace => "keep_face",
+            Self::KeepPose => "keep_pose",
+            Self::KeepBackground => "keep_background",
         }
     }
 

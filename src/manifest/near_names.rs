@@ -84,11 +84,15 @@ enum Word {
     Name,
     First,
     Second,
+    Keep,
+    Face,
+    Pose,
+    Background,
     /// Adds nothing.
     Filler,
 }
 
-const WORDS: [(&str, Word); 58] = [
+const WORDS: [(&str, Word); 68] = [
     ("human", Word::Human),
     ("humans", Word::Human),
     ("person", Word::Human),
@@ -144,6 +148,16 @@ const WORDS: [(&str, Word); 58] = [
     ("ii", Word::Second),
     ("second", Word::Second),
     ("2nd", Word::Second),
+    ("keep", Word::Keep),
+    ("keeps", Word::Keep),
+    ("preserve", Word::Keep),
+    ("retain", Word::Keep),
+    ("face", Word::Face),
+    ("faces", Word::Face),
+    ("pose", Word::Pose),
+    ("background", Word::Background),
+    ("bg", Word::Background),
+    ("original", Word::Filler),
     ("the", Word::Filler),
     ("of", Word::Filler),
     ("level", Word::Filler),
@@ -157,7 +171,9 @@ fn by_its_words(name: &str) -> Option<Column> {
     }
     let has = |word: Word| words.contains(&word);
     let only = |allowed: &[Word]| words.iter().all(|word| *word == Word::Filler || allowed.contains(word));
-    use Word::{Cloth, First, Human, Id, Job, Kind, Model, Name, Picture, Priority, Second};
+    use Word::{
+        Background, Cloth, Face, First, Human, Id, Job, Keep, Kind, Model, Name, Picture, Pose, Priority, Second,
+    };
     if has(Human) {
         return only(&[Human, Picture, First]).then_some(Column::Human);
     }
@@ -174,6 +190,9 @@ fn by_its_words(name: &str) -> Option<Column> {
         // In the trade a model is a person as well.
         () if has(Model) && has(Picture) && only(&[Model, Picture]) => Some(Column::Human),
         () if has(Model) && only(&[Model, Name, Id]) => Some(Column::Model),
+        () if has(Keep) && has(Face) && only(&[Keep, Face]) => Some(Column::KeepFace),
+        () if has(Keep) && has(Pose) && only(&[Keep, Pose]) => Some(Column::KeepPose),
+        () if has(Keep) && has(Background) && only(&[Keep, Background]) => Some(Column::KeepBackground),
         () if has(Priority) && only(&[Priority]) => Some(Column::Priority),
         () if has(Id) && only(&[Id, Job]) => Some(Column::Id),
         () if has(Job) && has(Name) && only(&[Job, Name]) => Some(Column::Id),
@@ -299,6 +318,9 @@ mod tests {
             ),
             ("cloth_type_2", "cloth_2_type|cloth_type2|garment_type_2|type_2|Cloth2Type|second garment type"),
             ("model", "model_name|Model Name|modelName|model version|mоdel|models|modell|MODEL_ID|ｍｏｄｅｌ"),
+            ("keep_face", "keepFace|Keep Face|face_keep|keep_faces|keep_fase|preserve face|kеep_face"),
+            ("keep_pose", "keepPose|retain_pose|keep-pose|kepp_pose"),
+            ("keep_background", "keepBackground|keep_bg|keep the background|keep_backgroud"),
             ("priority", "prio|Priority Level|prority|priorty|PRIO|ρriority|priorities"),
         ] {
             for name in names.split('|') {
@@ -311,7 +333,7 @@ mod tests {
     fn columns_of_somebody_elses_are_not() {
         let names = "sku|name|type|mode|colour|size|note|title|price|category|brand|person_name|human_id|garment_id|\
                      cloth name|cloth_colour|product|priority class|file_name|image_id|url|link|picture|position|rank|\
-                     season|vendor|kind|path|source|状态|备注|größe|modell jahr|model_year|second|paid|width|created_at";
+                     season|vendor|face|pose|background|keep|keep_size|bg_colour|kind|path|source|状态|备注|größe|modell jahr|model_year|second|paid|width|created_at";
         for name in names.split('|') {
             assert_eq!(meaning(name), None, "{name}");
         }

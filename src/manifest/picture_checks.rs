@@ -4,6 +4,7 @@
 //! forgotten a cell, a second, smaller one still knows which resolved paths were found good, so that a file
 //! is not opened twice. Both are bounded; what they forget costs time and nothing else.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::job::clean_text;
-use crate::picture::{Peculiarity, PictureError, Probe, probe};
+use crate::job::{ModelName, clean_text};
+use crate::picture::{InputLimits, Peculiarity, PictureError, Probe, probe};
 use crate::store::InputFile;
 
 use super::lost_path;
@@ -46,6 +47,12 @@ pub struct PictureChecks {
     decodable: HashSet<u128>,
     /// Whether a picture that almost fits will do.
     fits_images: bool,
+    /// Whether local pictures can be linked to, for models that take URLs only.
+    has_links: bool,
+    /// Whether the model of the present row is such a one.
+    needs_links: bool,
+    /// Those of the present row's model. What is remembered of a picture holds within them only.
+    limits: InputLimits,
     /// Whether the provider is on this machine or its network.
     shares_network: bool,
     looked_around: u32,
@@ -78,6 +85,23 @@ impl PictureChecks {
     #[must_use]
     pub fn sharing_network(self, shares_network: bool) -> Self {
         Self { shares_network, ..self }
+    }
+
+    /// The same, and with `has_links` local pictures can be linked to, for models that take URLs only.
+    #[must_use]
+    pub fn linking(self, has_links: bool) -> Self {
+        Self { has_links, ..self }
+    }
+
+    /// Says which model the pictures to come are for.
+    pub(super) fn judge_for(&mut self, model: &ModelName) {
+        self.needs_links = model.is_of_solutions();
+        self.limits = InputLimits::of(model);
+    }
+
+    /// Whether a local picture can reach the model of the present row.
+    pub(super) fn can_be_sent(&self) -> bool {
+        self.has_links || !self.needs_links
     }
 
     pub(super) fn shares_network(&self) -> bool {
@@ -114,15 +138,24 @@ impl PictureChecks {
 
     /// The resolved path of the picture that a cell names, or why it cannot be an input.
     pub(super) fn resolve(&mut self, cell: &str) -> Outcome {
-        if let Some(outcome) = self.young.cells.get(cell) {
+        let key = self.key(cell);
+        if let Some(outcome) = self.young.cells.get(&*key) {
             return outcome.clone();
         }
-        let outcome = match self.old.cells.remove(cell) {
+        let outcome = match self.old.cells.remove(&*key) {
             Some(outcome) => outcome,
             None => self.look(cell),
         };
-        self.remember(cell, outcome.clone());
+        self.remember(&key, outcome.clone());
         outcome
+    }
+
+    /// Under which name the outcome of a cell is remembered. No path begins with a NUL.
+    fn key<'a>(&self, cell: &'a str) -> Cow<'a, str> {
+        match self.limits {
+            InputLimits::KOLORS => Cow::Borrowed(cell),
+            _ => Cow::Owned(format!("\0{cell}")),
+        }
     }
 
     fn remember(&mut self, cell: &str, outcome: Outcome) {
@@ -144,7 +177,7 @@ impl PictureChecks {
         let Some(text) = path.to_str() else {
             return Err(format!("leads to a path that is not UTF-8 ({})", clean_text(&path.to_string_lossy())));
         };
-        let digest = digest(text);
+        let digest = digest(&self.key(text));
         if self.proved.contains(&digest) {
             return Ok(path);
         }
@@ -178,14 +211,15 @@ impl PictureChecks {
 
     /// Whether the picture will do, as it is or made to fit.
     fn check(&mut self, probe: &Probe) -> Result<(), PictureError> {
+        probe.check_sides(&self.limits)?;
         if !self.fits_images {
-            probe.check_fit()?;
+            probe.check_fit(&self.limits)?;
             if let Some(peculiarity) = probe.peculiarity {
                 *self.peculiar.entry(peculiarity).or_default() += 1;
             }
             return Ok(());
         }
-        if probe.wants_fitting() {
+        if probe.wants_fitting(&self.limits) {
             probe.check_decodable()?;
             self.to_fit += 1;
         }

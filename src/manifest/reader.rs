@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 
-use crate::job::{ModelName, clean_text};
+use crate::job::{Keep, ModelName, clean_text};
 
 use super::foreign_text::{Texts, Verdict, in_another_encoding};
 use super::header::{Column, ColumnNames, Header};
@@ -22,6 +22,10 @@ use super::{ManifestError, PictureChecks, Row};
 pub struct Reading {
     /// The model of rows that name none.
     pub default_model: ModelName,
+    /// What is to stay as it is in the pictures of people whose rows do not say.
+    pub default_keep: Keep,
+    /// Why no row can be made by try-on 3.0, if none can; completes "model: …".
+    pub no_solutions: Option<&'static str>,
     /// The encoding that the user has named; `None` is UTF-8 as long as nothing speaks against it.
     pub encoding: Option<&'static Encoding>,
 }
@@ -83,7 +87,13 @@ impl<'a, R: Read> ManifestReader<'a, R> {
             Ok(None) => return Err(ManifestError::Empty { manifest: name.to_owned() }),
             Err(broken) => return Err(unreadable(name, broken)),
         };
-        let rules = RowRules { manifest: name.to_owned(), header, default_model: reading.default_model.clone() };
+        let rules = RowRules {
+            manifest: name.to_owned(),
+            header,
+            default_model: reading.default_model.clone(),
+            default_keep: reading.default_keep,
+            no_solutions: reading.no_solutions,
+        };
         let texts = Texts::new(is_encoding_certain);
         Ok(Self { rules, records, texts, pictures, has_rows: false, has_ended: false })
     }

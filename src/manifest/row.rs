@@ -1,6 +1,6 @@
 //! The cells of one row to a [`JobSpec`], or to everything that is wrong with them.
 
-use crate::job::{Garment, ImageRef, JobId, JobSpec, ModelName, clean_text, default_id, invisible_character};
+use crate::job::{Garment, ImageRef, JobId, JobSpec, Keep, ModelName, clean_text, default_id, invisible_character};
 
 use super::header::{Column, Header, look_alike_separator, name_of};
 use super::picture_cell;
@@ -16,6 +16,10 @@ pub(super) struct RowRules {
     pub(super) header: Header,
     /// The model of rows that name none.
     pub(super) default_model: ModelName,
+    /// What stays as it is where rows do not say.
+    pub(super) default_keep: Keep,
+    /// Why no row can be made by try-on 3.0, if none can.
+    pub(super) no_solutions: Option<&'static str>,
 }
 
 /// The readable cells of a row, trimmed.
@@ -90,12 +94,18 @@ impl RowRules {
 
     /// Judges every cell, so that all problems of a row are told at once.
     fn spec(&self, cells: &Cells<'_>, problems: &mut Problems<'_>, pictures: &mut PictureChecks) -> Option<JobSpec> {
+        let likely_model = self.likely_model(cells);
+        pictures.judge_for(&likely_model);
         let human = required_picture(cells, Column::Human, problems, pictures);
         let cloth = required_picture(cells, Column::Cloth, problems, pictures);
         let id = id(cells, human.is_some() && cloth.is_some(), problems);
         let cloth_type = garment(cells, Column::ClothType, problems);
         let model = model(cells, problems);
+        if let Some(why) = self.no_solutions.filter(|_| likely_model.is_of_solutions()) {
+            problems.add(Column::Model, why);
+        }
         let priority = priority(cells, problems);
+        let keep = keep(cells, self.default_keep, &likely_model, problems);
         let effective_model = match &model {
             Some(named) => Some(named.as_ref().unwrap_or(&self.default_model)),
             None => None,
@@ -104,7 +114,24 @@ impl RowRules {
         if let (Some(cloth), Some(second)) = (&cloth, &second) {
             second_garment::check_decodable(cloth, second, problems, pictures);
         }
-        Some(JobSpec { id: id?, human: human?, cloth: cloth?, cloth_type, second, model: model?, priority: priority? })
+        Some(JobSpec {
+            id: id?,
+            human: human?,
+            cloth: cloth?,
+            cloth_type,
+            second,
+            model: model?,
+            keep: keep?,
+            priority: priority?,
+        })
+    }
+}
+
+impl RowRules {
+    /// The model that the row is made by, as far as its own is none that is wrong.
+    fn likely_model(&self, cells: &Cells<'_>) -> ModelName {
+        let named = cells.get(Column::Model).and_then(|name| ModelName::parse(name).ok());
+        named.unwrap_or_else(|| self.default_model.clone())
     }
 }
 
@@ -258,6 +285,31 @@ fn priority(cells: &Cells<'_>, problems: &mut Problems<'_>) -> Option<i64> {
         problems.add(Column::Priority, &format!("\"{}\" {why}", clean_text(text)));
     }
     parsed.ok()
+}
+
+/// What is to stay as it is in the person's picture.
+fn keep(cells: &Cells<'_>, default: Keep, model: &ModelName, problems: &mut Problems<'_>) -> Option<Keep> {
+    let mut stays = |column, default| {
+        let word = cells.get(column)?;
+        let stays = match word.to_ascii_lowercase().as_str() {
+            "" => return Some(default),
+            "true" => true,
+            "false" => false,
+            _ => {
+                problems.add(column, &format!("\"{}\" is neither true nor false", clean_text(word)));
+                return None;
+            }
+        };
+        if !stays && !model.is_of_solutions() {
+            let three = ModelName::THREE;
+            problems.add(column, &format!("is for the model {three} alone; {model} does not let one choose"));
+        }
+        Some(stays)
+    };
+    let face = stays(Column::KeepFace, default.face);
+    let pose = stays(Column::KeepPose, default.pose);
+    let background = stays(Column::KeepBackground, default.background);
+    Some(Keep { face: face?, pose: pose?, background: background? })
 }
 
 /// What can be shown of a row that cannot become a job.

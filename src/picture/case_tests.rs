@@ -9,7 +9,8 @@ use image::RgbImage;
 
 use super::decode::decode;
 use super::{
-    Peculiarity, PictureError, PictureFormat, Probe, VerifiedPicture, check_whole, fit, outfit, probe, verify_result,
+    InputLimits, Peculiarity, PictureError, PictureFormat, Probe, VerifiedPicture, check_whole, fit, outfit, probe,
+    verify_result,
 };
 
 const RED: [u8; 3] = [200, 30, 40];
@@ -193,7 +194,11 @@ fn what_cannot_be_decoded_is_refused_by_its_header_with_the_cure() {
         probed("made-whole.avif").expect_err("AVIF"),
         "is an AVIF picture, not a JPEG or PNG picture; export it as a JPEG"
     );
-    let problem = probed("garment-jpeg-in-tiff.tif").expect("a picture").check_fit().expect_err("a TIFF").to_string();
+    let problem = probed("garment-jpeg-in-tiff.tif")
+        .expect("a picture")
+        .check_fit(&InputLimits::KOLORS)
+        .expect_err("a TIFF")
+        .to_string();
     assert!(!problem.contains("--fit-images"), "no cure is promised that fails: {problem}");
     for (name, what) in
         [("garment-jpeg-in-tiff.tif", "a TIFF that holds a JPEG"), ("made-palette.tif", "a TIFF with a palette")]
@@ -201,14 +206,18 @@ fn what_cannot_be_decoded_is_refused_by_its_header_with_the_cure() {
         let found = probed(name).expect("a picture");
         let problem = found.check_decodable().expect_err(name).to_string();
         assert_eq!(problem, format!("is {what}, which cannot be converted here; export it as a usual JPEG"));
-        assert_eq!(fit(&case(name), &found).expect_err(name).to_string(), problem, "the run says what the check says");
+        assert_eq!(
+            fit(&case(name), &found, &InputLimits::KOLORS).expect_err(name).to_string(),
+            problem,
+            "the run says what the check says"
+        );
     }
 }
 
 #[test]
 fn arithmetic_codes_are_converted_and_a_lossless_jpeg_is_refused_by_its_header() {
     let found = probed("made-arithmetic.jpg").expect("a picture");
-    let made = fit(&case("made-arithmetic.jpg"), &found).expect("converted");
+    let made = fit(&case("made-arithmetic.jpg"), &found, &InputLimits::KOLORS).expect("converted");
     assert_eq!((made.width, made.height), (found.width, found.height));
     // The marker of the lossless process in place of the sequential one.
     let folder = tempfile::tempdir().expect("a folder");
@@ -221,7 +230,11 @@ fn arithmetic_codes_are_converted_and_a_lossless_jpeg_is_refused_by_its_header()
     assert_eq!(found.peculiarity, Some(Peculiarity::Unconvertible));
     let problem = found.check_decodable().expect_err("not decoded").to_string();
     assert_eq!(problem, "is a lossless JPEG, which cannot be converted here; export it as a usual JPEG");
-    assert_eq!(fit(&path, &found).expect_err("not decoded").to_string(), problem, "the run says what the check says");
+    assert_eq!(
+        fit(&path, &found, &InputLimits::KOLORS).expect_err("not decoded").to_string(),
+        problem,
+        "the run says what the check says"
+    );
     assert!(check_whole(&path, &found).is_ok(), "nothing says that it is damaged: without --fit-images it is sent");
 }
 
@@ -236,11 +249,15 @@ fn what_a_model_may_take_wrong_is_converted_and_what_it_takes_is_not() {
         ("made-palette.png", None),
     ] {
         let found = probed(name).expect("a picture");
-        assert_eq!((found.peculiarity, found.wants_fitting()), (peculiarity, peculiarity.is_some()), "{name}");
-        assert!(found.check_fit().is_ok(), "{name}: without --fit-images it is sent as it is");
+        assert_eq!(
+            (found.peculiarity, found.wants_fitting(&InputLimits::KOLORS)),
+            (peculiarity, peculiarity.is_some()),
+            "{name}"
+        );
+        assert!(found.check_fit(&InputLimits::KOLORS).is_ok(), "{name}: without --fit-images it is sent as it is");
     }
     let found = probe(&case("made-transparent.png")).expect("a picture");
-    let made = fit(&case("made-transparent.png"), &found).expect("converted");
+    let made = fit(&case("made-transparent.png"), &found, &InputLimits::KOLORS).expect("converted");
     let picture = image::load_from_memory(&made.jpeg).expect("a JPEG").into_rgb8();
     has_colours(&picture, &[(160, 2, WHITE), (160, 398, WHITE), (200, 330, [208, 71, 79])], 24);
 }

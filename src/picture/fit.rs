@@ -6,7 +6,7 @@
 use super::decode::decode;
 use super::pixels::resized;
 use super::source::Source;
-use super::{Encoded, MIN_INPUT_SIDE_PX, PictureError, Probe, encode};
+use super::{Encoded, InputLimits, PictureError, Probe, encode};
 
 /// The longest side that a picture keeps when it is made to fit, in pixels. Results are half as long at most.
 pub const SHRUNK_SIDE_PX: u32 = 4096;
@@ -14,20 +14,21 @@ pub const SHRUNK_SIDE_PX: u32 = 4096;
 /// How often a picture is made smaller by a quarter, after the quality of the JPEG has done what it can.
 const MOST_SHRINKS: u32 = 8;
 
-/// Makes a fit input of the picture at `source`, of which `probe` says what it is.
+/// Makes an input within `limits` of the picture at `source`, of which `probe` says what it is.
 ///
 /// # Errors
 /// It does not decode to its end, or takes too much memory for that.
-pub fn fit<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<Encoded, PictureError> {
-    let mut side = f64::from(SHRUNK_SIDE_PX);
-    let (width, height) = within(f64::from(probe.width), f64::from(probe.height), side);
+pub fn fit<S: Source + ?Sized>(source: &S, probe: &Probe, limits: &InputLimits) -> Result<Encoded, PictureError> {
+    let mut side = f64::from(limits.shrunk_px());
+    let least = f64::from(limits.shortest_px);
+    let (width, height) = within(f64::from(probe.width), f64::from(probe.height), side, least);
     let mut picture = decode(source, probe)?.upright_within(width, height);
     for _ in 0..=MOST_SHRINKS {
         if let Some(encoded) = encode::jpeg(&picture) {
             return Ok(encoded);
         }
         side *= 0.75;
-        let (width, height) = within(f64::from(picture.width()), f64::from(picture.height()), side);
+        let (width, height) = within(f64::from(picture.width()), f64::from(picture.height()), side, least);
         picture = resized(picture.into(), width as u32, height as u32).into_rgb8();
     }
     Err(PictureError::Unshrinkable)
@@ -35,9 +36,9 @@ pub fn fit<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<Encoded, Pic
 
 /// Width and height with a longest side of `side`, in the same proportions; but the shorter side keeps what the
 /// provider asks for, and nothing is enlarged.
-fn within(width: f64, height: f64, side: f64) -> (f64, f64) {
+fn within(width: f64, height: f64, side: f64, least: f64) -> (f64, f64) {
     let (long, short) = (width.max(height), width.min(height));
-    let scale = (side / long).max(f64::from(MIN_INPUT_SIDE_PX) / short).min(1.0);
+    let scale = (side / long).max(least / short).min(1.0);
     ((width * scale).round(), (height * scale).round())
 }
 
@@ -58,13 +59,16 @@ mod tests {
                 .expect("save");
             let before = std::fs::read(&path).expect("read");
             let seen = probe(&path).expect("a picture");
-            assert!(seen.check_fit().is_err() && seen.wants_fitting());
-            let made = fit(&path, &seen).expect("made to fit");
+            assert!(seen.check_fit(&InputLimits::KOLORS).is_err() && seen.wants_fitting(&InputLimits::KOLORS));
+            let made = fit(&path, &seen, &InputLimits::KOLORS).expect("made to fit");
             assert_eq!((made.width, made.height), (320, 400));
             assert!(std::fs::read(&path).expect("read") == before);
             std::fs::write(&path, &made.jpeg).expect("write");
             let sent = probe(&path).expect("a picture");
-            assert!(sent.check_fit().is_ok() && !sent.wants_fitting(), "{format:?}");
+            assert!(
+                sent.check_fit(&InputLimits::KOLORS).is_ok() && !sent.wants_fitting(&InputLimits::KOLORS),
+                "{format:?}"
+            );
         }
     }
 
@@ -74,11 +78,11 @@ mod tests {
         let path = folder.path().join("long.png");
         DynamicImage::new_luma8(9_000, 600).save(&path).expect("save");
         let seen = probe(&path).expect("a picture");
-        assert!(seen.check_fit().is_ok() && seen.wants_fitting());
-        let made = fit(&path, &seen).expect("made to fit");
+        assert!(seen.check_fit(&InputLimits::KOLORS).is_ok() && seen.wants_fitting(&InputLimits::KOLORS));
+        let made = fit(&path, &seen, &InputLimits::KOLORS).expect("made to fit");
         assert_eq!((made.width, made.height), (4_500, 300), "the short side keeps what the provider asks for");
         DynamicImage::new_luma8(8_192, 300).save(&path).expect("save");
-        assert!(!probe(&path).expect("a picture").wants_fitting());
+        assert!(!probe(&path).expect("a picture").wants_fitting(&InputLimits::KOLORS));
     }
 
     #[test]
@@ -90,7 +94,23 @@ mod tests {
             ((300.0, 20_000.0), (300.0, 20_000.0)),
             ((600.0, 20_000.0), (300.0, 10_000.0)),
         ] {
-            assert_eq!(within(width, height, 4_096.0), within_4096);
+            assert_eq!(within(width, height, 4_096.0, 300.0), within_4096);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_model_comes_in_within_its_limits() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("long.png");
+        for ((width, height), wanted) in
+            [((4_096, 1_024), (2_048, 512)), ((1_500, 3_000), (1_024, 2_048)), ((3_000, 441), (2_048, 301))]
+        {
+            DynamicImage::new_luma8(width, height).save(&path).expect("save");
+            let seen = probe(&path).expect("a picture");
+            assert!(seen.check_sides(&InputLimits::SOLUTIONS).is_ok());
+            assert!(seen.check_fit(&InputLimits::SOLUTIONS).is_err() && seen.wants_fitting(&InputLimits::SOLUTIONS));
+            let made = fit(&path, &seen, &InputLimits::SOLUTIONS).expect("made to fit");
+            assert_eq!((made.width, made.height), wanted);
         }
     }
 
@@ -104,7 +124,7 @@ mod tests {
             .expect("save");
         let seen = probe(&path).expect("a picture");
         assert!(seen.bytes > MAX_INPUT_BYTES);
-        let made = fit(&path, &seen).expect("made to fit");
+        let made = fit(&path, &seen, &InputLimits::KOLORS).expect("made to fit");
         assert!(made.jpeg.len() as u64 <= MAX_INPUT_BYTES);
         assert_eq!((made.width, made.height), (2_100, 2_000), "no smaller than it has to be");
     }
@@ -117,7 +137,7 @@ mod tests {
         let whole = std::fs::read(&path).expect("read");
         let seen = probe(&path).expect("a picture");
         std::fs::write(&path, &whole[..whole.len() / 2]).expect("write");
-        let problem = fit(&path, &seen).expect_err("cut off").to_string();
+        let problem = fit(&path, &seen, &InputLimits::KOLORS).expect_err("cut off").to_string();
         assert!(problem.starts_with("is a damaged picture"), "{problem}");
     }
 }

@@ -16,6 +16,7 @@ mod file_header;
 mod fit;
 mod guard;
 mod jpeg;
+mod limits;
 mod look;
 mod margins;
 mod memory;
@@ -35,6 +36,7 @@ mod whole;
 pub use encode::Encoded;
 pub use file_header::Peculiarity;
 pub use fit::{SHRUNK_SIDE_PX, fit};
+pub use limits::InputLimits;
 pub use look::Look;
 pub use outfit::{OutfitError, outfit};
 pub use probe::{

@@ -3,13 +3,13 @@
 
 use std::io::{self, Read};
 
-use super::PictureFormat;
 use super::content::{Content, HEAD_BYTES};
 use super::decode::MAX_DECODED_BYTES;
 use super::file_header::{self, FileHeader, HeaderError, Peculiarity};
 use super::guard::guarded;
 use super::jpeg::JpegError;
 use super::source::Source;
+use super::{InputLimits, PictureFormat};
 
 /// The largest input that the provider takes, in bytes (`docs/provider.md`: 10 MB, read as MiB).
 pub const MAX_INPUT_BYTES: u64 = 10 * 1024 * 1024;
@@ -53,15 +53,39 @@ impl Probe {
     ///
     /// # Errors
     /// The first rule that it breaks; all of them can be mended by `--fit-images`, and say so.
-    pub fn check_fit(&self) -> Result<(), PictureError> {
-        if !self.format.is_usual() {
+    pub fn check_fit(&self, limits: &InputLimits) -> Result<(), PictureError> {
+        if !limits.takes(self.format) {
             let convertible = PictureError::ForeignFormat(self.format);
             return Err(self.not_decoded.map_or(convertible, PictureError::NotDecoded));
         }
         if self.bytes > MAX_INPUT_BYTES {
             return Err(PictureError::TooLarge(self.bytes));
         }
-        Ok(())
+        let Self { width, height, .. } = *self;
+        match limits.longest_px.filter(|longest| width.max(height) > *longest) {
+            Some(most) => Err(PictureError::TooLong { width, height, most }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the sides are within the limits, or can be brought within them: a short side stays what it is, or becomes
+    /// shorter.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check_sides(&self, limits: &InputLimits) -> Result<(), PictureError> {
+        let Self { width, height, .. } = *self;
+        let (long, short) = (width.max(height), width.min(height));
+        if short < limits.shortest_px {
+            return Err(PictureError::TooSmall { width, height, least: limits.shortest_px });
+        }
+        match limits.longest_px.filter(|most| long > *most) {
+            // As long as allowed, the short side would be shorter than that.
+            Some(most) if u64::from(short) * u64::from(most) < u64::from(limits.shortest_px) * u64::from(long) => {
+                Err(PictureError::TooNarrow { width, height, least: limits.shortest_px, most })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that the picture can be decoded here, as far as its header tells.
@@ -78,8 +102,9 @@ impl Probe {
     /// Whether `--fit-images` has something to do: convert what is no JPEG or PNG and what a model may take wrong, shrink
     /// what has too many bytes or absurdly many pixels in a row. What fits is never touched.
     #[must_use]
-    pub fn wants_fitting(&self) -> bool {
-        self.check_fit().is_err() || self.width.max(self.height) > LONGEST_USUAL_SIDE_PX || self.peculiarity.is_some()
+    pub fn wants_fitting(&self, limits: &InputLimits) -> bool {
+        let is_long = self.width.max(self.height) > limits.longest_left_alone_px();
+        self.check_fit(limits).is_err() || is_long || self.peculiarity.is_some()
     }
 }
 
@@ -173,12 +198,39 @@ pub enum PictureError {
     #[error("cannot be brought under {} MiB", MAX_INPUT_BYTES / (1024 * 1024))]
     Unshrinkable,
     /// It has too few pixels.
-    #[error("is {width} x {height} px; both sides must be at least {min} px", min = MIN_INPUT_SIDE_PX)]
+    #[error("is {width} x {height} px; both sides must be at least {least} px")]
     TooSmall {
         /// In pixels.
         width: u32,
         /// In pixels.
         height: u32,
+        /// What the model takes, in pixels.
+        least: u32,
+    },
+    /// It has too many pixels in a row for its model.
+    #[error("is {width} x {height} px; this model takes {most} px on a side at most; --fit-images shrinks it")]
+    TooLong {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// What the model takes, in pixels.
+        most: u32,
+    },
+    /// No size of it is one that its model takes.
+    #[error(
+        "is {width} x {height} px; this model takes {most} px on a side at most, and the other side would come under {least} \
+         px then; crop it"
+    )]
+    TooNarrow {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// What the model takes, in pixels.
+        least: u32,
+        /// What the model takes, in pixels.
+        most: u32,
     },
 }
 
@@ -222,7 +274,7 @@ pub fn probe<S: Source + ?Sized>(source: &S) -> Result<Probe, PictureError> {
     let probe = probe_any_size(source)?;
     let Probe { width, height, .. } = probe;
     if width < MIN_INPUT_SIDE_PX || height < MIN_INPUT_SIDE_PX {
-        return Err(PictureError::TooSmall { width, height });
+        return Err(PictureError::TooSmall { width, height, least: MIN_INPUT_SIDE_PX });
     }
     Ok(probe)
 }
@@ -315,9 +367,9 @@ mod tests {
         let path = picture(folder.path(), "large.png", 300, 300, ImageFormat::Png);
         let file = File::options().write(true).open(&path).expect("open");
         file.set_len(MAX_INPUT_BYTES).expect("set_len");
-        assert!(probe(&path).expect("a picture").check_fit().is_ok());
+        assert!(probe(&path).expect("a picture").check_fit(&InputLimits::KOLORS).is_ok());
         file.set_len(MAX_INPUT_BYTES + 1).expect("set_len");
-        let problem = probe(&path).expect("a picture").check_fit().expect_err("large").to_string();
+        let problem = probe(&path).expect("a picture").check_fit(&InputLimits::KOLORS).expect_err("large").to_string();
         assert_eq!(problem, "is 10.1 MiB; at most 10 MiB are allowed; --fit-images shrinks it");
     }
 
@@ -369,7 +421,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("tempdir");
             let path = folder.path().join("any");
             std::fs::write(&path, [magics[which], &bytes].concat()).expect("write");
-            let _ = probe(&path).map(|probe| (probe.check_fit().is_ok(), probe.check_decodable().is_ok(), probe.wants_fitting()));
+            let _ = probe(&path).map(|probe| (probe.check_fit(&InputLimits::KOLORS).is_ok(), probe.check_decodable().is_ok(), probe.wants_fitting(&InputLimits::KOLORS)));
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::io::Read;
 
-use super::decode::{MAX_DECODED_BYTES, damaged_png, take_bytes};
+use super::decode::{MAX_DECODED_BYTES, damaged_png, decode, take_bytes};
 use super::guard::guarded;
 use super::jpeg::{JpegError, Keep, read};
 use super::png_chunks::Pruned;
@@ -32,7 +32,9 @@ pub fn check_whole<S: Source + ?Sized>(source: &S, probe: &Probe) -> Result<(), 
             let jpeg = whole_file(source)?;
             guarded(|| check_jpeg(&jpeg, probe))
         }
-        // The provider takes none of the others, so none is sent as it is.
+        // Sent as it is to models that take it.
+        PictureFormat::WebP => guarded(|| decode(source, probe).map(|_| ())),
+        // No model takes one of the others, so none is sent as it is.
         _ => Some(Ok(())),
     };
     checked.unwrap_or(Err(PictureError::BreaksDecoder))

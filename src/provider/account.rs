@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use crate::job::clean_text;
 
-use super::client::{Answer, meaning_of};
+use super::client::meaning_of;
 use super::meaning::{Asked, Meaning};
 use super::shape::{number, text, whole_number};
+use super::transport::Answer;
 use super::{HttpProvider, Trouble};
 
 /// How far back packages are asked for; they are sold for a year at most.
@@ -55,7 +56,7 @@ impl HttpProvider {
     /// The provider does not tell, or not now.
     pub async fn resource_packages(&self, now: SystemTime) -> Result<Vec<ResourcePackage>, Trouble> {
         match self.resource_packages_once(now).await {
-            Err(trouble) if self.can_renew(&trouble) => self.resource_packages_once(now).await,
+            Err(trouble) if self.wire.can_renew(&trouble) => self.resource_packages_once(now).await,
             answer => answer,
         }
     }
@@ -64,7 +65,7 @@ impl HttpProvider {
         let ms = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let start = now.checked_sub(LOOK_BACK).unwrap_or(UNIX_EPOCH);
         let path = format!("account/costs?start_time={}&end_time={}", ms(start), ms(now));
-        let answer = self.get(&path).await?;
+        let answer = self.wire.get(&path).await?;
         match (meaning_of(Asked::Other, &answer), packages(&answer)) {
             (Meaning::Ok, Some(packages)) => Ok(packages),
             // It is well, and it says nothing of packages: this provider has no such page.

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::job::ExternalTaskId;
 
 use super::answer::TaskStatus;
-use super::client::{Answer, fate_of, meaning_of};
+use super::client::{answered_fate, meaning_of};
 use super::meaning::{Asked, Trust};
 use super::shape::Body;
+use super::transport::Answer;
 use super::{CreateFate, Meaning, StopReason, TaskFault, task_fault};
 
 /// What a row says of the job, word for word, and what the program makes of it.
@@ -71,7 +72,7 @@ fn answer(row: &Value) -> Answer {
 fn made_of(row: &Value) -> String {
     let answer = answer(row);
     match row["op"].as_str().expect("a question") {
-        "create" | "create-v3" => match fate_of(&answer, &ExternalTaskId("X".to_owned())) {
+        "create" | "create-v3" => match answered_fate(&answer, &ExternalTaskId("X".to_owned())) {
             CreateFate::Accepted { task_id, echoed, .. } => {
                 format!("accepted {}{}", task_id.0, if echoed && row["op"] == "create" { ", echoed" } else { "" })
             }
@@ -185,7 +186,7 @@ fn a_code_repeated_as_text_decides_and_an_http_status_in_its_place_does_not() {
 #[test]
 fn a_success_of_any_shape_that_names_a_task_is_accepted() {
     let accepts = |body: &str| {
-        let fate = fate_of(&Answer::of(Body::read(200, body.as_bytes())), &ExternalTaskId("X".to_owned()));
+        let fate = answered_fate(&Answer::of(Body::read(200, body.as_bytes())), &ExternalTaskId("X".to_owned()));
         matches!(fate, CreateFate::Accepted { task_id, .. } if task_id.0 == "T")
     };
     for body in [

@@ -1,148 +1,32 @@
-//! The HTTP client of the API: one request a call, no retries, no redirects, bounded answers.
-
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+//! The older form of the API (`docs/provider.md`, "Create a task"): pictures within the request or by URL, one task a
+//! question, a list by pages.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::job::{ExternalTaskId, ModelName, TaskId};
+use crate::job::{ExternalTaskId, ModelName};
 
-use super::auth::UnusableKey;
-use super::body::{Picture, RequestBody};
+use super::body::RequestBody;
 use super::meaning::{Asked, Meaning, StopReason, Trust, meaning};
-use super::shape::Body;
-use super::{AnswerFacts, Auth, Provider, TaskReport};
+use super::transport::{Answer, NoAnswer, Transport};
+use super::{
+    AnswerFacts, Auth, CreateFate, Ids, ListAnswer, Provider, QueryAnswer, Submission, Timeouts, Told, Trouble,
+};
 
 /// The path of the try-on endpoint below the base URL.
 const TRY_ON: &str = "v1/images/kolors-virtual-try-on";
 
-/// An answer larger than this is none of this API's; a page of 500 tasks with long URLs stays well below it.
-const LARGEST_ANSWER_BYTES: usize = 4 << 20;
-
 /// The most tasks that a page of the list may hold (`docs/provider.md`).
 pub const LARGEST_PAGE: usize = 500;
-
-/// The longest that a `Retry-After` is believed: nonsense in it must not park a job for a year.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
-
-/// How long requests may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until a connection is made. 10 s by `docs/promises.md`.
-    pub connect: Duration,
-    /// Silence in an answer's body. 30 s by `docs/promises.md`.
-    pub idle: Duration,
-    /// One request in all (`--request-timeout`).
-    pub request: Duration,
-}
 
 /// The HTTP client of one endpoint.
 #[derive(Debug, Clone)]
 pub struct HttpProvider {
-    http: Client,
-    base_url: String,
-    auth: Arc<Auth>,
-    timeouts: Timeouts,
+    pub(super) wire: Transport,
     /// Where the provider is asked to tell of status changes. Its path may be a secret, and is not shown.
     callback_url: Option<SecretString>,
-}
-
-/// What a create asks for.
-#[derive(Debug, Clone, Copy)]
-pub struct Submission<'a> {
-    pub model: &'a ModelName,
-    pub human: &'a Picture,
-    pub cloth: &'a Picture,
-    pub external_id: &'a ExternalTaskId,
-}
-
-/// Every fate a create can have.
-#[derive(Debug)]
-pub enum CreateFate {
-    /// The task exists. `echoed`: the answer carries our external id. Where it does not, that says nothing: Kling's own
-    /// create leaves it out.
-    Accepted { task_id: TaskId, echoed: bool, facts: AnswerFacts },
-    /// An answer that says that nothing was created.
-    Refused(Trouble),
-    /// Nothing left this machine: no connection stood.
-    NotSent(Trouble),
-    /// A picture could not be read; the request was broken off, so nothing was created.
-    BadInput(String),
-    /// The task may exist: no answer, one cut off or unreadable, or one that does not tell.
-    InDoubt(Trouble),
-}
-
-/// What a query learnt.
-#[derive(Debug)]
-pub enum QueryAnswer {
-    /// The task, as it is.
-    Task(Box<TaskReport>),
-    /// The provider knows no such task. To be asked again before it is believed.
-    Unknown(AnswerFacts),
-    /// Nothing was learnt.
-    Trouble(Trouble),
-}
-
-/// What a page of the list told.
-#[derive(Debug)]
-pub enum ListAnswer {
-    /// The tasks on it. It is the last page when it has fewer entries than were asked for.
-    Page { tasks: Vec<TaskReport>, is_last: bool },
-    /// Nothing was learnt.
-    Trouble(Trouble),
-}
-
-/// An answer that is none, or no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// What it means.
-    pub meaning: Meaning,
-    /// What was said, or what happened on the way, for a person.
-    pub facts: AnswerFacts,
-    /// How long the provider asks to wait.
-    pub retry_after: Option<Duration>,
-    /// The provider's clock, where its answer carried one.
-    pub(super) provider_time: Option<SystemTime>,
-    /// Whether any HTTP answer came: the provider, or a gateway in front of it, was reached.
-    pub was_reached: bool,
-}
-
-impl Trouble {
-    /// An answer of this meaning.
-    #[must_use]
-    pub fn of(meaning: Meaning, facts: AnswerFacts) -> Self {
-        Self { meaning, facts, retry_after: None, provider_time: None, was_reached: true }
-    }
-
-    /// What happened, in one line.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let said = self.facts.message.as_deref().unwrap_or("no further word");
-        match (self.facts.http_status, self.facts.code) {
-            (Some(status), Some(code)) => format!("{said} (HTTP {status}, code {code})"),
-            (Some(status), None) => format!("{said} (HTTP {status})"),
-            (None, _) => said.to_owned(),
-        }
-    }
-}
-
-/// A request that got no complete answer.
-struct NoAnswer {
-    /// Nothing of the request left this machine.
-    not_sent: bool,
-    why: String,
-    http_status: Option<u16>,
-}
-
-/// An answer, whatever it says.
-pub(super) struct Answer {
-    pub(super) body: Body,
-    retry_after: Option<Duration>,
-    provider_time: Option<SystemTime>,
 }
 
 impl HttpProvider {
@@ -151,24 +35,7 @@ impl HttpProvider {
     /// # Errors
     /// The key cannot stand in a header, or TLS cannot be set up.
     pub fn new(base_url: &str, auth: Auth, timeouts: Timeouts) -> Result<Self, String> {
-        auth.header(SystemTime::now()).map_err(|error: UnusableKey| error.to_string())?;
-        let http = Client::builder()
-            .user_agent(concat!("tryon/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.request)
-            // A redirect would carry the key along; and a POST would be sent twice.
-            .redirect(reqwest::redirect::Policy::none())
-            // Shorter than servers keep idle connections, so that a create never meets one that is just closing.
-            .pool_idle_timeout(Duration::from_secs(15))
-            .build()
-            .map_err(|error| chain(&error))?;
-        Ok(Self {
-            http,
-            base_url: base_url.trim_end_matches('/').to_owned(),
-            auth: Arc::new(auth),
-            timeouts,
-            callback_url: None,
-        })
+        Ok(Self { wire: Transport::new(base_url, auth, timeouts)?, callback_url: None })
     }
 
     /// Has every create ask the provider to post the task's status changes to `url`.
@@ -179,7 +46,7 @@ impl HttpProvider {
     /// The base URL, without a slash at its end: the name under which this provider's capabilities are remembered.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        &self.base_url
+        &self.wire.base_url
     }
 
     /// Asks for a task. One request; whatever became of it is in the fate. Only a token whose times are refused is
@@ -187,7 +54,7 @@ impl HttpProvider {
     pub async fn create(&self, submission: Submission<'_>) -> CreateFate {
         let fate = self.create_once(submission).await;
         match &fate {
-            CreateFate::Refused(trouble) if self.can_renew(trouble) => self.create_once(submission).await,
+            CreateFate::Refused(trouble) if self.wire.can_renew(trouble) => self.create_once(submission).await,
             _ => fate,
         }
     }
@@ -200,38 +67,29 @@ impl HttpProvider {
         let body = RequestBody::new(&fields, pictures);
         let broken_input = body.broken_input.clone();
         let request = self
+            .wire
             .http
-            .post(format!("{}/{TRY_ON}", self.base_url))
+            .post(format!("{}/{TRY_ON}", self.wire.base_url))
             .header(CONTENT_TYPE, "application/json")
             .header(CONTENT_LENGTH, body.length())
             .body(reqwest::Body::wrap_stream(body.into_stream()));
-        let answer = self.call(request).await;
+        let answer = self.wire.call(request).await;
         if let Some(why) = broken_input.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
             return CreateFate::BadInput(why);
         }
-        match answer {
-            Ok(answer) => fate_of(&answer, submission.external_id),
-            Err(silence) if silence.not_sent => CreateFate::NotSent(silence.trouble(Meaning::BackOff(Trust::Outage))),
-            Err(silence) => CreateFate::InDoubt(silence.trouble(Meaning::InDoubt)),
-        }
+        fate_of(answer, submission.external_id)
     }
 
-    /// Whether a refusal was about a token's times, and another token may be better.
-    pub(super) fn can_renew(&self, trouble: &Trouble) -> bool {
-        trouble.meaning == Meaning::RenewToken && self.auth.invalidate(trouble.provider_time, SystemTime::now())
-    }
-
-    /// Asks how far a task is, by the provider's id or by ours.
-    pub async fn query(&self, id: &str) -> QueryAnswer {
+    async fn query(&self, id: &str) -> QueryAnswer {
         let answer = self.query_once(id).await;
         match &answer {
-            QueryAnswer::Trouble(trouble) if self.can_renew(trouble) => self.query_once(id).await,
+            QueryAnswer::Trouble(trouble) if self.wire.can_renew(trouble) => self.query_once(id).await,
             _ => answer,
         }
     }
 
     async fn query_once(&self, id: &str) -> QueryAnswer {
-        let mut url = match reqwest::Url::parse(&format!("{}/{TRY_ON}", self.base_url)) {
+        let mut url = match reqwest::Url::parse(&format!("{}/{TRY_ON}", self.wire.base_url)) {
             Ok(url) => url,
             Err(error) => return QueryAnswer::Trouble(wrong_url(&error.to_string())),
         };
@@ -239,13 +97,13 @@ impl HttpProvider {
             Ok(mut segments) => segments.push(id),
             Err(()) => return QueryAnswer::Trouble(wrong_url("it cannot have a path")),
         };
-        let answer = match self.call(self.http.get(url)).await {
+        let answer = match self.wire.call(self.wire.http.get(url)).await {
             Ok(answer) => answer,
             Err(silence) => return QueryAnswer::Trouble(silence.trouble(Meaning::BackOff(Trust::Outage))),
         };
         match (meaning_of(Asked::Query, &answer), answer.body.task()) {
-            (Meaning::UnknownTask, _) => QueryAnswer::Unknown(answer.body.facts.clone()),
-            (Meaning::Ok, Some(task)) => QueryAnswer::Task(Box::new(task)),
+            (Meaning::UnknownTask, _) => QueryAnswer::Told(vec![Told::Unknown]),
+            (Meaning::Ok, Some(task)) => QueryAnswer::Told(vec![Told::Task(Box::new(task))]),
             // A question creates nothing, so an answer that does not tell is only asked for again.
             (Meaning::Ok | Meaning::InDoubt, _) => {
                 QueryAnswer::Trouble(answer.trouble(Meaning::BackOff(Trust::Outage)))
@@ -254,79 +112,56 @@ impl HttpProvider {
         }
     }
 
-    /// Asks for a page of all the account's tasks, from page 1; newest first is usual, not certain. `size` is at most
-    /// [`LARGEST_PAGE`].
-    pub async fn list(&self, page: usize, size: usize) -> ListAnswer {
+    async fn list(&self, page: usize, size: usize) -> ListAnswer {
         let answer = self.list_once(page, size).await;
         match &answer {
-            ListAnswer::Trouble(trouble) if self.can_renew(trouble) => self.list_once(page, size).await,
+            ListAnswer::Trouble(trouble) if self.wire.can_renew(trouble) => self.list_once(page, size).await,
             _ => answer,
         }
     }
 
     async fn list_once(&self, page: usize, size: usize) -> ListAnswer {
-        let answer = match self.get(&format!("{TRY_ON}?pageNum={page}&pageSize={size}")).await {
+        let answer = match self.wire.get(&format!("{TRY_ON}?pageNum={page}&pageSize={size}")).await {
             Ok(answer) => answer,
             Err(trouble) => return ListAnswer::Trouble(trouble),
         };
         match (meaning_of(Asked::Other, &answer), answer.body.tasks()) {
-            (Meaning::Ok, Some((tasks, entries))) => ListAnswer::Page { tasks, is_last: entries < size },
+            (Meaning::Ok, Some((tasks, entries))) => {
+                ListAnswer::Page { tasks, next: (entries >= size).then(|| (page + 1).to_string()) }
+            }
             // It is well, and it is no list: this provider has none.
             (Meaning::Ok, None) => ListAnswer::Trouble(answer.trouble(Meaning::JobRefused)),
             (other, _) => ListAnswer::Trouble(answer.trouble(other.of_a_question())),
         }
     }
-
-    /// Asks for a page below the base URL.
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, Trouble> {
-        let answer = self.call(self.http.get(format!("{}/{path}", self.base_url))).await;
-        answer.map_err(|silence| silence.trouble(Meaning::BackOff(Trust::Outage)))
-    }
-
-    async fn call(&self, request: RequestBuilder) -> Result<Answer, NoAnswer> {
-        let key = self.auth.header(SystemTime::now()).map_err(|error| NoAnswer {
-            not_sent: true,
-            why: error.to_string(),
-            http_status: None,
-        })?;
-        let response = request.header(AUTHORIZATION, key).send().await.map_err(|error| NoAnswer {
-            not_sent: error.is_connect() || error.is_builder(),
-            why: chain(&error),
-            http_status: None,
-        })?;
-        let http_status = response.status().as_u16();
-        let retry_after = retry_after(&response, SystemTime::now());
-        let provider_time = header(&response, &DATE).and_then(|text| httpdate::parse_http_date(text).ok());
-        let cut_off = |why: String| NoAnswer { not_sent: false, why, http_status: Some(http_status) };
-        let bytes = self.read_bounded(response).await.map_err(cut_off)?;
-        let bytes = self.auth.censored(bytes);
-        Ok(Answer { body: Body::read(http_status, &bytes), retry_after, provider_time })
-    }
-
-    async fn read_bounded(&self, mut response: Response) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        loop {
-            let piece = tokio::time::timeout(self.timeouts.idle, response.chunk()).await;
-            let piece = piece.map_err(|_| format!("the answer fell silent for {:?}", self.timeouts.idle))?;
-            let Some(piece) = piece.map_err(|error| chain(&error))? else { return Ok(bytes) };
-            if bytes.len() + piece.len() > LARGEST_ANSWER_BYTES {
-                return Err(format!("the answer is over {LARGEST_ANSWER_BYTES} bytes long"));
-            }
-            bytes.extend_from_slice(&piece);
-        }
-    }
 }
 
 impl Provider for HttpProvider {
+    fn takes(&self, model: &ModelName) -> bool {
+        !model.is_of_solutions()
+    }
+
     fn create<'a>(&'a self, submission: Submission<'a>) -> BoxFuture<'a, CreateFate> {
         Self::create(self, submission).boxed()
     }
 
-    fn query<'a>(&'a self, id: &'a str) -> BoxFuture<'a, QueryAnswer> {
+    fn largest_question(&self) -> usize {
+        1
+    }
+
+    /// The path takes either kind of id. Of several tasks only the first is asked for: see [`Self::largest_question`].
+    fn query<'a>(&'a self, ids: Ids<'a>) -> BoxFuture<'a, QueryAnswer> {
+        let id = match ids {
+            Ids::Tasks([first, ..]) => &first.0,
+            Ids::Tasks([]) => return std::future::ready(QueryAnswer::Told(Vec::new())).boxed(),
+            Ids::External(id) => &id.0,
+        };
         Self::query(self, id).boxed()
     }
 
-    fn list(&self, page: usize, size: usize) -> BoxFuture<'_, ListAnswer> {
+    /// A page is known by its number.
+    fn list<'a>(&'a self, from: Option<&'a str>, size: usize) -> BoxFuture<'a, ListAnswer> {
+        let page = from.and_then(|page| page.parse().ok()).unwrap_or(1);
         Self::list(self, page, size).boxed()
     }
 }
@@ -348,7 +183,16 @@ fn is_failure(facts: &AnswerFacts) -> bool {
     facts.is_of_the_api() && facts.code != Some(0)
 }
 
-pub(super) fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
+/// What became of a create.
+pub(super) fn fate_of(answer: Result<Answer, NoAnswer>, external_id: &ExternalTaskId) -> CreateFate {
+    match answer {
+        Ok(answer) => answered_fate(&answer, external_id),
+        Err(silence) if silence.not_sent => CreateFate::NotSent(silence.trouble(Meaning::BackOff(Trust::Outage))),
+        Err(silence) => CreateFate::InDoubt(silence.trouble(Meaning::InDoubt)),
+    }
+}
+
+pub(super) fn answered_fate(answer: &Answer, external_id: &ExternalTaskId) -> CreateFate {
     match (meaning_of(Asked::Create, answer), answer.body.task()) {
         (Meaning::Ok, Some(task)) => CreateFate::Accepted {
             echoed: task.external_id.as_ref() == Some(external_id),
@@ -362,35 +206,7 @@ pub(super) fn fate_of(answer: &Answer, external_id: &ExternalTaskId) -> CreateFa
     }
 }
 
-impl Answer {
-    #[cfg(test)]
-    pub(super) fn of(body: Body) -> Self {
-        Self { body, retry_after: None, provider_time: None }
-    }
-
-    pub(super) fn trouble(&self, meaning: Meaning) -> Trouble {
-        Trouble {
-            meaning,
-            facts: self.body.facts.clone(),
-            retry_after: self.retry_after,
-            provider_time: self.provider_time,
-            was_reached: true,
-        }
-    }
-}
-
-impl NoAnswer {
-    fn trouble(self, meaning: Meaning) -> Trouble {
-        let facts = AnswerFacts {
-            http_status: self.http_status,
-            message: Some(crate::job::clean_text(&self.why)),
-            ..AnswerFacts::default()
-        };
-        Trouble { meaning, facts, retry_after: None, provider_time: None, was_reached: self.http_status.is_some() }
-    }
-}
-
-fn wrong_url(why: &str) -> Trouble {
+pub(super) fn wrong_url(why: &str) -> Trouble {
     let facts = AnswerFacts { message: Some(format!("the base URL is unusable: {why}")), ..AnswerFacts::default() };
     Trouble {
         meaning: Meaning::Suspect(StopReason::WrongUrl),
@@ -399,39 +215,4 @@ fn wrong_url(why: &str) -> Trouble {
         provider_time: None,
         was_reached: false,
     }
-}
-
-fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok().map(str::trim)
-}
-
-/// The `Retry-After` of an answer, in seconds or as a date; [`LONGEST_RETRY_AFTER`] at most.
-fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
-    let text = header(response, &RETRY_AFTER)?;
-    let wait = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
-    };
-    Some(wait.min(LONGEST_RETRY_AFTER))
-}
-
-/// An error with its causes in one line. A URL in it is cut to its host: some carry signatures.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut text = match error.url().and_then(|url| url.host_str()) {
-        Some(host) => format!("request to {host} failed"),
-        None => "request failed".to_owned(),
-    };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    if error.is_timeout() && !text.contains("timed out") {
-        text.push_str(": timed out");
-    }
-    text
 }

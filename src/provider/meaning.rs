@@ -81,6 +81,8 @@ pub enum StopReason {
     Saturated,
     /// One job after the other was refused with the same code, and none was accepted.
     AllRefused,
+    /// Local pictures cannot be put where the provider could fetch them.
+    NoUpload,
 }
 
 /// What a request asks for, as far as the meaning of its answer depends on it.
@@ -96,7 +98,7 @@ pub enum Asked {
 
 impl StopReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Credentials,
         Self::Account,
         Self::Permission,
@@ -106,6 +108,7 @@ impl StopReason {
         Self::NoPrice,
         Self::Saturated,
         Self::AllRefused,
+        Self::NoUpload,
     ];
 
     /// What the person has to do; a sentence.
@@ -145,6 +148,10 @@ impl StopReason {
             Self::AllRefused => {
                 "Every job is refused alike, which is about a setting and not about the rows. Check --model, --base-url \
                  and what the key may do, then run again: the jobs refused so are pending."
+            }
+            Self::NoUpload => {
+                "Local pictures cannot be put where the provider fetches them. Check --upload-to, and what its key may \
+                 do, then run again."
             }
         }
     }

@@ -14,12 +14,20 @@ pub mod meaning;
 mod result_host;
 mod seam;
 mod shape;
+mod solutions;
+#[cfg(test)]
+mod solutions_tests;
+mod transport;
 
 pub use account::{COUNT_MAY_BE_OLD, PackageStatus, ResourcePackage};
-pub use answer::{AnswerFacts, ResultImage, TaskReport, TaskStatus};
+pub use answer::{
+    AnswerFacts, CreateFate, ListAnswer, QueryAnswer, ResultImage, TaskReport, TaskStatus, Told, Trouble,
+};
 pub use auth::Auth;
 pub use body::{Picture, RequestBody};
-pub use client::{CreateFate, HttpProvider, LARGEST_PAGE, ListAnswer, QueryAnswer, Submission, Timeouts, Trouble};
+pub use client::{HttpProvider, LARGEST_PAGE};
 pub use meaning::{Meaning, StopReason, TaskFault, task_fault};
 pub use result_host::{FetchError, HttpResultHost};
-pub use seam::{Download, Provider, ResultHost};
+pub use seam::{Download, Ids, Provider, ResultHost, Submission};
+pub use solutions::SolutionsProvider;
+pub use transport::Timeouts;

@@ -9,7 +9,7 @@ use reqwest::Client;
 
 use crate::picture::MAX_RESULT_BYTES;
 
-use super::client::chain;
+use super::transport::chain;
 use super::{Download, ResultHost, Timeouts};
 
 /// A client for result hosts.

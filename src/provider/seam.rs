@@ -5,20 +5,48 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::{CreateFate, FetchError, ListAnswer, QueryAnswer, Submission};
+use crate::job::{ExternalTaskId, Keep, ModelName, TaskId};
 
-/// One endpoint of a provider. Each call is one request, and its answer says everything that became of it: nothing is
-/// retried here.
+use super::{CreateFate, FetchError, ListAnswer, Picture, QueryAnswer};
+
+/// What a create asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission<'a> {
+    pub model: &'a ModelName,
+    pub human: &'a Picture,
+    pub cloth: &'a Picture,
+    /// What is to stay as it is in the person's picture, for models that let one choose.
+    pub keep: Keep,
+    pub external_id: &'a ExternalTaskId,
+}
+
+/// Which tasks a question is about; one kind of id at a time.
+#[derive(Debug, Clone, Copy)]
+pub enum Ids<'a> {
+    /// By the provider's ids; at most [`Provider::largest_question`].
+    Tasks(&'a [TaskId]),
+    /// One, by the id that we gave it.
+    External(&'a ExternalTaskId),
+}
+
+/// One endpoint of a provider, in one form of its API. Each call is one request, and its answer says everything that
+/// became of it: nothing is retried here.
 pub trait Provider: Debug + Send + Sync {
+    /// Whether a model is asked for here.
+    fn takes(&self, model: &ModelName) -> bool;
+
     /// Asks for a task. Dropping the future does not take the request back.
     fn create<'a>(&'a self, submission: Submission<'a>) -> BoxFuture<'a, CreateFate>;
 
-    /// Asks how far a task is, by the provider's id or by ours.
-    fn query<'a>(&'a self, id: &'a str) -> BoxFuture<'a, QueryAnswer>;
+    /// How many tasks one question may be about; at least 1.
+    fn largest_question(&self) -> usize;
 
-    /// Asks for a page of all the account's tasks, from page 1; newest first is usual, not certain. `size` is at most
-    /// [`super::LARGEST_PAGE`].
-    fn list(&self, page: usize, size: usize) -> BoxFuture<'_, ListAnswer>;
+    /// Asks how far tasks are.
+    fn query<'a>(&'a self, ids: Ids<'a>) -> BoxFuture<'a, QueryAnswer>;
+
+    /// Asks for a page of all the account's tasks: the first, or the one that the page before named. Newest first is usual,
+    /// not certain. `size` is at most [`super::LARGEST_PAGE`].
+    fn list<'a>(&'a self, from: Option<&'a str>, size: usize) -> BoxFuture<'a, ListAnswer>;
 }
 
 /// Where results are fetched from, without the key.

@@ -72,7 +72,18 @@ impl Body {
         let entries = self.data.as_array()?;
         Some((entries.iter().filter_map(read_wrapped).collect(), entries.len()))
     }
+
+    /// The tasks of a page of a list by cursor, and the cursor of the next page; `None` when it is no such list.
+    pub(super) fn page(&self) -> Option<(Vec<TaskReport>, Option<String>)> {
+        let entries = self.data["result"].as_array()?;
+        let next = text(&self.data["next_cursor"]).filter(|cursor| (1..=LONGEST_CURSOR).contains(&cursor.len()));
+        let has_more = self.data["has_more"].as_bool().unwrap_or(true);
+        Some((entries.iter().filter_map(read_wrapped).collect(), next.filter(|_| has_more)))
+    }
 }
+
+/// More than this is no cursor.
+const LONGEST_CURSOR: usize = 4_096;
 
 /// Whether a code is one of the API's numbers; gateways also put HTTP statuses there.
 pub(super) fn is_of_the_api(code: i64) -> bool {

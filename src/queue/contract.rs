@@ -65,6 +65,10 @@ pub trait Queue: QueueReads {
     /// It is the same from run to run, because a task calls back to where its own run was to be found.
     async fn keep_callback_path(&self, fresh: String) -> QueueResult<String>;
 
+    /// A text that no other queue has, by which what is put into a bucket is known as this queue's: the one that is kept, or
+    /// else `fresh`, which is kept from now on.
+    async fn keep_identity(&self, fresh: String) -> QueueResult<String>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 

@@ -68,6 +68,7 @@ pub(crate) fn spec(id: &str, priority: i64) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
+        keep: crate::job::Keep::ALL,
         priority,
     }
 }

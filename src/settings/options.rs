@@ -128,6 +128,21 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     fit_images: bool => bool, = |said| said.unwrap_or(false);
 
+    /// virtual-try-on-3: leave the face as it is, for rows that do not say; `=false` lets it change [default: true]
+    #[arg(long, env = "TRYON_KEEP_FACE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
+    keep_face: bool => bool, = |said| said.unwrap_or(true);
+
+    /// virtual-try-on-3: leave the pose as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_POSE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
+    keep_pose: bool => bool, = |said| said.unwrap_or(true);
+
+    /// virtual-try-on-3: leave the background as it is, for rows that do not say [default: true]
+    #[arg(long, env = "TRYON_KEEP_BACKGROUND", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
+    keep_background: bool => bool, = |said| said.unwrap_or(true);
+
     /// Flag results with a shorter side, in pixels; 0 flags none [default: 300]
     #[arg(long, value_name = "N", env = "TRYON_MIN_RESULT_PX", help_heading = "Results")]
     min_result_px: u32 => u32, = |said| said.unwrap_or(300);

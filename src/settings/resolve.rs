@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::job::{ModelName, is_on_this_network};
+use crate::job::{Keep, ModelName, is_on_this_network};
 
 use super::values::{ListenAddress, ProviderName};
 use super::{Options, Settings, SettingsError};
@@ -39,6 +39,24 @@ impl Settings {
         self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
     }
 
+    /// Why try-on 3.0 cannot be asked for, if it cannot.
+    #[must_use]
+    pub fn no_solutions(&self) -> Option<&'static str> {
+        no_solutions(Some(self.provider), Some(self.sandbox))
+    }
+
+    /// Whether local pictures can be linked to, for models that take URLs only: the stand-in serves them itself.
+    #[must_use]
+    pub fn links_local_pictures(&self) -> bool {
+        self.sandbox
+    }
+
+    /// What is to stay as it is in the pictures of people whose rows do not say.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep { face: self.keep_face, pose: self.keep_pose, background: self.keep_background }
+    }
+
     /// The base URL, where it is not the provider's usual one, nor the sandbox's.
     #[must_use]
     pub fn unusual_base_url(&self) -> Option<&str> {
@@ -60,9 +78,23 @@ fn wrong(option: &'static str, why: impl Into<String>) -> SettingsError {
 
 pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
     match &options.model {
-        Some(name) => ModelName::parse(name).map_err(|error| wrong("model", error.to_string())),
+        Some(name) => {
+            let model = ModelName::parse(name).map_err(|error| wrong("model", error.to_string()))?;
+            match no_solutions(options.provider, options.sandbox).filter(|_| model.is_of_solutions()) {
+                Some(why) => Err(wrong("model", why)),
+                None => Ok(model),
+            }
+        }
         None => Ok(ModelName::default()),
     }
+}
+
+/// Why try-on 3.0 cannot be asked for, if it cannot.
+fn no_solutions(provider: Option<ProviderName>, sandbox: Option<bool>) -> Option<&'static str> {
+    let is_there = sandbox == Some(true) || provider == Some(ProviderName::Kling);
+    (!is_there).then_some(
+        "virtual-try-on-3 is at Kling itself; add --provider kling, or --sandbox to try it without an account",
+    )
 }
 
 /// The address that was named, or the usual one of the provider.

@@ -32,6 +32,16 @@ pub enum Keys {
     Pair { access: SecretString, secret: SecretString },
 }
 
+impl Keys {
+    /// Why try-on 3.0 cannot be asked for with these keys, if it cannot.
+    #[must_use]
+    pub fn no_solutions(&self) -> Option<&'static str> {
+        matches!(self, Self::Pair { .. }).then_some(
+            "virtual-try-on-3 takes an API key only; set KLING_API_KEY instead of KLING_ACCESS_KEY and KLING_SECRET_KEY",
+        )
+    }
+}
+
 /// Looks for the keys of an account: where its table says, or else in its provider's usual variables.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::job::{AccountName, JobId, JobState, ModelName};
+use crate::job::{AccountName, JobId, JobState, Keep, ModelName};
 use crate::queue::{AttemptRecord, JobRecord};
 
 /// A job.
@@ -31,6 +31,9 @@ pub struct JobJson<'a> {
     account: Option<&'a str>,
     /// Only where the row named one.
     model: Option<&'a str>,
+    /// What is to stay as it is in the person's picture, where not all of it is (try-on 3.0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep: Option<KeepJson>,
     priority: i64,
     /// What was noticed about the result, a word each.
     flags: Vec<&'static str>,
@@ -75,10 +78,23 @@ impl<'a> JobJson<'a> {
             cloth_type_2: spec.second.as_ref().map(|second| second.garment.word()),
             account: job.account.as_ref().map(AccountName::as_str),
             model: spec.model.as_ref().map(ModelName::as_str),
+            keep: (spec.keep != Keep::ALL).then_some(KeepJson {
+                face: spec.keep.face,
+                pose: spec.keep.pose,
+                background: spec.keep.background,
+            }),
             priority: spec.priority,
             flags: job.flags.words(),
         }
     }
+}
+
+/// [`crate::job::Keep`].
+#[derive(Debug, Serialize)]
+struct KeepJson {
+    face: bool,
+    pose: bool,
+    background: bool,
 }
 
 /// A job with every attempt made for it.

@@ -118,6 +118,7 @@ impl Shop {
                 .as_ref()
                 .map(|written| SecondGarment { image: self.image(written), garment: Garment::Lower }),
             model: row.second_cloth.is_some().then(|| ModelName::parse("kolors-virtual-try-on-v1-5").expect("a model")),
+            keep: tryon::job::Keep::ALL,
             priority: 0,
         }
     }

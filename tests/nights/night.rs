@@ -215,6 +215,7 @@ impl Night {
         let endpoint = Endpoint {
             provider: self.provider.clone(),
             account: None,
+            other_form: None,
             name: ENDPOINT.to_owned(),
             model: ModelName::default(),
             price: None,
@@ -230,6 +231,7 @@ impl Night {
             results: self.provider.clone(),
             tree: self.tree.clone(),
             scratch: Scratch::new(self.queue.with_extension("pictures")),
+            links: None,
             clock: self.world.clone(),
         };
         let jobs = self.weather.jobs as u64;
@@ -398,6 +400,7 @@ fn spec_of(number: usize, dedupe: bool) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
+        keep: tryon::job::Keep::ALL,
         priority: i64::from(number.is_multiple_of(3)),
     }
 }

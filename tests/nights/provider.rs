@@ -8,9 +8,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 use tryon::callback::Wake;
-use tryon::job::{ExternalTaskId, TaskId};
+use tryon::job::{ExternalTaskId, ModelName, TaskId};
 use tryon::provider::{
-    CreateFate, Download, FetchError, ListAnswer, Meaning, Picture, Provider, QueryAnswer, ResultHost, Submission,
+    CreateFate, Download, FetchError, Ids as Asked, ListAnswer, Meaning, Picture, Provider, QueryAnswer, ResultHost,
+    Submission, Told, Trouble,
 };
 
 use crate::answers::{empty_account, facts, odd_create, odd_question, over_cap, report, trouble};
@@ -171,7 +172,7 @@ impl Simulated {
         decided.fate
     }
 
-    async fn queried(&self, id: &str) -> QueryAnswer {
+    async fn queried(&self, ids: &[&str]) -> QueryAnswer {
         self.world.step().await;
         let takes = {
             let mut books = self.books();
@@ -179,30 +180,47 @@ impl Simulated {
             books.dice.time(10, 400)
         };
         sleep(takes).await;
-        let answer = self.answer(id);
+        let answer = self.answer(ids);
         self.world.step().await;
         answer
     }
 
-    fn answer(&self, id: &str) -> QueryAnswer {
-        let now = self.world.time();
+    fn answer(&self, ids: &[&str]) -> QueryAnswer {
         let mut books = self.books();
+        let (most, is_spoilt_by_one) = self.weather.question;
+        if ids.len() > most {
+            books.is_wrong(format!("a question about {} tasks, where {most} are allowed", ids.len()));
+        }
         if let Some(odd) = self.odd(Lane::Queries, &mut books) {
             return QueryAnswer::Trouble(odd_question(odd, &mut books.dice));
         }
         let unknown = books.dice.one_of(&[1201, 1203]);
-        let ids = self.weather.ids;
+        let mut told = Vec::new();
+        for id in ids {
+            match self.told(id, &mut books) {
+                Ok(Told::Unknown) if is_spoilt_by_one && ids.len() > 1 => {
+                    return QueryAnswer::Trouble(trouble(Meaning::UnknownTask, 400, Some(unknown), "task not found"));
+                }
+                Ok(about_one) => told.push(about_one),
+                Err(trouble) => return QueryAnswer::Trouble(trouble),
+            }
+        }
+        QueryAnswer::Told(told)
+    }
+
+    fn told(&self, id: &str, books: &mut Books) -> Result<Told, Trouble> {
+        let (now, ids) = (self.world.time(), self.weather.ids);
         match books.find(id, ids, now) {
             Some(task) => {
                 if task.ends_at <= now {
                     task.is_held = false;
                 }
-                QueryAnswer::Task(Box::new(report(task, now, ids, true)))
+                Ok(Told::Task(Box::new(report(task, now, ids, true))))
             }
             None if ids == Ids::Evaded && !id.starts_with("task-") => {
-                QueryAnswer::Trouble(trouble(Meaning::JobRefused, 400, None, "invalid task id"))
+                Err(trouble(Meaning::JobRefused, 400, None, "invalid task id"))
             }
-            None => QueryAnswer::Unknown(facts(400, Some(unknown), "task not found")),
+            None => Ok(Told::Unknown),
         }
     }
 
@@ -246,8 +264,8 @@ impl Simulated {
                 on_the_page
             }
         };
-        let is_last = shown.len() < size;
-        ListAnswer::Page { tasks: shown, is_last }
+        let next = (shown.len() >= size).then(|| (page + 1).to_string());
+        ListAnswer::Page { tasks: shown, next }
     }
 
     async fn fetched(&self, url: &str) -> Result<Box<dyn Download>, FetchError> {
@@ -335,11 +353,24 @@ impl Provider for Simulated {
         self.created(pair, submission.external_id.0.clone()).boxed()
     }
 
-    fn query<'a>(&'a self, id: &'a str) -> BoxFuture<'a, QueryAnswer> {
-        self.queried(id).boxed()
+    fn takes(&self, _: &ModelName) -> bool {
+        true
     }
 
-    fn list(&self, page: usize, size: usize) -> BoxFuture<'_, ListAnswer> {
+    fn largest_question(&self) -> usize {
+        self.weather.question.0
+    }
+
+    fn query<'a>(&'a self, ids: Asked<'a>) -> BoxFuture<'a, QueryAnswer> {
+        let ids: Vec<&str> = match ids {
+            Asked::Tasks(ids) => ids.iter().map(|id| id.0.as_str()).collect(),
+            Asked::External(id) => vec![id.0.as_str()],
+        };
+        async move { self.queried(&ids).await }.boxed()
+    }
+
+    fn list<'a>(&'a self, from: Option<&'a str>, size: usize) -> BoxFuture<'a, ListAnswer> {
+        let page = from.map_or(1, |page| page.parse().expect("one of ours"));
         self.listed(page, size).boxed()
     }
 }

@@ -155,6 +155,8 @@ pub(crate) struct Weather {
     pub(crate) max_in_doubt: u64,
     pub(crate) ids: Ids,
     pub(crate) list: List,
+    /// How many tasks a question may be about, and whether one that is unknown spoils the answer about the others.
+    pub(crate) question: (usize, bool),
     pub(crate) calls: Calls,
     /// Tasks in flight that the account holds, and how many of them others use at most.
     pub(crate) cap: usize,
@@ -213,6 +215,7 @@ impl Weather {
                 Ids::Evaded,
             ]),
             list: dice.one_of(&[List::Absent, List::Present, List::Present, List::Gaps, List::Foreign]),
+            question: (1, false),
             calls: dice.one_of(&[
                 Calls::NotAskedFor,
                 Calls::NotAskedFor,
@@ -246,6 +249,8 @@ impl Weather {
             processes,
         };
         themes::draw(&mut weather, dice);
+        // Drawn last, so that the nights are otherwise those of before.
+        weather.question = dice.one_of(&[(1, false), (1, false), (3, false), (20, false), (20, true)]);
         weather.calm_from = weather.processes.iter().map(|process| life(process) + process.rest).sum();
         weather
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::job::{ExternalTaskId, TaskId};
-use crate::provider::{Meaning, QueryAnswer, StopReason, TaskReport, Trouble};
+use crate::provider::meaning::Trust;
+use crate::provider::{AnswerFacts, Ids, Meaning, QueryAnswer, StopReason, TaskReport, Told, Trouble};
 
 use super::Account;
 use super::gate::{Lane, Pass, Stopped};
@@ -86,6 +87,18 @@ impl Capabilities {
     }
 }
 
+/// A task, by the name under which it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// The provider's.
+    Theirs(TaskId),
+    /// Ours.
+    Ours(ExternalTaskId),
+}
+
+/// What is said of an answer that is about other tasks.
+const OF_OTHERS: &str = "the answer is about other tasks than the one that was asked for";
+
 /// What a free question about one task brought.
 pub(crate) enum Asked {
     Task(Box<TaskReport>),
@@ -125,7 +138,7 @@ impl Account {
             if self.capabilities.external_ids().is_some() {
                 return None;
             }
-            match self.ask(&task.external_id.0).await {
+            match self.ask(&Named::Ours(task.external_id.clone())).await {
                 Asked::Task(found) => {
                     let is_ours =
                         found.task_id == task.task_id || found.external_id.as_ref() == Some(&task.external_id);
@@ -138,25 +151,33 @@ impl Account {
             tokio::time::sleep(interval).await;
         }
         // It was not found. That counts where the same task is found by the provider's own id: it is old enough, then.
-        let is_there = matches!(self.ask(&task.task_id.0).await, Asked::Task(_));
-        let is_unknown = matches!(self.ask(&task.external_id.0).await, Asked::Unknown | Asked::Evaded(_));
+        let is_there = matches!(self.ask(&Named::Theirs(task.task_id.clone())).await, Asked::Task(_));
+        let is_unknown =
+            matches!(self.ask(&Named::Ours(task.external_id.clone())).await, Asked::Unknown | Asked::Evaded(_));
         (unknown >= 2 && is_there && is_unknown).then_some(false)
     }
 
     /// Asks about one task, by the provider's id or by ours.
-    pub(crate) async fn ask(&self, id: &str) -> Asked {
+    pub(crate) async fn ask(&self, task: &Named) -> Asked {
         let pass = match self.gate.pass_in_turn(Lane::Query, &self.queries).await {
             Ok(pass) => pass,
             Err(stopped) => return Asked::Stopped(stopped),
         };
-        match self.provider.query(id).await {
-            QueryAnswer::Task(task) => {
+        let ids = match task {
+            Named::Theirs(task_id) => Ids::Tasks(std::slice::from_ref(task_id)),
+            Named::Ours(external_id) => Ids::External(external_id),
+        };
+        match self.provider.query(ids).await {
+            QueryAnswer::Told(told) => {
                 pass.worked();
-                Asked::Task(task)
-            }
-            QueryAnswer::Unknown(_) => {
-                pass.worked();
-                Asked::Unknown
+                match told.into_iter().next() {
+                    Some(Told::Task(task)) => Asked::Task(task),
+                    Some(Told::Unknown) => Asked::Unknown,
+                    Some(Told::Nothing) | None => {
+                        let facts = AnswerFacts { message: Some(OF_OTHERS.to_owned()), ..AnswerFacts::default() };
+                        Asked::Nothing(Trouble::of(Meaning::BackOff(Trust::Outage), facts))
+                    }
+                }
             }
             QueryAnswer::Trouble(trouble) => {
                 pass.heed(&trouble);
@@ -186,8 +207,8 @@ impl Account {
     /// Asks a free question: about a task that the provider has accepted, or else about one that nobody has.
     async fn answers_questions(&self, needs_a_found_task: bool) -> Result<Result<(), String>, Stopped> {
         let known = self.capabilities.last_accepted();
-        let id = known.as_ref().map_or_else(|| ExternalTaskId::unique().0, |task_id| task_id.0.clone());
-        match self.ask(&id).await {
+        let task = known.clone().map_or_else(|| Named::Ours(ExternalTaskId::unique()), Named::Theirs);
+        match self.ask(&task).await {
             Asked::Task(_) | Asked::Unknown => Ok(Ok(())),
             // Where no task is known to ask for, that answer may be all that this provider has for any id.
             Asked::Evaded(_) if known.is_none() || !needs_a_found_task => Ok(Ok(())),

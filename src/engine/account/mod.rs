@@ -44,10 +44,12 @@ const UNKNOWN_TIMES: u32 = 5;
 /// An account that a run is to use, and how.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The client, with the account's credentials.
+    /// The client, with the account's credentials, for the form of the API that most jobs need.
     pub provider: Arc<dyn Provider>,
     /// Its name in the settings; `None` for the one account of a run that names none.
     pub account: Option<AccountName>,
+    /// A client for another form, where the account is open in two: models decide which one a job needs.
+    pub other_form: Option<OtherForm>,
     /// Under which name what is learnt of it is remembered: its base URL, or a name that outlives a port.
     pub name: String,
     /// The model for rows that name none.
@@ -64,6 +66,15 @@ pub struct Endpoint {
     pub poll_rate_per_second: Option<f64>,
 }
 
+/// A further form of the API that an account is open in.
+#[derive(Debug)]
+pub struct OtherForm {
+    /// The client, with the account's credentials.
+    pub provider: Arc<dyn Provider>,
+    /// Under which name what is learnt of this form is remembered: external ids may be known in one and not in the other.
+    pub name: String,
+}
+
 /// What earlier runs have learnt of an account.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
@@ -73,6 +84,8 @@ pub(crate) struct Remembered {
     pub(crate) external_ids: Option<bool>,
     /// How many submissions a second it was found to bear.
     pub(crate) creates_per_second: Option<f64>,
+    /// Whether its other form does.
+    pub(crate) other_external_ids: Option<bool>,
 }
 
 /// See the module's page.
@@ -99,50 +112,69 @@ pub(crate) struct Account {
     blame: Blame,
     /// Tasks that failed for want of room since the last one was made.
     no_room: AtomicU32,
-    /// Tasks that it took in this run.
-    submitted: AtomicU64,
+    /// Tasks that it took in this run, in all its forms.
+    submitted: Arc<AtomicU64>,
+    /// The same account in another form of the API: the same slots, gate and pace, and capabilities and a watcher of its own.
+    other_form: Option<Arc<Account>>,
 }
 
 impl Account {
+    /// The account in the form in which a model is asked for.
+    pub(crate) fn for_model(self: &Arc<Self>, model: &ModelName) -> Arc<Self> {
+        let other = self.other_form.as_ref().filter(|other| other.provider.takes(model));
+        Arc::clone(other.filter(|_| !self.provider.takes(model)).unwrap_or(self))
+    }
+
+    /// The account in each of its forms.
+    pub(crate) fn forms(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(&self.other_form)
+    }
+
     /// An account at the beginning of a run. Its watcher runs until it is dropped.
     pub(crate) fn new(endpoint: Endpoint, remembered: &Remembered, settings: &RunSettings) -> Arc<Self> {
         let gate = Gate::new(Backoff::OUTAGE, settings.patience);
         let queries = Pace::new(Bounds { first: FIRST_QUERIES, most: endpoint.poll_rate_per_second, limit: None });
-        let watching = Watching {
-            interval: settings.poll_interval,
-            unknown_times: UNKNOWN_TIMES,
-            unknown_for: settings.doubt_interval * 6,
+        let creates = Pace::new(Bounds {
+            first: FIRST_CREATES,
+            most: endpoint.rate_per_second,
+            limit: remembered.creates_per_second,
+        });
+        let slots = Slots::new(endpoint.slots, remembered.slots);
+        let refusals: Arc<Refusals> = Arc::default();
+        let submitted: Arc<AtomicU64> = Arc::default();
+        let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
+            let watcher = Watcher::start(
+                Arc::clone(&provider),
+                Arc::clone(&gate),
+                Arc::clone(&queries),
+                watching(settings),
+                callbacks,
+            );
+            Arc::new(Self {
+                id: endpoint.account.clone(),
+                name,
+                model: endpoint.model.clone(),
+                price: endpoint.price.unwrap_or(f64::INFINITY),
+                provider,
+                gate: Arc::clone(&gate),
+                slots: Arc::clone(&slots),
+                finds_slots: endpoint.slots == SlotCount::Auto,
+                creates: Arc::clone(&creates),
+                queries: Arc::clone(&queries),
+                watcher,
+                refusals: Arc::clone(&refusals),
+                capabilities: Capabilities::new(external_ids),
+                blame: Blame::default(),
+                no_room: AtomicU32::new(0),
+                submitted: Arc::clone(&submitted),
+                other_form,
+            })
         };
-        let provider = endpoint.provider;
-        let watcher = Watcher::start(
-            Arc::clone(&provider),
-            Arc::clone(&gate),
-            Arc::clone(&queries),
-            watching,
-            endpoint.callbacks,
-        );
-        Arc::new(Self {
-            id: endpoint.account,
-            name: endpoint.name,
-            model: endpoint.model,
-            price: endpoint.price.unwrap_or(f64::INFINITY),
-            provider,
-            gate,
-            slots: Slots::new(endpoint.slots, remembered.slots),
-            finds_slots: endpoint.slots == SlotCount::Auto,
-            creates: Pace::new(Bounds {
-                first: FIRST_CREATES,
-                most: endpoint.rate_per_second,
-                limit: remembered.creates_per_second,
-            }),
-            queries,
-            watcher,
-            refusals: Arc::default(),
-            capabilities: Capabilities::new(remembered.external_ids),
-            blame: Blame::default(),
-            no_room: AtomicU32::new(0),
-            submitted: AtomicU64::new(0),
-        })
+        // Callbacks reach the first form alone; in the other one tasks are asked about.
+        let other_form = endpoint
+            .other_form
+            .map(|other| form(other.provider, other.name, remembered.other_external_ids, None, None));
+        form(endpoint.provider, endpoint.name, remembered.external_ids, endpoint.callbacks, other_form)
     }
 
     /// Tasks that it would take now: free slots, while creates may leave.
@@ -167,5 +199,13 @@ impl Account {
             has_ended: stopped.is_some(),
             trouble: stopped.or_else(|| self.gate.pause(now).map(|pause| pause.why)),
         })
+    }
+}
+
+fn watching(settings: &RunSettings) -> Watching {
+    Watching {
+        interval: settings.poll_interval,
+        unknown_times: UNKNOWN_TIMES,
+        unknown_for: settings.doubt_interval * 6,
     }
 }

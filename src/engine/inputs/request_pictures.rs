@@ -9,14 +9,15 @@
 //! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::ambient;
-use crate::job::{Garment, ImageRef, ImageSource, JobSpec, SecondGarment};
-use crate::picture::{Encoded, PictureError, Probe, fit, outfit, probe};
+use crate::job::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
+use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, fit, outfit, probe};
 use crate::provider::Picture;
-use crate::store::{InputFile, Scratch, Version};
+use crate::store::{InputFile, LinkError, Linkable, PictureLinks, Scratch, Version};
 
 use crate::engine::error::RunError;
 
@@ -28,10 +29,21 @@ use super::whole_files::WholeFiles;
 pub(crate) struct RequestPictures {
     /// Whether pictures that almost fit are made to fit.
     fits_images: bool,
+    /// Makes links to the pictures for models that take URLs only.
+    links: Option<Links>,
     scratch: Scratch,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     whole_files: Arc<WholeFiles>,
+}
+
+/// How pictures are linked to.
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    /// Makes the links.
+    pub(crate) maker: Arc<dyn PictureLinks>,
+    /// How long a link has to live: as long as the provider may take to fetch the picture.
+    pub(crate) life: Duration,
 }
 
 /// The pictures of one request. Files that were made for it stay as long as this does.
@@ -51,6 +63,10 @@ pub(crate) struct Ready {
 pub(crate) enum InputsError {
     /// The job's own pictures are at fault.
     Input(String),
+    /// They cannot be linked to now; later they may.
+    NotLinked(String),
+    /// No picture can be linked to until a person has done something.
+    NoLinks(String),
     /// The folder of made pictures cannot be written.
     Machine(RunError),
     /// The run ends before they are made.
@@ -68,7 +84,7 @@ pub(super) struct Input {
 /// What a picture is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Recipe {
-    Fitted(Input),
+    Fitted(Input, InputLimits),
     Outfit { upper: Input, lower: Input, upper_is_second: bool },
 }
 
@@ -103,10 +119,11 @@ const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
     /// With a folder that is this run's alone.
-    pub(crate) fn new(scratch: Scratch, fits_images: bool) -> Self {
+    pub(crate) fn new(scratch: Scratch, fits_images: bool, links: Option<Links>) -> Self {
         scratch.clear();
         Self {
             fits_images,
+            links,
             scratch,
             turn: Arc::new(Semaphore::new(1)),
             shelf: Mutex::default(),
@@ -116,26 +133,28 @@ impl RequestPictures {
 
     /// Makes and checks what a job's request will need, so that it does not have to wait later. What goes wrong here goes
     /// wrong again when the job is sent, and is told then.
-    pub(crate) async fn get_ready(&self, spec: &JobSpec) {
+    pub(crate) async fn get_ready(&self, spec: &JobSpec, model: &ModelName) {
         let is_file = |image: &ImageRef| matches!(image.source, ImageSource::File(_));
         if (is_file(&spec.human) || is_file(&spec.cloth))
-            && let Err(why) = self.of(spec).await
+            && let Err(why) = self.of(spec, model).await
         {
             tracing::debug!(job = %spec.id, ?why, "its pictures cannot be made ready");
         }
     }
 
-    /// The pictures of a job's request.
+    /// The pictures of a job's request to a model.
     ///
     /// # Errors
     /// See [`InputsError`]; nothing was sent.
-    pub(crate) async fn of(&self, spec: &JobSpec) -> Result<Ready, InputsError> {
+    pub(crate) async fn of(&self, spec: &JobSpec, model: &ModelName) -> Result<Ready, InputsError> {
         let fits_images = self.fits_images;
         let asked = spec.clone();
-        let plan = ambient::blocking(move || plan(&asked, fits_images)).await;
+        let limits = InputLimits::of(model);
+        let plan = ambient::blocking(move || plan(&asked, fits_images, limits)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
-        let (human, cloth) = tokio::join!(self.get(human), self.get(cloth));
+        let links = self.links_for(model);
+        let (human, cloth) = tokio::join!(self.get(human, links), self.get(cloth, links));
         let (human, cloth) = (human?, cloth?);
         let took_time = human.took_time || cloth.took_time;
         let (stories, kept): (Vec<String>, Vec<Arc<Kept>>) = [human.made, cloth.made].into_iter().flatten().unzip();
@@ -143,20 +162,34 @@ impl RequestPictures {
         Ok(Ready { human: human.picture, cloth: cloth.picture, sent_as, took_time, _kept: kept })
     }
 
-    /// One picture of a request: checked, or made.
-    async fn get(&self, wanted: Wanted) -> Result<Got, InputsError> {
+    /// What links to local pictures, where the model is sent links.
+    fn links_for(&self, model: &ModelName) -> Option<&Links> {
+        self.links.as_ref().filter(|links| model.is_of_solutions() || links.maker.is_for_every_model())
+    }
+
+    /// One picture of a request: checked, or made; and linked to, where that is wanted.
+    async fn get(&self, wanted: Wanted, links: Option<&Links>) -> Result<Got, InputsError> {
         match wanted {
             Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
             Wanted::AsItIs { column, source } => {
-                let picture = Picture::File { file: source.file.clone(), bytes: source.probe.bytes };
-                let took_time = self.check_whole(column, source).await?;
-                Ok(Got { picture, took_time, made: None })
+                let took_time = self.check_whole(column, source.clone()).await?;
+                let linkable = Linkable {
+                    bytes: source.probe.bytes,
+                    media_type: source.probe.format.media_type(),
+                    file: source.file,
+                    version: source.version,
+                };
+                let (picture, was_linked_now) = sent(column, linkable, links).await?;
+                Ok(Got { picture, took_time: took_time || was_linked_now, made: None })
             }
             Wanted::Made { column, recipe } => {
                 let (made, was_there) = self.made(column, recipe).await?;
-                let picture = Picture::File { file: made.file.as_input(), bytes: made.bytes };
+                let file = made.file.as_input();
+                let media_type = PictureFormat::Jpeg.media_type();
+                let linkable = Linkable { version: file.version(), file, bytes: made.bytes, media_type };
+                let (picture, was_linked_now) = sent(column, linkable, links).await?;
                 let story = format!("{column}: {}", made.story);
-                Ok(Got { picture, took_time: !was_there, made: Some((story, made)) })
+                Ok(Got { picture, took_time: !was_there || was_linked_now, made: Some((story, made)) })
             }
         }
     }
@@ -213,31 +246,49 @@ impl Drop for RequestPictures {
     }
 }
 
+/// A picture as the request carries it: its bytes, or a link to them. Says whether that took time just now.
+async fn sent(column: &'static str, picture: Linkable, links: Option<&Links>) -> Result<(Picture, bool), InputsError> {
+    let Some(Links { maker, life }) = links else {
+        return Ok((Picture::File { file: picture.file, bytes: picture.bytes }, false));
+    };
+    match maker.link(&picture, *life).await {
+        Ok(link) => Ok((Picture::Url(link.url), link.took_time)),
+        Err(LinkError::Picture(why)) => Err(InputsError::Input(format!("{column}: cannot be uploaded: {why}"))),
+        Err(LinkError::Passing(why)) => Err(InputsError::NotLinked(format!("{column} cannot be uploaded now: {why}"))),
+        Err(LinkError::Refused(why)) => Err(InputsError::NoLinks(format!("pictures cannot be uploaded: {why}"))),
+    }
+}
+
 /// Looks at the files of a job and says what has to be made. Reads their headers.
-fn plan(spec: &JobSpec, fits_images: bool) -> Result<(Wanted, Wanted), String> {
-    let human = single(HUMAN, &spec.human.source, fits_images)?;
+fn plan(spec: &JobSpec, fits_images: bool, limits: InputLimits) -> Result<(Wanted, Wanted), String> {
+    let human = single(HUMAN, &spec.human.source, fits_images, limits)?;
     let cloth = match &spec.second {
-        None => single(CLOTH, &spec.cloth.source, fits_images)?,
+        None => single(CLOTH, &spec.cloth.source, fits_images, limits)?,
         Some(second) => both(&spec.cloth.source, second, fits_images)?,
     };
     Ok((human, cloth))
 }
 
 /// A picture that is sent by itself.
-fn single(column: &'static str, source: &ImageSource, fits_images: bool) -> Result<Wanted, String> {
+fn single(
+    column: &'static str,
+    source: &ImageSource,
+    fits_images: bool,
+    limits: InputLimits,
+) -> Result<Wanted, String> {
     let source = match source {
         ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
-        file @ ImageSource::File(_) => look_at(column, file, fits_images)?,
+        file @ ImageSource::File(_) => look_at(column, file, fits_images, &limits)?,
     };
-    if fits_images && source.probe.wants_fitting() {
-        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source) });
+    if fits_images && source.probe.wants_fitting(&limits) {
+        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source, limits) });
     }
     Ok(Wanted::AsItIs { column, source })
 }
 
 /// Two garments, which are sent on one picture.
 fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
-    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images);
+    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images, &InputLimits::KOLORS);
     let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
     let upper_is_second = second.garment == Garment::Upper;
     let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
@@ -245,14 +296,15 @@ fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Resul
 }
 
 /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-fn look_at(column: &str, source: &ImageSource, fits_images: bool) -> Result<Input, String> {
+fn look_at(column: &str, source: &ImageSource, fits_images: bool, limits: &InputLimits) -> Result<Input, String> {
     let Some(file) = InputFile::named_by(source) else {
         return Err(format!("{column}: must be a local file where there are two garments"));
     };
     let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
     let probe = probe(&file).map_err(told)?;
+    probe.check_sides(limits).map_err(told)?;
     if !fits_images {
-        probe.check_fit().map_err(told)?;
+        probe.check_fit(limits).map_err(told)?;
     }
     let version = file.version();
     Ok(Input { file, probe, version })
@@ -262,8 +314,8 @@ impl Recipe {
     /// Makes the picture. An error names the column at fault where it is not the picture's own.
     fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
         match self {
-            Self::Fitted(source) => {
-                fit(&source.file, &source.probe).map_err(|problem| (None, problem.at(&source.file)))
+            Self::Fitted(source, limits) => {
+                fit(&source.file, &source.probe, limits).map_err(|problem| (None, problem.at(&source.file)))
             }
             Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.file, &lower.file).map_err(|wrong| {
                 let is_upper = wrong.garment == Garment::Upper;
@@ -278,7 +330,7 @@ impl Recipe {
     fn story(&self, made: &Encoded) -> String {
         let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
         match self {
-            Self::Fitted(Input { probe, .. }) => format!(
+            Self::Fitted(Input { probe, .. }, _) => format!(
                 "{made}, made of a {} of {} x {} px ({})",
                 probe.format.name(),
                 probe.width,
@@ -317,7 +369,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(Scratch::new(self.folder()), false)
+            RequestPictures::new(Scratch::new(self.folder()), false, None)
         }
 
         fn folder(&self) -> PathBuf {
@@ -337,6 +389,7 @@ mod tests {
                 cloth_type: Some(Garment::Upper),
                 second: Some(SecondGarment { image: file("trousers.png"), garment: Garment::Lower }),
                 model: None,
+                keep: crate::job::Keep::ALL,
                 priority: 0,
             }
         }
@@ -351,11 +404,12 @@ mod tests {
         let shop = Shop::new();
         let pictures = shop.pictures();
         let spec = shop.outfit();
-        let wanted = futures_util::future::join_all((0..6).map(|_| pictures.of(&spec))).await;
+        let model = ModelName::default();
+        let wanted = futures_util::future::join_all((0..6).map(|_| pictures.of(&spec, &model))).await;
         let ready: Vec<Ready> = wanted.into_iter().map(|ready| ready.expect("ready")).collect();
         assert!(ready.iter().all(|one| one.cloth == ready[0].cloth));
         assert_eq!(names_in(&shop.folder()), 1);
-        assert!(!pictures.of(&spec).await.expect("ready").took_time, "it stands on the shelf");
+        assert!(!pictures.of(&spec, &ModelName::default()).await.expect("ready").took_time, "it stands on the shelf");
         drop((ready, pictures));
         assert!(!shop.folder().exists());
     }
@@ -364,9 +418,9 @@ mod tests {
     async fn a_garment_that_was_replaced_is_another_one() {
         let shop = Shop::new();
         let (pictures, spec) = (shop.pictures(), shop.outfit());
-        let before = pictures.of(&spec).await.expect("ready");
+        let before = pictures.of(&spec, &ModelName::default()).await.expect("ready");
         RgbImage::from_pixel(310, 300, Rgb([200, 60, 90])).save(shop.0.path().join("shirt.png")).expect("a picture");
-        let after = pictures.of(&spec).await.expect("ready");
+        let after = pictures.of(&spec, &ModelName::default()).await.expect("ready");
         assert!(after.took_time && after.cloth != before.cloth);
     }
 
@@ -383,11 +437,11 @@ mod tests {
         assert!(!shop.folder().exists());
         let pictures = shop.pictures();
         let plain = JobSpec { second: None, ..shop.outfit() };
-        let ready = pictures.of(&plain).await.expect("ready");
+        let ready = pictures.of(&plain, &ModelName::default()).await.expect("ready");
         assert!(matches!(&ready.cloth, Picture::File { file, .. } if file.is_at(&shop.0.path().join("shirt.png"))));
         assert_eq!((ready.sent_as, ready.took_time), (None, true), "decoded for the first time");
-        pictures.get_ready(&plain).await;
-        assert!(!pictures.of(&plain).await.expect("ready").took_time, "known to be whole");
+        pictures.get_ready(&plain, &ModelName::default()).await;
+        assert!(!pictures.of(&plain, &ModelName::default()).await.expect("ready").took_time, "known to be whole");
         assert!(!shop.folder().exists());
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     use std::path::Path;
 
     use crate::engine::inputs::request_pictures::Input;
-    use crate::picture::{PictureFormat, Probe};
+    use crate::picture::{InputLimits, PictureFormat, Probe};
     use crate::store::{InputFile, Scratch};
 
     use super::*;
@@ -73,7 +73,7 @@ mod tests {
         let recipe = |name: &str| {
             let probe = Probe::of(PictureFormat::Png, (300, 300), 1);
             let file = InputFile::new(Path::new(name));
-            Recipe::Fitted(Input { version: file.version(), file, probe })
+            Recipe::Fitted(Input { version: file.version(), file, probe }, InputLimits::KOLORS)
         };
         let mut put = |name: &str, bytes: u64| {
             let file = Scratch::new(folder.path().to_owned()).keep(name.as_bytes()).expect("a file");

@@ -1,23 +1,27 @@
 //! A run begins: what it works with is put together, and what earlier runs have learnt is read.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::provider::ResultHost;
 use crate::queue::Queue;
-use crate::store::{OutputTree, Scratch};
+use crate::store::{OutputTree, PictureLinks, Scratch};
 
 use crate::engine::account::{Account, Endpoint, Remembered};
 use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::RunEvent;
-use crate::engine::inputs::request_pictures::RequestPictures;
+use crate::engine::inputs::request_pictures::{Links, RequestPictures};
 use crate::engine::run::context::Shared;
 use crate::engine::run::coordinator::Coordinator;
 use crate::engine::run::end::Outcome;
 use crate::engine::settings::{RunSettings, SlotCount};
+
+/// A link to a picture lives at least this long: the provider fetches the picture when the task's turn comes.
+const SHORTEST_LINK_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a run works with.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Resources {
     pub tree: OutputTree,
     /// Where the pictures that the run makes lie until it ends; nobody else's.
     pub scratch: Scratch,
+    /// Makes links to local pictures, where there is something that can.
+    pub links: Option<Arc<dyn PictureLinks>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -48,7 +54,7 @@ pub async fn run(
     interrupted: CancellationToken,
     observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
-    let Resources { queue, accounts: endpoints, results, tree, scratch, clock } = resources;
+    let Resources { queue, accounts: endpoints, results, tree, scratch, links, clock } = resources;
     // What the run is said to begin with: without a limit where one of the accounts has none.
     let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
     let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
@@ -59,15 +65,23 @@ pub async fn run(
     endpoints.sort_by(|one, other| price_of(one).total_cmp(&price_of(other)));
     let mut accounts = Vec::new();
     for endpoint in endpoints {
+        let other_external_ids = match &endpoint.other_form {
+            Some(other) => queue.external_ids(&other.name).await?,
+            None => None,
+        };
         let remembered = Remembered {
             slots: queue.slots_found(&endpoint.name).await?,
             external_ids: queue.external_ids(&endpoint.name).await?,
             creates_per_second: queue.pace_found(&endpoint.name).await?,
+            other_external_ids,
         };
         accounts.push(Account::new(endpoint, &remembered, &settings));
     }
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
     let run = queue.begin_run(slots, settings.budget, model, clock.now()).await?;
+    // A task that waits for longer than that at the provider is left to the next run anyway.
+    let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
+    let links = links.map(|maker| Links { maker, life });
     // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
     // between two verbs of the queue.
     let (facts, told) = mpsc::unbounded_channel();
@@ -75,7 +89,7 @@ pub async fn run(
         clock,
         run,
         counts: Mutex::new(queue.counts().await?),
-        pictures: RequestPictures::new(scratch, settings.fit_images),
+        pictures: RequestPictures::new(scratch, settings.fit_images, links),
         people: Arc::default(),
         queue,
         accounts,

@@ -86,6 +86,11 @@ impl Shared {
         self.clock.now()
     }
 
+    /// The accounts, each in all its forms.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter().flat_map(Account::forms)
+    }
+
     /// Records a transition of a job that a worker holds.
     pub(crate) async fn record(
         &self,

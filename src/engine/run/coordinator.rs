@@ -105,7 +105,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     ) -> Result<RunEnd, RunError> {
         let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.shared))));
         let mut learning = JoinSet::new();
-        for account in &self.shared.accounts {
+        for account in self.shared.forms() {
             learning.spawn(learn_external_ids(self.context_of(account)));
         }
         let mut tick = tokio::time::interval(TICK);
@@ -166,7 +166,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             self.take_up_in(&[StateName::Downloading]).await?;
         } else if self.is_doubt_full().await? {
             // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
-            let is_learning = self.shared.accounts.iter().any(|account| account.capabilities.is_learning());
+            let is_learning = self.shared.forms().any(|form| form.capabilities.is_learning());
             // With proven external ids, doubt that no worker asks about is asked about again.
             self.take_up().await?;
             let is_settled_no_more = self.workers.is_empty() && !is_learning;
@@ -267,7 +267,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// those that another process has put back in the meantime.
     async fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.shared.accounts.iter().any(|account| account.capabilities.external_ids() == Some(true)) {
+        if self.shared.forms().any(|form| form.capabilities.external_ids() == Some(true)) {
             states.push(StateName::InDoubt);
         }
         self.take_up_in(&states).await

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
-use crate::provider::{AnswerFacts, CreateFate, TaskReport};
+use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Note};
 
-use crate::engine::account::capabilities::{Accepted, Asked};
+use crate::engine::account::capabilities::{Accepted, Asked, Named};
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -90,6 +90,7 @@ async fn found(ctx: &Context, job: &ActiveJob, held: &mut Held, task: TaskReport
 /// Asks for a task by our own name for it, until the answer is sure.
 async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought, RunError> {
     let external_id = &job.external_id;
+    let named = Named::Ours(external_id.clone());
     let began = Instant::now();
     let believed_from = believed_from(ctx, held.lost_at);
     let (mut unknown, mut evaded) = (0, 0);
@@ -100,7 +101,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         let at = Instant::now();
         let asked = tokio::select! {
             biased;
-            asked = ctx.account.ask(&external_id.0) => asked,
+            asked = ctx.account.ask(&named) => asked,
             () = ctx.shutdown.cancelled() => return Ok(Sought::Leave),
         };
         match asked {
@@ -165,9 +166,10 @@ async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>,
     let Some(task_id) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
         return Ok(Some(true));
     };
+    let named = Named::Theirs(task_id);
     let asked = tokio::select! {
         biased;
-        asked = ctx.account.ask(&task_id.0) => asked,
+        asked = ctx.account.ask(&named) => asked,
         () = ctx.shutdown.cancelled() => return Ok(None),
     };
     Ok(match asked {
@@ -206,7 +208,7 @@ fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bo
 /// first request might still arrive.
 async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
     // Before the request's turn comes, so that it is not held up.
-    ctx.pictures.get_ready(&job.spec).await;
+    ctx.pictures.get_ready(&job.spec, &job.model).await;
     let leave = async {
         if held.slot.is_none() {
             held.slot = Some(ctx.account.slots.acquire().await);
@@ -235,8 +237,15 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
         Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::NotLinked(why)) => {
+            return back_in_doubt(ctx, job, &AnswerFacts { message: Some(why), ..AnswerFacts::default() }).await;
+        }
         Err(not_ready) => {
             ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
+            if let InputsError::NoLinks(why) = &not_ready {
+                ctx.account.gate.stop_submitting(StopReason::NoUpload, why);
+                ctx.park(job);
+            }
             return if let InputsError::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
         }
     };

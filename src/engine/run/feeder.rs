@@ -54,7 +54,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
-                    ctx.pictures.get_ready(next).await;
+                    ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.account.model)).await;
                 }
             };
             let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);
@@ -80,7 +80,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             Claim::Job(job) => {
                 seemed_spent = false;
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
-                if claimed.send((Arc::clone(&ctx.account), *job, held)).await.is_err() {
+                if claimed.send((ctx.account.for_model(&job.model), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
                 continue;

@@ -13,33 +13,33 @@ use crate::provider::TaskReport;
 use crate::queue::ActiveJob;
 
 use crate::engine::account::Account;
-use crate::engine::account::capabilities::Asked;
+use crate::engine::account::capabilities::{Asked, Named};
 use crate::engine::error::RunError;
 use crate::engine::run::context::{Context, Shared};
 
 /// The account that a job's attempt names, if the run has it.
 pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Account>> {
-    accounts.iter().find(|account| account.id == job.account).cloned()
+    accounts.iter().find(|account| account.id == job.account).map(|account| account.for_model(&job.model))
 }
 
 /// The account that knows a task of the account to which the job was sent; `None` where none does, or none can be asked for.
 pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option<Arc<Account>>, RunError> {
     let Some(task_id) = task_to_ask_for(shared, job).await? else { return Ok(None) };
-    let began = Instant::now();
+    let (named, began) = (Named::Theirs(task_id), Instant::now());
     loop {
         let mut is_settled = true;
-        for account in &shared.accounts {
+        for account in shared.accounts.iter().map(|account| account.for_model(&job.model)) {
             let asked = tokio::select! {
                 biased;
                 () = shared.shutdown.cancelled() => return Ok(None),
-                asked = account.ask(&task_id.0) => asked,
+                asked = account.ask(&named) => asked,
             };
             match asked {
                 // Providers that count their tasks may have one of the same number.
                 Asked::Task(task) if is_anothers(&task, job) => {}
                 Asked::Task(_) => {
                     shared.queue.assign_account(job.seq, job.attempt, account.id.clone()).await?;
-                    return Ok(Some(Arc::clone(account)));
+                    return Ok(Some(account));
                 }
                 Asked::Unknown | Asked::Stopped(_) => {}
                 Asked::Evaded(_) | Asked::Nothing(_) => is_settled = false,

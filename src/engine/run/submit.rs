@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::job::{TaskId, Transition};
-use crate::provider::{AnswerFacts, CreateFate, Meaning, Submission, Trouble};
+use crate::provider::{AnswerFacts, CreateFate, Meaning, StopReason, Submission, Trouble};
 use crate::queue::{ActiveJob, Note, QueueError};
 
 use crate::engine::account::backoff::Backoff;
@@ -31,6 +31,14 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     let pictures = match ready_pictures(ctx, job).await {
         Ok(pictures) => pictures,
         Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::NotLinked(why)) => {
+            let retry_at = Some(ctx.now() + Backoff::JOB.jittered(1));
+            return ctx.record(job, Transition::Release { retry_at }, Note::of(why)).await.map(Step::Now);
+        }
+        Err(InputsError::NoLinks(why)) => {
+            ctx.account.gate.stop_submitting(StopReason::NoUpload, &why);
+            return give_back(&why).await.map(Step::Now);
+        }
         Err(InputsError::Machine(error)) => {
             give_back(RUN_ENDED).await?;
             return Err(error);
@@ -74,7 +82,7 @@ const RUN_ENDED: &str = "the run ended before it was sent";
 /// the request's turn has passed, and the next one is waited for; the end of the run is not held up by either.
 pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Ready, InputsError> {
     let made_in_turn = async {
-        let pictures = ctx.pictures.of(&job.spec).await?;
+        let pictures = ctx.pictures.of(&job.spec, &job.model).await?;
         if pictures.took_time {
             ctx.account.creates.turn().await;
         }
@@ -95,7 +103,7 @@ pub(crate) async fn ready_pictures(ctx: &Context, job: &ActiveJob) -> Result<Rea
 /// One create request for a job, under the external id of its attempt.
 pub(crate) async fn send(ctx: &Context, job: &ActiveJob, pictures: &Ready) -> CreateFate {
     let Ready { human, cloth, .. } = pictures;
-    let submission = Submission { model: &job.model, human, cloth, external_id: &job.external_id };
+    let submission = Submission { model: &job.model, human, cloth, keep: job.spec.keep, external_id: &job.external_id };
     ctx.account.provider.create(submission).await
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::{Garment, Meant, clean_text};
 use crate::manifest::lost_path::PICTURE_EXTENSIONS;
-use crate::picture::probe;
+use crate::picture::{InputLimits, probe};
 use crate::store::InputFile;
 
 use super::walk::{Found, find_files};
@@ -147,7 +147,12 @@ fn picture(file: &Path, root: &Path, below: &Path) -> Result<Picture, String> {
     let cell = cell_of(path)?;
     let probe = probe(&InputFile::new(file)).map_err(|problem| clean_text(&problem.to_string()))?;
     let below = below.split(std::path::MAIN_SEPARATOR).collect::<Vec<_>>().join("/");
-    Ok(Picture { cell, garment: garment_of(&below, root), below, needs_fitting: probe.check_fit().is_err() })
+    Ok(Picture {
+        cell,
+        garment: garment_of(&below, root),
+        below,
+        needs_fitting: probe.check_fit(&InputLimits::KOLORS).is_err(),
+    })
 }
 
 /// The text by which a manifest means this path: cells are trimmed, and some look like an address.

@@ -5,6 +5,7 @@ mod encodings;
 mod files;
 mod handed_in;
 mod rows;
+mod solutions;
 mod spreadsheets;
 
 use std::path::Path;
@@ -36,7 +37,7 @@ fn read(folder: &Path, text: impl AsRef<[u8]>) -> Result<Vec<Row>, ManifestError
 }
 
 fn read_with_default(folder: &Path, text: impl AsRef<[u8]>, model: &ModelName) -> Result<Vec<Row>, ManifestError> {
-    read_as(folder, text, &Reading { default_model: model.clone(), encoding: None })
+    read_as(folder, text, &Reading { default_model: model.clone(), ..Reading::default() })
 }
 
 fn read_as(folder: &Path, text: impl AsRef<[u8]>, reading: &Reading) -> Result<Vec<Row>, ManifestError> {

@@ -41,6 +41,10 @@ impl Queue for SqliteQueue {
         SqliteQueue::keep_callback_path(self, fresh).await
     }
 
+    async fn keep_identity(&self, fresh: String) -> Result<String> {
+        SqliteQueue::keep_identity(self, fresh).await
+    }
+
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         SqliteQueue::learn_external_ids(self, base_url, supported).await
     }

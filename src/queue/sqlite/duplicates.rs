@@ -108,6 +108,7 @@ const OWN: Asking<'_> = Asking {
     cloth_2: "j.cloth_2",
     cloth_type_2: "j.cloth_type_2",
     model: "coalesce(j.model, ?2)",
+    keep: "j.keep",
 };
 const TWIN: Asking<'_> = Asking {
     human: "t.human",
@@ -116,6 +117,7 @@ const TWIN: Asking<'_> = Asking {
     cloth_2: "t.cloth_2",
     cloth_type_2: "t.cloth_type_2",
     model: "a.model",
+    keep: "t.keep",
 };
 static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_as(&OWN));
 

@@ -74,6 +74,7 @@ impl StagedPictures {
             cloth_type: words.cloth_type.map(str::to_owned),
             cloth_type_2: words.cloth_type_2.map(str::to_owned),
             model: words.model.map(str::to_owned),
+            keep: words.keep,
         };
         let known = match (human.known, cloth.known, second.map(|second| second.known)) {
             (Some(human), Some(cloth), None) => Some(Inputs { human, cloth, ..staged.clone() }),

@@ -255,7 +255,7 @@ impl Carrying {
         let changed = db
             .prepare_cached(
                 "UPDATE jobs SET human = ?2, cloth = ?3, cloth_type = ?4, cloth_2 = ?5, cloth_type_2 = ?6, model = ?7,
-                        priority = ?8, waits_for = NULL
+                        priority = ?8, keep = ?9, waits_for = NULL
                   WHERE seq = ?1",
             )?
             .execute(params![
@@ -266,7 +266,8 @@ impl Carrying {
                 inputs.cloth_2,
                 inputs.cloth_type_2,
                 inputs.model,
-                row.priority
+                row.priority,
+                inputs.keep.bits()
             ])?;
         one_row(changed, || QueueError::Damaged(format!("job `{}` is gone", row.id)))
     }
@@ -352,8 +353,8 @@ impl Carrying {
         let added = db
             .prepare_cached(
                 "INSERT INTO jobs (id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state,
-                                   attempt)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0) ON CONFLICT (id_key) DO NOTHING",
+                                   attempt, keep)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0, ?10) ON CONFLICT (id_key) DO NOTHING",
             )?
             .execute(params![
                 row.id,
@@ -364,7 +365,8 @@ impl Carrying {
                 inputs.cloth_2,
                 inputs.cloth_type_2,
                 inputs.model,
-                row.priority
+                row.priority,
+                inputs.keep.bits()
             ])?;
         Ok(added == 1)
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{JobSpec, StateName, default_id};
+use crate::job::{JobSpec, Keep, StateName, default_id};
 use crate::queue::{Enqueued, LoadRow, ManifestNames, NotTaken, RejectedRow};
 
 use super::inputs::{Inputs, StagedInputs};
@@ -344,7 +344,7 @@ pub(super) fn staging_path(queue: &Path) -> std::path::PathBuf {
 /// The job of the queue that has an id.
 pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standing>> {
     let mut statement = queue.prepare_cached(
-        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state
+        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state, keep
            FROM jobs WHERE id_key = ?1",
     )?;
     let mut rows = statement.query([id_key])?;
@@ -360,6 +360,7 @@ pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standi
             cloth_2: row.get(5)?,
             cloth_type_2: row.get(6)?,
             model: row.get(7)?,
+            keep: Keep::of_bits(row.get(10)?),
         },
         priority: row.get(8)?,
         state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,

@@ -20,7 +20,7 @@ const MOST_DUPLICATES: usize = 16;
 /// Jobs of other pairs than job `?1` with an image of fingerprint `?2`, at most `?3`.
 pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
     let pictures =
-        |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "" };
+        |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "", keep: "" };
     let other = pictures("j.human", "j.cloth", "j.cloth_2");
     let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"));
     format!(

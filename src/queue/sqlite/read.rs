@@ -34,7 +34,9 @@ pub(super) const CLAIMABLE_AND_CLAIMED: &str = "SELECT
 
 /// See [`QueueReader::task_of_the_same_account`].
 pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT l.task_id
-       FROM attempts a JOIN last_tasks l ON l.account = coalesce(a.account, '') AND l.run <= a.run
+       FROM attempts a
+       JOIN last_tasks l ON l.account = coalesce(a.account, '') || iif(a.model LIKE 'virtual-try-on-3%', '/3', '')
+                        AND l.run <= a.run
       WHERE a.job = ?1 AND a.attempt = ?2 ORDER BY l.run DESC LIMIT 1";
 
 /// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.

@@ -14,7 +14,7 @@ use super::workload::{Waiting, workload};
 
 /// New jobs, and jobs with new inputs, whose pictures the queue knows: only these can ask for a pair that is there.
 const CANDIDATES: &str = "
-    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1)
+    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1), r.keep
       FROM rows r
       JOIN inputs h ON h.input = r.human
       JOIN inputs c ON c.input = r.cloth
@@ -26,7 +26,15 @@ const CANDIDATES: &str = "
 /// Jobs with the same pair under another id that are paid for, or will be. One that was refused, that failed at the
 /// provider, or that a person took out, leaves nothing that could be used instead.
 static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
-    let wanted = Asking { human: "?1", cloth: "?2", cloth_type: "?4", cloth_2: "?3", cloth_type_2: "?5", model: "?6" };
+    let wanted = Asking {
+        human: "?1",
+        cloth: "?2",
+        cloth_type: "?4",
+        cloth_2: "?3",
+        cloth_type_2: "?5",
+        model: "?6",
+        keep: "?9",
+    };
     let there = Asking {
         human: "t.human",
         cloth: "t.cloth",
@@ -34,6 +42,7 @@ static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
         cloth_2: "t.cloth_2",
         cloth_type_2: "t.cloth_type_2",
         model: "coalesce(a.model, t.model, ?7)",
+        keep: "t.keep",
     };
     let same = there.same_as(&wanted);
     format!(
@@ -81,7 +90,8 @@ impl Loader {
             cloth_type_2,
             model,
             default_model.as_str(),
-            id_key
+            id_key,
+            row.get::<_, u8>(8)?
         ])?;
         while let Some(job) = found.next()? {
             if self.staging.asks_otherwise(job.get(0)?)? {

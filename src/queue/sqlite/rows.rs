@@ -5,7 +5,7 @@ use rusqlite::Row;
 
 use crate::job::{
     AccountName, ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec,
-    JobState, ModelName, SecondGarment, StateName, TaskId,
+    JobState, Keep, ModelName, SecondGarment, StateName, TaskId,
 };
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 
@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, a.account";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -64,6 +64,7 @@ impl FullJob {
         };
         let spec = JobSpec {
             id: JobId::trusted(row.get(1)?),
+            keep: Keep::of_bits(row.get(29)?),
             priority: row.get(2)?,
             human: image(13, 14)?,
             cloth: image(15, 16)?,
@@ -89,7 +90,7 @@ impl FullJob {
             output: row.get(25)?,
             flags: read_flags(row.get(28)?)?,
             message: row.get(24)?,
-            account: read_account(row, 29)?,
+            account: read_account(row, 30)?,
         };
         Ok(Self {
             record,

@@ -1,6 +1,8 @@
 //! `job::same` in SQL: which jobs ask the provider for the same image. Every query that asks it takes its
 //! condition from here.
 
+use crate::job::ModelName;
+
 /// Where a query finds what a job asks for: an SQL expression each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking<'a> {
@@ -11,16 +13,20 @@ pub(super) struct Asking<'a> {
     pub(super) cloth_type_2: &'a str,
     /// The model that is asked for, the default where the row names none.
     pub(super) model: &'a str,
+    pub(super) keep: &'a str,
 }
 
 impl Asking<'_> {
     /// What a request consists of: equal in all of them is the same request.
-    fn request(&self) -> [String; 6] {
-        let Self { human, cloth, cloth_type, cloth_2, cloth_type_2, model } = self;
+    fn request(&self) -> [String; 7] {
+        let Self { human, cloth, cloth_type, cloth_2, cloth_type_2, model, keep } = self;
         // What the garments are is sent only where there are two.
         let where_two = |what: &str| format!("CASE WHEN {cloth_2} IS NOT NULL THEN {what} END");
         let [cloth_type, cloth_type_2] = [where_two(cloth_type), where_two(cloth_type_2)];
-        [(*human).to_owned(), (*cloth).to_owned(), (*cloth_2).to_owned(), cloth_type, cloth_type_2, (*model).to_owned()]
+        // What is to be kept is sent only to a model that asks for it.
+        let keep = format!("CASE WHEN {model} = '{}' THEN {keep} END", ModelName::THREE);
+        let [human, cloth, cloth_2, model] = [human, cloth, cloth_2, model].map(|what| (*what).to_owned());
+        [human, cloth, cloth_2, cloth_type, cloth_type_2, model, keep]
     }
 
     /// What a query groups by, so that a group is the jobs of one request.
@@ -32,7 +38,7 @@ impl Asking<'_> {
     pub(super) fn same_as(&self, other: &Asking<'_>) -> String {
         let pairs = self.request().into_iter().zip(other.request());
         // `=` where there is always a value, so that an index is seen to fit.
-        let signs = ["=", "=", "IS", "IS", "IS", "="];
+        let signs = ["=", "=", "IS", "IS", "IS", "=", "IS"];
         let equal = pairs.zip(signs).map(|((one, other), sign)| format!("{one} {sign} {other}"));
         equal.collect::<Vec<_>>().join(" AND ")
     }
@@ -49,20 +55,20 @@ mod tests {
     use proptest::prelude::*;
     use rusqlite::{Connection, params};
 
-    use crate::job::Inputs;
+    use crate::job::{Inputs, Keep};
 
     use super::*;
 
     const DEFAULT: &str = "v1";
 
-    fn asking<'a>(columns: &'a [String; 6]) -> Asking<'a> {
-        let [human, cloth, cloth_type, cloth_2, cloth_type_2, model] = columns;
-        Asking { human, cloth, cloth_type, cloth_2, cloth_type_2, model }
+    fn asking<'a>(columns: &'a [String; 7]) -> Asking<'a> {
+        let [human, cloth, cloth_type, cloth_2, cloth_type_2, model, keep] = columns;
+        Asking { human, cloth, cloth_type, cloth_2, cloth_type_2, model, keep }
     }
 
     /// The columns of `table`, where a row that names no model has the default.
-    fn columns(table: &str) -> [String; 6] {
-        ["human", "cloth", "cloth_type", "cloth_2", "cloth_type_2", "model"].map(|column| match column {
+    fn columns(table: &str) -> [String; 7] {
+        ["human", "cloth", "cloth_type", "cloth_2", "cloth_type_2", "model", "keep"].map(|column| match column {
             "model" => format!("coalesce({table}.model, '{DEFAULT}')"),
             _ => format!("{table}.{column}"),
         })
@@ -70,22 +76,24 @@ mod tests {
 
     fn inputs() -> impl Strategy<Value = Inputs<i64, &'static str>> {
         let kind = || proptest::option::of(prop_oneof![Just("upper"), Just("lower")]);
-        let model = proptest::option::of(prop_oneof![Just("v1"), Just("v2")]);
-        (1..=2_i64, 1..=2_i64, kind(), proptest::option::of(1..=2_i64), kind(), model).prop_map(
-            |(human, cloth, cloth_type, cloth_2, cloth_type_2, model)| Inputs {
+        let model = proptest::option::of(prop_oneof![Just("v1"), Just(ModelName::THREE)]);
+        let keep = prop_oneof![Just(Keep::ALL), Just(Keep { face: false, ..Keep::ALL })];
+        (1..=2_i64, 1..=2_i64, kind(), proptest::option::of(1..=2_i64), kind(), model, keep).prop_map(
+            |(human, cloth, cloth_type, cloth_2, cloth_type_2, model, keep)| Inputs {
                 human,
                 cloth,
                 cloth_type,
                 cloth_2,
                 cloth_type_2,
                 model,
+                keep,
             },
         )
     }
 
     /// Half of the pairs differ in one column at most, so that equal requests are not rare.
     fn two() -> impl Strategy<Value = (Inputs<i64, &'static str>, Inputs<i64, &'static str>)> {
-        (inputs(), inputs(), 0..12_u8).prop_map(|(one, other, column)| {
+        (inputs(), inputs(), 0..14_u8).prop_map(|(one, other, column)| {
             let near = match column {
                 0 => Inputs { human: other.human, ..one },
                 1 => Inputs { cloth: other.cloth, ..one },
@@ -93,6 +101,7 @@ mod tests {
                 3 => Inputs { cloth_2: other.cloth_2, ..one },
                 4 => Inputs { cloth_type_2: other.cloth_type_2, ..one },
                 5 => Inputs { model: other.model, ..one },
+                6 => Inputs { keep: other.keep, ..one },
                 _ => other,
             };
             (one, near)
@@ -105,12 +114,13 @@ mod tests {
         #[test]
         fn the_database_and_the_program_agree_on_what_is_the_same_request((one, other) in two()) {
             let db = Connection::open_in_memory().expect("a database");
-            let table = "CREATE TABLE jobs (n, human, cloth, cloth_type, cloth_2, cloth_type_2, model)";
+            let table = "CREATE TABLE jobs (n, human, cloth, cloth_type, cloth_2, cloth_type_2, model, keep)";
             db.execute_batch(table).expect("a table");
             for (n, row) in [(1, one), (2, other)] {
+                let words = (row.cloth_type, row.cloth_type_2, row.model);
                 let values =
-                    params![n, row.human, row.cloth, row.cloth_type, row.cloth_2, row.cloth_type_2, row.model];
-                db.execute("INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", values).expect("a row");
+                    params![n, row.human, row.cloth, words.0, row.cloth_2, words.1, words.2, row.keep.bits()];
+                db.execute("INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", values).expect("a row");
             }
             let (a, b, own) = (columns("a"), columns("b"), columns("jobs"));
             let joined = "FROM jobs a, jobs b WHERE a.n = 1 AND b.n = 2 AND";

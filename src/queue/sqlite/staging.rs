@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::job::JobSpec;
+use crate::job::{JobSpec, Keep};
 
 use super::inputs::{Inputs, StagedInputs, StagedPictures};
 use super::transition::one_row;
@@ -33,6 +33,7 @@ CREATE TABLE rows (
     cloth_2      INTEGER,
     cloth_type_2 TEXT,
     model        TEXT,
+    keep         INTEGER NOT NULL DEFAULT 7,
     priority     INTEGER NOT NULL,
     fate         INTEGER NOT NULL,
     job          INTEGER,
@@ -108,7 +109,7 @@ pub(super) struct StagedRow {
 /// The columns of [`StagedRow`].
 const ROW: &str =
     "n, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, fate, job, manifest,
-       line";
+       line, keep";
 
 fn read_row(row: &Row<'_>) -> Result<StagedRow> {
     Ok(StagedRow {
@@ -122,6 +123,7 @@ fn read_row(row: &Row<'_>) -> Result<StagedRow> {
             cloth_2: row.get(6)?,
             cloth_type_2: row.get(7)?,
             model: row.get(8)?,
+            keep: Keep::of_bits(row.get(14)?),
         },
         priority: row.get(9)?,
         fate: Fate::of(row.get(10)?)?,
@@ -195,6 +197,11 @@ impl Staging {
         if !matches!(is_whole, Ok(1_i64)) {
             return Ok(None);
         }
+        let has_keep = "SELECT count(*) FROM pragma_table_info('rows') WHERE name = 'keep'";
+        if db.query_row(has_keep, [], |row| row.get::<_, i64>(0))? == 0 {
+            // Left by a version of the program that knew of nothing to keep.
+            db.execute_batch("ALTER TABLE rows ADD COLUMN keep INTEGER NOT NULL DEFAULT 7")?;
+        }
         let pictures = StagedPictures::default();
         Ok(Some(Self { db, path: path.to_owned(), _folder: None, is_to_stay: true, pictures }))
     }
@@ -259,8 +266,8 @@ impl Staging {
             .db
             .prepare_cached(
                 "INSERT INTO rows (n, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, fate,
-                                   job, manifest, line)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id_key) DO NOTHING",
+                                   job, manifest, line, keep)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id_key) DO NOTHING",
             )?
             .execute(params![
                 row.n,
@@ -276,7 +283,8 @@ impl Staging {
                 row.fate as i64,
                 row.job,
                 row.manifest,
-                row.line
+                row.line,
+                row.inputs.keep.bits()
             ])?;
         Ok(added == 1)
     }

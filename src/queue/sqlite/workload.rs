@@ -18,6 +18,7 @@ const ASKED_FOR: Asking<'_> = Asking {
     cloth_2: "cloth_2",
     cloth_type_2: "cloth_type_2",
     model: "ifnull(model, ?1)",
+    keep: "keep",
 };
 
 /// This many tasks tell how long one takes.

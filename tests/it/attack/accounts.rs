@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::accounts::TwoAccounts;
-use crate::support::provider::{Answer, ExternalIds, Loss, OnCreate, OnQuery, Script};
+use crate::support::power_cuts::{bad_day, kill_two_at_random, worse_day};
+use crate::support::provider::{Answer, Dice, ExternalIds, Loss, OnCreate, OnQuery, Script, Shape};
 
 fn quick() -> Script {
     Script { task_time: Duration::from_millis(200), refuses_duplicates: false, ..Script::default() }
@@ -198,4 +199,14 @@ fn a_key_that_is_missing_is_told_with_its_account_before_anything_is_done() {
     assert!(!two.shop.out().exists(), "nothing was made");
     two.run(&["--account", "c"]).assert_code(2);
     two.run(&["--base-url", "http://127.0.0.1:1/kling"]).assert_code(2);
+}
+
+#[test]
+fn a_few_kills_with_two_accounts_and_nothing_is_paid_for_twice() {
+    let (a, b) = (worse_day(3, Shape::Native), bad_day(4, Shape::Native));
+    let two = TwoAccounts::new(40, a, b, "price = 0.1", "price = 0.2");
+    kill_two_at_random(&two, &mut Dice::new(5), 4);
+    let is_done = (0..5).any(|_| two.run(&[]).status.code() == Some(0));
+    assert!(is_done, "{}", two.shop.standing());
+    two.assert_all_done();
 }

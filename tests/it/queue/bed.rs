@@ -82,6 +82,7 @@ pub(crate) fn spec(id: &str) -> JobSpec {
         cloth_type: None,
         second: None,
         model: None,
+        keep: tryon::job::Keep::ALL,
         priority: 0,
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let endpoint = Endpoint {
         provider: Arc::new(client),
         account: None,
+        other_form: None,
         name,
         model: ModelName::default(),
         price: None,
@@ -84,6 +85,7 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
             results: Arc::new(results),
             tree,
             scratch: Scratch::new(shop.out().join("queue.db-pictures")),
+            links: None,
             clock: Arc::new(SystemClock),
         };
         let run = run(resources, settings, Default::default(), |_| {});

@@ -5,6 +5,7 @@ pub(crate) mod composites;
 pub(crate) mod in_process;
 pub(crate) mod power_cuts;
 pub(crate) mod provider;
+pub(crate) mod s3;
 pub(crate) mod workshop;
 
 use std::path::Path;

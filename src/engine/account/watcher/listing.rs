@@ -163,23 +163,25 @@ async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
     // Tasks that ended while an older one still works stand before it.
     let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
     let mut walked = Walked { at: Instant::now(), seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
-    for page in 1..=MOST_PAGES {
+    let mut from: Option<String> = None;
+    for _ in 0..MOST_PAGES {
         let Ok(pass) = asker.pass().await else {
             walked.end = WalkEnd::Stopped;
             break;
         };
         walked.at = Instant::now();
-        match asker.provider.list(page, size).await {
-            ListAnswer::Page { tasks, is_last } => {
+        match asker.provider.list(from.as_deref(), size).await {
+            ListAnswer::Page { tasks, next } => {
                 pass.worked();
                 for task in tasks {
                     if walked.missing.remove(&task.task_id) {
                         walked.seen.push(task);
                     }
                 }
-                if is_last || walked.missing.is_empty() {
+                if next.is_none() || walked.missing.is_empty() {
                     break;
                 }
+                from = next;
             }
             ListAnswer::Trouble(trouble) => {
                 walked.end = end_of(&trouble);

@@ -1,14 +1,16 @@
 //! Answers one question for all workers: has task X ended?
 //!
 //! One task of the runtime keeps every watched task with the moment at which a question about it is worth asking
-//! ([`task_times`] says when), and makes the requests: one for all tasks where the provider has a list ([`listing`]), one
-//! a task elsewhere. A callback only brings a question forward. Whatever the mode, no request leaves before its turn
+//! ([`task_times`] says when), and makes the requests: one for all tasks where the provider has a list ([`listing`]), one for
+//! as many tasks as a question takes elsewhere ([`together`]). A callback only brings a question forward. Whatever the mode, no request leaves before its turn
 //! in `--poll-rate`, and no task is asked about more often than every `--poll-interval`.
 
 mod callbacks;
 mod listing;
 mod question;
 mod task_times;
+mod together;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,15 +31,14 @@ use callbacks::Callbacks;
 use listing::{Listing, WalkEnd, Walked};
 use question::{Asker, Learnt};
 use task_times::{LONGEST_SILENCE, TaskTimes};
+use together::Together;
+use watched::{MOST_MISSES, Watched};
 
 /// At most this many questions are open at once.
 const MOST_OPEN: usize = 64;
 
 /// At most this many workers' wishes lie on the watcher's desk; further ones wait.
 const MOST_ASKS: usize = 64;
-
-/// A task that this many walks, one after the other, did not show is asked about by itself.
-const MOST_MISSES: u32 = 2;
 
 /// A callback can be ahead of what the provider tells when asked: it is confirmed by this number of questions at most …
 const MOST_CONFIRMATIONS: u32 = 3;
@@ -97,6 +98,7 @@ impl Watcher {
             asker: Asker { provider, gate, pace },
             times: TaskTimes::unlearnt(),
             listing: Listing::default(),
+            together: Together::default(),
             callbacks: Callbacks::new(wakes),
             tasks: BTreeMap::new(),
             agenda: BTreeSet::new(),
@@ -123,57 +125,9 @@ impl Watcher {
     }
 }
 
-/// A task that somebody waits for.
-#[derive(Debug)]
-struct Watched {
-    /// Who waits for it: one worker, or those of several jobs that share it.
-    waiting: Vec<oneshot::Sender<Ended>>,
-    began: Began,
-    /// The age at which it was last known to be working; 0 when it was only taken.
-    alive_at: Duration,
-    /// When it was last asked about.
-    asked: Option<Instant>,
-    /// When a question about it is due; `None` while one is open.
-    due: Option<Instant>,
-    unknown_times: u32,
-    unknown_since: Option<Instant>,
-    /// How many walks through the list, one after the other, did not show it.
-    unlisted: u32,
-    /// It is only asked about for what is left of it, and nothing about times is to be learnt from it.
-    is_known_to_have_ended: bool,
-    /// A callback came while a question about it was open.
-    is_woken: bool,
-    /// This many questions may confirm a callback, whatever the interval: the callback can be ahead of what is told.
-    confirmations: u32,
-}
-
-impl Watched {
-    /// Whether the list shows it, as far as is known.
-    fn is_listed(&self) -> bool {
-        self.unlisted < MOST_MISSES && !self.is_known_to_have_ended
-    }
-}
-
-/// When the provider took a task. A task of an earlier run may be older than this machine's clock.
-#[derive(Debug, Clone, Copy)]
-struct Began {
-    watched: Instant,
-    age_then: Duration,
-}
-
-impl Began {
-    fn age(self, at: Instant) -> Duration {
-        self.age_then + at.saturating_duration_since(self.watched)
-    }
-
-    fn at(self, age: Duration) -> Instant {
-        self.watched + age.saturating_sub(self.age_then)
-    }
-}
-
 /// What came of a request.
 enum Answer {
-    One { task_id: TaskId, at: Instant, learnt: Learnt },
+    Question { at: Instant, learnt: Vec<(TaskId, Learnt)> },
     Walk(Walked),
 }
 
@@ -182,6 +136,7 @@ struct Watch {
     asker: Asker,
     times: TaskTimes,
     listing: Listing,
+    together: Together,
     callbacks: Callbacks,
     tasks: BTreeMap<TaskId, Watched>,
     /// Every task that no question is open about, by when one is due.
@@ -223,19 +178,7 @@ impl Watch {
             return;
         }
         let watched = Instant::now();
-        let task = Watched {
-            waiting: vec![request.ended],
-            began: Began { watched, age_then: request.age.unwrap_or_default() },
-            is_known_to_have_ended: request.age.is_none(),
-            alive_at: Duration::ZERO,
-            asked: None,
-            due: None,
-            unknown_times: 0,
-            unknown_since: None,
-            unlisted: 0,
-            is_woken: false,
-            confirmations: 0,
-        };
+        let task = Watched::new(request.ended, request.age);
         self.tasks.insert(request.task_id.clone(), task);
         // A quick task's callback overtakes the answer to its create.
         if request.age.is_none() {
@@ -304,13 +247,14 @@ impl Watch {
             // A walk through the list would put off the questions about all other tasks.
             task.confirmations -= 1;
             self.take_off(&first);
-            self.open.spawn(question::ask(self.asker.clone(), first));
+            self.open.spawn(question::ask(self.asker.clone(), vec![first]));
             return;
         }
         let listed = self.listed();
         let is_for_listed = listed.contains(&first) || self.listing.due().is_some_and(|walk| walk <= now);
-        // For one task alone a page of the list is no better than a question.
-        let walk_at = self.listing.walk_at(now).filter(|_| listed.len() > 1 && is_for_listed);
+        // For as many tasks as one question is about, a page of the list is no better.
+        let most = self.asker.provider.largest_question();
+        let walk_at = self.listing.walk_at(now).filter(|_| listed.len() > most && is_for_listed);
         match walk_at {
             Some(at) if at <= now => {
                 for task_id in &listed {
@@ -326,11 +270,40 @@ impl Watch {
             _ => {
                 self.listing.forget_plan();
                 if due <= now {
-                    self.take_off(&first);
-                    self.open.spawn(question::ask(self.asker.clone(), first));
+                    self.ask_about(first, now);
                 }
             }
         }
+    }
+
+    /// Asks about a task; where one question may be about several, also about those that come due soon.
+    fn ask_about(&mut self, first: TaskId, now: Instant) {
+        let most = self.asker.provider.largest_question();
+        if most > 1
+            && let Some(later) = self.together.not_before().filter(|later| *later > now)
+        {
+            return self.put(&first, later);
+        }
+        let asked = if most > 1 { self.in_one_question(first, most, now) } else { vec![first] };
+        for task_id in &asked {
+            self.take_off(task_id);
+        }
+        self.together.note(now, self.watching.interval, self.times.typical(), self.tasks.len());
+        self.open.spawn(question::ask(self.asker.clone(), asked));
+    }
+
+    /// A task, and at most `most` in all that come due soon after it.
+    fn in_one_question(&self, first: TaskId, most: usize, now: Instant) -> Vec<TaskId> {
+        let interval = self.watching.interval;
+        let may_join = |task_id: &TaskId| self.tasks.get(task_id).is_some_and(|task| task.may_join(now, interval));
+        if self.tasks.get(&first).is_some_and(|task| task.asks_alone) {
+            return vec![first];
+        }
+        let until = now + together::soon(interval, self.times.typical());
+        let due_soon = self.agenda.iter().take_while(|(due, _)| *due <= until).map(|(_, task_id)| task_id);
+        let join = due_soon.filter(|task_id| **task_id != first && may_join(task_id)).take(most - 1).cloned();
+        let joined: Vec<TaskId> = join.collect();
+        std::iter::once(first).chain(joined).collect()
     }
 
     /// The tasks that the list shows, as far as is known, and that no question is open about.
@@ -341,7 +314,11 @@ impl Watch {
 
     fn take_in(&mut self, answer: Answer) {
         match answer {
-            Answer::One { task_id, at, learnt } => self.note(&task_id, at, learnt),
+            Answer::Question { at, learnt } => {
+                for (task_id, learnt) in learnt {
+                    self.note(&task_id, at, learnt);
+                }
+            }
             Answer::Walk(walked) => self.take_in_walk(walked),
         }
     }
@@ -390,6 +367,10 @@ impl Watch {
                 self.ask_again(task_id, now);
             }
             Learnt::Nothing => self.ask_again(task_id, now),
+            Learnt::AskAlone => {
+                task.asks_alone = true;
+                self.ask_again(task_id, now);
+            }
             Learnt::Unknown => {
                 task.unknown_times += 1;
                 let since = *task.unknown_since.get_or_insert(at);

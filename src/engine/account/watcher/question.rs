@@ -1,4 +1,4 @@
-//! One question to the provider, and what an answer tells about a task.
+//! One question to the provider, and what an answer tells about tasks.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::engine::account::gate::{Gate, Lane, Pass, Stopped};
 use crate::engine::account::pace::Pace;
 use crate::job::TaskId;
-use crate::provider::{Provider, QueryAnswer, TaskFault, TaskReport, TaskStatus, task_fault};
+use crate::provider::{Ids, Meaning, Provider, QueryAnswer, TaskFault, TaskReport, TaskStatus, Told, task_fault};
 
 use super::Answer;
 
@@ -36,31 +36,43 @@ pub(crate) enum Learnt {
     /// The provider says that there is no such task.
     Unknown,
     Nothing,
+    /// Nothing, for the sake of another task in the same question.
+    AskAlone,
     /// No questions are asked any more.
     Stopped,
 }
 
-/// Asks for one task.
-pub(crate) async fn ask(asker: Asker, task_id: TaskId) -> Answer {
+/// Asks for tasks, with one request.
+pub(crate) async fn ask(asker: Asker, tasks: Vec<TaskId>) -> Answer {
+    let for_all = |tasks: Vec<TaskId>, learnt: fn() -> Learnt| tasks.into_iter().map(|id| (id, learnt())).collect();
     let Ok(pass) = asker.pass().await else {
-        return Answer::One { task_id, at: Instant::now(), learnt: Learnt::Stopped };
+        return Answer::Question { at: Instant::now(), learnt: for_all(tasks, || Learnt::Stopped) };
     };
     let at = Instant::now();
-    let learnt = match asker.provider.query(&task_id.0).await {
-        QueryAnswer::Task(report) => {
+    let learnt = match asker.provider.query(Ids::Tasks(&tasks)).await {
+        QueryAnswer::Told(told) => {
             pass.worked();
-            learnt(report)
+            let told = told.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+            tasks.into_iter().zip(told).map(|(id, told)| (id, told.map_or(Learnt::Nothing, told_of_one))).collect()
         }
-        QueryAnswer::Unknown(_) => {
+        QueryAnswer::Trouble(trouble) if trouble.meaning == Meaning::UnknownTask => {
             pass.worked();
-            Learnt::Unknown
+            for_all(tasks, || Learnt::AskAlone)
         }
         QueryAnswer::Trouble(trouble) => {
             pass.heed(&trouble);
-            Learnt::Nothing
+            for_all(tasks, || Learnt::Nothing)
         }
     };
-    Answer::One { task_id, at, learnt }
+    Answer::Question { at, learnt }
+}
+
+fn told_of_one(told: Told) -> Learnt {
+    match told {
+        Told::Task(report) => learnt(report),
+        Told::Unknown => Learnt::Unknown,
+        Told::Nothing => Learnt::Nothing,
+    }
 }
 
 /// What a task's own answer tells.

@@ -1,0 +1,4 @@
+//! Results in a bucket, against a real S3 server behind a proxy that has bad days.
+
+mod results;
+mod trouble;
