@@ -21,7 +21,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::{
-    AccountName, ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition,
+    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    Transition,
 };
 
 use super::error::QueueError;
@@ -253,14 +254,19 @@ pub trait QueueReads: Debug + Send + Sync {
     /// `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
     async fn active(&self, states: &[StateName], most: usize) -> QueueResult<Vec<ActiveJob>>;
 
-    /// What the job asks for that a claim would get now, if any is ready.
-    async fn next_up(&self, now: Timestamp) -> QueueResult<Option<JobSpec>>;
+    /// What the job asks for that a claim for an account in these forms would get now, if any is ready.
+    async fn next_up(&self, forms: Forms, now: Timestamp) -> QueueResult<Option<JobSpec>>;
 
-    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
-    async fn has_claimable(&self) -> QueueResult<bool>;
+    /// Whether a job waits that can be claimed for an account in these forms, now or when its retry time has come: not one
+    /// that waits for its duplicate.
+    async fn has_claimable(&self, forms: Forms) -> QueueResult<bool>;
 
-    /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
-    async fn has_to_submit(&self) -> QueueResult<bool>;
+    /// Whether a job can be claimed for an account in these forms, now or later, or was claimed and is not known to be
+    /// submitted.
+    async fn has_to_submit(&self, forms: Forms) -> QueueResult<bool>;
+
+    /// The first job that waits, in manifest order, and names a model that no account in these forms takes.
+    async fn next_beyond(&self, forms: Forms) -> QueueResult<Option<JobId>>;
 
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;

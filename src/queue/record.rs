@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::job::{
-    AccountName, ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
 };
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
@@ -365,6 +365,8 @@ pub struct Claimant {
     pub account: Option<AccountName>,
     /// The model for rows that name none.
     pub default_model: ModelName,
+    /// The forms of the API that it is open in: rows that name a model of another one are passed over.
+    pub forms: Forms,
 }
 
 /// What a claim found.

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::callback::Wake;
-use crate::job::{AccountName, ModelName};
+use crate::job::{AccountName, Forms, ModelName};
 use crate::provider::Provider;
 use crate::queue::AccountStanding;
 
@@ -123,6 +123,15 @@ impl Account {
     pub(crate) fn for_model(self: &Arc<Self>, model: &ModelName) -> Arc<Self> {
         let other = self.other_form.as_ref().filter(|other| other.provider.takes(model));
         Arc::clone(other.filter(|_| !self.provider.takes(model)).unwrap_or(self))
+    }
+
+    /// The forms of the API that it is open in.
+    pub(crate) fn taken(self: &Arc<Self>) -> Forms {
+        let takes = |name: &str| {
+            let model = ModelName::parse(name);
+            model.is_ok_and(|model| self.forms().any(|form| form.provider.takes(&model)))
+        };
+        Forms { kolors: takes(ModelName::DEFAULT), solutions: takes(ModelName::THREE) }
     }
 
     /// The account in each of its forms.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{Failure, JobSeq, JobState, StateName, Transition};
+use crate::job::{Failure, Forms, JobSeq, JobState, StateName, Transition};
 use crate::provider::ResultHost;
 use crate::queue::{ActiveJob, Counts, Note, Queue, RunId};
 use crate::store::OutputTree;
@@ -84,6 +84,12 @@ impl Shared {
     /// What time it is.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The forms of the API that its accounts are open in together.
+    pub(crate) fn taken(&self) -> Forms {
+        let none = Forms { kolors: false, solutions: false };
+        self.accounts.iter().fold(none, |forms, account| forms.and(account.taken()))
     }
 
     /// The accounts, each in all its forms.

@@ -244,12 +244,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
     async fn is_doubt_full(&mut self) -> Result<bool, RunError> {
         let in_doubt = self.shared.counts().of(StateName::InDoubt);
-        Ok(in_doubt >= self.shared.settings.max_in_doubt && self.shared.queue.has_claimable().await?)
+        Ok(in_doubt >= self.shared.settings.max_in_doubt
+            && self.shared.queue.has_claimable(self.shared.taken()).await?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
     async fn is_idle(&mut self) -> Result<bool, RunError> {
-        Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit().await?)
+        Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit(self.shared.taken()).await?)
     }
 
     /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
@@ -327,7 +328,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.shared.queue.counts().await?;
         *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        let has_work = self.shared.queue.has_claimable().await?;
+        let has_work = self.shared.queue.has_claimable(self.shared.taken()).await?;
         for account in &self.shared.accounts {
             account.slots.set_has_work(has_work);
         }

@@ -50,7 +50,7 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = ctx.queue.next_up(ctx.now()).await?;
+        let next = ctx.queue.next_up(ctx.account.taken(), ctx.now()).await?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
@@ -136,7 +136,11 @@ fn leaves_it_to_cheaper(ctx: &Context, counts: &Counts) -> bool {
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context) -> Result<Claim, RunError> {
     loop {
-        let by = Claimant { account: ctx.account.id.clone(), default_model: ctx.account.model.clone() };
+        let by = Claimant {
+            account: ctx.account.id.clone(),
+            default_model: ctx.account.model.clone(),
+            forms: ctx.account.taken(),
+        };
         let (run, id, now) = (ctx.run, ExternalTaskId::unique(), ctx.now());
         if !ctx.settings.dedupe {
             return Ok(ctx.queue.claim(run, id, by, now).await?);

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::{
-    AccountName, ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition,
+    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    Transition,
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Load, Note, ProviderKind, Published,
@@ -217,16 +218,20 @@ impl QueueReads for SqliteQueue {
         self.read(move |reader| reader.active(&states, most)).await
     }
 
-    async fn next_up(&self, now: Timestamp) -> Result<Option<JobSpec>> {
-        self.read(move |reader| reader.next_up(now)).await
+    async fn next_up(&self, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
+        self.read(move |reader| reader.next_up(forms, now)).await
     }
 
-    async fn has_claimable(&self) -> Result<bool> {
-        self.read(QueueReader::has_claimable).await
+    async fn has_claimable(&self, forms: Forms) -> Result<bool> {
+        self.read(move |reader| reader.has_claimable(forms)).await
     }
 
-    async fn has_to_submit(&self) -> Result<bool> {
-        self.read(QueueReader::has_to_submit).await
+    async fn has_to_submit(&self, forms: Forms) -> Result<bool> {
+        self.read(move |reader| reader.has_to_submit(forms)).await
+    }
+
+    async fn next_beyond(&self, forms: Forms) -> Result<Option<JobId>> {
+        self.read(move |reader| reader.next_beyond(forms)).await
     }
 
     async fn held_back(&self) -> Result<u64> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{AccountName, ExternalTaskId, JobSeq, JobSpec};
+use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
 use crate::queue::{Claim, Claimant, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
@@ -12,42 +12,66 @@ use super::transition::{apply, give_back, one_row};
 use super::writer::Keep;
 use super::{QueueError, Result};
 
-/// The next job that never waited. Answered by the index `jobs_fresh` alone.
-pub(super) const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
-      AND waits_for IS NULL ORDER BY priority DESC, seq LIMIT 1";
+/// The next job that never waited, of those that `of_forms` leaves. Answered by the index `jobs_fresh`, of which only rows of
+/// another form are passed over.
+pub(super) fn next_fresh(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
 
 /// The next job whose retry time has come. `jobs_waiting` finds those that are due; they are as many as were in
 /// flight at once, at most, and are put in order here.
-pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
-      WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
-      ORDER BY priority DESC, seq LIMIT 1";
+pub(super) fn next_due(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs
+          WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
 
 /// The next job that was told to wait at a moment that has not come yet: the clock was set back since, and its retry time
 /// means nothing any more.
-pub(super) const NEXT_STRANDED: &str = "SELECT priority, seq FROM jobs
-      WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now
-      ORDER BY priority DESC, seq LIMIT 1";
+pub(super) fn next_stranded(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs
+          WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
+
+/// The condition by which rows that name a model of another form are passed over; nothing for an account in all forms.
+pub(super) fn of_forms(forms: Forms) -> &'static str {
+    match forms {
+        Forms { kolors: true, solutions: true } => "",
+        Forms { kolors: true, solutions: false } => " AND (model IS NULL OR model <> 'virtual-try-on-3')",
+        Forms { kolors: false, solutions: true } => " AND (model IS NULL OR model = 'virtual-try-on-3')",
+        Forms { kolors: false, solutions: false } => " AND model IS NULL",
+    }
+}
 
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
-pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
+pub(super) fn next_ready(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<i64>> {
     let candidate = |query: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let fresh = candidate(NEXT_FRESH, &[])?;
-    let due = candidate(NEXT_DUE, named_params! { ":now": millis(now) })?;
-    let stranded = candidate(NEXT_STRANDED, named_params! { ":now": millis(now) })?;
+    let of_forms = of_forms(forms);
+    let fresh = candidate(&next_fresh(of_forms), &[])?;
+    let due = candidate(&next_due(of_forms), named_params! { ":now": millis(now) })?;
+    let stranded = candidate(&next_stranded(of_forms), named_params! { ":now": millis(now) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
     let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))
 }
 
 /// What the job asks for that would be claimed now.
-pub(super) fn next_up(db: &Connection, now: Timestamp) -> Result<Option<JobSpec>> {
-    let Some(seq) = next_ready(db, now)? else { return Ok(None) };
+pub(super) fn next_up(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
+    let Some(seq) = next_ready(db, forms, now)? else { return Ok(None) };
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;
     let mut rows = statement.query([seq])?;
@@ -62,7 +86,7 @@ pub(super) fn claim(
     by: &Claimant,
     now: Timestamp,
 ) -> Result<Claim> {
-    let Some(seq) = next_ready(db, now)? else {
+    let Some(seq) = next_ready(db, by.forms, now)? else {
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };

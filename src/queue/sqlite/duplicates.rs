@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
-use crate::queue::{Note, RunId};
+use crate::queue::{Claimant, Note, RunId};
 
 use super::claim::next_ready;
 use super::rows::millis;
@@ -38,12 +38,13 @@ enum Duplicate {
 pub(super) fn settle_next(
     db: &Connection,
     run: RunId,
-    default_model: &ModelName,
+    by: &Claimant,
     now: Timestamp,
 ) -> Result<Option<Vec<(JobId, Failure)>>> {
+    let default_model = &by.default_model;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
-        let next = next_ready(db, now)?;
+        let next = next_ready(db, by.forms, now)?;
         let duplicate = next.map(|seq| duplicate_of(db, seq, default_model)).transpose()?.flatten();
         let (Some(seq), Some(duplicate)) = (next, duplicate) else {
             return Ok((settled > 0).then_some(failed));

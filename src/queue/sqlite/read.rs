@@ -4,13 +4,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{AccountName, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
+use crate::job::{AccountName, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
     AccountStanding, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage,
     RunRecord,
 };
 
-use super::claim::next_up;
+use super::claim::{next_up, of_forms};
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
 use super::{QueueError, Result, open};
 
@@ -25,12 +25,16 @@ pub(super) const LAST_RUN: &str =
 pub(super) const ACCOUNTS_OF_RUN: &str = "SELECT account, slots, in_flight, submitted, trouble, has_ended
        FROM run_accounts WHERE run = ?1 ORDER BY place";
 
-/// Whether the two indexes that claims look into have a row; and whether what they took last is being submitted. All of
-/// one moment, so that a job on its way from the one to the other is not overlooked.
-pub(super) const CLAIMABLE_AND_CLAIMED: &str = "SELECT
-       EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL)
-    OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL),
-       EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')";
+/// Whether the two indexes that claims look into have a row of these forms; and whether what they took last is being submitted.
+/// All of one moment, so that a job on its way from the one to the other is not overlooked.
+pub(super) fn claimable_and_claimed(of_forms: &str) -> String {
+    format!(
+        "SELECT
+           EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL{of_forms})
+        OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL{of_forms}),
+           EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')"
+    )
+}
 
 /// See [`QueueReader::task_of_the_same_account`].
 pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT l.task_id
@@ -203,8 +207,8 @@ impl QueueReader {
     }
 
     /// What the job asks for that a claim would get now, if any is ready.
-    pub(super) fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
-        next_up(&self.db, now)
+    pub(super) fn next_up(&self, forms: Forms, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
+        next_up(&self.db, forms, now)
     }
 
     /// A task that the attempt's account took from the run that made it, or else from the last run before it that had one
@@ -218,18 +222,29 @@ impl QueueReader {
     }
 
     /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
-    pub(super) fn has_claimable(&self) -> Result<bool> {
-        Ok(self.claimable_and_claimed()?.0)
+    pub(super) fn has_claimable(&self, forms: Forms) -> Result<bool> {
+        Ok(self.claimable_and_claimed(forms)?.0)
     }
 
     /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
-    pub(super) fn has_to_submit(&self) -> Result<bool> {
-        let (claimable, claimed) = self.claimable_and_claimed()?;
+    pub(super) fn has_to_submit(&self, forms: Forms) -> Result<bool> {
+        let (claimable, claimed) = self.claimable_and_claimed(forms)?;
         Ok(claimable || claimed)
     }
 
-    fn claimable_and_claimed(&self) -> Result<(bool, bool)> {
-        let mut statement = self.db.prepare_cached(CLAIMABLE_AND_CLAIMED)?;
+    /// The first job that waits and names a model that no account in these forms takes.
+    pub(super) fn next_beyond(&self, forms: Forms) -> Result<Option<JobId>> {
+        if forms == Forms::ALL {
+            return Ok(None);
+        }
+        let others = of_forms(Forms { kolors: !forms.kolors, solutions: !forms.solutions });
+        let query =
+            format!("SELECT id FROM jobs WHERE state = 'pending' AND model IS NOT NULL{others} ORDER BY seq LIMIT 1");
+        Ok(self.db.query_row(&query, [], |row| row.get(0)).optional()?.map(JobId::trusted))
+    }
+
+    fn claimable_and_claimed(&self, forms: Forms) -> Result<(bool, bool)> {
+        let mut statement = self.db.prepare_cached(&claimable_and_claimed(of_forms(forms)))?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 

@@ -180,7 +180,7 @@ impl SqliteQueue {
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         self.writer
-            .write(move |db| match duplicates::settle_next(db, run, &by.default_model, now)? {
+            .write(move |db| match duplicates::settle_next(db, run, &by, now)? {
                 Some(failed) => Ok(ClaimOnce::Settled { failed }),
                 None => claim(db, run, external_id, &by, now).map(ClaimOnce::Claim),
             })

@@ -1,16 +1,16 @@
 //! What the queue knows of accounts: to which one an attempt goes, what each took last, and how they go on.
 
-use tryon::job::{AccountName, ExternalTaskId, ModelName, StateName, Transition};
+use tryon::job::{AccountName, ExternalTaskId, Forms, JobSpec, ModelName, StateName, Transition};
 use tryon::queue::{AccountStanding, ActiveJob, Beat, Claim, Claimant, Note, ProviderKind, QueueError};
 
-use super::bed::{Bed, at, on_every_queue, report_of, spec, task};
+use super::bed::{Bed, at, model, on_every_queue, report_of, spec, task, with_priority};
 
 fn name(text: &str) -> Option<AccountName> {
     (!text.is_empty()).then(|| AccountName::parse(text).expect("a name"))
 }
 
 async fn claim_for(bed: &Bed, account: &str) -> ActiveJob {
-    let by = Claimant { account: name(account), default_model: ModelName::default() };
+    let by = Claimant { account: name(account), default_model: ModelName::default(), ..Claimant::default() };
     match bed.queue.claim(bed.run, ExternalTaskId::unique(), by, at(1)).await.expect("a claim") {
         Claim::Job(job) => *job,
         other => panic!("no job: {other:?}"),
@@ -123,6 +123,38 @@ async fn the_pace_that_an_endpoint_bears_is_remembered() {
         let job = bed.bring("a", StateName::Submitting).await;
         bed.queue.record(job.seq, 1, Transition::LoseAnswer, Note::default(), at(3)).await.expect("legal");
         assert_eq!(bed.queue.slots_found("a at https://h").await.expect("an answer"), None, "and nothing else");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_a_form_that_an_account_is_not_open_in_are_left_for_another_account() {
+    let kolors = Forms { kolors: true, solutions: false };
+    let solutions = Forms { kolors: false, solutions: true };
+    on_every_queue(async |bed| {
+        let three = JobSpec { model: Some(model("virtual-try-on-3")), ..with_priority("three", 9) };
+        let five = JobSpec { model: Some(model("kolors-virtual-try-on-v1-5")), ..with_priority("five", 8) };
+        bed.add(&[three, five, spec("any")]).await;
+        let claim = async |forms| {
+            let by = Claimant { forms, ..Claimant::default() };
+            match bed.queue.claim(bed.run, ExternalTaskId::unique(), by, at(1)).await.expect("a claim") {
+                Claim::Job(job) => job.spec.id.to_string(),
+                _ => "none".to_owned(),
+            }
+        };
+        let up = bed.queue.next_up(kolors, at(1)).await.expect("an answer").expect("a job");
+        assert_eq!(up.id.as_str(), "five");
+        let beyond = async |forms| bed.queue.next_beyond(forms).await.expect("an answer").map(|id| id.to_string());
+        assert_eq!(beyond(kolors).await.as_deref(), Some("three"));
+        assert_eq!((beyond(solutions).await.as_deref(), beyond(Forms::ALL).await), (Some("five"), None));
+        assert_eq!(
+            (claim(kolors).await, claim(kolors).await, claim(kolors).await),
+            ("five".into(), "any".into(), "none".into())
+        );
+        let claimable = async |forms| bed.queue.has_claimable(forms).await.expect("an answer");
+        assert_eq!((claimable(kolors).await, claimable(solutions).await), (false, true));
+        assert_eq!(claim(solutions).await, "three");
+        assert!(!claimable(Forms::ALL).await);
     })
     .await;
 }

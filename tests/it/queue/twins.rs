@@ -1,7 +1,7 @@
 //! Identical pairs, made once: who waits for whom, who gets what was made, and whom that does not concern.
 
 use tryon::job::{
-    ExternalTaskId, FailureKind, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment, StateName, TaskId,
+    ExternalTaskId, FailureKind, Forms, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment, StateName, TaskId,
     Transition,
 };
 use tryon::queue::{ActiveJob, Claim, ClaimOnce, Claimant, RunId};
@@ -71,10 +71,10 @@ async fn a_pair_is_submitted_once_and_its_twins_get_its_image_and_pay_nothing() 
         assert_eq!(a.spec.id.as_str(), "a");
         assert_eq!(job(bed, 2).await.spec.id.as_str(), "c", "b waits and keeps nobody");
         nothing_to_claim(bed, 3).await;
-        assert!(!bed.queue.has_claimable().await.expect("an answer"));
+        assert!(!bed.queue.has_claimable(Forms::ALL).await.expect("an answer"));
         assert_eq!((state(bed, "b").await, state(bed, "d").await), (StateName::Pending, StateName::Pending));
         generate(bed, &a, "the task", 10).await;
-        assert!(bed.queue.has_claimable().await.expect("an answer"), "what they waited for has ended");
+        assert!(bed.queue.has_claimable(Forms::ALL).await.expect("an answer"), "what they waited for has ended");
         nothing_to_claim(bed, 20).await;
         let sharing = active(bed, StateName::Downloading).await;
         assert_eq!(sharing.iter().map(|job| job.spec.id.as_str()).collect::<Vec<_>>(), ["b", "d"]);
