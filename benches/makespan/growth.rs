@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Arguments;
 use crate::child::{self, Taken};
-use crate::contender::{self, Contender};
+use crate::contender::{self, Contender, Manner};
 use crate::provider::Door;
 use crate::run::{Order, Row, measure_in};
 use crate::table::{markdown, megabytes};
