@@ -20,7 +20,7 @@ use crate::ops::load::{self, Purpose};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
-use crate::store::{OutputTree, Scratch};
+use crate::store::{OutputTree, PictureLinks, Scratch};
 use crate::view::{FailureReasons, RunSummary, summary};
 
 use super::load::{println, sentence, told_on};
@@ -92,6 +92,7 @@ pub(super) async fn run(
     };
     queue.check_provider(kind).await?;
     let tree = output::tree(folder, place, &*queue).await?;
+    let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
@@ -131,6 +132,7 @@ pub(super) async fn run(
             &settings,
             Arc::clone(&queue),
             tree.clone(),
+            links,
             Scratch::new(place.beside_queue("pictures")),
         ),
         run_settings(&settings),
@@ -260,6 +262,7 @@ impl Clients {
         settings: &Settings,
         queue: Arc<dyn Queue>,
         tree: OutputTree,
+        links: Option<Arc<dyn PictureLinks>>,
         scratch: Scratch,
     ) -> Resources {
         let endpoint = Endpoint {
@@ -272,7 +275,7 @@ impl Clients {
             poll_rate_per_second: settings.poll_rate,
         };
         let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links: None, clock: Arc::new(SystemClock) }
+        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links, clock: Arc::new(SystemClock) }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod load;
 pub mod repeats;
 pub mod retry;
+pub mod uploads;
 
 pub use adopt::AdoptError;
 pub use load::LoadError;

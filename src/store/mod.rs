@@ -23,7 +23,7 @@ mod objects;
 mod scratch;
 mod staged;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
 use bucket::{Content, Parcel};
 pub use folder::{Folder, FolderChecks};
 pub use inputs::{InputFile, Version};

@@ -7,6 +7,7 @@ mod open;
 mod probe;
 mod put;
 mod report;
+mod uploads;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -26,6 +27,7 @@ use self::open::Client;
 use super::OutputError;
 
 pub(super) use self::put::{Content, Parcel};
+pub use self::uploads::{Pruned, Uploads, sha256_of};
 
 /// How many bytes of images that are being put are held in memory, in KiB: one of the largest results and a little more.
 const PAYLOADS_KIB: u32 = 64 << 10;
@@ -163,6 +165,10 @@ impl Bucket {
             Meaning::Missing | Meaning::Condition | Meaning::Away => OutputError::Away { place, why },
         }
     }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is under a name.
