@@ -110,6 +110,15 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: Box<Options>,
+        /// Use only these of the settings file's accounts [default: all of them]
+        #[arg(
+            long = "account",
+            value_name = "NAME",
+            env = "TRYON_ACCOUNT",
+            value_delimiter = ',',
+            help_heading = "Provider"
+        )]
+        accounts: Vec<String>,
         #[command(flatten)]
         place: PlaceOptions,
     },

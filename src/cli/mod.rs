@@ -3,6 +3,7 @@
 mod args;
 mod callbacks;
 mod check;
+mod clients;
 mod completions;
 mod config;
 mod console;
@@ -61,9 +62,9 @@ pub fn dispatch(arguments: Arguments) -> Result<ExitCode, (Console, Failure)> {
 
 fn command(command: Command, common: &Common, file: SettingsFile, console: &Console) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run { manifests, options, place } => {
+        Command::Run { manifests, options, accounts, place } => {
             let place = place.or(&file.options)?;
-            wait(run::run(&manifests, &options.or(file.options), &place, console))
+            wait(run::run(&manifests, &options.or(file.options), &accounts, &place, console))
         }
         Command::Load { manifests, options, place } => {
             let place = place.or(&file.options)?;

@@ -108,7 +108,7 @@ impl Place {
         let provider = match queue.provider().await? {
             Some(ProviderKind::Sandbox) => "run --sandbox",
             Some(ProviderKind::Kling) => "run --provider kling",
-            Some(ProviderKind::Dmxapi) | None => "run",
+            Some(ProviderKind::Dmxapi | ProviderKind::Accounts) | None => "run",
         };
         let address = queue.address().await?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
         Ok(self.command(&format!("{provider}{address}")))

@@ -6,23 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
-use crate::callback::Wake;
-use crate::engine::{
-    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock,
-};
+use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
-use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
-use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
-use crate::store::{OutputTree, PictureLinks, Scratch};
+use crate::queue::{self, Opening, ProviderKind, QueueReads};
+use crate::settings::{InDoubt, Options, ProviderName, Settings};
+use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
 
+use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
@@ -44,12 +40,13 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn run(
     manifests: &[PathBuf],
     options: &Options,
+    chosen: &[String],
     place: &Place,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
-    let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
+    let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -57,10 +54,12 @@ pub(super) async fn run(
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
     }
+    let is_named = accounts.iter().any(|(account, _)| account.name.is_some());
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
-        settings::ProviderName::Dmxapi => ProviderKind::Dmxapi,
-        settings::ProviderName::Kling => ProviderKind::Kling,
+        _ if is_named => ProviderKind::Accounts,
+        ProviderName::Dmxapi => ProviderKind::Dmxapi,
+        ProviderName::Kling => ProviderKind::Kling,
     };
     // What another run holds is not read for.
     let open = if existed { Some(site.open_to_run().await?) } else { None };
@@ -117,9 +116,10 @@ pub(super) async fn run(
         settings.dedupe = queue.dedupes().await?;
     }
     queue.bind(kind).await?;
-    queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
+    let address = settings.unusual_base_url().filter(|_| !is_named).map(str::to_owned);
+    queue.remember_address(address).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
-    let mut clients = clients(&settings, keys, sandbox.as_ref())?;
+    let mut clients = Clients::of(&settings, accounts, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
     if console.tells_beforehand() {
         tell_beforehand(&settings, &*queue, &clients, console).await?;
@@ -128,13 +128,7 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(
-            &settings,
-            Arc::clone(&queue),
-            tree.clone(),
-            links,
-            Scratch::new(place.beside_queue("pictures")),
-        ),
+        clients.into_resources(Arc::clone(&queue), tree.clone(), links, Scratch::new(place.beside_queue("pictures"))),
         run_settings(&settings),
         interrupted.clone(),
         |event| {
@@ -195,9 +189,9 @@ async fn tell_beforehand(
     clients: &Clients,
     console: &Console,
 ) -> Result<(), Failure> {
-    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
-    if tasks > 0 && settings.provider == settings::ProviderName::Kling {
-        lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
+    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.endpoints()).await?;
+    for (name, provider) in clients.that_tell_what_they_hold().filter(|_| tasks > 0) {
+        lines.extend(estimate::account(provider, name, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
         console.info(&super::load::printed(&lines, super::console::columns()));
@@ -247,61 +241,8 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-/// The clients for the provider, or for the stand-in.
-pub(super) struct Clients {
-    pub(super) provider: HttpProvider,
-    results: HttpResultHost,
-    name: String,
-    pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
-}
-
-impl Clients {
-    /// What a run works with.
-    fn into_resources(
-        self,
-        settings: &Settings,
-        queue: Arc<dyn Queue>,
-        tree: OutputTree,
-        links: Option<Arc<dyn PictureLinks>>,
-        scratch: Scratch,
-    ) -> Resources {
-        let endpoint = Endpoint {
-            provider: Arc::new(self.provider),
-            other_form: None,
-            name: self.name,
-            callbacks: self.callbacks,
-            slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
-            rate_per_second: settings.rate,
-            poll_rate_per_second: settings.poll_rate,
-        };
-        let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links, clock: Arc::new(SystemClock) }
-    }
-}
-
-/// Sets up the clients for the provider, or for the stand-in.
-pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Clients, Failure> {
-    let timeouts =
-        Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
-    let base_url = match (sandbox, settings.provider) {
-        (Some(sandbox), settings::ProviderName::Dmxapi) => sandbox.dmxapi_url(),
-        (Some(sandbox), settings::ProviderName::Kling) => sandbox.kling_url(),
-        (None, _) => settings.base_url.clone(),
-    };
-    let auth = match keys {
-        Keys::ApiKey(key) => Auth::api_key(key),
-        Keys::Pair { access, secret } => Auth::signed(access, &secret),
-    };
-    let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
-    let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
-    // The stand-in listens on another port each time and is the same provider all the same.
-    let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Clients { provider, results, name, callbacks: None })
-}
-
 fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
-        model: settings.model.clone(),
         poll_interval: settings.poll_interval,
         downloads: settings.download_concurrency.get(),
         max_attempts: settings.max_attempts.get(),

@@ -39,7 +39,9 @@ pub(super) async fn command(args: &UploadsArgs, file: &Options, place: &Place) -
     let url = match ObjectUrl::of_path(Path::new(text)) {
         Some(url) => url.map_err(|error| Failure::usage(format!("--upload-to: {error}")))?,
         None => {
-            return Err(Failure::usage(format!("--upload-to: `{text}` is no bucket; write it like s3://bucket/prefix")));
+            return Err(Failure::usage(format!(
+                "--upload-to: `{text}` is no bucket; write it like s3://bucket/prefix"
+            )));
         }
     };
     let queue = queue::at(&place.queue).open_to_read().await?;

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use crate::job::ModelName;
-
 /// How a run works. Durations and rates are resolved; nothing here is a flag.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// For rows that name none.
-    pub model: ModelName,
     /// The same task is never asked about more often than this.
     pub poll_interval: Duration,
     /// Downloads at a time.

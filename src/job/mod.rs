@@ -3,6 +3,7 @@
 //! Nothing here does I/O. The state machine ([`state`]) is one pure function; the queue stores what it
 //! says, and everything else asks the queue.
 
+mod account;
 mod default_id;
 mod failure;
 mod flag;
@@ -16,6 +17,7 @@ mod spec;
 pub mod state;
 mod this_network;
 
+pub use account::{AccountName, NoAccountName};
 pub use default_id::default_id;
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod cancel;
 pub mod estimate;
 pub mod load;
+mod reckoning;
 pub mod repeats;
 pub mod retry;
 pub mod uploads;

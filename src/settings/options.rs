@@ -16,6 +16,7 @@ use url::Url;
 use crate::job::{ModelName, ObjectUrl};
 
 use super::SettingsError;
+use super::accounts::AccountTable;
 use super::declare::declare_options;
 use super::in_force::InForce;
 use super::resolve;
@@ -46,13 +47,13 @@ declare_options! {
     #[arg(long, value_name = "auto|N", env = "TRYON_CONCURRENCY", help_heading = "Pace")]
     concurrency: Concurrency => Concurrency, = |said| said.unwrap_or(Concurrency::Auto);
 
-    /// Submissions a second, at most [default: 5]
+    /// Submissions a second, at most [default: as many as the account bears]
     #[arg(long, value_name = "N", env = "TRYON_RATE", help_heading = "Pace")]
-    rate: Rate => f64, = |said| said.map_or(5.0, Rate::per_second);
+    rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 
-    /// Status requests a second, at most [default: 20]
+    /// Status requests a second, at most [default: as many as it takes and the account bears]
     #[arg(long, value_name = "N", env = "TRYON_POLL_RATE", help_heading = "Pace")]
-    poll_rate: Rate => f64, = |said| said.map_or(20.0, Rate::per_second);
+    poll_rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 
     /// Never ask for the same task more often than this [default: 1s]
     #[arg(long, value_name = "DUR", env = "TRYON_POLL_INTERVAL", help_heading = "Pace")]
@@ -160,6 +161,7 @@ declare_options! {
     elsewhere {
         out: PathBuf,
         queue: PathBuf,
+        account: Vec<AccountTable>,
         log_format: LogFormat,
         verbose: bool,
         quiet: bool,

@@ -66,7 +66,7 @@ impl Settings {
     }
 }
 
-fn usual_url(provider: ProviderName) -> &'static str {
+pub(super) fn usual_url(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Dmxapi => DMXAPI_URL,
         ProviderName::Kling => KLING_URL,
@@ -141,7 +141,7 @@ pub(super) fn callback_listen(options: &Options) -> Result<Option<SocketAddr>, S
 }
 
 /// A base URL is http(s), has a host, and carries no secret and no query.
-fn check_base_url(text: &str) -> Result<(), String> {
+pub(super) fn check_base_url(text: &str) -> Result<(), String> {
     let url = web_address(text)?;
     if url.query().is_some() {
         return Err(format!("`{text}` must end with its path, without `?` or `#`"));
@@ -178,7 +178,7 @@ mod tests {
         let settings = Settings::resolve(&Options::default()).expect("defaults");
         assert_eq!(settings.model.as_str(), "kolors-virtual-try-on-v1");
         assert_eq!(settings.concurrency, Concurrency::Auto);
-        assert_eq!((settings.rate, settings.poll_rate), (5.0, 20.0));
+        assert_eq!((settings.rate, settings.poll_rate), (None, None), "the pace finds itself");
         assert_eq!(settings.poll_interval, Duration::from_secs(1));
         assert_eq!(settings.download_concurrency.get(), 8);
         assert_eq!(settings.max_attempts.get(), 5);
@@ -197,7 +197,7 @@ mod tests {
         let file: Options = toml::from_str(file).expect("TOML");
         let flags = Options { rate: "9".parse().ok(), ..Options::default() };
         let settings = Settings::resolve(&flags.or(file)).expect("settings");
-        assert_eq!((settings.rate, settings.poll_interval), (9.0, Duration::from_millis(250)));
+        assert_eq!((settings.rate, settings.poll_interval), (Some(9.0), Duration::from_millis(250)));
         assert!(settings.sandbox && settings.fit_images);
     }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
-use crate::queue::{Claim, Note, RunId};
+use crate::job::{AccountName, ExternalTaskId, JobSeq, JobSpec};
+use crate::queue::{Claim, Claimant, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
 use super::transition::{apply, give_back, one_row};
@@ -59,7 +59,7 @@ pub(super) fn claim(
     db: &Connection,
     run: RunId,
     external_id: ExternalTaskId,
-    default_model: &ModelName,
+    by: &Claimant,
     now: Timestamp,
 ) -> Result<Claim> {
     let Some(seq) = next_ready(db, now)? else {
@@ -70,16 +70,24 @@ pub(super) fn claim(
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
-        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
+                               account)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting', ?6 FROM jobs WHERE seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                 sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
-                task_ended_at = NULL",
+                task_ended_at = NULL, account = excluded.account",
     )?
-    .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
+    .execute(params![
+        seq,
+        run.0,
+        external_id.0,
+        by.default_model.as_str(),
+        millis(now),
+        by.account.as_ref().map(AccountName::as_str)
+    ])?;
     apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;
