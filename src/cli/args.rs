@@ -168,6 +168,9 @@ pub(super) enum Command {
     /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
+    /// Tidy up the bucket that `--upload-to` puts pictures into
+    #[command(after_help = examples::UPLOADS)]
+    Uploads(At<super::uploads::UploadsArgs>),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),

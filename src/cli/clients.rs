@@ -15,7 +15,7 @@ use crate::ops::estimate;
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use crate::queue::Queue;
 use crate::settings::{Account, Keys, ProviderName, Settings, account_keys};
-use crate::store::{OutputTree, Scratch};
+use crate::store::{OutputTree, PictureLinks, Scratch};
 
 use super::Failure;
 
@@ -105,7 +105,13 @@ impl Clients {
     }
 
     /// What a run works with.
-    pub(super) fn into_resources(self, queue: Arc<dyn Queue>, tree: OutputTree, scratch: Scratch) -> Resources {
+    pub(super) fn into_resources(
+        self,
+        queue: Arc<dyn Queue>,
+        tree: OutputTree,
+        links: Option<Arc<dyn PictureLinks>>,
+        scratch: Scratch,
+    ) -> Resources {
         let accounts = self.accounts.into_iter().map(Client::into_endpoint).collect();
         Resources {
             queue,
@@ -113,7 +119,7 @@ impl Clients {
             results: Arc::new(self.results),
             tree,
             scratch,
-            links: None,
+            links,
             clock: Arc::new(SystemClock),
         }
     }

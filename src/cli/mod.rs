@@ -28,6 +28,7 @@ mod sandbox;
 mod show;
 mod sources;
 mod status;
+mod uploads;
 mod watch;
 
 #[cfg(test)]
@@ -90,6 +91,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
+        Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

@@ -2,16 +2,18 @@
 //! page beside them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tempfile::NamedTempFile;
 
+use crate::job::ObjectUrl;
 use crate::ops::load::LoadError;
 use crate::queue::{Queue, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat, ReportPaths};
 use crate::report::{write_page, write_page_file, write_report, write_report_file};
-use crate::store::{Bucket, OutputError, OutputTree};
+use crate::store::{Bucket, OutputError, OutputTree, PictureLinks, Uploads};
 use crate::view::Commands;
 
 use super::{Failure, Place};
@@ -39,6 +41,15 @@ pub(super) async fn tree(folder: Option<OutputTree>, place: &Place, queue: &dyn 
     let mut bucket = Bucket::of(url)?;
     bucket.probe(&identity).await?;
     Ok(OutputTree::in_bucket(bucket, &place.beside_queue("results"), &identity)?)
+}
+
+/// The bucket that pictures are uploaded to, tried in the same way; `None` where none is named.
+pub(super) async fn links(url: Option<ObjectUrl>, queue: &dyn Queue) -> Result<Option<Arc<dyn PictureLinks>>, Failure> {
+    let Some(url) = url else { return Ok(None) };
+    let identity = queue.keep_identity(crate::ambient::unique_id().to_string()).await?;
+    let mut bucket = Bucket::of(url)?;
+    bucket.probe(&identity).await?;
+    Ok(Some(Arc::new(Uploads::into_bucket(bucket))))
 }
 
 /// Why a report is not where it should be.

@@ -91,6 +91,7 @@ pub(super) async fn run(
     };
     queue.check_provider(kind).await?;
     let tree = output::tree(folder, place, &*queue).await?;
+    let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
@@ -127,7 +128,7 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(Arc::clone(&queue), tree.clone(), Scratch::new(place.beside_queue("pictures"))),
+        clients.into_resources(Arc::clone(&queue), tree.clone(), links, Scratch::new(place.beside_queue("pictures"))),
         run_settings(&settings),
         interrupted.clone(),
         |event| {

@@ -100,6 +100,12 @@ impl ObjectUrl {
         &self.key
     }
 
+    /// The bucket as a whole.
+    #[must_use]
+    pub fn bucket_alone(&self) -> Self {
+        Self { key: String::new(), ..self.clone() }
+    }
+
     /// What has this name below the prefix.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {

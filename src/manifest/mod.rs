@@ -15,6 +15,7 @@ mod header;
 mod id_list;
 mod lost_path;
 mod near_names;
+mod object_checks;
 mod pairing;
 mod picture_cell;
 mod picture_checks;

@@ -13,7 +13,7 @@ use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use url::Url;
 
-use crate::job::ModelName;
+use crate::job::{ModelName, ObjectUrl};
 
 use super::SettingsError;
 use super::accounts::AccountTable;
@@ -127,6 +127,11 @@ declare_options! {
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     fit_images: bool => bool, = |said| said.unwrap_or(false);
+
+    /// Put local pictures into this bucket, and send signed URLs instead of them: s3://bucket/prefix, gs://…, az://…;
+    /// virtual-try-on-3 takes nothing else [default: none]
+    #[arg(long, value_name = "URL", env = "TRYON_UPLOAD_TO", help_heading = "Manifest")]
+    upload_to: String => Option<ObjectUrl>, by resolve::upload_to;
 
     /// virtual-try-on-3: leave the face as it is, for rows that do not say; `=false` lets it change [default: true]
     #[arg(long, env = "TRYON_KEEP_FACE", num_args = 0..=1, require_equals = true, default_missing_value = "true",

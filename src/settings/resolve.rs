@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::job::{Keep, ModelName, is_on_this_network};
+use crate::job::{Keep, ModelName, ObjectUrl, is_on_this_network};
 
 use super::values::{ListenAddress, ProviderName};
 use super::{Options, Settings, SettingsError};
@@ -45,10 +45,11 @@ impl Settings {
         no_solutions(Some(self.provider), Some(self.sandbox))
     }
 
-    /// Whether local pictures can be linked to, for models that take URLs only: the stand-in serves them itself.
+    /// Whether local pictures can be linked to, for models that take URLs only: from a bucket, or by the stand-in, which
+    /// serves them itself.
     #[must_use]
     pub fn links_local_pictures(&self) -> bool {
-        self.sandbox
+        self.sandbox || self.upload_to.is_some()
     }
 
     /// What is to stay as it is in the pictures of people whose rows do not say.
@@ -103,6 +104,15 @@ pub(super) fn base_url(options: &Options) -> Result<String, SettingsError> {
     let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
     check_base_url(&base_url).map_err(|why| wrong("base-url", why))?;
     Ok(base_url)
+}
+
+/// A bucket, and a prefix in it.
+pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, SettingsError> {
+    let Some(text) = &options.upload_to else { return Ok(None) };
+    match ObjectUrl::parse(text) {
+        Some(url) => url.map(Some).map_err(|error| wrong("upload-to", error.to_string())),
+        None => Err(wrong("upload-to", format!("`{text}` is no bucket; write it like s3://bucket/prefix"))),
+    }
 }
 
 /// An address that the provider can reach needs a listener behind it.

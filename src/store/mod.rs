@@ -19,15 +19,17 @@ mod folder;
 mod inputs;
 mod links;
 mod names;
+mod objects;
 mod scratch;
 mod staged;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
 use bucket::{Content, Parcel};
 pub use folder::{Folder, FolderChecks};
 pub use inputs::{InputFile, Version};
 pub use links::{Link, LinkError, Linkable, PictureLinks};
 pub use names::{KeyChecks, NameChecks};
+pub use objects::Objects;
 pub use scratch::{Scratch, ScratchFile};
 pub use staged::Staged;
 
@@ -165,7 +167,7 @@ impl OutputTree {
             Self::Folder(folder) => Some(LocalCopy::Itself(folder.root().join(name))),
             Self::Bucket(tree) => {
                 let mut copy = NamedTempFile::new_in(&tree.staging).ok()?;
-                tree.bucket.fetch(name, copy.as_file_mut()).await.ok()?;
+                tree.bucket.copy_whole(name, u64::MAX, copy.as_file_mut()).await.ok()??;
                 Some(LocalCopy::Fetched(copy))
             }
         }

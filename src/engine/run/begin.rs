@@ -14,6 +14,7 @@ use crate::engine::account::{Account, Endpoint, Remembered};
 use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::RunEvent;
+use crate::engine::inputs::people::People;
 use crate::engine::inputs::request_pictures::{Links, RequestPictures};
 use crate::engine::run::context::Shared;
 use crate::engine::run::coordinator::Coordinator;
@@ -85,12 +86,14 @@ pub async fn run(
     // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
     // between two verbs of the queue.
     let (facts, told) = mpsc::unbounded_channel();
+    let pictures = RequestPictures::new(scratch, settings.fit_images, links);
+    let people = Arc::new(People::new(pictures.objects().clone()));
     let shared = Arc::new(Shared {
         clock,
         run,
         counts: Mutex::new(queue.counts().await?),
-        pictures: RequestPictures::new(scratch, settings.fit_images, links),
-        people: Arc::default(),
+        pictures,
+        people,
         queue,
         accounts,
         results,

@@ -7,14 +7,17 @@ mod open;
 mod probe;
 mod put;
 mod report;
+mod uploads;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{Attribute, GetOptions, GetResult, ObjectMeta, ObjectStoreExt};
+use object_store::{Attribute, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStoreExt};
 use tokio::sync::Semaphore;
 
 use crate::job::ObjectUrl;
@@ -24,6 +27,7 @@ use self::open::Client;
 use super::OutputError;
 
 pub(super) use self::put::{Content, Parcel};
+pub use self::uploads::{Pruned, Uploads, sha256_of};
 
 /// How many bytes of images that are being put are held in memory, in KiB: one of the largest results and a little more.
 const PAYLOADS_KIB: u32 = 64 << 10;
@@ -101,15 +105,56 @@ impl Bucket {
         }
     }
 
-    /// Copies an object to a local file, piece by piece.
-    pub(super) async fn fetch(&self, name: &str, to: &mut std::fs::File) -> Result<(), OutputError> {
+    /// A piece of an object and the length of the whole; `None` where there is none.
+    pub(super) async fn piece(&self, name: &str, start: u64, most: u64) -> Result<Option<(Bytes, u64)>, OutputError> {
+        let range = Some(GetRange::Bounded(start..start + most));
+        let options = GetOptions { range, ..GetOptions::default() };
+        let read = async {
+            let found = self.client.store.get_opts(&self.path_of(name)?, options).await;
+            Ok::<_, OutputError>(match found {
+                Ok(found) => {
+                    let length = found.meta.size;
+                    found.bytes().await.map(|piece| (piece, length))
+                }
+                Err(error) => Err(error),
+            })
+        };
+        self.found(name, read.await?)
+    }
+
+    /// Copies an object that has at most `largest` bytes to a local file. Its version, or `None` where there is none.
+    pub(super) async fn copy_whole(
+        &self,
+        name: &str,
+        largest: u64,
+        to: &mut File,
+    ) -> Result<Option<Option<String>>, OutputError> {
         let path = self.path_of(name)?;
-        let found = self.client.store.get(&path).await.map_err(|error| self.failed(name, &error))?;
+        let Some(found) = self.found(name, self.client.store.get(&path).await)? else { return Ok(None) };
+        if found.meta.size > largest {
+            let source = std::io::Error::other(format!("it has {} bytes, more than a picture may", found.meta.size));
+            return Err(OutputError::Machine { path: self.place_of(name).into(), source });
+        }
+        let (length, tag) = (found.meta.size, found.meta.e_tag.clone());
         let mut pieces = found.into_stream();
+        let mut copied = 0;
         while let Some(piece) = pieces.try_next().await.map_err(|error| self.failed(name, &error))? {
+            copied += piece.len() as u64;
             to.write_all(&piece).map_err(|source| OutputError::Machine { path: name.into(), source })?;
         }
-        Ok(())
+        if copied == length {
+            return Ok(Some(tag));
+        }
+        Err(OutputError::Away { place: self.place_of(name), why: "it does not arrive whole".to_owned() })
+    }
+
+    /// What was found; `None` where nothing is.
+    fn found<T>(&self, name: &str, result: object_store::Result<T>) -> Result<Option<T>, OutputError> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if meaning(&error) == Meaning::Missing => Ok(None),
+            Err(error) => Err(self.failed(name, &error)),
+        }
     }
 
     /// An error of the bucket about a name, as what it means for a run.
@@ -120,6 +165,10 @@ impl Bucket {
             Meaning::Missing | Meaning::Condition | Meaning::Away => OutputError::Away { place, why },
         }
     }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is under a name.

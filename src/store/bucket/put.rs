@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::{OutputError, Staged};
 use super::error::{Meaning, meaning, told};
-use super::{Bucket, Found, OWNER, SHA256};
+use super::{Bucket, Found, OWNER, SHA256, hexadecimal};
 
 /// How often an image is put and looked at before the bucket counts as away. Each time the client has retried by itself.
 const ROUNDS: u32 = 4;
@@ -205,8 +205,4 @@ fn md5_of(mut file: std::fs::File) -> std::io::Result<String> {
             read => hash.update(&piece[..read]),
         }
     }
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -21,5 +21,18 @@ pub(crate) fn variables(endpoint: &str) -> [(&'static str, String); 4] {
     ]
 }
 
+/// What is at a URL of this machine's; `None` where it is refused.
+pub(crate) fn fetched(url: &str) -> Option<Vec<u8>> {
+    let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
+    let port = host.rsplit_once(':')?.1.parse().ok()?;
+    let request = wire::Request {
+        first: format!("GET /{path} HTTP/1.1"),
+        headers: vec![("host".to_owned(), host.to_owned())],
+        body: Vec::new(),
+    };
+    let (status, _, body) = wire::parted(&request.ask(port).ok()?);
+    (status == 200).then_some(body)
+}
+
 /// What must be found nowhere.
 pub(crate) const SECRET: &str = "hush-5f3a9c-bucket";

@@ -51,11 +51,6 @@ impl S3 {
         self.server.port
     }
 
-    /// Where the program finds it.
-    pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.server.port)
-    }
-
     /// A URL of the bucket's, as the program takes it.
     pub(crate) fn url(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
