@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::run::Clients;
+use super::clients::Clients;
 use crate::callback::{Listener, Proof, SecretPath, Wake, WebhookSecret};
 use crate::queue::Queue;
 use crate::settings::{self, Settings, WEBHOOK_SECRET};
@@ -32,8 +32,7 @@ impl Callbacks {
     /// Has every create of this client ask for callbacks, and hands the run their hints. Returns the listener, to be
     /// stopped after the run.
     pub(super) fn connect(self, clients: &mut Clients) -> Listener {
-        clients.provider.ask_for_callbacks(self.url);
-        clients.callbacks = Some(self.wakes);
+        clients.ask_for_callbacks(&self.url, self.wakes);
         self.listener
     }
 }

@@ -12,7 +12,7 @@ use crate::settings::{Options, ProviderName, Settings, keys};
 use crate::view::wording::{counted, thousands};
 
 use super::load::{println, sentence, told_on};
-use super::{Console, Failure, Place, repeats, run};
+use super::{Console, Failure, Place, clients, repeats};
 
 /// How long the account is waited for.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ pub(super) async fn command(
     let settings = Settings::resolve(options)?;
     let provider = match (asks_account, settings.provider) {
         (false, _) => None,
-        (true, ProviderName::Kling) => Some(run::clients(&settings, keys(ProviderName::Kling)?, None)?.provider),
+        (true, ProviderName::Kling) => Some(clients::clients(&settings, keys(ProviderName::Kling)?, None)?.provider),
         (true, ProviderName::Dmxapi) => {
             return Err(Failure::usage(
                 "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",

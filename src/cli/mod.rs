@@ -3,6 +3,7 @@
 mod args;
 mod callbacks;
 mod check;
+mod clients;
 mod completions;
 mod config;
 mod console;

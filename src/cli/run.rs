@@ -8,25 +8,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
-use crate::callback::Wake;
-use crate::engine::{
-    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock,
-};
+use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, LoadError, Purpose};
-use crate::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
-use crate::queue::{self, Opening, ProviderKind, Queue, QueueReads};
+use crate::queue::{self, Opening, ProviderKind, QueueReads};
 use crate::report::{PageSettings, ReportError, ReportFormat};
 use crate::report::{write_page_file, write_report_file};
 use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
 use crate::store::{OutputTree, Scratch};
 use crate::view::{Commands, FailureReasons, RunSummary, summary};
 
+use super::clients::{Clients, check_models, clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
@@ -54,6 +50,9 @@ pub(super) async fn run(
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
+    if let Some(why) = keys.no_solutions().filter(|_| settings.model.is_of_solutions()) {
+        return Err(Failure::usage(format!("--model: {why}")));
+    }
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -118,6 +117,7 @@ pub(super) async fn run(
         // As above, for --dedupe.
         settings.dedupe = queue.dedupes().await?;
     }
+    check_models(&*queue, &settings, &keys).await?;
     queue.bind(kind).await?;
     queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
@@ -255,57 +255,6 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Sandbox::start(address, config).await.map_err(Failure::machine)
-}
-
-/// The clients for the provider, or for the stand-in.
-pub(super) struct Clients {
-    pub(super) provider: HttpProvider,
-    results: HttpResultHost,
-    name: String,
-    pub(super) callbacks: Option<mpsc::Receiver<Wake>>,
-}
-
-impl Clients {
-    /// What a run works with.
-    fn into_resources(
-        self,
-        settings: &Settings,
-        queue: Arc<dyn Queue>,
-        tree: OutputTree,
-        scratch: Scratch,
-    ) -> Resources {
-        let endpoint = Endpoint {
-            provider: Arc::new(self.provider),
-            other_form: None,
-            name: self.name,
-            callbacks: self.callbacks,
-            slots: settings.concurrency.fixed().map_or(SlotCount::Auto, |slots| SlotCount::AtMost(slots.get())),
-            rate_per_second: settings.rate,
-            poll_rate_per_second: settings.poll_rate,
-        };
-        let results = Arc::new(self.results);
-        Resources { queue, accounts: vec![endpoint], results, tree, scratch, links: None, clock: Arc::new(SystemClock) }
-    }
-}
-
-/// Sets up the clients for the provider, or for the stand-in.
-pub(super) fn clients(settings: &Settings, keys: Keys, sandbox: Option<&Sandbox>) -> Result<Clients, Failure> {
-    let timeouts =
-        Timeouts { connect: Duration::from_secs(10), idle: Duration::from_secs(30), request: settings.request_timeout };
-    let base_url = match (sandbox, settings.provider) {
-        (Some(sandbox), settings::ProviderName::Dmxapi) => sandbox.dmxapi_url(),
-        (Some(sandbox), settings::ProviderName::Kling) => sandbox.kling_url(),
-        (None, _) => settings.base_url.clone(),
-    };
-    let auth = match keys {
-        Keys::ApiKey(key) => Auth::api_key(key),
-        Keys::Pair { access, secret } => Auth::signed(access, &secret),
-    };
-    let provider = HttpProvider::new(&base_url, auth, timeouts).map_err(Failure::usage)?;
-    let results = HttpResultHost::new(timeouts).map_err(Failure::usage)?;
-    // The stand-in listens on another port each time and is the same provider all the same.
-    let name = if sandbox.is_some() { "sandbox".to_owned() } else { provider.base_url().to_owned() };
-    Ok(Clients { provider, results, name, callbacks: None })
 }
 
 /// Beside the queue, which has one run at a time.

@@ -16,7 +16,7 @@ mod names;
 mod scratch;
 
 pub use inputs::{InputFile, Version};
-pub use links::{Link, LinkError, Linkable, PictureLinks};
+pub use links::{Link, LinkError, Linkable, PictureLinks, PutOnce};
 pub use names::NameChecks;
 pub use scratch::{Scratch, ScratchFile};
 

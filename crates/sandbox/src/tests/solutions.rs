@@ -188,7 +188,7 @@ async fn cap_and_faults_are_those_of_the_account_whatever_the_form() {
     let sandbox = start(faulty(&["pack-empty"])).await;
     let client = Client::new(sandbox.kling_url());
     assert_eq!(client.solve(&of_urls(1, "")).await.outcome(), (429, 1102));
-    let sandbox = start(faulty(&["504-late"])).await;
+    let sandbox = start(faulty(&["fresh-unknown"])).await;
     let client = Client::new(sandbox.kling_url());
     let id = client.solve(&of_urls(1, "")).await.task_id();
     assert_eq!(client.asked(&format!("task_ids={id}")).await.json["data"], json!([]), "too young to be found");
