@@ -86,10 +86,10 @@ pub(crate) struct Books {
 
 impl Books {
     /// Opens books for an account with `cap` slots, whose n-th task takes the n-th of `times`.
-    pub(crate) fn new(cap: usize, times: Vec<Duration>, borne: Option<usize>) -> Self {
+    pub(crate) fn new(cap: usize, times: Vec<Duration>) -> Self {
         Self {
             cap,
-            borne,
+            borne: None,
             too_many: 0,
             times,
             tasks: Vec::new(),
@@ -107,6 +107,11 @@ impl Books {
             callbacks: 0,
             wrongs: Vec::new(),
         }
+    }
+
+    /// The same, and more creates in a second than `borne` are refused.
+    pub(crate) fn bearing(self, borne: Option<usize>) -> Self {
+        Self { borne, ..self }
     }
 
     /// The head of a create has arrived; its body is on its way.

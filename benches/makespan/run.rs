@@ -58,7 +58,7 @@ pub(crate) fn measure(order: &Order) -> Result<Row, String> {
 /// As [`measure`].
 pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> {
     let result = picture(RESULT_SIDE, 0).map_err(|error| error.to_string())?;
-    let books = Books::new(order.cap, order.times.clone(), order.borne);
+    let books = Books::new(order.cap, order.times.clone()).bearing(order.borne);
     let provider = Provider::start(books, order.contender.door(), result.clone())
         .map_err(|error| format!("could not start the provider: {error}"))?;
     let told = &order.told;

@@ -115,6 +115,7 @@ pub(super) async fn run(
         // As above, for --dedupe.
         settings.dedupe = queue.dedupes().await?;
     }
+    clients::check_models(&*queue, &settings, &accounts).await?;
     queue.bind(kind).await?;
     let address = settings.unusual_base_url().filter(|_| !is_named).map(str::to_owned);
     queue.remember_address(address).await?;

@@ -193,7 +193,7 @@ fn reading(settings: &Settings) -> Reading {
     Reading {
         default_model: settings.model.clone(),
         default_keep: settings.keep(),
-        no_solutions: settings.no_solutions(),
+        no_solutions: settings.no_solutions,
         encoding,
     }
 }

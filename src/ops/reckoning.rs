@@ -20,17 +20,7 @@ const SANDBOX_SLOTS: usize = 10;
 const SLOTS_WHEN_UNKNOWN: usize = 5;
 
 /// An account, and the name under which a queue remembers what was learnt of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Endpoint<'a> {
-    account: &'a Account,
-    name: &'a str,
-}
-
-impl<'a> Endpoint<'a> {
-    pub fn of(account: &'a Account, name: &'a str) -> Self {
-        Self { account, name }
-    }
-}
+pub type Endpoint<'a> = (&'a Account, String);
 
 /// What an estimate reckons with.
 #[derive(Debug, Clone)]
@@ -96,9 +86,9 @@ impl Reckoning {
         queue: &dyn QueueReads,
         endpoints: &[Endpoint<'_>],
     ) -> Result<Self, QueueError> {
-        let mut reckoning = Self::of(is_sandbox, endpoints.iter().map(|endpoint| endpoint.account));
-        for (share, endpoint) in reckoning.accounts.iter_mut().zip(endpoints) {
-            let found = queue.slots_found(endpoint.name).await?;
+        let mut reckoning = Self::of(is_sandbox, endpoints.iter().map(|(account, _)| *account));
+        for (share, (_, name)) in reckoning.accounts.iter_mut().zip(endpoints) {
+            let found = queue.slots_found(name).await?;
             if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (share.slots, found) {
                 share.slots = Slots::Found(found as usize);
             }

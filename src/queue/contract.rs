@@ -238,6 +238,11 @@ pub trait QueueReads: Debug + Send + Sync {
     /// Whether a manifest was loaded whose pictures are to be made to fit.
     async fn fits_images(&self) -> QueueResult<bool>;
 
+    /// The first job that waits to be submitted to a model, `default_model` being the model of rows that name none; with
+    /// `has_file`, the first that has a local picture.
+    async fn first_for(&self, model: ModelName, default_model: ModelName, has_file: bool)
+    -> QueueResult<Option<JobId>>;
+
     /// Whether a manifest was loaded whose duplicates are to be made once.
     async fn dedupes(&self) -> QueueResult<bool>;
 

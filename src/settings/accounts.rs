@@ -16,7 +16,7 @@ use super::{Options, Settings, SettingsError};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AccountTable {
     name: String,
-    provider: Option<ProviderName>,
+    pub(super) provider: Option<ProviderName>,
     base_url: Option<String>,
     key_env: Option<String>,
     key_file: Option<PathBuf>,
@@ -105,6 +105,9 @@ impl Settings {
             Some(model) => ModelName::parse(model).map_err(|error| wrong(format!("model: {error}")))?,
             None => self.model.clone(),
         };
+        if model.is_of_solutions() && provider != ProviderName::Kling {
+            return Err(wrong("model: virtual-try-on-3 is at Kling itself; it needs provider = \"kling\"".to_owned()));
+        }
         let key = match (&table.key_env, &table.key_file) {
             (Some(_), Some(_)) => return Err(wrong("give key-env or key-file, not both".to_owned())),
             (Some(variable), None) => KeyPlace::Variable(variable_name(variable).map_err(wrong)?),

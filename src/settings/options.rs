@@ -157,6 +157,12 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
     strict: bool => bool, = |said| said.unwrap_or(false);
 
+    // What follows from several options, and is none.
+    derived {
+        /// Why try-on 3.0 cannot be asked for, if it cannot.
+        no_solutions: Option<&'static str>, by resolve::no_solutions;
+    }
+
     // Other commands have these as well, so they are no arguments of `Options`; see `crate::cli`.
     elsewhere {
         out: PathBuf,

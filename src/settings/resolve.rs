@@ -39,12 +39,6 @@ impl Settings {
         self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
     }
 
-    /// Why try-on 3.0 cannot be asked for, if it cannot.
-    #[must_use]
-    pub fn no_solutions(&self) -> Option<&'static str> {
-        no_solutions(Some(self.provider), Some(self.sandbox))
-    }
-
     /// Whether local pictures can be linked to, for models that take URLs only: from a bucket, or by the stand-in, which
     /// serves them itself.
     #[must_use]
@@ -81,7 +75,7 @@ pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
     match &options.model {
         Some(name) => {
             let model = ModelName::parse(name).map_err(|error| wrong("model", error.to_string()))?;
-            match no_solutions(options.provider, options.sandbox).filter(|_| model.is_of_solutions()) {
+            match no_solutions(options).filter(|_| model.is_of_solutions()) {
                 Some(why) => Err(wrong("model", why)),
                 None => Ok(model),
             }
@@ -91,8 +85,13 @@ pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
 }
 
 /// Why try-on 3.0 cannot be asked for, if it cannot.
-fn no_solutions(provider: Option<ProviderName>, sandbox: Option<bool>) -> Option<&'static str> {
-    let is_there = sandbox == Some(true) || provider == Some(ProviderName::Kling);
+pub(super) fn no_solutions(options: &Options) -> Option<&'static str> {
+    let tables = options.account.as_deref().unwrap_or_default();
+    let is_there = match tables {
+        _ if options.sandbox == Some(true) => true,
+        [] => options.provider == Some(ProviderName::Kling),
+        tables => tables.iter().any(|table| table.provider.or(options.provider) == Some(ProviderName::Kling)),
+    };
     (!is_there).then_some(
         "virtual-try-on-3 is at Kling itself; add --provider kling, or --sandbox to try it without an account",
     )

@@ -27,7 +27,7 @@ pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
 use bucket::{Content, Parcel};
 pub use folder::{Folder, FolderChecks};
 pub use inputs::{InputFile, Version};
-pub use links::{Link, LinkError, Linkable, PictureLinks};
+pub use links::{Link, LinkError, Linkable, PictureLinks, PutOnce};
 pub use names::{KeyChecks, NameChecks};
 pub use objects::Objects;
 pub use scratch::{Scratch, ScratchFile};

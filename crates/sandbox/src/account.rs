@@ -33,16 +33,16 @@ pub enum PaidFrom {
     Balance,
 }
 
-/// What a task costs of a balance: the amount deducted, and the list price.
-const FROM_BALANCE: (&str, &str) = ("0.28", "0.35");
-
 impl PaidFrom {
+    /// What a task costs of a balance: the amount deducted, and the list price.
+    pub(super) const FROM_BALANCE: (&'static str, &'static str) = ("0.28", "0.35");
+
     /// Enters into a task that succeeded what it cost.
     pub(super) fn tell(self, data: &mut Value) {
         match self {
             Self::Package => data["final_unit_deduction"] = json!("1"),
             Self::Balance => {
-                let (quota, list_price) = FROM_BALANCE;
+                let (quota, list_price) = PaidFrom::FROM_BALANCE;
                 data["final_balance_deduction"] = json!({ "quota": quota, "list_price": list_price });
             }
         }
@@ -176,7 +176,7 @@ fn detail(task: &Task, of: PaidFrom) -> Value {
             entry["resource_pack_id"] = json!("sandbox");
         }
         PaidFrom::Balance => {
-            let (amount, list_price) = FROM_BALANCE;
+            let (amount, list_price) = PaidFrom::FROM_BALANCE;
             entry["deduction_amount"] = json!(amount);
             entry["list_price"] = json!(list_price);
             entry["currency"] = json!("USD");

@@ -30,7 +30,9 @@ impl Between {
     /// The fault that answers this request in the service's place.
     pub(super) fn strike(&self, request: &Request) -> Option<Fault> {
         let path = request.uri().path();
-        if request.method() == Method::POST && path.ends_with("/kolors-virtual-try-on") {
+        if request.method() == Method::POST
+            && (path.ends_with("/kolors-virtual-try-on") || path == "/solutions/virtual_try_on")
+        {
             return None;
         }
         self.fates.of_request(path, self.nth(path))

@@ -15,7 +15,8 @@ use url::{Host, Url};
 
 use super::account::PaidFrom;
 use super::clock::{Clock, Micros};
-use super::tasks::Task;
+use super::solutions;
+use super::tasks::{Form, Task};
 use super::wire::{self, View};
 
 /// How long a listener may take; a callback that fails is lost, as it may be with the real service.
@@ -77,7 +78,11 @@ impl Callbacks {
 
     async fn tell(&self, url: &Url, task: &Task, moment: Micros) {
         let view = View { origin: &self.origin, paid_from: self.paid_from, flaw: None };
-        let body = wire::task(task, moment, view).to_string();
+        let body = match task.form() {
+            Form::Kolors => wire::task(task, moment, view),
+            Form::Solutions => solutions::callback(task, moment, view),
+        };
+        let body = body.to_string();
         let mut request = self.client.post(url.clone()).header("content-type", "application/json");
         if let Some(secret) = &self.secret {
             let id = uuid::Uuid::now_v7().to_string();

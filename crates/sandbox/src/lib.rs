@@ -23,10 +23,12 @@ mod pictures;
 mod placeholder;
 mod render;
 mod routes;
+mod solutions;
 mod stamp;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod wire;
 
 use std::net::SocketAddr;

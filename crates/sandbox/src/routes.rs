@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header, uri::Authority};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use image::ImageFormat;
@@ -24,15 +24,15 @@ use super::gate::{Door, Gate, MAX_BODY_BYTES, Pace, enter};
 use super::gateway::Gateway;
 use super::pictures::Pictures;
 use super::render::Renderer;
-use super::tasks::{Admission, NewTask, Status, Task, Tasks};
+use super::tasks::{Admission, Form, NewTask, Status, Task, Tasks};
 use super::wire::{self, Refusal, View};
-use super::{SandboxConfig, account};
+use super::{SandboxConfig, account, solutions, uploads};
 
 /// How long a result can be fetched (`docs/provider.md`).
 const RESULT_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long a task is young, for the faults of young tasks.
-const YOUTH: Duration = Duration::from_secs(2);
+pub(super) const YOUTH: Duration = Duration::from_secs(2);
 
 /// Everything that a handler needs.
 #[derive(Debug)]
@@ -73,12 +73,16 @@ impl Service {
 
     /// A task in the service's own words.
     fn tell(&self, task: &Task, now: Micros, origin: &str) -> Value {
-        let flaw = self.fates.of_result(&task.task_id);
-        wire::task(task, now, View { origin, paid_from: self.config.paid_from, flaw })
+        wire::task(task, now, self.view(task, origin))
+    }
+
+    /// What the account shows of a task besides the task itself.
+    pub(super) fn view<'a>(&self, task: &Task, origin: &'a str) -> View<'a> {
+        View { origin, paid_from: self.config.paid_from, flaw: self.fates.of_result(&task.task_id) }
     }
 
     /// Where the asker reaches this server, so that result URLs survive a restart on another port.
-    fn origin(&self, headers: &HeaderMap) -> String {
+    pub(super) fn origin(&self, headers: &HeaderMap) -> String {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         match host.and_then(|host| host.parse::<Authority>().ok()) {
             Some(host) => format!("http://{host}"),
@@ -97,8 +101,9 @@ pub(super) fn router(service: Arc<Service>) -> Router {
     let guarded = |router: Router<Arc<Service>>, door: Door| {
         router.layer(from_fn_with_state((Arc::clone(&service.gate), door), enter))
     };
+    let solutions = solutions::routes().layer(from_fn(solutions_key));
     let dmxapi = guarded(try_on().fallback(no_such_relay_path), Door::Dmxapi);
-    let kling = guarded(try_on().merge(account::routes()).fallback(no_such_path), Door::Kling);
+    let kling = guarded(try_on().merge(account::routes()).merge(solutions).fallback(no_such_path), Door::Kling);
     Router::new()
         .route("/results/{file}", get(result))
         // Where `login-redirect` leads: a page, for whoever follows.
@@ -107,6 +112,7 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/kling/account/{*rest}", axum::routing::any(|| async { StatusCode::NOT_FOUND }))
         .nest("/kling", dmxapi)
         .merge(kling)
+        .merge(uploads::routes())
         // The gate has its own limit, before which nothing is read.
         .layer(DefaultBodyLimit::disable())
         .with_state(service)
@@ -119,6 +125,16 @@ fn try_on() -> Router<Arc<Service>> {
         .route(&format!("{PATH}/{{id}}"), get(query_task).fallback(no_such_method))
         // As clients send it whose base URL ends in a slash.
         .route(&format!("{PATH}//{{id}}"), get(query_task).fallback(no_such_method))
+}
+
+/// Refuses tokens that are signed with a pair of keys: the form takes API keys only.
+async fn solutions_key(request: Request, next: Next) -> Response {
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|value| value.split_once(' ')).map_or("", |(_, token)| token.trim());
+    if token.split('.').count() == 3 {
+        return Refusal::unauthorized(1002, "Authorization is invalid: an API key is required").into_response();
+    }
+    next.run(request).await
 }
 
 async fn no_such_method() -> Response {
@@ -184,7 +200,11 @@ async fn query_task(
     let now = service.clock.now();
     let asked = id.clone();
     let by_external_id = service.knows_external_ids();
-    let found = service.blocking(move |service| Ok(service.tasks.find(&asked, by_external_id, now)?)).await?;
+    let found = service
+        .blocking(move |service| {
+            Ok(service.tasks.find(&asked, by_external_id, now)?.filter(|task| task.form() == Form::Kolors))
+        })
+        .await?;
     let gateway = service.config.gateway;
     let Some(task) = found else { return Ok(gateway.unknown_task(&id)) };
     let youth = service.fates.of_youth(&task.task_id).filter(|_| now - task.created_at < micros(YOUTH));

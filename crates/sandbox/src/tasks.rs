@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::clock::{Clock, Micros, micros};
 use super::fate::{Fates, PairKey};
 use super::fault::{Effect, Fault};
+use super::solutions::MODEL;
 
 /// The sandbox's memory could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +61,18 @@ pub(super) enum Status {
     Failed,
 }
 
+/// The form of the API in which a task was asked for. Each form shows its own tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Kolors,
+    Solutions,
+}
+
 impl Task {
+    pub(super) fn form(&self) -> Form {
+        if self.model == MODEL { Form::Solutions } else { Form::Kolors }
+    }
+
     pub(super) fn status(&self, now: Micros) -> Status {
         if now < self.starts_at {
             Status::Submitted
@@ -187,9 +199,41 @@ impl Tasks {
         })
     }
 
-    /// One page of all tasks, newest first.
+    /// The task of a form with this task id or, with `by_external_id`, with this external id.
+    pub(super) fn find_by(
+        &self,
+        id: &str,
+        by_external_id: bool,
+        form: Form,
+        now: Micros,
+    ) -> Result<Option<Task>, MemoryError> {
+        let is_it = |task: &Task| {
+            task.form() == form
+                && (if by_external_id { task.external_id.as_deref() } else { Some(&*task.task_id) }) == Some(id)
+        };
+        Ok(self.find(id, by_external_id, now)?.filter(is_it))
+    }
+
+    /// Tasks of the solutions form that were created in `[from, to)`, newest first, of those with a lower number than `before`.
+    pub(super) fn solutions(
+        &self,
+        (from, to): (Micros, Micros),
+        before: i64,
+        limit: u32,
+        now: Micros,
+    ) -> Result<Vec<Task>, MemoryError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM tasks WHERE seq < ?3 AND created_at >= ?1 AND created_at < ?2 AND created_at <= ?5 \
+             AND model = '{MODEL}' ORDER BY seq DESC LIMIT ?4"
+        );
+        self.rows(&sql, params![from, to, before, limit, now])
+    }
+
+    /// One page of all tasks of the older form, newest first.
     pub(super) fn page(&self, limit: u32, offset: u32, now: Micros) -> Result<Vec<Task>, MemoryError> {
-        let sql = format!("SELECT {COLUMNS} FROM tasks WHERE created_at <= ?3 ORDER BY seq DESC LIMIT ?1 OFFSET ?2");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM tasks WHERE created_at <= ?3 AND model <> '{MODEL}' ORDER BY seq DESC LIMIT ?1 OFFSET ?2"
+        );
         self.rows(&sql, params![limit, offset, now])
     }
 

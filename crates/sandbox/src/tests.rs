@@ -5,6 +5,7 @@ mod gateways;
 mod misbehaviour;
 mod protocol;
 mod restart;
+mod solutions;
 
 use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};

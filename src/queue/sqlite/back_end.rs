@@ -200,6 +200,10 @@ impl QueueReads for SqliteQueue {
         self.read(QueueReader::fits_images).await
     }
 
+    async fn first_for(&self, model: ModelName, default_model: ModelName, has_file: bool) -> Result<Option<JobId>> {
+        self.read(move |queue| queue.first_for(&model, &default_model, has_file)).await
+    }
+
     async fn dedupes(&self) -> Result<bool> {
         self.read(QueueReader::dedupes).await
     }

@@ -253,6 +253,33 @@ impl QueueReader {
         Ok(self.meta("fit_images")?.is_some())
     }
 
+    /// The first job that waits to be submitted to a model; with `has_file`, the first that has a local picture.
+    pub(super) fn first_for(
+        &self,
+        model: &ModelName,
+        default_model: &ModelName,
+        has_file: bool,
+    ) -> Result<Option<JobId>> {
+        let named = self.first_where(has_file, "j.model = ?1", model)?;
+        if named.is_some() || model != default_model {
+            return Ok(named);
+        }
+        self.first_where(has_file, "j.model IS NULL AND ?1 IS NOT NULL", model)
+    }
+
+    fn first_where(&self, has_file: bool, by_model: &str, model: &ModelName) -> Result<Option<JobId>> {
+        // As `job/spec.rs` tells a URL from a path.
+        let is_file = |picture: &str| format!("({picture} NOT LIKE 'http://%' AND {picture} NOT LIKE 'https://%')");
+        let wanted =
+            if has_file { format!("({} OR {})", is_file("h.source"), is_file("c.source")) } else { "TRUE".into() };
+        let query = format!(
+            "SELECT j.id FROM jobs j JOIN inputs h ON h.input = j.human JOIN inputs c ON c.input = j.cloth
+              WHERE j.state = 'pending' AND {by_model} AND {wanted} LIMIT 1"
+        );
+        let found = self.db.prepare_cached(&query)?.query_row([model.as_str()], |row| row.get(0)).optional()?;
+        Ok(found.map(JobId::trusted))
+    }
+
     /// Whether a manifest was loaded whose identical pairs are to be made once.
     pub(super) fn dedupes(&self) -> Result<bool> {
         Ok(self.meta("dedupe")?.is_some())

@@ -40,3 +40,5 @@ CREATE TABLE run_accounts (
 
 -- What a model is to leave as it is in the person's picture, a bit each (`job/keep.rs`); all of it, where nobody says otherwise.
 ALTER TABLE jobs ADD COLUMN keep INTEGER NOT NULL DEFAULT 7 CHECK (keep BETWEEN 0 AND 7);
+-- Jobs that name a model are few, or all; those of one model that wait are found at once.
+CREATE INDEX jobs_waiting_for_model ON jobs (model) WHERE state = 'pending' AND model IS NOT NULL;
