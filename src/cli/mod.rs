@@ -16,6 +16,7 @@ mod json_log;
 mod list;
 mod load;
 mod man;
+mod on_end;
 mod output;
 mod pair;
 mod parse;

@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
-use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings};
+use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
@@ -22,7 +22,7 @@ use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks, output};
+use super::{Console, Failure, Place, callbacks, on_end, output};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -127,7 +127,7 @@ pub(super) async fn run(
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
-    let mut progress = console.progress();
+    let (mut progress, began) = (console.progress(), Instant::now());
     let outcome = engine::run(
         clients.into_resources(Arc::clone(&queue), tree.clone(), links, Scratch::new(place.beside_queue("pictures"))),
         run_settings(&settings),
@@ -147,30 +147,73 @@ pub(super) async fn run(
     }
     let (report, page) = (place.out.join(output::REPORT), place.out.join(output::PAGE));
     let reported = output::write_reports(&*queue, place, &tree, &run_again()).await;
+    let concluded = conclude(outcome, reported, &*queue, place, &settings, interruption).await;
+    if let (Ok(concluded), false) = (&concluded, console.is_quiet()) {
+        println(concluded.summary.trim_end())?;
+    }
+    if let Some(command) = &settings.on_end {
+        let counts = queue.counts().await.ok();
+        let ended = on_end::Ended {
+            exit_code: concluded.as_ref().map_or_else(|failure| failure.code, |concluded| concluded.exit_code),
+            reason: concluded.as_ref().map_or_else(|failure| &*failure.message, |concluded| &*concluded.reason),
+            counts: counts.as_ref(),
+            succeeded_now: concluded.as_ref().map_or(0, |concluded| concluded.succeeded_now),
+            took: began.elapsed(),
+            report: &report,
+            page: &page,
+            summary: concluded.as_ref().map_or_else(|failure| &*failure.message, |concluded| &*concluded.summary),
+        };
+        if let Some(wrong) = on_end::run(command, &ended).await {
+            console.problem(&wrong);
+        }
+    }
+    concluded.map(|concluded| concluded.exit_code)
+}
+
+/// How a run ended.
+struct Concluded {
+    exit_code: ExitCode,
+    /// Why it ended before everything was done; empty where it did not.
+    reason: String,
+    succeeded_now: u64,
+    summary: String,
+}
+
+/// What is told of a run that has ended.
+async fn conclude(
+    outcome: Result<Outcome, RunError>,
+    reported: Result<(), output::NotWritten>,
+    queue: &dyn QueueReads,
+    place: &Place,
+    settings: &Settings,
+    interruption: Option<ExitCode>,
+) -> Result<Concluded, Failure> {
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
-    if !console.is_quiet() {
-        let (reasons, flags) = (FailureReasons::read(&*queue).await?, queue.flag_counts().await?);
-        let stopped = stopped_because(&outcome.end);
-        let text = summary(&RunSummary {
-            counts: &outcome.counts,
-            succeeded_now: outcome.succeeded,
-            took: outcome.took,
-            slots_busy: outcome.slots_busy,
-            is_sandbox: settings.sandbox,
-            stopped: stopped.as_deref(),
-            reasons: &reasons,
-            flags: &flags,
-            report: Some(&report),
-            page: Some(&page),
-            place_flags: &place.flags(),
-            run_again: &run_again(),
-        });
-        println(text.trim_end())?;
-    }
-    Ok(exit_code(&outcome, interruption, settings.strict))
+    let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
+    let stopped = stopped_because(&outcome.end);
+    let summary = summary(&RunSummary {
+        counts: &outcome.counts,
+        succeeded_now: outcome.succeeded,
+        took: outcome.took,
+        slots_busy: outcome.slots_busy,
+        is_sandbox: settings.sandbox,
+        stopped: stopped.as_deref(),
+        reasons: &reasons,
+        flags: &flags,
+        report: Some(&place.out.join(output::REPORT)),
+        page: Some(&place.out.join(output::PAGE)),
+        place_flags: &place.flags(),
+        run_again: &run_again(),
+    });
+    Ok(Concluded {
+        exit_code: exit_code(&outcome, interruption, settings.strict),
+        reason: stopped.unwrap_or_default(),
+        succeeded_now: outcome.succeeded,
+        summary,
+    })
 }
 
 /// A run that was given no manifest, where no earlier one was loaded.

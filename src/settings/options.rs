@@ -128,7 +128,7 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     fit_images: bool => bool, = |said| said.unwrap_or(false);
 
-    /// Put local pictures into this bucket, and send signed URLs instead of them: s3://bucket/prefix, gs://…, az://…;
+    /// Put local pictures into this bucket, and send signed URLs instead of them: `s3://bucket/prefix`, `gs://…`, `az://…`;
     /// virtual-try-on-3 takes nothing else [default: none]
     #[arg(long, value_name = "URL", env = "TRYON_UPLOAD_TO", help_heading = "Manifest")]
     upload_to: String => Option<ObjectUrl>, by resolve::upload_to;
@@ -156,6 +156,11 @@ declare_options! {
     #[arg(long, env = "TRYON_STRICT", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
     strict: bool => bool, = |said| said.unwrap_or(false);
+
+    /// When the run ends, run this command in a shell: the outcome is in its environment (TRYON_EXIT_CODE, TRYON_REASON,
+    /// TRYON_SUCCEEDED, …), the summary on its standard input
+    #[arg(long, value_name = "COMMAND", env = "TRYON_ON_END", help_heading = "Results")]
+    on_end: String => Option<String>, by resolve::on_end;
 
     // What follows from several options, and is none.
     derived {

@@ -114,6 +114,12 @@ pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, Settings
     }
 }
 
+/// A command without words is none.
+#[expect(clippy::unnecessary_wraps, reason = "as the others")]
+pub(super) fn on_end(options: &Options) -> Result<Option<String>, SettingsError> {
+    Ok(options.on_end.clone().filter(|command| !command.trim().is_empty()))
+}
+
 /// An address that the provider can reach needs a listener behind it.
 pub(super) fn callback_url(options: &Options) -> Result<Option<Url>, SettingsError> {
     let Some(text) = &options.callback_url else { return Ok(None) };

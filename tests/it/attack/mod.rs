@@ -14,6 +14,7 @@ mod interruption;
 mod left_in_doubt;
 mod listing;
 mod odd_answers;
+mod on_end;
 mod pictures;
 mod queue_fault;
 mod slots;
