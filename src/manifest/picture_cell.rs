@@ -7,10 +7,6 @@ use crate::job::{ImageRef, ImageSource, Meant, clean_text, invisible_character, 
 use super::PictureChecks;
 use super::lost_path::file_address;
 
-/// What is said of a file where the model takes URLs only, and nothing puts files where they have one.
-const NEEDS_LINK: &str = "is a local file, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX puts it into a bucket \
-                          first, or name an http(s) URL";
-
 /// Resolves a cell that is not empty.
 pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageRef, String> {
     let source = match Meant::by(text) {
@@ -31,7 +27,6 @@ pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageR
             );
         }
         Meant::DataUrl => return Err("is a data: URL; name a file or an http(s) URL".to_owned()),
-        Meant::File if !pictures.can_be_sent() => return Err(NEEDS_LINK.to_owned()),
         Meant::File => ImageSource::File(pictures.resolve(text)?),
     };
     Ok(ImageRef { written: text.to_owned(), source })

@@ -9,6 +9,7 @@ mod html;
 mod looks;
 mod queue;
 mod resume;
+mod solutions;
 mod state_machine;
 mod support;
 mod tidy;
