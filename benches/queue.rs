@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use tryon::job::{ExternalTaskId, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, TaskId, Transition};
 use tryon::queue::{
-    self, ActiveJob, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, PublishedImage, Queue, RunId,
+    self, ActiveJob, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note, Opening, PublishedImage, Queue, RunId,
 };
 use tryon::report::{ReportFormat, ReportPaths, write_report};
 
@@ -92,7 +92,7 @@ async fn begin_run(queue: &dyn Queue) -> RunId {
 }
 
 async fn claim(queue: &dyn Queue, run: RunId) -> ActiveJob {
-    let claim = queue.claim(run, ExternalTaskId::unique(), ModelName::default(), Timestamp::now()).await;
+    let claim = queue.claim(run, ExternalTaskId::unique(), Claimant::default(), Timestamp::now()).await;
     match claim.expect("a claim") {
         Claim::Job(job) => *job,
         other => panic!("no job: {other:?}"),

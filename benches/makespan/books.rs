@@ -51,6 +51,8 @@ pub(crate) enum Created {
     Task(usize),
     /// 1303.
     OverCap,
+    /// 1302.
+    TooMany,
     /// The external id was used before.
     Duplicate,
 }
@@ -59,6 +61,9 @@ pub(crate) enum Created {
 #[derive(Debug)]
 pub(crate) struct Books {
     cap: usize,
+    /// Creates that are borne in any second.
+    borne: Option<usize>,
+    too_many: usize,
     times: Vec<Duration>,
     pub(crate) tasks: Vec<Task>,
     by_external_id: HashMap<String, usize>,
@@ -84,6 +89,8 @@ impl Books {
     pub(crate) fn new(cap: usize, times: Vec<Duration>) -> Self {
         Self {
             cap,
+            borne: None,
+            too_many: 0,
             times,
             tasks: Vec::new(),
             by_external_id: HashMap::new(),
@@ -102,6 +109,11 @@ impl Books {
         }
     }
 
+    /// The same, and more creates in a second than `borne` are refused.
+    pub(crate) fn bearing(self, borne: Option<usize>) -> Self {
+        Self { borne, ..self }
+    }
+
     /// The head of a create has arrived; its body is on its way.
     pub(crate) fn create_begins(&mut self) {
         self.creates_on_their_way += 1;
@@ -115,7 +127,13 @@ impl Books {
 
     /// A create has arrived.
     pub(crate) fn create(&mut self, now: Duration, external_id: Option<String>) -> Created {
+        let lately =
+            self.creates.iter().rev().take_while(|at| now.saturating_sub(**at) < Duration::from_secs(1)).count();
         self.creates.push(now);
+        if self.borne.is_some_and(|borne| lately >= borne) {
+            self.too_many += 1;
+            return Created::TooMany;
+        }
         while self.in_flight.peek().is_some_and(|Reverse(ends_at)| *ends_at <= now) {
             self.in_flight.pop();
         }
@@ -241,6 +259,7 @@ impl Books {
             pages: self.pages,
             callbacks: self.callbacks,
             over_cap: self.over_cap,
+            too_many: self.too_many,
             most_creates_a_second: most_in_a_second(&self.creates),
             most_asks_a_second: most_in_a_second(&self.asks),
             smallest_gap: self.gaps.iter().min().copied(),
@@ -292,6 +311,8 @@ pub(crate) struct Figures {
     pub(crate) pages: usize,
     pub(crate) callbacks: usize,
     pub(crate) over_cap: usize,
+    /// Creates that were refused because there were too many in a second.
+    pub(crate) too_many: usize,
     pub(crate) most_creates_a_second: usize,
     pub(crate) most_asks_a_second: usize,
     pub(crate) smallest_gap: Option<Duration>,

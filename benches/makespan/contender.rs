@@ -20,10 +20,21 @@ const VENV: &str = "target/makespan-venv";
 /// Who works.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Contender {
-    /// `tryon run` of this binary, told the cap or left to find it.
-    Tryon { binary: PathBuf, door: Door, is_auto: bool },
+    /// `tryon run` of this binary.
+    Tryon { binary: PathBuf, door: Door, manner: Manner },
     /// The script, with this Python.
     Script { python: PathBuf },
+}
+
+/// How much `tryon` is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// The cap and the rates.
+    Told,
+    /// The rates; it has to find the cap.
+    FindsCap,
+    /// Nothing: it has to find the cap and the pace.
+    NoFlags,
 }
 
 /// What a contender is told.
@@ -40,10 +51,12 @@ impl Contender {
     /// What its row is called.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Tryon { door: Door::Single, is_auto: false, .. } => "single",
-            Self::Tryon { door: Door::List, is_auto: false, .. } => "list",
-            Self::Tryon { door: Door::Callbacks, is_auto: false, .. } => "callbacks",
-            Self::Tryon { is_auto: true, .. } => "auto",
+            Self::Tryon { manner: Manner::NoFlags, door: Door::List, .. } => "no flags, list",
+            Self::Tryon { manner: Manner::NoFlags, .. } => "no flags",
+            Self::Tryon { manner: Manner::FindsCap, .. } => "auto",
+            Self::Tryon { door: Door::Single, .. } => "single",
+            Self::Tryon { door: Door::List, .. } => "list",
+            Self::Tryon { door: Door::Callbacks, .. } => "callbacks",
             Self::Script { .. } => "script",
         }
     }
@@ -59,14 +72,18 @@ impl Contender {
     /// The command that works through the workshop's manifest, or, with a budget, on what is in its queue.
     pub(crate) fn command(&self, shop: &Workshop, base_url: &str, told: &Told) -> Result<Command, String> {
         match self {
-            Self::Tryon { binary, door, is_auto } => {
+            Self::Tryon { binary, door, manner } => {
                 let mut command = tryon(binary, shop);
                 command.arg("run");
                 if told.budget.is_none() {
                     command.arg(shop.manifest());
                 }
-                let slots = if *is_auto { "auto".to_owned() } else { told.slots.to_string() };
-                command.args(["--base-url", base_url, "--concurrency", &slots, "--download-concurrency", "32"]);
+                command.args(["--base-url", base_url]);
+                if *manner == Manner::NoFlags {
+                    return Ok(command);
+                }
+                let slots = if *manner == Manner::FindsCap { "auto".to_owned() } else { told.slots.to_string() };
+                command.args(["--concurrency", &slots, "--download-concurrency", "32"]);
                 command.arg("--rate").arg(told.creates_per_second.to_string());
                 command.arg("--poll-rate").arg(told.asks_per_second.to_string());
                 command.arg("--poll-interval").arg(format!("{}us", told.poll_interval.as_micros()));

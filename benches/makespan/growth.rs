@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Arguments;
 use crate::child::{self, Taken};
-use crate::contender::{self, Contender};
+use crate::contender::{self, Contender, Manner};
 use crate::provider::Door;
 use crate::run::{Order, Row, measure_in};
 use crate::table::{markdown, megabytes};
@@ -63,8 +63,15 @@ fn one_length(arguments: &Arguments, queued: usize) -> Result<(Vec<String>, Vec<
     let asked = whole(child::run(&mut contender::status(binary, &shop), &shop.log(), LONGEST)?, &shop)?;
     let mut told = arguments.told(SLOTS);
     told.budget = Some(arguments.budget);
-    let contender = Contender::Tryon { binary: binary.clone(), door: Door::Single, is_auto: false };
-    let order = Order { contender, inputs: Inputs::Small, cap: SLOTS, times: arguments.times(arguments.budget), told };
+    let contender = Contender::Tryon { binary: binary.clone(), door: Door::Single, manner: Manner::Told };
+    let order = Order {
+        contender,
+        inputs: Inputs::Small,
+        cap: SLOTS,
+        times: arguments.times(arguments.budget),
+        told,
+        borne: None,
+    };
     let row = measure_in(&shop, &order)?;
     Ok((cells(queued, &loaded, imported.as_ref(), &asked, &row), row.wrongs))
 }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 
-use contender::{Abilities, Contender, Told};
+use contender::{Abilities, Contender, Manner, Told};
 use provider::Door;
 use run::{Order, Row, measure};
 use workshop::Inputs;
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     measure: Vec<Measure>,
 
     /// Which ways of working
-    #[arg(long, value_delimiter = ',', default_value = "single,list,callbacks,auto,script")]
+    #[arg(long, value_delimiter = ',', default_value = "single,list,callbacks,auto,no-flags,script")]
     only: Vec<Way>,
 
     /// The account's slots
@@ -87,6 +87,10 @@ pub(crate) struct Arguments {
     /// Seconds between two questions about one task, in life
     #[arg(long, default_value_t = 1.0)]
     poll_interval: f64,
+
+    /// The provider bears so many creates in any second, and refuses more with 1302
+    #[arg(long)]
+    borne: Option<usize>,
 
     /// With `--measure growth`: sizes of the queue
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000,1000000")]
@@ -131,6 +135,10 @@ enum Way {
     Callbacks,
     /// tryon that has to find the cap, at a provider without a list
     Auto,
+    /// tryon without any flag, at a provider without a list
+    NoFlags,
+    /// tryon without any flag, at a provider with a list
+    NoFlagsList,
     /// The script that people use today
     Script,
 }
@@ -174,13 +182,15 @@ fn main() -> ExitCode {
 fn contenders(arguments: &Arguments) -> Vec<Contender> {
     let abilities = Abilities::of(&arguments.binary);
     let mut contenders = Vec::new();
-    let tryon = |door, is_auto| Contender::Tryon { binary: arguments.binary.clone(), door, is_auto };
+    let tryon = |door, manner| Contender::Tryon { binary: arguments.binary.clone(), door, manner };
     for way in &arguments.only {
         match way {
-            Way::Single => contenders.push(tryon(Door::Single, false)),
-            Way::List => contenders.push(tryon(Door::List, false)),
-            Way::Callbacks if abilities.has_callbacks => contenders.push(tryon(Door::Callbacks, false)),
-            Way::Auto if abilities.has_auto => contenders.push(tryon(Door::Single, true)),
+            Way::Single => contenders.push(tryon(Door::Single, Manner::Told)),
+            Way::List => contenders.push(tryon(Door::List, Manner::Told)),
+            Way::Callbacks if abilities.has_callbacks => contenders.push(tryon(Door::Callbacks, Manner::Told)),
+            Way::Auto if abilities.has_auto => contenders.push(tryon(Door::Single, Manner::FindsCap)),
+            Way::NoFlags => contenders.push(tryon(Door::Single, Manner::NoFlags)),
+            Way::NoFlagsList => contenders.push(tryon(Door::List, Manner::NoFlags)),
             Way::Callbacks | Way::Auto => println!("{way:?}: this build of tryon cannot do that"),
             Way::Script => match contender::find_python(arguments.python.as_deref()) {
                 Ok((python, versions)) => {
@@ -225,20 +235,21 @@ impl Arguments {
 
 fn makespan_order(arguments: &Arguments, contender: &Contender, cap: usize) -> Order {
     let times = arguments.times(arguments.jobs.unwrap_or((6 * cap).max(100)));
-    Order { contender: contender.clone(), cap, times, told: arguments.told(cap), inputs: Inputs::Small }
+    let (contender, told) = (contender.clone(), arguments.told(cap));
+    Order { contender, cap, times, told, inputs: Inputs::Small, borne: arguments.borne }
 }
 
 fn zero_order(arguments: &Arguments, contender: &Contender) -> Order {
     let told = unlimited(ZERO_SLOTS, Duration::from_millis(1));
     let times = vec![Duration::ZERO; arguments.jobs.unwrap_or(2_000)];
-    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told, inputs: Inputs::Small }
+    Order { contender: contender.clone(), cap: ZERO_SLOTS, times, told, inputs: Inputs::Small, borne: None }
 }
 
 fn large_order(contender: &Contender) -> Order {
     let told = unlimited(LARGE_SLOTS, Duration::from_millis(100));
     // Every slot twice, and tasks that end soon after the last of 64 submissions has arrived.
     let times = vec![Duration::from_secs(5); 2 * LARGE_SLOTS];
-    Order { contender: contender.clone(), cap: LARGE_SLOTS, times, told, inputs: Inputs::Large }
+    Order { contender: contender.clone(), cap: LARGE_SLOTS, times, told, inputs: Inputs::Large, borne: None }
 }
 
 /// No rates.

@@ -172,6 +172,7 @@ async fn create(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let mut books = desk.books();
     match books.create(now, order.external_task_id) {
         Created::OverCap => answer(429, 1303, "parallel task over resource pack limit", "null"),
+        Created::TooMany => answer(429, 1302, "too many requests", "null"),
         Created::Duplicate => answer(400, 1201, "external_task_id is not unique", "null"),
         Created::Task(number) => {
             let text = desk.task_json(&books, number, Duration::ZERO);

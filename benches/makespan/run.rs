@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::books::{Books, Figures, Rules};
 use crate::child::{self, Taken};
-use crate::contender::{Contender, Told};
+use crate::contender::{Contender, Manner, Told};
 use crate::provider::Provider;
 use crate::schedule::ideal_makespan;
 use crate::workshop::{Inputs, Workshop, picture};
@@ -22,6 +22,8 @@ pub(crate) struct Order {
     pub(crate) times: Vec<Duration>,
     pub(crate) told: Told,
     pub(crate) inputs: Inputs,
+    /// Creates a second that the provider bears; more are refused with 1302.
+    pub(crate) borne: Option<usize>,
 }
 
 /// What was measured.
@@ -56,7 +58,7 @@ pub(crate) fn measure(order: &Order) -> Result<Row, String> {
 /// As [`measure`].
 pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> {
     let result = picture(RESULT_SIDE, 0).map_err(|error| error.to_string())?;
-    let books = Books::new(order.cap, order.times.clone());
+    let books = Books::new(order.cap, order.times.clone()).bearing(order.borne);
     let provider = Provider::start(books, order.contender.door(), result.clone())
         .map_err(|error| format!("could not start the provider: {error}"))?;
     let told = &order.told;
@@ -99,11 +101,12 @@ fn rules(order: &Order) -> Rules {
     // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
     let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
     match &order.contender {
-        Contender::Tryon { is_auto, .. } => Rules {
+        Contender::Tryon { manner: Manner::NoFlags, .. } => Rules { ask_interval, ..Rules::default() },
+        Contender::Tryon { manner, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
             ask_interval,
-            knows_the_cap: !is_auto,
+            knows_the_cap: *manner == Manner::Told,
         },
         Contender::Script { .. } => Rules { ask_interval, knows_the_cap: true, ..Rules::default() },
     }

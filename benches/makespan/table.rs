@@ -8,7 +8,7 @@ use crate::run::Row;
 /// A cell that has nothing to say.
 const NOTHING: &str = "–";
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "cap",
     "way",
     "jobs",
@@ -23,6 +23,7 @@ const HEADER: [&str; 16] = [
     "pages/job",
     "callbacks/job",
     "1303",
+    "1302",
     "CPU ms/job",
     "peak MB",
 ];
@@ -57,6 +58,7 @@ fn cells(row: &Row) -> Vec<String> {
         each(figures.pages),
         each(figures.callbacks),
         figures.over_cap.to_string(),
+        figures.too_many.to_string(),
         format!("{:.2}", row.taken.cpu.as_secs_f64() * 1e3 / tasks),
         row.taken.peak_bytes.map_or_else(|| NOTHING.to_owned(), megabytes),
     ]

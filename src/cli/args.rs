@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::settings::{Concurrency, LogFormat, Options, Price, ProviderName, TextEncoding};
 
 use super::sources::Sourced;
-use super::{Console, Place, examples};
+use super::{Console, Failure, Place, examples};
 
 /// Catalogue-wide virtual try-on: a batch job runner with a persistent queue.
 ///
@@ -71,6 +71,9 @@ impl Common {
 #[command(next_help_heading = "Where")]
 pub(super) struct PlaceOptions {
     /// Output folder: images, report and queue [default: tryon-out]
+    ///
+    /// Or a bucket, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`, for images, report and page; the
+    /// queue is a local file then, which --queue has to name. See docs/buckets.md.
     #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
     out: Option<PathBuf>,
 
@@ -81,8 +84,11 @@ pub(super) struct PlaceOptions {
 
 impl PlaceOptions {
     /// The place that is meant.
-    pub(super) fn or(self, file: &Options) -> Place {
-        Place::new(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
+    ///
+    /// # Errors
+    /// As [`Place::checked`].
+    pub(super) fn or(self, file: &Options) -> Result<Place, Failure> {
+        Place::checked(self.out.or_else(|| file.out.clone()), self.queue.or_else(|| file.queue.clone()))
     }
 }
 
@@ -104,6 +110,15 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: Box<Options>,
+        /// Use only these of the settings file's accounts [default: all of them]
+        #[arg(
+            long = "account",
+            value_name = "NAME",
+            env = "TRYON_ACCOUNT",
+            value_delimiter = ',',
+            help_heading = "Provider"
+        )]
+        accounts: Vec<String>,
         #[command(flatten)]
         place: PlaceOptions,
     },
@@ -153,6 +168,9 @@ pub(super) enum Command {
     /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),
+    /// Tidy up the bucket that `--upload-to` puts pictures into
+    #[command(after_help = examples::UPLOADS)]
+    Uploads(At<super::uploads::UploadsArgs>),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),

@@ -29,7 +29,7 @@ pub(super) struct Callbacks {
 }
 
 impl Callbacks {
-    /// Has every create of this client ask for callbacks, and hands the run their hints. Returns the listener, to be
+    /// Has every create of these clients ask for callbacks, and hands the run their hints. Returns the listener, to be
     /// stopped after the run.
     pub(super) fn connect(self, clients: &mut Clients) -> Listener {
         clients.ask_for_callbacks(&self.url, self.wakes);

@@ -8,11 +8,12 @@ use crate::ops::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use crate::ops::load::ReadRows;
 use crate::ops::load::{Purpose, read};
 use crate::queue;
-use crate::settings::{Options, ProviderName, Settings, keys};
+use crate::settings::{Account, Options, ProviderName, Settings};
 use crate::view::wording::{counted, thousands};
 
+use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
-use super::{Console, Failure, Place, clients, repeats};
+use super::{Console, Failure, Place, repeats};
 
 /// How long the account is waited for.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(15);
@@ -26,31 +27,35 @@ pub(super) async fn command(
     asks_account: bool,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let settings = Settings::resolve(options)?;
-    let provider = match (asks_account, settings.provider) {
-        (false, _) => None,
-        (true, ProviderName::Kling) => Some(clients::clients(&settings, keys(ProviderName::Kling)?, None)?.provider),
-        (true, ProviderName::Dmxapi) => {
-            return Err(Failure::usage(
-                "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",
-            ));
-        }
-    };
-    let mut settings = settings;
+    let mut settings = Settings::resolve(options)?;
+    let accounts = settings.accounts(options, &[])?;
+    let telling: Vec<_> = accounts.iter().filter(|it| asks_account && it.provider == ProviderName::Kling).collect();
+    let telling = clients::with_keys(telling.into_iter().cloned().collect(), settings.sandbox)?;
+    if asks_account && telling.is_empty() {
+        return Err(Failure::usage(
+            "--account: only Kling's own door tells what an account holds; add --provider kling if you have one there",
+        ));
+    }
+    let telling = Clients::of(&settings, telling, None)?;
     let begun = queue::at(&place.queue).look().await?;
     let mut rows = read(begun, manifests, &settings, &place.out, Purpose::Check, told_on(console)).await?;
     println(&sentence(&rows.load.tally()))?;
     settings.dedupe |= options.dedupe.is_none() && rows.load.queue_dedupes().await?;
-    let (tasks, mut lines) = lines(&mut rows, place, &settings).await?;
-    if let Some(provider) = provider {
-        lines.extend(estimate::account(&provider, tasks, ACCOUNT_PATIENCE).await);
+    let (tasks, mut lines) = lines(&mut rows, place, &settings, &accounts).await?;
+    for (name, provider) in telling.that_tell_what_they_hold() {
+        lines.extend(estimate::account(provider, name, tasks, ACCOUNT_PATIENCE).await);
     }
     println(&format!("\n{}", super::load::printed(&lines, super::console::columns())))?;
     Ok(ExitCode::Ok)
 }
 
 /// How many tasks there are to pay for, and everything that is said about them.
-async fn lines(rows: &mut ReadRows, place: &Place, settings: &Settings) -> Result<(u64, Lines), Failure> {
+async fn lines(
+    rows: &mut ReadRows,
+    place: &Place,
+    settings: &Settings,
+    accounts: &[Account],
+) -> Result<(u64, Lines), Failure> {
     let work = rows.load.workload(&settings.model, REPEATS_NAMED).await?;
     let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
     let mut lines = Lines::new();
@@ -74,6 +79,6 @@ async fn lines(rows: &mut ReadRows, place: &Place, settings: &Settings) -> Resul
         false => work.jobs,
     };
     lines.push(("tasks", format!("{} to pay for", thousands(tasks))));
-    lines.extend(Reckoning::by(settings).lines(tasks));
+    lines.extend(Reckoning::by(settings, accounts).lines(tasks));
     Ok((tasks, lines))
 }

@@ -33,7 +33,7 @@ pub(super) struct ConfigArgs {
 /// `tryon config`. Values are checked as `run` would check them.
 pub(super) fn command(asked: Sourced<ConfigArgs>, common: &Common, file: SettingsFile) -> Result<ExitCode, Failure> {
     let Sourced { said: ConfigArgs { json, options, place }, sources } = asked;
-    let place = place.or(&file.options);
+    let place = place.or(&file.options)?;
     let settings = Settings::resolve(&options.or(file.options.clone()))?;
     let values = values(&settings, &place, common, &file.options);
     let lines = lines(&values, &sources, &file);

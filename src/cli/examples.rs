@@ -91,6 +91,13 @@ Examples:
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
+pub(super) const UPLOADS: &str = "\
+Examples:
+  tryon uploads --prune --upload-to s3://shop/uploads
+  tryon uploads --prune --older-than 7d    leave what is younger than a week
+
+Only pictures that a run has put there are removed, and none that a job needs that is still to be made.";
+
 pub(super) const SANDBOX: &str = "\
 Examples:
   tryon sandbox                            it says how to run against it
@@ -135,6 +142,7 @@ mod tests {
             RETRY,
             ADOPT,
             CANCEL,
+            UPLOADS,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

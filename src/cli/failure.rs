@@ -53,6 +53,7 @@ impl From<OutputError> for Failure {
             {
                 Self::machine(error)
             }
+            OutputError::Away { .. } => Self::machine(error),
             _ => Self::usage(error),
         }
     }

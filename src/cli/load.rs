@@ -28,7 +28,9 @@ pub(super) async fn command(
     let begun = load::begin(&*queue::at(&place.queue)).await?;
     let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
     agree_to_repeats(&mut rows, &settings, options, console).await?;
-    OutputTree::create(&place.out).map_err(LoadError::from)?;
+    if place.bucket().is_none() {
+        OutputTree::create(&place.out).map_err(LoadError::from)?;
+    }
     let tally = load::keep(rows, told_on(console)).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)

@@ -16,6 +16,7 @@ mod json_log;
 mod list;
 mod load;
 mod man;
+mod output;
 mod pair;
 mod parse;
 mod pipe;
@@ -27,6 +28,7 @@ mod sandbox;
 mod show;
 mod sources;
 mod status;
+mod uploads;
 mod watch;
 
 #[cfg(test)]
@@ -60,35 +62,36 @@ pub fn dispatch(arguments: Arguments) -> Result<ExitCode, (Console, Failure)> {
 
 fn command(command: Command, common: &Common, file: SettingsFile, console: &Console) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run { manifests, options, place } => {
-            let place = place.or(&file.options);
-            wait(run::run(&manifests, &options.or(file.options), &place, console))
+        Command::Run { manifests, options, accounts, place } => {
+            let place = place.or(&file.options)?;
+            wait(run::run(&manifests, &options.or(file.options), &accounts, &place, console))
         }
         Command::Load { manifests, options, place } => {
-            let place = place.or(&file.options);
+            let place = place.or(&file.options)?;
             wait(load::command(&manifests, &options.or(file.options), &place, console))
         }
         Command::Check { manifests, options, place } => {
-            let (asks_account, place) = (options.account, place.or(&file.options));
+            let (asks_account, place) = (options.account, place.or(&file.options)?);
             wait(check::command(&manifests, &options.or(file.options), &place, asks_account, console))
         }
         Command::Pair(args) => pair::command(args, console),
-        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options))),
+        Command::Status(At { args, place }) if args.watch => wait(watch::command(&args, &place.or(&file.options)?)),
         Command::Status(At { args, place }) => {
-            read(&place.or(&file.options), async |queue, place, out| status::status(&args, queue, place, out).await)
+            read(&place.or(&file.options)?, async |queue, place, out| status::status(&args, queue, place, out).await)
         }
         Command::List(At { args, place }) => {
-            read(&place.or(&file.options), async |queue, _, out| list::list(&args, queue, out).await)
+            read(&place.or(&file.options)?, async |queue, _, out| list::list(&args, queue, out).await)
         }
         Command::Show(At { args, place }) => {
-            read(&place.or(&file.options), async |queue, place, out| show::show(&args, queue, place, out).await)
+            read(&place.or(&file.options)?, async |queue, place, out| show::show(&args, queue, place, out).await)
         }
         Command::Report(At { args, place }) => {
-            read(&place.or(&file.options), async |queue, place, out| report::report(&args, queue, place, out).await)
+            read(&place.or(&file.options)?, async |queue, place, out| report::report(&args, queue, place, out).await)
         }
-        Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options))),
-        Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options))),
-        Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options))),
+        Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
+        Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
+        Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
+        Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

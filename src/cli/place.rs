@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use crate::job::ObjectUrl;
 use crate::queue::{ProviderKind, QueueError, QueueReads};
 pub(super) use crate::view::wording::{quoted, quoted_os};
+
+use super::Failure;
 
 /// The output folder where none is named.
 pub(super) const DEFAULT_OUT: &str = "tryon-out";
@@ -28,6 +31,40 @@ impl Place {
         let out = out.unwrap_or_else(|| PathBuf::from(DEFAULT_OUT));
         let queue = queue.unwrap_or_else(|| out.join(DEFAULT_QUEUE));
         Self { out, queue }
+    }
+
+    /// As [`Self::new`]. What is in a bucket needs a queue elsewhere.
+    ///
+    /// # Errors
+    /// A bucket's URL that is none, or a bucket without a queue.
+    pub(super) fn checked(out: Option<PathBuf>, queue: Option<PathBuf>) -> Result<Self, Failure> {
+        let bucket = out.as_deref().and_then(ObjectUrl::of_path).transpose();
+        match (bucket.map_err(|error| Failure::usage(format!("-o: {error}")))?, &queue) {
+            (Some(url), None) => Err(Failure::usage(format!(
+                "-o {url} is in a bucket, where no queue can be: name a local file for it, like --queue shop.db"
+            ))),
+            _ => Ok(Self::new(out, queue)),
+        }
+    }
+
+    /// The bucket that results go to; `None` for a local folder.
+    #[must_use]
+    pub(super) fn bucket(&self) -> Option<ObjectUrl> {
+        ObjectUrl::of_path(&self.out)?.ok()
+    }
+
+    /// A local file or folder of the program's own: in the output folder, or beside the queue where that is a bucket.
+    #[must_use]
+    pub(super) fn own(&self, name: &str) -> PathBuf {
+        if self.bucket().is_some() { self.beside_queue(name) } else { self.out.join(name) }
+    }
+
+    /// A local file or folder beside the queue, with a name like `shop.db-results`.
+    #[must_use]
+    pub(super) fn beside_queue(&self, name: &str) -> PathBuf {
+        let mut path = self.queue.as_os_str().to_owned();
+        path.push(format!("-{}", name.trim_start_matches('.')));
+        path.into()
     }
 
     /// The flags that name this place in another command, quoted for a shell; empty where the defaults do.
@@ -71,7 +108,7 @@ impl Place {
         let provider = match queue.provider().await? {
             Some(ProviderKind::Sandbox) => "run --sandbox",
             Some(ProviderKind::Kling) => "run --provider kling",
-            Some(ProviderKind::Dmxapi) | None => "run",
+            Some(ProviderKind::Dmxapi | ProviderKind::Accounts) | None => "run",
         };
         let address = queue.address().await?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
         Ok(self.command(&format!("{provider}{address}")))
@@ -102,6 +139,17 @@ mod tests {
         assert_eq!(flags(None, Some("/q.db")), "--queue /q.db");
         assert_eq!(flags(Some("results"), Some("q.db")), "-o results --queue q.db");
         assert_eq!(Place::new(None, None).command("retry --failed"), "tryon retry --failed");
+    }
+
+    #[test]
+    fn a_bucket_needs_a_queue_elsewhere_and_is_named_in_hints_as_it_is() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        let refused = Place::checked(path("s3://shop/may"), None).expect_err("no queue");
+        assert!(refused.message.contains("--queue shop.db"), "{}", refused.message);
+        let place = Place::checked(path("s3://shop/may"), path("shop.db")).expect("a place");
+        assert_eq!(place.flags(), "-o s3://shop/may --queue shop.db");
+        assert_eq!(place.own(".sandbox"), PathBuf::from("shop.db-sandbox"));
+        assert!(Place::checked(path("s3://"), path("shop.db")).is_err());
     }
 
     #[test]

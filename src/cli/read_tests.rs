@@ -105,7 +105,7 @@ fn status_of_a_queue_that_was_never_run_is_no_error() {
 #[test]
 fn status_json_has_the_promised_keys_and_no_pause_of_a_dead_run() {
     let stocked = stocked();
-    assert_snapshot!(status_text(&*stocked.queue, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"paid":0.0,"flagged":0,"rejected":1,"at_work":true,"rate_per_minute":0.5,"slots_busy":0.97,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
+    assert_snapshot!(status_text(&*stocked.queue, true, true), @r#"{"total":11,"pending":2,"submitting":1,"in_doubt":1,"running":1,"downloading":1,"succeeded":1,"failed":3,"cancelled":1,"units":2.0,"sandbox":false,"paid":0.0,"flagged":0,"rejected":1,"at_work":true,"rate_per_minute":0.5,"slots_busy":0.97,"eta_seconds":null,"paused_until":"2026-11-03T14:14:00.000Z","paused_because":"the provider does not answer","slots":10,"accounts":[],"started_at":"2026-11-03T13:00:00.000Z","seen_at":"2026-11-03T13:02:00.000Z","ended_at":null}"#);
     let dead: serde_json::Value = serde_json::from_str(&status_text(&*stocked.queue, true, false)).expect("an object");
     assert_eq!((&dead["at_work"], &dead["paused_until"]), (&false.into(), &serde_json::Value::Null));
 }
@@ -164,9 +164,9 @@ fn list_json_is_an_object_a_line() {
     assert_eq!(text.lines().count(), 10);
     assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok_and(|v| v.is_object())));
     assert_snapshot!(list_text(&stocked, &[StateName::InDoubt, StateName::Pending], true), @r#"
-        {"id":"=bob/hat","state":"pending","attempts":1,"error_code":null,"reason":"internal error","retry_at":"2026-11-03T13:10:00.000Z","finished_at":null,"task_id":null,"external_task_id":null,"output":null,"human_image":"=bob.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":5,"flags":[]}
-        {"id":"bob/coat","state":"in_doubt","attempts":1,"error_code":"in_doubt","reason":"the answer was cut off","retry_at":null,"finished_at":null,"task_id":null,"external_task_id":"0198-4","output":null,"human_image":"bob.jpg","cloth_image":"coat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":5,"flags":[]}
-        {"id":"zoe/coat","state":"pending","attempts":0,"error_code":null,"reason":null,"retry_at":null,"finished_at":null,"task_id":null,"external_task_id":null,"output":null,"human_image":"zoe.jpg","cloth_image":"coat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":0,"flags":[]}
+        {"id":"=bob/hat","state":"pending","attempts":1,"error_code":null,"reason":"internal error","retry_at":"2026-11-03T13:10:00.000Z","finished_at":null,"task_id":null,"external_task_id":null,"output":null,"human_image":"=bob.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"account":null,"model":null,"priority":5,"flags":[]}
+        {"id":"bob/coat","state":"in_doubt","attempts":1,"error_code":"in_doubt","reason":"the answer was cut off","retry_at":null,"finished_at":null,"task_id":null,"external_task_id":"0198-4","output":null,"human_image":"bob.jpg","cloth_image":"coat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"account":null,"model":null,"priority":5,"flags":[]}
+        {"id":"zoe/coat","state":"pending","attempts":0,"error_code":null,"reason":null,"retry_at":null,"finished_at":null,"task_id":null,"external_task_id":null,"output":null,"human_image":"zoe.jpg","cloth_image":"coat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"account":null,"model":null,"priority":0,"flags":[]}
         "#);
 }
 
@@ -250,7 +250,7 @@ fn show_says_why_a_job_waits_and_quotes_its_name_for_the_shell() {
 
 #[test]
 fn show_json_has_every_attempt() {
-    assert_snapshot!(show_text(&stocked(), "eva/hat", true), @r#"{"id":"eva/hat","state":"failed","attempts":1,"error_code":"1301","reason":"=content, \"risk\" control","retry_at":null,"finished_at":"2026-11-03T13:00:09.000Z","task_id":null,"external_task_id":null,"output":null,"human_image":"eva.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"model":null,"priority":5,"flags":[],"history":[{"attempt":1,"outcome":"refused","model":"kolors-virtual-try-on-v1","external_task_id":"0198-8","shares":null,"task_id":null,"request_id":null,"asked":1,"http_status":400,"code":"1301","message":"=content, \"risk\" control","units":null,"paid":null,"answer":null,"sent_as":null,"submitted_at":"2026-11-03T13:00:08.000Z","accepted_at":null,"task_ended_at":null,"ended_at":"2026-11-03T13:00:09.000Z"}]}"#);
+    assert_snapshot!(show_text(&stocked(), "eva/hat", true), @r#"{"id":"eva/hat","state":"failed","attempts":1,"error_code":"1301","reason":"=content, \"risk\" control","retry_at":null,"finished_at":"2026-11-03T13:00:09.000Z","task_id":null,"external_task_id":null,"output":null,"human_image":"eva.jpg","cloth_image":"hat.png","cloth_type":null,"cloth_image_2":null,"cloth_type_2":null,"account":null,"model":null,"priority":5,"flags":[],"history":[{"attempt":1,"outcome":"refused","model":"kolors-virtual-try-on-v1","account":null,"external_task_id":"0198-8","shares":null,"task_id":null,"request_id":null,"asked":1,"http_status":400,"code":"1301","message":"=content, \"risk\" control","units":null,"paid":null,"answer":null,"sent_as":null,"submitted_at":"2026-11-03T13:00:08.000Z","accepted_at":null,"task_ended_at":null,"ended_at":"2026-11-03T13:00:09.000Z"}]}"#);
 }
 
 #[test]

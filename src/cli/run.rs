@@ -1,12 +1,10 @@
 //! `tryon run`: load, work, report.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
@@ -14,19 +12,17 @@ use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunSettings};
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
-use crate::ops::load::{self, LoadError, Purpose};
+use crate::ops::load::{self, Purpose};
 use crate::queue::{self, Opening, ProviderKind, QueueReads};
-use crate::report::{PageSettings, ReportError, ReportFormat};
-use crate::report::{write_page_file, write_report_file};
-use crate::settings::{self, InDoubt, Keys, Options, Settings, keys};
-use crate::store::{OutputTree, Scratch};
-use crate::view::{Commands, FailureReasons, RunSummary, summary};
+use crate::settings::{InDoubt, Options, ProviderName, Settings};
+use crate::store::Scratch;
+use crate::view::{FailureReasons, RunSummary, summary};
 
-use super::clients::{Clients, check_models, clients};
+use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks};
+use super::{Console, Failure, Place, callbacks, output};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -44,15 +40,13 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn run(
     manifests: &[PathBuf],
     options: &Options,
+    chosen: &[String],
     place: &Place,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
-    let keys = if settings.sandbox { Keys::ApiKey(SecretString::from("sandbox")) } else { keys(settings.provider)? };
-    if let Some(why) = keys.no_solutions().filter(|_| settings.model.is_of_solutions()) {
-        return Err(Failure::usage(format!("--model: {why}")));
-    }
+    let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -60,10 +54,12 @@ pub(super) async fn run(
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
     }
+    let is_named = accounts.iter().any(|(account, _)| account.name.is_some());
     let kind = match settings.provider {
         _ if settings.sandbox => ProviderKind::Sandbox,
-        settings::ProviderName::Dmxapi => ProviderKind::Dmxapi,
-        settings::ProviderName::Kling => ProviderKind::Kling,
+        _ if is_named => ProviderKind::Accounts,
+        ProviderName::Dmxapi => ProviderKind::Dmxapi,
+        ProviderName::Kling => ProviderKind::Kling,
     };
     // What another run holds is not read for.
     let open = if existed { Some(site.open_to_run().await?) } else { None };
@@ -84,7 +80,7 @@ pub(super) async fn run(
             Some(rows)
         }
     };
-    let tree = OutputTree::create(&place.out).map_err(LoadError::from)?;
+    let folder = output::folder(place)?;
     let (queue, _hold) = match open {
         Some(open) => open,
         None => {
@@ -94,6 +90,8 @@ pub(super) async fn run(
         }
     };
     queue.check_provider(kind).await?;
+    let tree = output::tree(folder, place, &*queue).await?;
+    let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
         None => None,
@@ -117,11 +115,12 @@ pub(super) async fn run(
         // As above, for --dedupe.
         settings.dedupe = queue.dedupes().await?;
     }
-    check_models(&*queue, &settings, &keys).await?;
+    clients::check_models(&*queue, &settings, &accounts).await?;
     queue.bind(kind).await?;
-    queue.remember_address(settings.unusual_base_url().map(str::to_owned)).await?;
+    let address = settings.unusual_base_url().filter(|_| !is_named).map(str::to_owned);
+    queue.remember_address(address).await?;
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
-    let mut clients = clients(&settings, keys, sandbox.as_ref())?;
+    let mut clients = Clients::of(&settings, accounts, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
     if console.tells_beforehand() {
         tell_beforehand(&settings, &*queue, &clients, console).await?;
@@ -130,7 +129,7 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let mut progress = console.progress();
     let outcome = engine::run(
-        clients.into_resources(&settings, Arc::clone(&queue), tree, scratch(&place.queue)),
+        clients.into_resources(Arc::clone(&queue), tree.clone(), links, Scratch::new(place.beside_queue("pictures"))),
         run_settings(&settings),
         interrupted.clone(),
         |event| {
@@ -146,8 +145,8 @@ pub(super) async fn run(
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }
-    let (report, page) = (place.out.join("report.csv"), place.out.join("index.html"));
-    let reported = write_reports(&*queue, place, &report, &page).await;
+    let (report, page) = (place.out.join(output::REPORT), place.out.join(output::PAGE));
+    let reported = output::write_reports(&*queue, place, &tree, &run_again()).await;
     let outcome = outcome.map_err(|error| {
         Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
     })?;
@@ -191,27 +190,13 @@ async fn tell_beforehand(
     clients: &Clients,
     console: &Console,
 ) -> Result<(), Failure> {
-    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.name).await?;
-    if tasks > 0 && settings.provider == settings::ProviderName::Kling {
-        lines.extend(estimate::account(&clients.provider, tasks, ACCOUNT_PATIENCE).await);
+    let (tasks, mut lines) = estimate::before_run(settings, queue, &clients.endpoints()).await?;
+    for (name, provider) in clients.that_tell_what_they_hold().filter(|_| tasks > 0) {
+        lines.extend(estimate::account(provider, name, tasks, ACCOUNT_PATIENCE).await);
     }
     if !lines.is_empty() {
         console.info(&super::load::printed(&lines, super::console::columns()));
     }
-    Ok(())
-}
-
-/// Writes the table, and the page to look at.
-async fn write_reports(queue: &dyn QueueReads, place: &Place, report: &Path, page: &Path) -> Result<(), ReportError> {
-    write_report_file(queue, ReportFormat::Csv, report, &place.out).await?;
-    let (place_flags, run_again, typed_in) = (place.flags(), run_again(), std::env::current_dir().ok());
-    let settings = PageSettings {
-        commands: Commands { place_flags: &place_flags, run_again: &run_again },
-        typed_in: typed_in.as_deref(),
-        now: Timestamp::now(),
-        zone: TimeZone::system(),
-    };
-    write_page_file(queue, page, &place.out, &settings).await?;
     Ok(())
 }
 
@@ -249,7 +234,7 @@ fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool)
 async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
     let config = SandboxConfig {
         latency: SANDBOX_TASK,
-        state_dir: Some(place.out.join(".sandbox")),
+        state_dir: Some(place.own(".sandbox")),
         webhook_secret: webhook_secret.map(|secret| secret.expose_secret().to_owned()),
         ..SandboxConfig::default()
     };
@@ -257,16 +242,8 @@ async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> R
     Sandbox::start(address, config).await.map_err(Failure::machine)
 }
 
-/// Beside the queue, which has one run at a time.
-fn scratch(queue: &Path) -> Scratch {
-    let mut folder = queue.as_os_str().to_owned();
-    folder.push("-pictures");
-    Scratch::new(folder.into())
-}
-
 fn run_settings(settings: &Settings) -> RunSettings {
     RunSettings {
-        model: settings.model.clone(),
         poll_interval: settings.poll_interval,
         downloads: settings.download_concurrency.get(),
         max_attempts: settings.max_attempts.get(),

@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::job::{Flag, ImageRef, JobId, JobState, Keep, ModelName, StateName};
+use crate::job::{AccountName, Flag, ImageRef, JobId, JobState, Keep, ModelName, StateName};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReads};
 use crate::view::wording::{clock, local, units};
 
@@ -142,6 +142,7 @@ impl Teller<'_> {
         at(attempt.ended_at, "attempt over");
         let note = &attempt.note;
         maybe_row(text, "task id", attempt.task_id.as_ref().map(|task| task.0.as_str()));
+        maybe_row(text, "account", attempt.account.as_ref().map(AccountName::as_str));
         match &attempt.shares {
             Some(twin) => row(text, "shared with", &format!("{twin}, the same pair: generated and paid for once")),
             None => row(text, "external id", &attempt.external_id.0),

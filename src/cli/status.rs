@@ -14,7 +14,7 @@ use crate::view::wording::{self, clock, counted, local, percent, rate, rough_spa
 
 use super::pipe::fine_if_reader_left;
 use super::place::Place;
-use crate::view::utc;
+use crate::view::{AccountJson, account_lines, utc};
 
 /// What `status` is asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -157,6 +157,8 @@ struct StatusJson<'a> {
     paused_until: Option<String>,
     paused_because: Option<&'a str>,
     slots: Option<u32>,
+    /// The accounts of the last run, where they have names.
+    accounts: Vec<AccountJson<'a>>,
     started_at: Option<String>,
     seen_at: Option<String>,
     ended_at: Option<String>,
@@ -187,6 +189,7 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
         paused_until: status.pause().map(|pause| utc(pause.until)),
         paused_because: status.pause().map(|pause| pause.why.as_str()),
         slots: run.map(|run| run.slots),
+        accounts: run.iter().flat_map(|run| &run.accounts).map(AccountJson::of).collect(),
         started_at: run.map(|run| utc(run.started_at)),
         seen_at: run.map(|run| utc(run.seen_at)),
         ended_at: run.and_then(|run| run.ended_at).map(utc),
@@ -212,6 +215,8 @@ pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: 
     lines.push(format!("  {:<12} {number:>width$}{untold}", "units"));
     lines.push(String::new());
     lines.extend(course(status, now, zone).iter().map(|line| wording::filled(line, columns, 0)));
+    let accounts = status.run.as_ref().map(|run| &run.accounts[..]).unwrap_or_default();
+    lines.extend(account_lines(accounts, status.is_at_work));
     lines.extend(next_steps(status, place));
     if status.is_sandbox() {
         lines

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{Failure, JobId, TaskId};
+use crate::job::{AccountName, Failure, JobId, TaskId};
 use crate::queue::{Counts, Pause};
 
 /// Part of [`Fact::Started`], and so a word of those who follow the events.
@@ -46,6 +46,10 @@ pub enum Fact {
     Failed { id: JobId, failure: Failure },
     /// A task outlasted `--task-timeout`; the next run asks for it again.
     Parked { id: JobId, task_id: TaskId },
+    /// A job is left as it is: no account of this run knows a task of the account that it was sent to.
+    AccountMissing { id: JobId, account: Option<AccountName> },
+    /// An account takes nothing any more in this run; others do.
+    AccountStopped { account: AccountName, why: String },
     /// Everything waits.
     Paused(Pause),
     /// Everything goes on.

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use crate::job::ModelName;
-
 /// How a run works. Durations and rates are resolved; nothing here is a flag.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// For rows that name none.
-    pub model: ModelName,
     /// The same task is never asked about more often than this.
     pub poll_interval: Duration,
     /// Downloads at a time.
@@ -75,11 +71,13 @@ pub struct Patience {
     pub confirm: Duration,
     /// A reseller that calls itself saturated, while nothing of ours is in flight, for so long ends the run.
     pub saturated: Duration,
+    /// A bucket that takes no results for so long ends the run.
+    pub bucket: Duration,
 }
 
 impl Default for Patience {
     /// Those of `docs/promises.md`, "Answers", and `docs/provider.md`.
     fn default() -> Self {
-        Self { confirm: Duration::from_secs(60), saturated: Duration::from_secs(600) }
+        Self { confirm: Duration::from_secs(60), saturated: Duration::from_secs(600), bucket: Duration::from_secs(600) }
     }
 }

@@ -18,7 +18,7 @@ pub fn default_id(human: &str, cloth: &str) -> Option<String> {
 
 fn stem(written: &str) -> Option<String> {
     match Meant::by(written) {
-        Meant::File => file_stem(written),
+        Meant::File | Meant::Object => file_stem(written),
         Meant::WebAddress => url_stem(written),
         Meant::OtherAddress | Meant::DataUrl => None,
     }

@@ -1,10 +1,14 @@
 //! What the text of a cell that names a picture is meant as.
 
+use super::ObjectUrl;
+
 /// What a cell's text is meant as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meant {
     /// A web address, to be fetched by the provider.
     WebAddress,
+    /// An object in a bucket.
+    Object,
     /// An address that the provider cannot fetch.
     OtherAddress,
     /// The picture itself.
@@ -25,6 +29,9 @@ impl Meant {
         match text.split_once(':') {
             Some((scheme, _)) if scheme.eq_ignore_ascii_case("data") => Self::DataUrl,
             Some((scheme, rest)) if rest.starts_with("//") && is_scheme(scheme) => {
+                if ObjectUrl::parse(text).is_some() {
+                    return Self::Object;
+                }
                 let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
                 if is_web { Self::WebAddress } else { Self::OtherAddress }
             }
@@ -44,7 +51,7 @@ mod tests {
             ("HTTP://x.example/a.png", Meant::WebAddress),
             ("ftp://x.example/a.png", Meant::OtherAddress),
             ("file:///a.png", Meant::OtherAddress),
-            ("s3://bucket/a.png", Meant::OtherAddress),
+            ("s3://bucket/a.png", Meant::Object),
             ("data:image/png;base64,AAAA", Meant::DataUrl),
             ("a:b.png", Meant::File),
             ("a b://c.png", Meant::File),

@@ -3,25 +3,31 @@
 //! Nothing here does I/O. The state machine ([`state`]) is one pure function; the queue stores what it
 //! says, and everything else asks the queue.
 
+mod account;
 mod default_id;
 mod failure;
 mod flag;
+mod forms;
 mod id;
 mod invisible;
 mod keep;
 mod meant;
+mod object_url;
 mod same;
 mod spec;
 pub mod state;
 mod this_network;
 
+pub use account::{AccountName, NoAccountName};
 pub use default_id::default_id;
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};
+pub use forms::Forms;
 pub use id::{ExternalTaskId, InvalidJobId, JobId, JobSeq, TaskId, id_key};
 pub use invisible::{invisible_character, is_invisible};
 pub use keep::Keep;
 pub use meant::Meant;
+pub use object_url::{BucketScheme, InvalidObjectUrl, ObjectUrl};
 pub use same::{Inputs, Request};
 pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, UnknownModel, is_http_url};
 pub use state::{IllegalTransition, JobState, StateName, Transition};

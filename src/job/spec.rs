@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{JobId, Keep, default_id};
+use super::{JobId, Keep, ObjectUrl, default_id};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum ImageSource {
     File(PathBuf),
     /// An http(s) URL, as written.
     Url(String),
+    /// An object in a bucket.
+    Object(ObjectUrl),
 }
 
 impl ImageSource {
@@ -61,13 +63,20 @@ impl ImageSource {
         match self {
             Self::File(path) => path.to_string_lossy().into_owned(),
             Self::Url(url) => url.clone(),
+            Self::Object(url) => url.to_string(),
         }
     }
 
     /// The source that [`Self::stored`] wrote.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
-        if is_http_url(text) { Self::Url(text.to_owned()) } else { Self::File(Path::new(text).to_owned()) }
+        if is_http_url(text) {
+            return Self::Url(text.to_owned());
+        }
+        match ObjectUrl::parse(text) {
+            Some(Ok(url)) => Self::Object(url),
+            _ => Self::File(Path::new(text).to_owned()),
+        }
     }
 }
 
@@ -83,6 +92,7 @@ impl fmt::Display for ImageSource {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Url(url) => f.write_str(url),
+            Self::Object(url) => url.fmt(f),
         }
     }
 }

@@ -18,6 +18,9 @@ pub enum ManifestError {
     /// The system does not let it be read.
     #[error("{manifest}: cannot be read: {source}; check the file and its permissions")]
     Unreadable { manifest: String, source: io::Error },
+    /// Its pictures' bucket refuses, or is not reached.
+    #[error("{manifest}: names pictures in a bucket that cannot be read: {why}")]
+    Bucket { manifest: String, why: String },
     /// It has no bytes, or blank lines only.
     #[error("{manifest}: is empty; its first line must name the columns, at least human_image and cloth_image")]
     Empty { manifest: String },

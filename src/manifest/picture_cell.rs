@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::job::{ImageRef, ImageSource, Meant, clean_text, invisible_character, is_on_this_network};
+use crate::job::{ImageRef, ImageSource, Meant, ObjectUrl, clean_text, invisible_character, is_on_this_network};
 
 use super::PictureChecks;
 use super::lost_path::file_address;
@@ -27,6 +27,10 @@ pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageR
             );
         }
         Meant::DataUrl => return Err("is a data: URL; name a file or an http(s) URL".to_owned()),
+        Meant::Object => match ObjectUrl::parse(text).transpose().map_err(|error| error.to_string())? {
+            Some(url) if !url.key().is_empty() => ImageSource::Object(pictures.resolve_object(url)?),
+            _ => return Err(format!("`{}` names a bucket and no picture in it", clean_text(text))),
+        },
         Meant::File => ImageSource::File(pictures.resolve(text)?),
     };
     Ok(ImageRef { written: text.to_owned(), source })

@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::job::{ModelName, clean_text};
+use crate::job::{ImageSource, ModelName, ObjectUrl, clean_text};
 use crate::picture::{InputLimits, Peculiarity, PictureError, Probe, probe};
 use crate::store::InputFile;
 
 use super::lost_path;
+use super::object_checks::ObjectChecks;
 
 /// How many cells one generation remembers, and how many bytes of text.
 const GENERATION_CELLS: usize = 16_384;
@@ -55,6 +56,8 @@ pub struct PictureChecks {
     limits: InputLimits,
     /// Whether the provider is on this machine or its network.
     shares_network: bool,
+    /// Pictures in buckets.
+    objects: ObjectChecks,
     looked_around: u32,
     to_fit: u64,
     /// Pictures that a model may take wrong, and that nothing is done about.
@@ -226,8 +229,44 @@ impl PictureChecks {
         Ok(())
     }
 
+    /// An object that will do, or why it cannot be an input.
+    pub(super) fn resolve_object(&mut self, url: ObjectUrl) -> Result<ObjectUrl, String> {
+        let name = url.to_string();
+        let digest = digest(&self.key(&name));
+        if self.proved.contains(&digest) {
+            return Ok(url);
+        }
+        self.probed += 1;
+        let probe = self.objects.look(&url)?;
+        self.check(&probe).map_err(reason)?;
+        if self.proved.len() < MAX_PROVED {
+            self.proved.insert(digest);
+        }
+        Ok(url)
+    }
+
+    /// Whether a picture in a bucket was named so far.
+    pub(super) fn meets_objects(&self) -> bool {
+        self.objects.has_met_one()
+    }
+
+    /// Looks at the pictures in buckets that the text of the next rows names.
+    pub(super) fn look_ahead(&mut self, text: &[u8]) {
+        self.objects.look_ahead(text);
+    }
+
+    /// Why a bucket cannot be read at all.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.objects.trouble()
+    }
+
     /// Checks that a picture that will do can also be decoded here.
-    pub(super) fn check_decodable(&mut self, path: &Path) -> Result<(), String> {
+    pub(super) fn check_decodable(&mut self, source: &ImageSource) -> Result<(), String> {
+        let path = match source {
+            ImageSource::File(path) => path,
+            ImageSource::Object(url) => return self.objects.look(url)?.check_decodable().map_err(reason),
+            ImageSource::Url(_) => return Ok(()),
+        };
         let digest = digest(&path.to_string_lossy());
         if self.decodable.contains(&digest) {
             return Ok(());

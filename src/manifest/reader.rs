@@ -183,7 +183,16 @@ impl<R: Read> Iterator for ManifestReader<'_, R> {
                     self.has_ended = true;
                     return Some(Err(error));
                 }
-                Some(Ok(self.rules.read(self.records.current(), self.pictures)))
+                if self.pictures.meets_objects() {
+                    self.pictures.look_ahead(self.records.at_hand());
+                }
+                let row = self.rules.read(self.records.current(), self.pictures);
+                if let Some(why) = self.pictures.trouble() {
+                    self.has_ended = true;
+                    let (manifest, why) = (self.rules.manifest.clone(), why.to_owned());
+                    return Some(Err(ManifestError::Bucket { manifest, why }));
+                }
+                Some(Ok(row))
             }
             Ok(None) => {
                 self.has_ended = true;

@@ -209,12 +209,17 @@ fn separator_meant(record: Record<'_>, header: &Header) -> Option<String> {
 
 /// Says once of a row that its model takes URLs only.
 fn check_urls(pictures: [(Column, Option<&ImageRef>); 2], problems: &mut Problems<'_>) {
-    let is_file = |image: &ImageRef| matches!(image.source, ImageSource::File(_));
-    let mut files = pictures.into_iter().filter(|(_, image)| image.is_some_and(is_file));
-    if let Some((column, _)) = files.next() {
+    let needs_link = |image: &ImageRef| !matches!(image.source, ImageSource::Url(_));
+    let mut files = pictures.into_iter().filter(|(_, image)| image.is_some_and(needs_link));
+    if let Some((column, image)) = files.next() {
+        let what = if image.is_some_and(|image| matches!(image.source, ImageSource::File(_))) {
+            "a local file"
+        } else {
+            "in a bucket"
+        };
         problems.add(
             column,
-            "is a local file, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX puts it into a bucket",
+            &format!("is {what}, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX gives it one"),
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The second garment of a row: what must be true of it before both are put on one picture.
 
-use crate::job::{Garment, ImageRef, ImageSource, Meant, ModelName, SecondGarment};
+use crate::job::{Garment, ImageRef, Meant, ModelName, SecondGarment};
 
 use super::PictureChecks;
 use super::header::Column;
@@ -32,9 +32,7 @@ pub(super) fn check_decodable(
     pictures: &mut PictureChecks,
 ) {
     for (column, image) in [(Column::Cloth, first), (Column::Cloth2, &second.image)] {
-        if let ImageSource::File(path) = &image.source
-            && let Err(reason) = pictures.check_decodable(path)
-        {
+        if let Err(reason) = pictures.check_decodable(&image.source) {
             problems.add(column, &reason);
         }
     }
@@ -51,7 +49,8 @@ fn require(cells: &Cells<'_>, problems: &mut Problems<'_>) {
     if cells.get(Column::ClothType) == Some("") {
         problems.add(Column::ClothType, "is empty; with a second garment the first needs its kind too, upper or lower");
     }
-    let first_is_local = cells.get(Column::Cloth).is_none_or(|text| Meant::by(text) == Meant::File);
+    let first_is_local =
+        cells.get(Column::Cloth).is_none_or(|text| matches!(Meant::by(text), Meant::File | Meant::Object));
     if !first_is_local {
         problems.add(Column::Cloth, "must be a local file where there is a second garment");
     }

@@ -1,27 +1,18 @@
 //! What is going to be made, how long that takes and what it costs, before anything is spent.
 
 use std::fmt::Write;
-use std::num::NonZeroUsize;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::job::StateName;
+use crate::job::{AccountName, StateName};
 use crate::provider::{COUNT_MAY_BE_OLD, HttpProvider, PackageStatus, ResourcePackage};
 use crate::queue::{QueueError, QueueReads, RepeatedPair};
 use crate::settings::Settings;
-use crate::view::wording::{counted, rough_span, thousands, units};
+use crate::view::wording::{counted, thousands, units};
 
-/// How long a generation takes by the provider's own word (`docs/provider.md`, "Query one task").
-const TYPICAL_TASK: Duration = Duration::from_secs(30);
-
-/// How long the embedded stand-in takes for one in the mean, and how many it takes at once.
-const SANDBOX_TASK: Duration = Duration::from_secs(2);
-const SANDBOX_SLOTS: usize = 10;
-
-/// What is reckoned with where nobody has said or found out the number of slots.
-const SLOTS_WHEN_UNKNOWN: usize = 5;
+pub use super::reckoning::{Endpoint, Reckoning};
 
 /// This many packages of an account are shown.
 const MOST_PACKAGES_SHOWN: usize = 5;
@@ -34,96 +25,6 @@ pub const REPEATS_NAMED: usize = 3;
 
 /// Lines of an estimate: what each is about, and what it says.
 pub type Lines = Vec<(&'static str, String)>;
-
-/// What an estimate reckons with.
-#[derive(Debug, Clone, Copy)]
-pub struct Reckoning {
-    slots: Slots,
-    /// How long a task takes.
-    task: Duration,
-    /// Submissions a second, at most.
-    rate: f64,
-    /// What one unit costs; `None` says nothing of cost.
-    price: Option<f64>,
-}
-
-/// How many tasks are in flight at once, and how that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slots {
-    /// `--concurrency N`.
-    Said(usize),
-    /// An earlier run has found it out.
-    Found(usize),
-    /// The slots of the stand-in.
-    Sandbox,
-    /// Nobody knows yet.
-    Assumed,
-}
-
-impl Reckoning {
-    /// By the settings alone.
-    pub fn by(settings: &Settings) -> Self {
-        let said = settings.concurrency.fixed().map(NonZeroUsize::get);
-        let (unsaid, task) = match settings.sandbox {
-            true => (Slots::Sandbox, SANDBOX_TASK),
-            false => (Slots::Assumed, TYPICAL_TASK),
-        };
-        Self { slots: said.map_or(unsaid, Slots::Said), task, rate: settings.rate, price: settings.price }
-    }
-
-    /// By the settings, and by what earlier runs of this queue have found out at this provider.
-    async fn by_experience(settings: &Settings, queue: &dyn QueueReads, endpoint: &str) -> Result<Self, QueueError> {
-        let mut reckoning = Self::by(settings);
-        if let (Slots::Assumed | Slots::Sandbox, Some(found)) = (reckoning.slots, queue.slots_found(endpoint).await?) {
-            reckoning.slots = Slots::Found(found as usize);
-        }
-        if let Some(usual) = queue.usual_task_time().await? {
-            reckoning.task = usual.max(Duration::from_secs(1));
-        }
-        if settings.sandbox {
-            // The stand-in takes what it takes, and nothing.
-            reckoning.price = None;
-        }
-        Ok(reckoning)
-    }
-
-    /// How long this many tasks take: by the slots, or by the submission rate where that is slower.
-    fn time_of(self, tasks: u64) -> Duration {
-        let slots = match self.slots {
-            Slots::Said(slots) | Slots::Found(slots) => slots,
-            Slots::Sandbox => SANDBOX_SLOTS,
-            Slots::Assumed => SLOTS_WHEN_UNKNOWN,
-        };
-        let rounds = tasks.div_ceil(slots.max(1) as u64);
-        let by_slots = self.task.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let sending = Duration::try_from_secs_f64(tasks as f64 / self.rate).unwrap_or(Duration::MAX);
-        by_slots.max(sending.saturating_add(self.task))
-    }
-
-    /// The lines about time and cost.
-    pub fn lines(self, tasks: u64) -> Lines {
-        if tasks == 0 {
-            return Lines::new();
-        }
-        let slots = match self.slots {
-            Slots::Said(slots) => format!("{slots} in flight"),
-            Slots::Sandbox => format!("the stand-in's {SANDBOX_SLOTS} in flight"),
-            Slots::Found(slots) => format!("{slots} in flight (so many were found last time)"),
-            Slots::Assumed => {
-                format!("{SLOTS_WHEN_UNKNOWN} in flight (assumed: a run finds out what the account allows)")
-            }
-        };
-        let each = format!("{} s each", self.task.as_secs_f64().round());
-        let mut lines = vec![("time", format!("{}, with {slots} and {each}", rough_span(self.time_of(tasks))))];
-        if let Some(price) = self.price {
-            #[expect(clippy::cast_precision_loss, reason = "money to the third decimal")]
-            let cost = units(tasks as f64 * price);
-            lines.push(("cost", format!("{cost}, at {price} a unit and one unit a task")));
-        }
-        lines
-    }
-}
 
 /// The line about pairs that several jobs ask for. `None` where there are none.
 pub fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool) -> Option<String> {
@@ -168,7 +69,7 @@ pub fn repeats(jobs: u64, distinct: u64, examples: &[RepeatedPair], dedupe: bool
 pub async fn before_run(
     settings: &Settings,
     queue: &dyn QueueReads,
-    endpoint: &str,
+    endpoints: &[Endpoint<'_>],
 ) -> Result<(u64, Lines), QueueError> {
     let counts = queue.counts().await?;
     let waiting = counts.of(StateName::Pending);
@@ -203,18 +104,22 @@ pub async fn before_run(
             repeats(work.jobs, work.distinct_pairs, &work.repeats, settings.dedupe).map(|text| ("pairs", text)),
         );
     }
-    lines.extend(Reckoning::by_experience(settings, queue, endpoint).await?.lines(tasks));
+    lines.extend(Reckoning::by_experience(settings.sandbox, queue, endpoints).await?.lines(tasks));
     Ok((tasks, lines))
 }
 
 /// What the account holds, asked for once and not waited for any longer than `patience`.
-pub async fn account(provider: &HttpProvider, tasks: u64, patience: Duration) -> Lines {
+pub async fn account(provider: &HttpProvider, name: Option<&AccountName>, tasks: u64, patience: Duration) -> Lines {
     let asked = tokio::time::timeout(patience, provider.resource_packages(SystemTime::now())).await;
-    match asked {
+    let mut lines = match asked {
         Ok(Ok(packages)) => account_lines(&packages, tasks),
         Ok(Err(trouble)) => vec![("account", format!("does not tell what it holds: {}", trouble.sentence()))],
         Err(_) => vec![("account", format!("does not tell what it holds: no answer within {} s", patience.as_secs()))],
+    };
+    if let (Some(name), Some((_, first))) = (name, lines.first_mut()) {
+        *first = format!("{name}: {first}");
     }
+    lines
 }
 
 /// What the account holds, in lines.

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::job::JobId;
+use crate::job::{JobId, ObjectUrl};
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::picture::Peculiarity;
 use crate::queue::{Enqueued, Keeping, Load, LoadRow, ManifestNames, Opening, QueueError, RejectedRow, Site, TooLate};
 use crate::settings::{Settings, TextEncoding};
-use crate::store::{FolderChecks, NameChecks, OutputError, OutputTree};
+use crate::store::{Folder, FolderChecks, KeyChecks, NameChecks, OutputError};
 
 /// How many rows are handed over at once, and how many portions of them are read ahead.
 const ROWS_AT_ONCE: usize = 500;
@@ -193,7 +193,7 @@ fn reading(settings: &Settings) -> Reading {
     Reading {
         default_model: settings.model.clone(),
         default_keep: settings.keep(),
-        no_solutions: settings.no_solutions(),
+        no_solutions: settings.no_solutions,
         encoding,
     }
 }
@@ -298,23 +298,34 @@ fn judged(row: Row, manifest: &str, places: &mut ResultPlaces) -> (LoadRow, Vec<
 }
 
 /// Where results will be put: which ids cannot be written there is found before anything is paid for.
-struct ResultPlaces {
-    /// `None` where there is no output folder yet, or none that can be written to: that is an error once something is to
-    /// be written.
-    folders: Option<FolderChecks>,
-    names: NameChecks,
+enum ResultPlaces {
+    Folder {
+        /// `None` where there is no output folder yet, or none that can be written to: that is an error once something is
+        /// to be written.
+        folders: Option<FolderChecks>,
+        names: NameChecks,
+    },
+    Bucket(KeyChecks),
 }
 
 impl ResultPlaces {
     fn below(out: &Path) -> Self {
-        let tree = Some(out).filter(|out| out.is_dir()).and_then(|out| OutputTree::create(out).ok());
-        Self { folders: tree.map(FolderChecks::new), names: NameChecks::new(out) }
+        if let Some(Ok(url)) = ObjectUrl::of_path(out) {
+            return Self::Bucket(KeyChecks::new(url));
+        }
+        let folder = Some(out).filter(|out| out.is_dir()).and_then(|out| Folder::create(out).ok());
+        Self::Folder { folders: folder.map(FolderChecks::new), names: NameChecks::new(out) }
     }
 
     /// Why the results of an id cannot be written, completing "id: …".
     fn refuse(&mut self, id: &JobId) -> Option<String> {
-        let in_folders = self.folders.as_mut().and_then(|folders| folders.check(id).err());
-        in_folders.map(|error| error.to_string()).or_else(|| self.names.check(id).err())
+        match self {
+            Self::Folder { folders, names } => {
+                let in_folders = folders.as_mut().and_then(|folders| folders.check(id).err());
+                in_folders.map(|error| error.to_string()).or_else(|| names.check(id).err())
+            }
+            Self::Bucket(keys) => keys.check(id).err(),
+        }
     }
 }
 

@@ -4,8 +4,10 @@ pub mod adopt;
 pub mod cancel;
 pub mod estimate;
 pub mod load;
+mod reckoning;
 pub mod repeats;
 pub mod retry;
+pub mod uploads;
 
 pub use adopt::AdoptError;
 pub use load::LoadError;

@@ -27,7 +27,9 @@ impl Weight {
     pub(super) fn of(fact: &Fact) -> Self {
         match fact {
             Fact::Failed { .. } | Fact::InDoubt { .. } | Fact::Stopping { .. } => Self::Error,
-            Fact::Paused(_) | Fact::Parked { .. } => Self::Warning,
+            Fact::Paused(_) | Fact::Parked { .. } | Fact::AccountMissing { .. } | Fact::AccountStopped { .. } => {
+                Self::Warning
+            }
             Fact::Started { .. } | Fact::Found { .. } | Fact::Resumed | Fact::Ended | Fact::Succeeded { .. } => {
                 Self::Notice
             }
@@ -97,6 +99,17 @@ pub(super) fn story(event: &RunEvent, zone: &TimeZone) -> Option<Story> {
         Fact::Failed { id, failure } => ("failed", format!("{id}: {failure}")),
         Fact::Parked { id, task_id } => {
             ("parked", format!("{id}: task {task_id} has not ended; the next run asks for it again"))
+        }
+        Fact::AccountMissing { id, account } => {
+            let account = account.as_ref().map_or_else(String::new, |name| format!(" `{name}`"));
+            let text = format!(
+                "{id}: no account of this run knows the tasks of the account{account} that it was sent to; \
+                 run with that account's key to collect it"
+            );
+            ("left", text)
+        }
+        Fact::AccountStopped { account, why } => {
+            ("account", format!("`{account}` takes nothing any more in this run: {}", clean_text(why)))
         }
         Fact::Paused(pause) => ("paused", paused(pause.until, &pause.why, event.at, zone)),
         Fact::Resumed => ("goes on", String::new()),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::engine::event::{Fact, RunEvent, SlotCount};
-use crate::job::{StateName, clean_text};
+use crate::job::{AccountName, StateName, clean_text};
 
 use super::Verbosity;
 use super::facts::Weight;
@@ -88,6 +88,13 @@ impl JsonLines {
                 ("failed", json!({ "id": id.as_str(), "error_code": failure.code, "error": failure.message }))
             }
             Fact::Parked { id, task_id } => ("parked", json!({ "id": id.as_str(), "task_id": task_id.0 })),
+            Fact::AccountMissing { id, account } => {
+                let account = account.as_ref().map(AccountName::as_str);
+                ("account_missing", json!({ "id": id.as_str(), "account": account }))
+            }
+            Fact::AccountStopped { account, why } => {
+                ("account_stopped", json!({ "account": account.as_str(), "because": clean_text(why) }))
+            }
             Fact::Paused(pause) => {
                 ("paused", json!({ "until": text(&pause.until), "because": clean_text(&pause.why) }))
             }

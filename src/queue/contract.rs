@@ -20,13 +20,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
+use crate::job::{
+    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    Transition,
+};
 
 use super::error::QueueError;
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
-    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Note, PairsAgain, Pause, ProviderKind, Published,
-    PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, SlotUse, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, Workload,
 };
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
@@ -63,38 +66,31 @@ pub trait Queue: QueueReads {
     /// It is the same from run to run, because a task calls back to where its own run was to be found.
     async fn keep_callback_path(&self, fresh: String) -> QueueResult<String>;
 
+    /// A text that no other queue has, by which what is put into a bucket is known as this queue's: the one that is kept, or
+    /// else `fresh`, which is kept from now on.
+    async fn keep_identity(&self, fresh: String) -> QueueResult<String>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 
     /// Notes how many tasks an endpoint was found to take at once, for the next run to begin with. Zero forgets it.
     async fn learn_slots(&self, base_url: String, slots: u32) -> QueueResult<()>;
 
+    /// Notes how many submissions a second an endpoint was found to bear, for the next run to begin with. Over 0.
+    async fn learn_pace(&self, base_url: String, per_second: f64) -> QueueResult<()>;
+
     /// Begins a run: its record, and the model for rows that name none. `budget` is the number of tasks that it may
     /// submit; `None` is without limit.
     async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> QueueResult<RunId>;
 
-    /// A run's heartbeat: images finished, slot time in use and slot time there was, and what it waits for.
-    async fn beat(
-        &self,
-        run: RunId,
-        succeeded: u64,
-        slots: SlotUse,
-        pause: Option<Pause>,
-        ended: bool,
-        now: Timestamp,
-    ) -> QueueResult<()>;
+    /// A run's heartbeat.
+    async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> QueueResult<()>;
 
     // A run works.
 
-    /// Takes the next job and writes down the intent to submit it, under `external_id`: ready ones only, higher priority
-    /// first, then manifest order. When this returns a job, the intent is on disk.
-    async fn claim(
-        &self,
-        run: RunId,
-        external_id: ExternalTaskId,
-        default_model: ModelName,
-        now: Timestamp,
-    ) -> QueueResult<Claim>;
+    /// Takes the next job and writes down the intent to submit it, under `external_id` and to which account: ready ones
+    /// only, higher priority first, then manifest order. When this returns a job, the intent is on disk.
+    async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> QueueResult<Claim>;
 
     /// As [`Self::claim`], for a run that has duplicates made once. A job whose request another job has had made takes a
     /// copy of that image, one whose request is under way waits for it, and one whose request has failed for good fails
@@ -103,9 +99,16 @@ pub trait Queue: QueueReads {
         &self,
         run: RunId,
         external_id: ExternalTaskId,
-        default_model: ModelName,
+        by: Claimant,
         now: Timestamp,
     ) -> QueueResult<ClaimOnce>;
+
+    /// Writes down which account has been found to have an attempt's task: the account that it was sent to has another
+    /// name in this run.
+    ///
+    /// # Errors
+    /// [`QueueError::Stale`] when the job is in another attempt.
+    async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> QueueResult<()>;
 
     /// Moves a job that its worker holds in attempt `attempt`.
     ///
@@ -223,6 +226,9 @@ pub trait QueueReads: Debug + Send + Sync {
     /// How many tasks an endpoint was last found to take at once; `None` where no run has found it out.
     async fn slots_found(&self, base_url: &str) -> QueueResult<Option<u32>>;
 
+    /// How many submissions a second an endpoint was last found to bear; `None` where no run has found it out.
+    async fn pace_found(&self, base_url: &str) -> QueueResult<Option<f64>>;
+
     /// Whether a run holds the queue now, in this process or another one.
     async fn is_at_work(&self) -> QueueResult<bool>;
 
@@ -253,14 +259,19 @@ pub trait QueueReads: Debug + Send + Sync {
     /// `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
     async fn active(&self, states: &[StateName], most: usize) -> QueueResult<Vec<ActiveJob>>;
 
-    /// What the job asks for that a claim would get now, if any is ready.
-    async fn next_up(&self, now: Timestamp) -> QueueResult<Option<JobSpec>>;
+    /// What the job asks for that a claim for an account in these forms would get now, if any is ready.
+    async fn next_up(&self, forms: Forms, now: Timestamp) -> QueueResult<Option<JobSpec>>;
 
-    /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
-    async fn has_claimable(&self) -> QueueResult<bool>;
+    /// Whether a job waits that can be claimed for an account in these forms, now or when its retry time has come: not one
+    /// that waits for its duplicate.
+    async fn has_claimable(&self, forms: Forms) -> QueueResult<bool>;
 
-    /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
-    async fn has_to_submit(&self) -> QueueResult<bool>;
+    /// Whether a job can be claimed for an account in these forms, now or later, or was claimed and is not known to be
+    /// submitted.
+    async fn has_to_submit(&self, forms: Forms) -> QueueResult<bool>;
+
+    /// The first job that waits, in manifest order, and names a model that no account in these forms takes.
+    async fn next_beyond(&self, forms: Forms) -> QueueResult<Option<JobId>>;
 
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
@@ -268,8 +279,8 @@ pub trait QueueReads: Debug + Send + Sync {
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
     async fn held_back(&self) -> QueueResult<u64>;
 
-    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had
-    /// one. Who does not know it is not the account that the attempt was sent to.
+    /// A task that this attempt's account took from the run that made it, or else from the last run before it that had one
+    /// there. Who does not know it is not the account that the attempt was sent to.
     async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TaskId>>;
 
     // Reads: one job.

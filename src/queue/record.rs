@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, Failure, Flags, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId};
+use crate::job::{
+    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+};
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct ActiveJob {
     pub external_id: ExternalTaskId,
     /// The model this attempt asks for.
     pub model: ModelName,
+    /// The account that this attempt is sent to; `None` is that of a run whose account has no name.
+    pub account: Option<AccountName>,
     /// When the intent to submit was written.
     pub claimed_at: Timestamp,
     /// When the provider took it, if it did.
@@ -222,6 +226,8 @@ pub struct JobRecord {
     pub flags: Flags,
     /// What was last said about the present attempt (why it is in doubt, why it waits).
     pub message: Option<String>,
+    /// The account of the present attempt, where it has a name.
+    pub account: Option<AccountName>,
 }
 
 /// One attempt as `show` prints it.
@@ -230,6 +236,8 @@ pub struct AttemptRecord {
     pub attempt: u32,
     pub external_id: ExternalTaskId,
     pub model: ModelName,
+    /// The account that it was sent to, where it has a name.
+    pub account: Option<AccountName>,
     pub claimed_at: Timestamp,
     /// How often the request went out under this number, waits for room included.
     pub asked: u32,
@@ -279,6 +287,8 @@ pub struct ReportRow {
     pub sent_as: Option<String>,
     /// What was noticed about the result.
     pub flags: Flags,
+    /// The account of the last attempt, where it has a name.
+    pub account: Option<AccountName>,
 }
 
 impl ReportRow {
@@ -304,6 +314,8 @@ pub enum ProviderKind {
     Dmxapi,
     Kling,
     Sandbox,
+    /// The accounts that the settings name, of any real kind.
+    Accounts,
 }
 
 impl ProviderKind {
@@ -314,13 +326,22 @@ impl ProviderKind {
             Self::Dmxapi => "dmxapi",
             Self::Kling => "kling",
             Self::Sandbox => "the sandbox",
+            Self::Accounts => "accounts",
         }
+    }
+
+    /// Whether a run of this kind may go on with a queue that is bound to the kind of this word. Named accounts go on with any
+    /// real kind, and any real kind with theirs; the sandbox shares with nobody.
+    #[must_use]
+    pub fn may_follow(self, bound: &str) -> bool {
+        let is_named = self == Self::Accounts || bound == Self::Accounts.word();
+        bound == self.word() || (is_named && self != Self::Sandbox && bound != Self::Sandbox.word())
     }
 
     /// The kind that a word names.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Dmxapi, Self::Kling, Self::Sandbox].into_iter().find(|kind| kind.word() == word)
+        [Self::Dmxapi, Self::Kling, Self::Sandbox, Self::Accounts].into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -336,6 +357,17 @@ pub struct Pause {
 /// A run's number in its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub i64);
+
+/// For which account a job is claimed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimant {
+    /// Its name; `None` where a run's one account has none.
+    pub account: Option<AccountName>,
+    /// The model for rows that name none.
+    pub default_model: ModelName,
+    /// The forms of the API that it is open in: rows that name a model of another one are passed over.
+    pub forms: Forms,
+}
 
 /// What a claim found.
 #[derive(Debug)]
@@ -367,6 +399,37 @@ pub struct SlotUse {
     pub time: (Duration, Duration),
 }
 
+/// A run's heartbeat: how it goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// Images finished in this run.
+    pub succeeded: u64,
+    /// Slot time in use, and slot time there was.
+    pub slots: SlotUse,
+    /// What it waits for.
+    pub pause: Option<Pause>,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Its accounts, where they have names.
+    pub accounts: Vec<AccountStanding>,
+}
+
+/// How an account of a run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountStanding {
+    pub name: AccountName,
+    /// Tasks that it takes at once, as far as is known.
+    pub slots: u32,
+    /// Tasks that it has.
+    pub in_flight: u32,
+    /// Tasks that it took in this run.
+    pub submitted: u64,
+    /// Why it takes nothing at present, or any more.
+    pub trouble: Option<String>,
+    /// Whether it takes nothing any more in this run.
+    pub has_ended: bool,
+}
+
 /// One run that worked on a queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
@@ -382,6 +445,8 @@ pub struct RunRecord {
     /// Images finished in this run.
     pub succeeded: u64,
     pub pause: Option<Pause>,
+    /// Its accounts, where they have names.
+    pub accounts: Vec<AccountStanding>,
 }
 
 impl RunRecord {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::job::AccountName;
 use crate::queue::ReportRow;
 
 use crate::view::utc;
@@ -15,7 +16,7 @@ use super::place::Way;
 const SANDBOX_SUFFIX: &str = " (sandbox)";
 
 /// The columns' names, in order (`docs/promises.md`, "The report"). Scripts rely on them.
-pub(super) const HEADER: [&str; 21] = [
+pub(super) const HEADER: [&str; 22] = [
     "id",
     "state",
     "human_image",
@@ -36,6 +37,7 @@ pub(super) const HEADER: [&str; 21] = [
     "submitted_at",
     "finished_at",
     "seconds",
+    "account",
     "flags",
 ];
 
@@ -65,6 +67,8 @@ pub(super) struct Columns<'a> {
     pub(super) finished_at: Option<String>,
     /// From the submission of the last attempt to the end of the job.
     pub(super) seconds: Option<f64>,
+    /// The account of the last attempt, where it has a name.
+    pub(super) account: Option<&'a str>,
     /// What was noticed about the result, a word each.
     pub(super) flags: Vec<&'static str>,
     /// What was made of the pictures before they were sent; `null` where every file went as it is. JSON only: the
@@ -100,6 +104,7 @@ impl<'a> Columns<'a> {
             submitted_at: row.submitted_at.map(utc),
             finished_at: row.finished_at.map(utc),
             seconds: row.submitted_at.zip(row.finished_at).map(|(from, to)| seconds_between(from, to)),
+            account: row.account.as_ref().map(AccountName::as_str),
             flags: row.flags.words(),
             sent_as: row.sent_as.as_deref(),
         }

@@ -51,6 +51,7 @@ impl<W: Write> CsvSheet<W> {
             maybe(row.submitted_at.as_deref(), is_for_spreadsheet),
             maybe(row.finished_at.as_deref(), is_for_spreadsheet),
             row.seconds.map_or_else(|| "".into(), |seconds| format!("{seconds:.3}").into()),
+            maybe(row.account, is_for_spreadsheet),
             row.flags.join(";").into(),
         ];
         self.to.write_record(cells.iter().map(|cell| cell.as_bytes()))?;

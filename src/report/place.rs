@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
+use crate::job::ObjectUrl;
+
 use super::ReportError;
 
 /// The way from the report's folder to the output folder, as a prefix for the paths of pictures.
@@ -21,6 +23,9 @@ impl Way {
 /// The way from the folder `from` to the folder `to`, with `/` between its parts. Where no relative way leads
 /// there (another drive), the absolute one.
 pub(super) fn way(from: &Path, to: &Path) -> Way {
+    if let Some(bucket) = in_bucket(to) {
+        return if from == to { Way(String::new()) } else { Way(format!("{bucket}/")) };
+    }
     let (from, to) = (resolved(from), resolved(to));
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     if shared == 0 {
@@ -40,8 +45,16 @@ pub(super) fn way(from: &Path, to: &Path) -> Way {
     Way(text)
 }
 
+/// The prefix in a bucket that a path names, without a slash at its end; `None` for a local folder.
+pub(super) fn in_bucket(path: &Path) -> Option<String> {
+    ObjectUrl::of_path(path)?.ok().map(|url| url.to_string())
+}
+
 /// The path without symlinks and `..`, as far as that can be told: a folder that is not there yet is taken as written.
 pub(super) fn resolved(path: &Path) -> PathBuf {
+    if let Some(bucket) = in_bucket(path) {
+        return bucket.into();
+    }
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
@@ -101,6 +114,13 @@ mod tests {
         assert_eq!(way(folder.path(), &out).to("a.png"), "out/a.png");
         assert_eq!(way(&beside, &out).to("a.png"), "../../out/a.png");
         assert_eq!(way(&beside.join("..").join("may"), &out).to("a.png"), "../../out/a.png");
+    }
+
+    #[test]
+    fn pictures_in_a_bucket_are_beside_a_report_there_and_named_in_full_in_one_elsewhere() {
+        let bucket = Path::new("s3://shop/may");
+        assert_eq!(way(bucket, bucket).to("a/b.png"), "a/b.png");
+        assert_eq!(way(Path::new("papers"), bucket).to("a/b.png"), "s3://shop/may/a/b.png");
     }
 
     #[cfg(unix)]

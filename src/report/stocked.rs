@@ -11,8 +11,8 @@ use crate::job::{
     StateName, TaskId, Transition,
 };
 use crate::queue::{
-    self, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, Pause, ProviderKind, PublishedImage, Queue,
-    QueueReads, RejectedRow, RunId, SlotUse,
+    self, Beat, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note, Opening, Pause, ProviderKind, PublishedImage,
+    Queue, QueueReads, RejectedRow, RunId, SlotUse,
 };
 
 /// The moment at which the run of the stocked queue began.
@@ -140,14 +140,18 @@ async fn stock(queue: &dyn Queue, provider: ProviderKind) {
     let pause = Pause { until: after(4_440), why: "the provider does not answer".to_owned() };
     let slot_time = (Duration::from_secs(1_164), Duration::from_secs(1_200));
     queue
-        .beat(run, 1, SlotUse { limit: 10, time: slot_time }, Some(pause), false, after(120))
+        .beat(
+            run,
+            Beat { succeeded: 1, slots: SlotUse { limit: 10, time: slot_time }, pause: Some(pause), ..Beat::default() },
+            after(120),
+        )
         .await
         .expect("the run is there");
 }
 
 async fn claim(queue: &dyn Queue, run: RunId, number: u32) -> Box<crate::queue::ActiveJob> {
     let external_id = ExternalTaskId(format!("0198-{number}"));
-    match queue.claim(run, external_id, ModelName::default(), after(i64::from(number))).await {
+    match queue.claim(run, external_id, Claimant::default(), after(i64::from(number))).await {
         Ok(Claim::Job(job)) => job,
         other => panic!("no job to claim: {other:?}"),
     }

@@ -8,6 +8,7 @@ macro_rules! declare_options {
             #[arg($($argument:tt)*)]
             $name:ident: $said:ty => $setting:ty, $how:tt $resolve:expr;
         )*
+        derived { $($(#[doc = $derived_doc:literal])* $derived:ident: $derived_type:ty, by $derive:expr;)* }
         elsewhere { $($elsewhere:ident: $elsewhere_said:ty,)* }
     ) => {
         /// Every option that can be written in a file, in the environment or on the command line. `None` is "not said here".
@@ -49,6 +50,10 @@ macro_rules! declare_options {
                 $(#[doc = $doc])*
                 pub $name: $setting,
             )*
+            $(
+                $(#[doc = $derived_doc])*
+                pub $derived: $derived_type,
+            )*
         }
 
         impl Settings {
@@ -57,7 +62,10 @@ macro_rules! declare_options {
             /// # Errors
             /// A value that cannot be used, named by its option.
             pub fn resolve(options: &Options) -> Result<Self, SettingsError> {
-                Ok(Self { $($name: declare_options!(@resolve options.$name, $said, $setting, $how $resolve),)* })
+                Ok(Self {
+                    $($name: declare_options!(@resolve options.$name, $said, $setting, $how $resolve),)*
+                    $($derived: $derive(options),)*
+                })
             }
 
             /// Every option of `run` by its name, with its value as it can be written in a settings file; null where nothing is

@@ -18,6 +18,9 @@ pub enum SettingsError {
     /// A value is not usable.
     #[error("--{option}: {why}")]
     Value { option: &'static str, why: String },
+    /// An `[[account]]` table is not usable.
+    #[error("account `{name}`: {why}")]
+    Account { name: String, why: String },
     /// A secret is missing.
     #[error(
         "no key: set {variables}, or the same with _FILE to a file that holds it; without an account, try --sandbox"
@@ -28,5 +31,5 @@ pub enum SettingsError {
     Secret { variable: &'static str, why: &'static str },
     /// A secret's file cannot be read, or is empty.
     #[error("{variable}_FILE: cannot use {}: {why}", .path.display())]
-    KeyFile { variable: &'static str, path: PathBuf, why: String },
+    KeyFile { variable: String, path: PathBuf, why: String },
 }

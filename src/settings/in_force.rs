@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::job::ModelName;
+use crate::job::{ModelName, ObjectUrl};
 
 use super::text_encoding::TextEncoding;
 use super::values::{Concurrency, InDoubt, ProviderName, Span};
@@ -53,6 +53,12 @@ impl InForce for InDoubt {
 impl InForce for Concurrency {
     fn in_force(&self) -> Value {
         self.fixed().map_or_else(|| json!(self.to_string()), |slots| json!(slots))
+    }
+}
+
+impl InForce for ObjectUrl {
+    fn in_force(&self) -> Value {
+        self.to_string().into()
     }
 }
 

@@ -5,6 +5,7 @@
 //! from one table, `options.rs`.
 //! After that nobody sees a flag again.
 
+mod accounts;
 mod declare;
 mod error;
 mod file;
@@ -16,13 +17,14 @@ mod secrets;
 mod text_encoding;
 mod values;
 
+pub use accounts::{Account, AccountTable, KeyPlace};
 pub use error::SettingsError;
 pub use file::{DEFAULT_FILE, SettingsFile};
 pub use options::{Options, Settings};
 pub use resolve::{Callback, DMXAPI_URL, KLING_URL};
 pub use secrets::{
-    API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, keys, look_for_secrets,
-    webhook_secret,
+    API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, account_keys,
+    look_for_secrets, webhook_secret,
 };
 pub use text_encoding::TextEncoding;
 pub use values::{Concurrency, InDoubt, ListenAddress, LogFormat, Price, ProviderName, Rate, Span};

@@ -13,9 +13,10 @@ use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use url::Url;
 
-use crate::job::ModelName;
+use crate::job::{ModelName, ObjectUrl};
 
 use super::SettingsError;
+use super::accounts::AccountTable;
 use super::declare::declare_options;
 use super::in_force::InForce;
 use super::resolve;
@@ -46,13 +47,13 @@ declare_options! {
     #[arg(long, value_name = "auto|N", env = "TRYON_CONCURRENCY", help_heading = "Pace")]
     concurrency: Concurrency => Concurrency, = |said| said.unwrap_or(Concurrency::Auto);
 
-    /// Submissions a second, at most [default: 5]
+    /// Submissions a second, at most [default: as many as the account bears]
     #[arg(long, value_name = "N", env = "TRYON_RATE", help_heading = "Pace")]
-    rate: Rate => f64, = |said| said.map_or(5.0, Rate::per_second);
+    rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 
-    /// Status requests a second, at most [default: 20]
+    /// Status requests a second, at most [default: as many as it takes and the account bears]
     #[arg(long, value_name = "N", env = "TRYON_POLL_RATE", help_heading = "Pace")]
-    poll_rate: Rate => f64, = |said| said.map_or(20.0, Rate::per_second);
+    poll_rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 
     /// Never ask for the same task more often than this [default: 1s]
     #[arg(long, value_name = "DUR", env = "TRYON_POLL_INTERVAL", help_heading = "Pace")]
@@ -127,6 +128,11 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
     fit_images: bool => bool, = |said| said.unwrap_or(false);
 
+    /// Put local pictures into this bucket, and send signed URLs instead of them: s3://bucket/prefix, gs://…, az://…;
+    /// virtual-try-on-3 takes nothing else [default: none]
+    #[arg(long, value_name = "URL", env = "TRYON_UPLOAD_TO", help_heading = "Manifest")]
+    upload_to: String => Option<ObjectUrl>, by resolve::upload_to;
+
     /// virtual-try-on-3: leave the face as it is, for rows that do not say; `=false` lets it change [default: true]
     #[arg(long, env = "TRYON_KEEP_FACE", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]
@@ -151,10 +157,17 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
     strict: bool => bool, = |said| said.unwrap_or(false);
 
+    // What follows from several options, and is none.
+    derived {
+        /// Why try-on 3.0 cannot be asked for, if it cannot.
+        no_solutions: Option<&'static str>, by resolve::no_solutions;
+    }
+
     // Other commands have these as well, so they are no arguments of `Options`; see `crate::cli`.
     elsewhere {
         out: PathBuf,
         queue: PathBuf,
+        account: Vec<AccountTable>,
         log_format: LogFormat,
         verbose: bool,
         quiet: bool,

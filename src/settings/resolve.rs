@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::job::{Keep, ModelName, is_on_this_network};
+use crate::job::{Keep, ModelName, ObjectUrl, is_on_this_network};
 
 use super::values::{ListenAddress, ProviderName};
 use super::{Options, Settings, SettingsError};
@@ -39,16 +39,11 @@ impl Settings {
         self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
     }
 
-    /// Why try-on 3.0 cannot be asked for, if it cannot.
-    #[must_use]
-    pub fn no_solutions(&self) -> Option<&'static str> {
-        no_solutions(Some(self.provider), Some(self.sandbox))
-    }
-
-    /// Whether local pictures can be linked to, for models that take URLs only: the stand-in serves them itself.
+    /// Whether local pictures can be linked to, for models that take URLs only: from a bucket, or by the stand-in, which
+    /// serves them itself.
     #[must_use]
     pub fn links_local_pictures(&self) -> bool {
-        self.sandbox
+        self.sandbox || self.upload_to.is_some()
     }
 
     /// What is to stay as it is in the pictures of people whose rows do not say.
@@ -65,7 +60,7 @@ impl Settings {
     }
 }
 
-fn usual_url(provider: ProviderName) -> &'static str {
+pub(super) fn usual_url(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Dmxapi => DMXAPI_URL,
         ProviderName::Kling => KLING_URL,
@@ -80,7 +75,7 @@ pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
     match &options.model {
         Some(name) => {
             let model = ModelName::parse(name).map_err(|error| wrong("model", error.to_string()))?;
-            match no_solutions(options.provider, options.sandbox).filter(|_| model.is_of_solutions()) {
+            match no_solutions(options).filter(|_| model.is_of_solutions()) {
                 Some(why) => Err(wrong("model", why)),
                 None => Ok(model),
             }
@@ -90,8 +85,13 @@ pub(super) fn model(options: &Options) -> Result<ModelName, SettingsError> {
 }
 
 /// Why try-on 3.0 cannot be asked for, if it cannot.
-fn no_solutions(provider: Option<ProviderName>, sandbox: Option<bool>) -> Option<&'static str> {
-    let is_there = sandbox == Some(true) || provider == Some(ProviderName::Kling);
+pub(super) fn no_solutions(options: &Options) -> Option<&'static str> {
+    let tables = options.account.as_deref().unwrap_or_default();
+    let is_there = match tables {
+        _ if options.sandbox == Some(true) => true,
+        [] => options.provider == Some(ProviderName::Kling),
+        tables => tables.iter().any(|table| table.provider.or(options.provider) == Some(ProviderName::Kling)),
+    };
     (!is_there).then_some(
         "virtual-try-on-3 is at Kling itself; add --provider kling, or --sandbox to try it without an account",
     )
@@ -103,6 +103,15 @@ pub(super) fn base_url(options: &Options) -> Result<String, SettingsError> {
     let base_url = options.base_url.clone().unwrap_or_else(|| usual_url(provider).to_owned());
     check_base_url(&base_url).map_err(|why| wrong("base-url", why))?;
     Ok(base_url)
+}
+
+/// A bucket, and a prefix in it.
+pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, SettingsError> {
+    let Some(text) = &options.upload_to else { return Ok(None) };
+    match ObjectUrl::parse(text) {
+        Some(url) => url.map(Some).map_err(|error| wrong("upload-to", error.to_string())),
+        None => Err(wrong("upload-to", format!("`{text}` is no bucket; write it like s3://bucket/prefix"))),
+    }
 }
 
 /// An address that the provider can reach needs a listener behind it.
@@ -131,7 +140,7 @@ pub(super) fn callback_listen(options: &Options) -> Result<Option<SocketAddr>, S
 }
 
 /// A base URL is http(s), has a host, and carries no secret and no query.
-fn check_base_url(text: &str) -> Result<(), String> {
+pub(super) fn check_base_url(text: &str) -> Result<(), String> {
     let url = web_address(text)?;
     if url.query().is_some() {
         return Err(format!("`{text}` must end with its path, without `?` or `#`"));
@@ -168,7 +177,7 @@ mod tests {
         let settings = Settings::resolve(&Options::default()).expect("defaults");
         assert_eq!(settings.model.as_str(), "kolors-virtual-try-on-v1");
         assert_eq!(settings.concurrency, Concurrency::Auto);
-        assert_eq!((settings.rate, settings.poll_rate), (5.0, 20.0));
+        assert_eq!((settings.rate, settings.poll_rate), (None, None), "the pace finds itself");
         assert_eq!(settings.poll_interval, Duration::from_secs(1));
         assert_eq!(settings.download_concurrency.get(), 8);
         assert_eq!(settings.max_attempts.get(), 5);
@@ -187,7 +196,7 @@ mod tests {
         let file: Options = toml::from_str(file).expect("TOML");
         let flags = Options { rate: "9".parse().ok(), ..Options::default() };
         let settings = Settings::resolve(&flags.or(file)).expect("settings");
-        assert_eq!((settings.rate, settings.poll_interval), (9.0, Duration::from_millis(250)));
+        assert_eq!((settings.rate, settings.poll_interval), (Some(9.0), Duration::from_millis(250)));
         assert!(settings.sandbox && settings.fit_images);
     }
 

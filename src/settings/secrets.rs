@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::accounts::{Account, KeyPlace};
 use super::{ProviderName, SettingsError};
 
 /// Where dmxapi's key is looked for.
@@ -41,11 +42,44 @@ impl Keys {
     }
 }
 
+/// Looks for the keys of an account: where its table says, or else in its provider's usual variables.
+///
+/// # Errors
+/// They are missing, or a file that is named cannot be read. The message names the place, never a value.
+pub fn account_keys(account: &Account) -> Result<Keys, SettingsError> {
+    let missing = |why: String| match &account.name {
+        Some(name) => SettingsError::Account { name: name.to_string(), why },
+        None => SettingsError::Account { name: String::new(), why },
+    };
+    let key = match &account.key {
+        KeyPlace::Usual => {
+            return keys(account.provider).map_err(|error| match (&account.name, error) {
+                (Some(_), SettingsError::NoKey { variables }) => {
+                    missing(format!("no key: set {variables}, or name another place with key-env or key-file"))
+                }
+                (_, error) => error,
+            });
+        }
+        KeyPlace::Variable(variable) => find(variable)?
+            .map(|(key, _)| key)
+            .ok_or_else(|| missing(format!("key-env: {variable} is not set, nor {variable}_FILE")))?,
+        KeyPlace::File(path) => {
+            let unusable = |why: &dyn std::fmt::Display| missing(format!("key-file: {}: {why}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
+            match text.trim() {
+                "" => return Err(unusable(&"it is empty")),
+                key => SecretString::from(key.to_owned()),
+            }
+        }
+    };
+    Ok(Keys::ApiKey(key))
+}
+
 /// Looks for the keys of a provider in the environment.
 ///
 /// # Errors
 /// They are missing, or a file that is named cannot be read. The message names the variables, never a value.
-pub fn keys(provider: ProviderName) -> Result<Keys, SettingsError> {
+fn keys(provider: ProviderName) -> Result<Keys, SettingsError> {
     match provider {
         ProviderName::Dmxapi => secret(API_KEY)?.map(Keys::ApiKey).ok_or(SettingsError::NoKey { variables: API_KEY }),
         ProviderName::Kling => {
@@ -130,7 +164,7 @@ fn secret(variable: &'static str) -> Result<Option<SecretString>, SettingsError>
 
 /// Reads a secret from the environment variable, or from the file that `<variable>_FILE` names; `None` when neither
 /// is set.
-fn find(variable: &'static str) -> Result<Option<(SecretString, SecretPlace)>, SettingsError> {
+fn find(variable: &str) -> Result<Option<(SecretString, SecretPlace)>, SettingsError> {
     if let Some(value) = std::env::var(variable).ok().map(|value| value.trim().to_owned())
         && !value.is_empty()
     {
@@ -140,7 +174,7 @@ fn find(variable: &'static str) -> Result<Option<(SecretString, SecretPlace)>, S
         return Ok(None);
     };
     let path = PathBuf::from(path);
-    let unusable = |why: String| SettingsError::KeyFile { variable, path: path.clone(), why };
+    let unusable = |why: String| SettingsError::KeyFile { variable: variable.to_owned(), path: path.clone(), why };
     let text = std::fs::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
     match text.trim() {
         "" => Err(unusable("it is empty".to_owned())),

@@ -60,6 +60,11 @@ impl Concurrency {
             Self::Fixed(slots) => Some(slots),
         }
     }
+
+    /// What holds where both are said.
+    pub(super) fn and_at_most(self, other: Self) -> Self {
+        self.fixed().into_iter().chain(other.fixed()).min().map_or(Self::Auto, Self::Fixed)
+    }
 }
 
 /// As it can be written again.

@@ -6,58 +6,88 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::job::ImageSource;
+use crate::job::{ImageSource, ObjectUrl};
 use crate::picture::{Bytes, PictureError, Source};
 
-/// A picture in a local file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InputFile(PathBuf);
+use super::Objects;
 
-/// The time at which a file was last modified, by which a replaced file is told from the earlier one. Not proof against a
-/// time that was set back on purpose.
+/// A picture in a local file, or in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Version(Option<SystemTime>);
+pub struct InputFile(Lies);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Lies {
+    File(PathBuf),
+    Object(ObjectUrl, Objects),
+}
+
+/// By what a replaced picture is told from the earlier one: the time at which a file was last modified (not proof against
+/// a time that was set back on purpose), or what a bucket calls the object's version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Version(Is);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Is {
+    OfTime(Option<SystemTime>),
+    Tagged(Option<String>),
+}
 
 impl InputFile {
     /// The file at `path`, whether there is one or not.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self(Lies::File(path.to_owned()))
     }
 
-    /// The file that a job names; `None` for a picture that the provider fetches.
+    /// An object, whether there is one or not.
     #[must_use]
-    pub fn named_by(source: &ImageSource) -> Option<Self> {
+    pub fn object(url: ObjectUrl, objects: Objects) -> Self {
+        Self(Lies::Object(url, objects))
+    }
+
+    /// The picture that a job names; `None` for one that the provider fetches.
+    #[must_use]
+    pub fn named_by(source: &ImageSource, objects: &Objects) -> Option<Self> {
         match source {
-            ImageSource::File(path) => Some(Self(path.clone())),
+            ImageSource::File(path) => Some(Self::new(path)),
+            ImageSource::Object(url) => Some(Self::object(url.clone(), objects.clone())),
             ImageSource::Url(_) => None,
         }
     }
 
-    /// What it is now. Asked without opening it.
+    /// What it is now, or what an object was when it was copied. A file is not opened for it.
     #[must_use]
     pub fn version(&self) -> Version {
-        Version(std::fs::metadata(&self.0).and_then(|metadata| metadata.modified()).ok())
+        Version(match &self.0 {
+            Lies::File(path) => Is::OfTime(std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()),
+            Lies::Object(url, objects) => Is::Tagged(objects.tag(url)),
+        })
     }
 
     /// Opens it to be sent.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the system, or of the bucket.
     pub fn open_file(&self) -> io::Result<File> {
-        File::open(&self.0)
+        match &self.0 {
+            Lies::File(path) => File::open(path),
+            Lies::Object(url, objects) => objects.open_file(url),
+        }
     }
 
     /// Whether it is the file at `path`.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
-        self.0 == path
+        matches!(&self.0, Lies::File(own) if own == path)
     }
 }
 
 impl fmt::Display for InputFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
+        match &self.0 {
+            Lies::File(path) => path.display().fmt(f),
+            Lies::Object(url, _) => url.fmt(f),
+        }
     }
 }
 
@@ -67,20 +97,24 @@ impl Source for InputFile {
             io::ErrorKind::NotFound => PictureError::NotFound(self.place()),
             _ => PictureError::Unreadable { path: self.place(), source },
         };
+        let path = match &self.0 {
+            Lies::File(path) => path,
+            Lies::Object(url, objects) => return objects.open(url).map_err(unreadable),
+        };
         // Asked before opening: opening a FIFO would wait for a writer that may never come.
-        let metadata = std::fs::metadata(&self.0).map_err(unreadable)?;
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
             return Err(PictureError::Folder(self.place()));
         }
         if !metadata.is_file() {
             return Err(PictureError::NotRegular(self.place()));
         }
-        let file = File::open(&self.0).map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
         Ok((Box::new(file), metadata.len()))
     }
 
     fn place(&self) -> String {
-        self.0.display().to_string()
+        self.to_string()
     }
 }
 

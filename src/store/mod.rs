@@ -1,40 +1,53 @@
 //! The output tree: where a result goes, and that it is either whole or absent.
 //!
-//! A picture is written beside its place under a name of its own, checked, flushed to disk and renamed; then the
-//! folder is flushed too. Nothing is ever written outside the tree, whatever symlinks stand in it.
+//! It is a local folder, or a prefix in a bucket. A result is written to a local file first and verified there; then it
+//! gets its name. Nothing is ever written outside the tree.
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tempfile::NamedTempFile;
+
+use crate::ambient;
 use crate::job::{JobId, JobSeq};
 
+mod bucket;
+mod folder;
 mod inputs;
 mod links;
 mod names;
+mod objects;
 mod scratch;
+mod staged;
 
+pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
+use bucket::{Content, Parcel};
+pub use folder::{Folder, FolderChecks};
 pub use inputs::{InputFile, Version};
 pub use links::{Link, LinkError, Linkable, PictureLinks, PutOnce};
-pub use names::NameChecks;
+pub use names::{KeyChecks, NameChecks};
+pub use objects::Objects;
 pub use scratch::{Scratch, ScratchFile};
+pub use staged::Staged;
 
-/// The root of the output tree.
+/// Where results go.
 #[derive(Debug, Clone)]
-pub struct OutputTree {
-    root: PathBuf,
+pub enum OutputTree {
+    Folder(Folder),
+    Bucket(InBucket),
 }
 
-/// How many folders [`FolderChecks`] remembers.
-const MOST_FOLDERS: usize = 1 << 14;
-
-/// [`OutputTree::check`] for many ids in a row: the system is asked once for each folder, not for each id.
-#[derive(Debug)]
-pub struct FolderChecks {
-    tree: OutputTree,
-    /// The folders, as ids write them, that were found to lie inside, or not to be there yet.
-    inside: HashSet<Box<str>>,
+/// Results in a bucket.
+#[derive(Debug, Clone)]
+pub struct InBucket {
+    bucket: Arc<Bucket>,
+    /// Where results are written before they are put: a local folder of the run's own.
+    staging: PathBuf,
+    /// What this queue's objects are marked with.
+    queue: Arc<str>,
 }
 
 /// What keeps a result from its place.
@@ -53,301 +66,184 @@ pub enum OutputError {
         #[source]
         source: io::Error,
     },
+    /// The bucket is not reached, or has trouble: it may pass.
+    #[error("the bucket does not take {place}: {why}")]
+    Away { place: String, why: String },
+    /// The bucket refuses: its name, its region or the credentials are wrong, or something is not allowed.
+    #[error("the bucket refuses {place}: {why}")]
+    Refused { place: String, why: String },
 }
 
-/// A result on its way: written, not yet under its final name. Removed when dropped before it is published.
+/// A result that has its name, or a bucket's result that is ready to be put.
 #[derive(Debug)]
-pub struct Staged {
-    file: File,
-    path: PathBuf,
-    folder: PathBuf,
-    is_published: bool,
+#[must_use]
+pub struct Landed {
+    path: String,
+    parcel: Option<Parcel>,
+}
+
+/// A published result as a local file.
+#[derive(Debug)]
+pub enum LocalCopy {
+    /// It is one.
+    Itself(PathBuf),
+    /// It was fetched, and is removed when this is dropped.
+    Fetched(NamedTempFile),
 }
 
 impl OutputTree {
-    /// Makes the folder where there is none, and checks that it can be written to.
+    /// A local folder. It is made where there is none, and must be writable.
     ///
     /// # Errors
     /// With the folder's path and the system's reason.
     pub fn create(root: &Path) -> Result<Self, OutputError> {
-        let machine = |source| OutputError::Machine { path: root.to_owned(), source };
-        std::fs::create_dir_all(root).map_err(machine)?;
-        let root = root.canonicalize().map_err(machine)?;
-        tempfile::tempfile_in(&root).map_err(machine)?;
-        Ok(Self { root })
+        Folder::create(root).map(Self::Folder)
     }
 
-    /// The tree's root, absolute.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Whether the folders of an id that exist already lie inside the tree.
+    /// A prefix in a bucket. Results are written to `staging` before they are put; what a killed run has left there goes.
+    /// `queue` is a text that no other queue has.
     ///
     /// # Errors
-    /// [`OutputError::LeavesTree`] with the folder that does not.
-    pub fn check(&self, id: &JobId) -> Result<(), OutputError> {
-        let mut folder = self.root.clone();
-        for part in folders_of(id) {
-            folder.push(part);
-            match folder.canonicalize() {
-                Ok(real) if real.starts_with(&self.root) => {}
-                Ok(_) => return Err(OutputError::LeavesTree(folder)),
-                Err(_) => return Ok(()),
-            }
-        }
-        Ok(())
+    /// The staging folder cannot be written to.
+    pub fn in_bucket(bucket: Bucket, staging: &Path, queue: &str) -> Result<Self, OutputError> {
+        let folder = Folder::create(staging)?;
+        folder.clear_staged();
+        let staging = folder.root().to_owned();
+        Ok(Self::Bucket(InBucket { bucket: Arc::new(bucket), staging, queue: queue.into() }))
     }
 
-    /// Begins the file of one image of a job. The name depends only on the job, so that a file left behind by a
-    /// kill is overwritten by the next try.
+    /// The local folder's root, absolute; `None` for a bucket.
+    #[must_use]
+    pub fn root(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder.root()),
+            Self::Bucket(_) => None,
+        }
+    }
+
+    /// The bucket, where it is one.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&Bucket> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Bucket(tree) => Some(&tree.bucket),
+        }
+    }
+
+    /// Begins the file of one image of a job. Waits for the disk.
     ///
     /// # Errors
     /// See [`OutputError`].
     pub fn stage(&self, id: &JobId, seq: JobSeq, image: u32) -> Result<Staged, OutputError> {
-        let mut folder = self.root.clone();
-        for part in folders_of(id) {
-            folder.push(part);
-            match std::fs::create_dir(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(self.trouble(&folder, error)),
-                _ if !folder.is_dir() => {
-                    let why = "the id needs a folder there, and it is none".to_owned();
-                    return Err(OutputError::InTheWay { path: folder, why });
-                }
-                _ => {}
+        match self {
+            Self::Folder(folder) => folder.stage(id, seq, image),
+            Self::Bucket(tree) => {
+                Staged::begin(&tree.staging, seq, image).map_err(|(path, source)| OutputError::Machine { path, source })
             }
         }
-        let real = folder.canonicalize().map_err(|error| self.trouble(&folder, error))?;
-        if !real.starts_with(&self.root) {
-            return Err(OutputError::LeavesTree(folder));
-        }
-        let path = real.join(format!(".tryon-{}-{image}.part", seq.0));
-        let open = || File::options().read(true).write(true).create_new(true).open(&path);
-        let file = match open() {
-            // Whatever is there is ours from before, or a trap; either way it goes.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                std::fs::remove_file(&path).and_then(|()| open())
-            }
-            opened => opened,
-        };
-        let file = file.map_err(|error| self.trouble(&path, error))?;
-        Ok(Staged { file, path, folder: real, is_published: false })
     }
 
-    /// Gives a staged file its final name, `name` being the id with an extension. When this returns, the file is
-    /// whole and on disk under that name. Returns its path relative to the tree, with `/`.
+    /// Gives a staged file its final name, `name` being the id with an extension. In a folder it is whole and on disk
+    /// under that name when this returns; for a bucket it has to [arrive](Landed::arrive). Waits for the disk.
     ///
     /// # Errors
     /// See [`OutputError`].
-    pub fn publish(&self, mut staged: Staged, name: &str) -> Result<String, OutputError> {
-        let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-        let place = staged.folder.join(last);
-        let unflushed = |path: &Path, source| OutputError::Machine { path: path.to_owned(), source };
-        staged.file.sync_all().map_err(|error| unflushed(&staged.path, error))?;
-        if place.is_dir() {
-            return Err(OutputError::InTheWay { path: place, why: "it is a folder".to_owned() });
+    pub fn settle(&self, staged: Staged, name: &str, bytes: u64, sha256: &str) -> Result<Landed, OutputError> {
+        match self {
+            Self::Folder(folder) => Ok(Landed { path: folder.publish(staged, name)?, parcel: None }),
+            Self::Bucket(tree) => {
+                let name = name.replace('\\', "/");
+                let content = Content { bytes, sha256: sha256.to_owned() };
+                let owner = tree.owner(staged.job);
+                let bucket = Arc::clone(&tree.bucket);
+                Ok(Landed { path: name.clone(), parcel: Some(Parcel { bucket, name, staged, content, owner }) })
+            }
         }
-        std::fs::rename(&staged.path, &place).map_err(|error| self.trouble(&place, error))?;
-        staged.is_published = true;
-        sync_folder(&staged.folder).map_err(|error| unflushed(&staged.folder, error))?;
-        Ok(name.replace('\\', "/"))
     }
 
-    /// Opens a result.
+    /// A result as a local file; `None` where it cannot be had.
+    pub async fn local_copy(&self, name: &str) -> Option<LocalCopy> {
+        match self {
+            Self::Folder(folder) => Some(LocalCopy::Itself(folder.root().join(name))),
+            Self::Bucket(tree) => {
+                let mut copy = NamedTempFile::new_in(&tree.staging).ok()?;
+                tree.bucket.copy_whole(name, u64::MAX, copy.as_file_mut()).await.ok()??;
+                Some(LocalCopy::Fetched(copy))
+            }
+        }
+    }
+
+    /// Those of the results that are certainly not there. One that cannot be looked at is not one that is gone.
     ///
     /// # Errors
-    /// Those of the system.
-    pub fn open(&self, name: &str) -> io::Result<impl Read> {
-        File::open(self.root.join(name))
-    }
-
-    /// Whether a result is certainly not there. One that cannot be looked at is not one that is gone.
-    #[must_use]
-    pub fn is_gone(&self, name: &str) -> bool {
-        matches!(self.root.join(name).try_exists(), Ok(false))
+    /// The bucket cannot be looked into.
+    pub async fn gone(&self, names: HashSet<String>) -> Result<HashSet<String>, OutputError> {
+        match self {
+            Self::Folder(folder) => {
+                let folder = folder.clone();
+                let gone = move || names.into_iter().filter(|name| folder.is_gone(name)).collect();
+                ambient::blocking(gone)
+                    .await
+                    .map_err(|error| OutputError::Machine { path: PathBuf::new(), source: io::Error::other(error) })
+            }
+            Self::Bucket(tree) => tree.bucket.gone(names).await,
+        }
     }
 
     /// Where a result is, for a message.
     #[must_use]
     pub fn place_of(&self, name: &str) -> String {
-        self.root.join(name).display().to_string()
-    }
-
-    /// Removes an image whose place another one has taken under another name. What cannot be removed stays: it is in
-    /// nobody's way.
-    pub fn remove(&self, path: &str) {
-        let place = self.root.join(path);
-        let is_inside = place.parent().and_then(|folder| folder.canonicalize().ok());
-        if is_inside.is_some_and(|folder| folder.starts_with(&self.root)) {
-            let _ = std::fs::remove_file(place);
+        match self {
+            Self::Folder(folder) => folder.place_of(name),
+            Self::Bucket(tree) => tree.bucket.place_of(name),
         }
     }
 
-    /// Whether an error is about this one name, or about the machine.
-    fn trouble(&self, path: &Path, source: io::Error) -> OutputError {
-        let path = path.to_owned();
-        if names::is_about_the_name(&source) {
-            OutputError::InTheWay { path, why: source.to_string() }
-        } else {
-            OutputError::Machine { path, source }
+    /// Removes an image of a job whose place another one has taken under another name. What cannot be removed stays: it
+    /// is in nobody's way.
+    pub async fn remove(&self, name: &str, job: JobSeq) {
+        match self {
+            Self::Folder(folder) => folder.remove(name),
+            Self::Bucket(tree) => tree.bucket.remove(name, &tree.owner(job)).await,
         }
     }
 }
 
-impl FolderChecks {
-    /// With nothing remembered.
+impl InBucket {
+    /// What the objects of a job are marked with.
+    fn owner(&self, job: JobSeq) -> String {
+        format!("{}/{}", self.queue, job.0)
+    }
+}
+
+impl Landed {
+    /// Its path relative to the tree, with `/`.
     #[must_use]
-    pub fn new(tree: OutputTree) -> Self {
-        Self { tree, inside: HashSet::new() }
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
-    /// As [`OutputTree::check`].
+    /// When this returns, the result is whole under its name. May be called again after [`OutputError::Away`].
     ///
     /// # Errors
-    /// As [`OutputTree::check`].
-    pub fn check(&mut self, id: &JobId) -> Result<(), OutputError> {
-        let folders = folders_in(id);
-        if folders.is_empty() || self.inside.contains(folders) {
-            return Ok(());
-        }
-        self.tree.check(id)?;
-        if self.inside.len() >= MOST_FOLDERS {
-            self.inside.clear();
-        }
-        self.inside.insert(folders.into());
-        Ok(())
-    }
-}
-
-impl Staged {
-    /// What it means that it could not be written or read back.
-    #[must_use]
-    pub fn failed(&self, source: io::Error) -> OutputError {
-        OutputError::Machine { path: self.path.clone(), source }
-    }
-}
-
-impl Read for Staged {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
-
-impl Write for Staged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Seek for Staged {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.is_published {
-            // What cannot be removed now is overwritten by the next try.
-            let _ = std::fs::remove_file(&self.path);
+    /// See [`OutputError`].
+    pub async fn arrive(&self) -> Result<(), OutputError> {
+        match &self.parcel {
+            Some(parcel) => parcel.send().await,
+            None => Ok(()),
         }
     }
 }
 
-/// The folders that an id's result is in, below the root.
-fn folders_of(id: &JobId) -> impl Iterator<Item = &str> {
-    folders_in(id).split(['/', '\\']).filter(|part| !part.is_empty())
-}
-
-/// The part of an id's text that names folders.
-fn folders_in(id: &JobId) -> &str {
-    id.as_str().rsplit_once(['/', '\\']).map_or("", |(folders, _)| folders)
-}
-
-/// Makes a rename last: the folder's own entry has to reach the disk as well.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree() -> (tempfile::TempDir, OutputTree) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let tree = OutputTree::create(&folder.path().join("out")).expect("a tree");
-        (folder, tree)
-    }
-
-    fn id(text: &str) -> JobId {
-        JobId::parse(text).expect(text)
-    }
-
-    fn names_in(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).expect("a folder");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_file_is_absent_until_it_is_published_and_whole_then() {
-        let (_folder, tree) = tree();
-        let mut staged = tree.stage(&id("a/b/c"), JobSeq(7), 0).expect("staged");
-        staged.write_all(b"picture").expect("written");
-        assert!(!tree.root().join("a/b/c.png").exists());
-        let path = tree.publish(staged, "a/b/c.png").expect("published");
-        assert_eq!(path, "a/b/c.png");
-        assert_eq!(std::fs::read(tree.root().join(path)).expect("there"), b"picture");
-        assert_eq!(names_in(&tree.root().join("a/b")), ["c.png"]);
-    }
-
-    #[test]
-    fn a_try_that_was_given_up_leaves_nothing() {
-        let (_folder, tree) = tree();
-        drop(tree.stage(&id("a"), JobSeq(1), 0).expect("staged"));
-        assert!(names_in(tree.root()).is_empty());
-        std::mem::forget(tree.stage(&id("a"), JobSeq(1), 0).expect("staged"));
-        drop(tree.stage(&id("a"), JobSeq(1), 0).expect("the next try takes the name over"));
-        assert!(names_in(tree.root()).is_empty());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_symlink_that_leads_out_is_not_followed() {
-        let (folder, tree) = tree();
-        let outside = folder.path().join("outside");
-        std::fs::create_dir(&outside).expect("made");
-        std::os::unix::fs::symlink(&outside, tree.root().join("link")).expect("linked");
-        assert!(matches!(tree.check(&id("link/x")), Err(OutputError::LeavesTree(_))));
-        let mut many = FolderChecks::new(tree.clone());
-        for _ in 0..2 {
-            assert!(many.check(&id("plain/x")).is_ok() && many.check(&id("x")).is_ok());
-            assert!(matches!(many.check(&id("link/x")), Err(OutputError::LeavesTree(_))), "however often it is asked");
+impl LocalCopy {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn open(&self) -> io::Result<File> {
+        match self {
+            Self::Itself(path) => File::open(path),
+            Self::Fetched(copy) => copy.reopen(),
         }
-        assert!(matches!(tree.stage(&id("link/x"), JobSeq(1), 0), Err(OutputError::LeavesTree(_))));
-        assert!(names_in(&outside).is_empty());
-        std::os::unix::fs::symlink("/dev/null", tree.root().join(".tryon-1-0.part")).expect("linked");
-        let mut staged = tree.stage(&id("y"), JobSeq(1), 0).expect("the trap is removed");
-        staged.write_all(b"x").expect("written");
-        tree.publish(staged, "y.png").expect("published");
-        assert_eq!(std::fs::read(tree.root().join("y.png")).expect("there"), b"x");
-    }
-
-    #[test]
-    fn a_file_where_a_folder_should_be_is_named() {
-        let (_folder, tree) = tree();
-        std::fs::write(tree.root().join("a"), b"").expect("written");
-        let error = tree.stage(&id("a/b"), JobSeq(1), 0).expect_err("in the way");
-        assert!(matches!(error, OutputError::InTheWay { .. }), "{error}");
-        std::fs::create_dir(tree.root().join("c.png")).expect("made");
-        let staged = tree.stage(&id("c"), JobSeq(1), 0).expect("staged");
-        assert!(matches!(tree.publish(staged, "c.png"), Err(OutputError::InTheWay { .. })));
     }
 }

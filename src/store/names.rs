@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::job::JobId;
+use crate::job::{JobId, ObjectUrl};
 
 /// Names up to this length, and paths up to this one, are taken everywhere.
 const SHORT_NAME: usize = 100;
@@ -109,6 +109,35 @@ impl NameChecks {
             }
         }
         Ok(())
+    }
+}
+
+/// Looks at ids with the eyes of a bucket: a key has a longest length, and nothing else is refused that an id can have.
+#[derive(Debug)]
+pub struct KeyChecks {
+    prefix: ObjectUrl,
+}
+
+/// The longest key that all keepers take, in bytes.
+const LONGEST_KEY: usize = 1024;
+
+impl KeyChecks {
+    /// For results below a prefix.
+    #[must_use]
+    pub fn new(prefix: ObjectUrl) -> Self {
+        Self { prefix }
+    }
+
+    /// Whether the results of an id can be written.
+    ///
+    /// # Errors
+    /// Why not, completing "id: …".
+    pub fn check(&self, id: &JobId) -> Result<(), String> {
+        let bytes = self.prefix.join(id.as_str()).key().len() + EXTENSION.len();
+        if bytes <= LONGEST_KEY {
+            return Ok(());
+        }
+        Err(format!("`{id}`: its object would have a name of {bytes} bytes; buckets take at most {LONGEST_KEY}"))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Files that a run makes for itself: a folder of its own, which goes with the run. What a killed run has left there is
 //! removed by the next one.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::{InputFile, OutputError};
 
@@ -40,6 +40,15 @@ impl Scratch {
             Ok(ScratchFile(file.into_temp_path()))
         };
         write().map_err(|source| OutputError::Machine { path: self.folder.clone(), source })
+    }
+
+    /// Begins a file, which is removed when it is dropped.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn begin(&self) -> io::Result<NamedTempFile> {
+        std::fs::create_dir_all(&self.folder)?;
+        tempfile::Builder::new().prefix(PREFIX).tempfile_in(&self.folder)
     }
 
     /// Removes what was kept, and the folder; nothing that somebody else has put there.

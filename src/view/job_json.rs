@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::job::{JobId, JobState, Keep, ModelName};
+use crate::job::{AccountName, JobId, JobState, Keep, ModelName};
 use crate::queue::{AttemptRecord, JobRecord};
 
 /// A job.
@@ -27,6 +27,8 @@ pub struct JobJson<'a> {
     cloth_type: Option<&'a str>,
     cloth_image_2: Option<&'a str>,
     cloth_type_2: Option<&'a str>,
+    /// The account of the present attempt, where it has a name.
+    account: Option<&'a str>,
     /// Only where the row named one.
     model: Option<&'a str>,
     /// What is to stay as it is in the person's picture, where not all of it is (try-on 3.0).
@@ -74,6 +76,7 @@ impl<'a> JobJson<'a> {
             cloth_type: spec.cloth_type.map(crate::job::Garment::word),
             cloth_image_2: spec.second.as_ref().map(|second| second.image.written.as_str()),
             cloth_type_2: spec.second.as_ref().map(|second| second.garment.word()),
+            account: job.account.as_ref().map(AccountName::as_str),
             model: spec.model.as_ref().map(ModelName::as_str),
             keep: (spec.keep != Keep::ALL).then_some(KeepJson {
                 face: spec.keep.face,
@@ -108,6 +111,8 @@ pub struct AttemptJson<'a> {
     attempt: u32,
     outcome: &'a str,
     model: &'a str,
+    /// The account that it was sent to, where it has a name.
+    account: Option<&'a str>,
     /// `null` where nothing was submitted, because the task is another job's.
     external_task_id: Option<&'a str>,
     /// The job of the same pair whose task it shares.
@@ -138,6 +143,7 @@ impl<'a> AttemptJson<'a> {
             attempt: attempt.attempt,
             outcome: &attempt.outcome,
             model: attempt.model.as_str(),
+            account: attempt.account.as_ref().map(AccountName::as_str),
             external_task_id: attempt.shares.is_none().then_some(attempt.external_id.0.as_str()),
             shares: attempt.shares.as_ref().map(JobId::as_str),
             task_id: attempt.task_id.as_ref().map(|task| task.0.as_str()),

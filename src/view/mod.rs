@@ -3,6 +3,7 @@
 //! Answers for what is said, in which words and under which keys. Where it goes, how it is coloured and how it is made to
 //! fit a terminal or a page is for `progress`, `report` and `cli` to decide. Prints nothing.
 
+mod accounts;
 mod advice;
 mod job_json;
 pub mod pace;
@@ -11,6 +12,7 @@ mod standing;
 mod summary;
 pub mod wording;
 
+pub use accounts::{AccountJson, account_lines};
 pub use advice::{
     Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
 };

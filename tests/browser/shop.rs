@@ -12,8 +12,8 @@ use tryon::job::{
     SecondGarment, TaskId, Transition,
 };
 use tryon::queue::{
-    self, ActiveJob, Claim, Keeping, LoadRow, ManifestNames, Note, Opening, ProviderKind, PublishedImage, Queue, RunId,
-    SlotUse,
+    self, ActiveJob, Beat, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note, Opening, ProviderKind,
+    PublishedImage, Queue, RunId, SlotUse,
 };
 
 /// What becomes of a job.
@@ -104,7 +104,7 @@ impl Shop {
         jobs.sort_by_key(|job| job.seq);
         join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&*queue, row, job))).await;
         let slots = SlotUse { limit: 10, time: (Duration::from_secs(97), Duration::from_secs(100)) };
-        queue.beat(run, 1, slots, None, true, at(3_600)).await.expect("ended");
+        queue.beat(run, Beat { succeeded: 1, slots, ended: true, ..Beat::default() }, at(3_600)).await.expect("ended");
     }
 
     fn spec(&self, row: &Row) -> JobSpec {
@@ -177,7 +177,7 @@ impl Shop {
 
 async fn claim(queue: &dyn Queue, run: RunId, number: usize) -> Box<ActiveJob> {
     let external_id = ExternalTaskId(format!("external-{number}"));
-    match queue.claim(run, external_id, ModelName::default(), at(1)).await {
+    match queue.claim(run, external_id, Claimant::default(), at(1)).await {
         Ok(Claim::Job(job)) => job,
         other => panic!("no job to claim: {other:?}"),
     }

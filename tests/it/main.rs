@@ -2,6 +2,7 @@
 
 mod attack;
 mod benchmark;
+mod buckets;
 mod callbacks;
 mod circles;
 mod commands;

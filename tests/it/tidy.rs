@@ -9,7 +9,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("serve", &[]),
     ("callback", &["job", "serve"]),
     ("picture", &["job"]),
-    ("store", &["job", "picture"]),
+    ("store", &["ambient", "job", "picture"]),
     ("queue", &["ambient", "job"]),
     ("manifest", &["job", "picture", "store"]),
     ("provider", &["job", "picture", "store"]),
@@ -23,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
+            "ambient",
             "callback",
             "exit_code",
             "job",

@@ -124,7 +124,7 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool)
                 return Some(format!("it has the image of {task_id}, which is none of its tasks"));
             };
             let Some(output) = &job.output else { return Some("it has no image".to_owned()) };
-            let kept = std::fs::read(night.tree.root().join(output)).unwrap_or_default();
+            let kept = std::fs::read(night.tree.root().expect("a folder").join(output)).unwrap_or_default();
             (task.outcome != Outcome::Image || kept != pictures::of(&task.id))
                 .then(|| "its image is another".to_owned())
         }

@@ -12,24 +12,30 @@ pub(crate) mod verdict;
 pub(crate) mod watcher;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::callback::Wake;
-use crate::job::ModelName;
+use crate::job::{AccountName, Forms, ModelName};
 use crate::provider::Provider;
+use crate::queue::AccountStanding;
 
 use crate::engine::settings::{RunSettings, SlotCount};
 
 use backoff::Backoff;
 use blame::Blame;
 use capabilities::Capabilities;
-use gate::Gate;
-use pace::Pace;
+use gate::{Gate, Lane};
+use pace::{Bounds, Pace};
 use refusals::Refusals;
 use slots::Slots;
 use watcher::{Watcher, Watching};
+
+/// Submissions and status requests a second at the beginning, where nobody has said how many there may be.
+const FIRST_CREATES: f64 = 4.0;
+const FIRST_QUERIES: f64 = 20.0;
 
 /// "No such task" is believed of a running task when it was said this often, over six times the time between two
 /// questions about doubt.
@@ -40,18 +46,24 @@ const UNKNOWN_TIMES: u32 = 5;
 pub struct Endpoint {
     /// The client, with the account's credentials, for the form of the API that most jobs need.
     pub provider: Arc<dyn Provider>,
+    /// Its name in the settings; `None` for the one account of a run that names none.
+    pub account: Option<AccountName>,
     /// A client for another form, where the account is open in two: models decide which one a job needs.
     pub other_form: Option<OtherForm>,
     /// Under which name what is learnt of it is remembered: its base URL, or a name that outlives a port.
     pub name: String,
+    /// The model for rows that name none.
+    pub model: ModelName,
+    /// What one unit costs there; jobs go to the cheapest account that has room. `None` counts as dearest.
+    pub price: Option<f64>,
     /// What its callbacks tell, where they are listened for.
     pub callbacks: Option<mpsc::Receiver<Wake>>,
     /// Tasks in flight there.
     pub slots: SlotCount,
-    /// Submissions a second, at most; over 0.
-    pub rate_per_second: f64,
-    /// Status requests a second, at most; over 0.
-    pub poll_rate_per_second: f64,
+    /// Submissions a second, at most; over 0. `None` finds out how many it bears.
+    pub rate_per_second: Option<f64>,
+    /// Status requests a second, at most; over 0. `None` finds out how many it bears.
+    pub poll_rate_per_second: Option<f64>,
 }
 
 /// A further form of the API that an account is open in.
@@ -70,6 +82,8 @@ pub(crate) struct Remembered {
     pub(crate) slots: Option<u32>,
     /// Whether it knows external task ids.
     pub(crate) external_ids: Option<bool>,
+    /// How many submissions a second it was found to bear.
+    pub(crate) creates_per_second: Option<f64>,
     /// Whether its other form does.
     pub(crate) other_external_ids: Option<bool>,
 }
@@ -77,8 +91,14 @@ pub(crate) struct Remembered {
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct Account {
+    /// [`Endpoint::account`].
+    pub(crate) id: Option<AccountName>,
     /// [`Endpoint::name`].
     pub(crate) name: String,
+    /// [`Endpoint::model`].
+    pub(crate) model: ModelName,
+    /// [`Endpoint::price`], infinite where it is not known.
+    pub(crate) price: f64,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) slots: Arc<Slots>,
@@ -92,6 +112,8 @@ pub(crate) struct Account {
     blame: Blame,
     /// Tasks that failed for want of room since the last one was made.
     no_room: AtomicU32,
+    /// Tasks that it took in this run, in all its forms.
+    submitted: Arc<AtomicU64>,
     /// The same account in another form of the API: the same slots, gate and pace, and capabilities and a watcher of its own.
     other_form: Option<Arc<Account>>,
 }
@@ -103,6 +125,15 @@ impl Account {
         Arc::clone(other.filter(|_| !self.provider.takes(model)).unwrap_or(self))
     }
 
+    /// The forms of the API that it is open in.
+    pub(crate) fn taken(self: &Arc<Self>) -> Forms {
+        let takes = |name: &str| {
+            let model = ModelName::parse(name);
+            model.is_ok_and(|model| self.forms().any(|form| form.provider.takes(&model)))
+        };
+        Forms { kolors: takes(ModelName::DEFAULT), solutions: takes(ModelName::THREE) }
+    }
+
     /// The account in each of its forms.
     pub(crate) fn forms(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         std::iter::once(self).chain(&self.other_form)
@@ -111,10 +142,15 @@ impl Account {
     /// An account at the beginning of a run. Its watcher runs until it is dropped.
     pub(crate) fn new(endpoint: Endpoint, remembered: &Remembered, settings: &RunSettings) -> Arc<Self> {
         let gate = Gate::new(Backoff::OUTAGE, settings.patience);
-        let queries = Arc::new(Pace::new(endpoint.poll_rate_per_second));
-        let creates = Arc::new(Pace::new(endpoint.rate_per_second));
+        let queries = Pace::new(Bounds { first: FIRST_QUERIES, most: endpoint.poll_rate_per_second, limit: None });
+        let creates = Pace::new(Bounds {
+            first: FIRST_CREATES,
+            most: endpoint.rate_per_second,
+            limit: remembered.creates_per_second,
+        });
         let slots = Slots::new(endpoint.slots, remembered.slots);
         let refusals: Arc<Refusals> = Arc::default();
+        let submitted: Arc<AtomicU64> = Arc::default();
         let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
             let watcher = Watcher::start(
                 Arc::clone(&provider),
@@ -124,7 +160,10 @@ impl Account {
                 callbacks,
             );
             Arc::new(Self {
+                id: endpoint.account.clone(),
                 name,
+                model: endpoint.model.clone(),
+                price: endpoint.price.unwrap_or(f64::INFINITY),
                 provider,
                 gate: Arc::clone(&gate),
                 slots: Arc::clone(&slots),
@@ -136,6 +175,7 @@ impl Account {
                 capabilities: Capabilities::new(external_ids),
                 blame: Blame::default(),
                 no_room: AtomicU32::new(0),
+                submitted: Arc::clone(&submitted),
                 other_form,
             })
         };
@@ -144,6 +184,30 @@ impl Account {
             .other_form
             .map(|other| form(other.provider, other.name, remembered.other_external_ids, None, None));
         form(endpoint.provider, endpoint.name, remembered.external_ids, endpoint.callbacks, other_form)
+    }
+
+    /// Tasks that it would take now: free slots, while creates may leave.
+    pub(crate) fn room(&self) -> u64 {
+        if self.gate.is_open(Lane::Create) { self.slots.free() } else { 0 }
+    }
+
+    /// Notes a task that it took in this run.
+    pub(crate) fn count_submission(&self) {
+        self.submitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How it goes on; `None` for an account without a name.
+    pub(crate) fn standing(&self, now: Timestamp) -> Option<AccountStanding> {
+        let name = self.id.clone()?;
+        let stopped = self.gate.stopped().map(|(stopped, _)| stopped.said);
+        Some(AccountStanding {
+            name,
+            slots: self.slots.limit(),
+            in_flight: self.slots.held(),
+            submitted: self.submitted.load(Ordering::Relaxed),
+            has_ended: stopped.is_some(),
+            trouble: stopped.or_else(|| self.gate.pause(now).map(|pause| pause.why)),
+        })
     }
 }
 

@@ -19,8 +19,8 @@ use crate::engine::settings::SlotCount;
 /// Where an account is begun with about which nothing is known: the climb goes on while these are being submitted.
 const FIRST_SLOTS: usize = 4;
 
-/// No climb goes further: as many tasks as a page of the provider's list holds.
-const MOST_SLOTS: usize = 500;
+/// No climb goes further: as many tasks as those pages of the provider's list hold that a walk looks at.
+const MOST_SLOTS: usize = 2_000;
 
 /// How long a limit below the ceiling holds before one slot more is tried, at first and at most.
 const PROBE: Backoff = Backoff { shortest: Duration::from_secs(5), longest: Duration::from_secs(300) };
@@ -159,6 +159,17 @@ impl Slots {
     /// How many tasks may be in flight at present.
     pub(crate) fn limit(&self) -> u32 {
         u32::try_from(self.locked().limit).unwrap_or(u32::MAX)
+    }
+
+    /// How many slots are free.
+    pub(crate) fn free(&self) -> u64 {
+        let state = self.locked();
+        state.limit.saturating_sub(state.within_limit()) as u64
+    }
+
+    /// How many slots hold a task, as far as is known.
+    pub(crate) fn held(&self) -> u32 {
+        u32::try_from(self.locked().held).unwrap_or(u32::MAX)
     }
 
     /// The number of slots that the provider has told, by refusing one more; `None` before that.

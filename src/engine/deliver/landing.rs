@@ -10,7 +10,7 @@ use crate::ambient;
 use crate::job::{Flag, Flags, ImageSource, JobId, JobSeq};
 use crate::picture::{ResultError, VerifiedPicture, verify_result};
 use crate::queue::{ActiveJob, PublishedImage, Queue};
-use crate::store::{OutputError, OutputTree, Staged};
+use crate::store::{Landed, OutputError, OutputTree, Staged};
 
 use crate::engine::error::RunError;
 use crate::engine::inputs::people::People;
@@ -58,13 +58,14 @@ impl Landing {
         ambient::blocking(move || self.write_out().map(|()| self)).await?
     }
 
-    /// Checks what has arrived, and publishes it as `name` with the extension of what it is.
-    pub(crate) async fn publish(mut self, name: String, judge: Judge) -> Result<PublishedImage, LandingError> {
-        let publish = move || {
+    /// Checks what has arrived, and gives it the name `name` with the extension of what it is. In a bucket it has to
+    /// arrive then.
+    pub(crate) async fn settle(mut self, name: String, judge: Judge) -> Result<(PublishedImage, Landed), LandingError> {
+        let settle = move || {
             self.write_out()?;
-            self.check_and_publish(&name, &judge)
+            self.check_and_settle(&name, &judge)
         };
-        ambient::blocking(publish).await?
+        ambient::blocking(settle).await?
     }
 
     fn write_out(&mut self) -> Result<(), LandingError> {
@@ -84,20 +85,22 @@ impl Landing {
         }
     }
 
-    fn check_and_publish(&mut self, name: &str, judge: &Judge) -> Result<PublishedImage, LandingError> {
+    fn check_and_settle(&mut self, name: &str, judge: &Judge) -> Result<(PublishedImage, Landed), LandingError> {
         let mut staged = self.staged()?;
         let picture = verify_result(&mut staged).map_err(|error| match error {
             ResultError::Unreadable(source) => staged.failed(source).into(),
             broken => LandingError::Broken(broken),
         })?;
         let sha256 = sha256_of(&mut staged).map_err(|source| staged.failed(source))?;
-        let path = self.tree.publish(staged, &format!("{name}.{}", picture.format.extension()))?;
+        let name = format!("{name}.{}", picture.format.extension());
+        let landed = self.tree.settle(staged, &name, self.bytes, &sha256)?;
         let flags = judge.flags(&picture);
         // What its other flags say already makes it no duplicate: a hundred blank results are the same picture, of course.
         let is_telling = !flags.has(Flag::Unchanged) && !flags.has(Flag::Blank);
         let fingerprint = picture.look.fingerprint().filter(|_| is_telling);
         let VerifiedPicture { width, height, .. } = picture;
-        Ok(PublishedImage { image: self.image, path, width, height, bytes: self.bytes, sha256, flags, fingerprint })
+        let (image, path, bytes) = (self.image, landed.path().to_owned(), self.bytes);
+        Ok((PublishedImage { image, path, width, height, bytes, sha256, flags, fingerprint }, landed))
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::ambient;
 use crate::job::TaskId;
 use crate::queue::{ActiveJob, PublishedImage, Queue};
-use crate::store::{OutputError, OutputTree, Staged};
+use crate::store::{Landed, LocalCopy, OutputError, OutputTree, Staged};
 
 use crate::engine::deliver::landing::{hexadecimal, name_of};
 use crate::engine::error::RunError;
@@ -26,12 +26,16 @@ pub(crate) async fn copy(
     for image in images {
         let Ok(staged) = tree.stage(&job.spec.id, job.seq, image.image) else { return Ok(None) };
         let name = name_of(queue, job, image.image).await?;
+        let Some(original) = tree.local_copy(&image.path).await else { return Ok(None) };
         let tree = tree.clone();
-        let copied = ambient::blocking(move || copy_one(&tree, image, staged, &name));
-        match copied.await.map_err(|error| RunError::Bug(error.to_string()))?? {
-            Some(copy) => copies.push(copy),
-            None => return Ok(None),
+        let copied = ambient::blocking(move || copy_one(&tree, image, &original, staged, &name));
+        let Some((copy, landed)) = copied.await.map_err(|error| RunError::Bug(error.to_string()))?? else {
+            return Ok(None);
+        };
+        if landed.arrive().await.is_err() {
+            return Ok(None);
         }
+        copies.push(copy);
     }
     Ok((!copies.is_empty()).then_some(copies))
 }
@@ -40,10 +44,11 @@ pub(crate) async fn copy(
 fn copy_one(
     tree: &OutputTree,
     image: PublishedImage,
+    original: &LocalCopy,
     mut staged: Staged,
     name: &str,
-) -> Result<Option<PublishedImage>, RunError> {
-    let Ok(mut original) = tree.open(&image.path) else { return Ok(None) };
+) -> Result<Option<(PublishedImage, Landed)>, RunError> {
+    let Ok(mut original) = original.open() else { return Ok(None) };
     let mut hash = Sha256::new();
     let mut piece = vec![0; 64 * 1024];
     loop {
@@ -60,10 +65,11 @@ fn copy_one(
         return Ok(None);
     }
     let extension = image.path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let path = match tree.publish(staged, &format!("{name}.{extension}")) {
-        Ok(path) => path,
+    let landed = match tree.settle(staged, &format!("{name}.{extension}"), image.bytes, &image.sha256) {
+        Ok(landed) => landed,
         Err(error @ OutputError::Machine { .. }) => return Err(error.into()),
-        Err(OutputError::LeavesTree(_) | OutputError::InTheWay { .. }) => return Ok(None),
+        Err(_) => return Ok(None),
     };
-    Ok(Some(PublishedImage { path, ..image }))
+    let path = landed.path().to_owned();
+    Ok(Some((PublishedImage { path, ..image }, landed)))
 }

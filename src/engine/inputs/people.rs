@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::job::ImageSource;
 use crate::picture::Look;
-use crate::store::{InputFile, Version};
+use crate::store::{InputFile, Objects, Version};
 
 /// This many people are remembered: those seen last, 50 KB each.
 const MOST_REMEMBERED: usize = 64;
 
 /// See the module's page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct People {
     seen: Mutex<Seen>,
+    objects: Objects,
 }
 
 #[derive(Debug, Default)]
@@ -36,9 +37,14 @@ struct Person {
 }
 
 impl People {
+    /// Nobody is known yet. Pictures in buckets are had from `objects`.
+    pub(crate) fn new(objects: Objects) -> Self {
+        Self { seen: Mutex::default(), objects }
+    }
+
     /// What a person looks like; `None` where nobody knows. May decode a picture, so it is asked where one may wait.
     pub(crate) fn look(&self, human: &ImageSource) -> Option<Arc<Look>> {
-        let file = InputFile::named_by(human)?;
+        let file = InputFile::named_by(human, &self.objects)?;
         // Held while a picture is decoded: that is the bound on the memory.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).look(&file)
     }
@@ -93,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ana.png");
         draw(&path, 10);
-        let people = People::default();
+        let people = People::new(Objects::looked_at());
         let human = ImageSource::File(path.clone());
         let first = people.look(&human).expect("a look");
         assert!(Arc::ptr_eq(&first, &people.look(&human).expect("a look")));
@@ -106,7 +112,7 @@ mod tests {
     #[test]
     fn the_people_seen_last_are_remembered_and_no_more_than_a_few() {
         let folder = tempfile::tempdir().expect("a folder");
-        let people = People::default();
+        let people = People::new(Objects::looked_at());
         let human = |number: usize| ImageSource::File(folder.path().join(format!("{number}.png")));
         draw(&folder.path().join("0.png"), 10);
         let first = people.look(&human(0)).expect("a look");
@@ -122,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("text.png");
         std::fs::write(&path, "no picture").expect("write");
-        let people = People::default();
+        let people = People::new(Objects::looked_at());
         assert!(people.look(&ImageSource::File(path)).is_none());
         assert!(people.look(&ImageSource::Url("https://shop.example/ana.jpg".to_owned())).is_none());
     }

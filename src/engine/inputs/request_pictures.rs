@@ -17,7 +17,7 @@ use crate::ambient;
 use crate::job::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
 use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, fit, outfit, probe};
 use crate::provider::Picture;
-use crate::store::{InputFile, LinkError, Linkable, PictureLinks, Scratch, Version};
+use crate::store::{InputFile, LinkError, Linkable, Objects, PictureLinks, Scratch, Version};
 
 use crate::engine::error::RunError;
 
@@ -32,6 +32,7 @@ pub(crate) struct RequestPictures {
     /// Makes links to the pictures for models that take URLs only.
     links: Option<Links>,
     scratch: Scratch,
+    objects: Objects,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     whole_files: Arc<WholeFiles>,
@@ -124,6 +125,7 @@ impl RequestPictures {
         Self {
             fits_images,
             links,
+            objects: Objects::copied_to(scratch.clone()),
             scratch,
             turn: Arc::new(Semaphore::new(1)),
             shelf: Mutex::default(),
@@ -131,10 +133,15 @@ impl RequestPictures {
         }
     }
 
+    /// Pictures in buckets, as this run has copied them.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
     /// Makes and checks what a job's request will need, so that it does not have to wait later. What goes wrong here goes
     /// wrong again when the job is sent, and is told then.
     pub(crate) async fn get_ready(&self, spec: &JobSpec, model: &ModelName) {
-        let is_file = |image: &ImageRef| matches!(image.source, ImageSource::File(_));
+        let is_file = |image: &ImageRef| !matches!(image.source, ImageSource::Url(_));
         if (is_file(&spec.human) || is_file(&spec.cloth))
             && let Err(why) = self.of(spec, model).await
         {
@@ -150,7 +157,8 @@ impl RequestPictures {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let limits = InputLimits::of(model);
-        let plan = ambient::blocking(move || plan(&asked, fits_images, limits)).await;
+        let look = Looking { fits_images, limits, objects: self.objects.clone() };
+        let plan = ambient::blocking(move || look.plan(&asked)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
         let links = self.links_for(model);
@@ -259,55 +267,59 @@ async fn sent(column: &'static str, picture: Linkable, links: Option<&Links>) ->
     }
 }
 
-/// Looks at the files of a job and says what has to be made. Reads their headers.
-fn plan(spec: &JobSpec, fits_images: bool, limits: InputLimits) -> Result<(Wanted, Wanted), String> {
-    let human = single(HUMAN, &spec.human.source, fits_images, limits)?;
-    let cloth = match &spec.second {
-        None => single(CLOTH, &spec.cloth.source, fits_images, limits)?,
-        Some(second) => both(&spec.cloth.source, second, fits_images)?,
-    };
-    Ok((human, cloth))
-}
-
-/// A picture that is sent by itself.
-fn single(
-    column: &'static str,
-    source: &ImageSource,
+/// How the pictures of a job are looked at.
+struct Looking {
     fits_images: bool,
     limits: InputLimits,
-) -> Result<Wanted, String> {
-    let source = match source {
-        ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
-        file @ ImageSource::File(_) => look_at(column, file, fits_images, &limits)?,
-    };
-    if fits_images && source.probe.wants_fitting(&limits) {
-        return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source, limits) });
-    }
-    Ok(Wanted::AsItIs { column, source })
+    objects: Objects,
 }
 
-/// Two garments, which are sent on one picture.
-fn both(first: &ImageSource, second: &SecondGarment, fits_images: bool) -> Result<Wanted, String> {
-    let file = |column: &'static str, source: &ImageSource| look_at(column, source, fits_images, &InputLimits::KOLORS);
-    let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
-    let upper_is_second = second.garment == Garment::Upper;
-    let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
-    Ok(Wanted::Made { column: CLOTH, recipe: Recipe::Outfit { upper, lower, upper_is_second } })
-}
-
-/// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-fn look_at(column: &str, source: &ImageSource, fits_images: bool, limits: &InputLimits) -> Result<Input, String> {
-    let Some(file) = InputFile::named_by(source) else {
-        return Err(format!("{column}: must be a local file where there are two garments"));
-    };
-    let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
-    let probe = probe(&file).map_err(told)?;
-    probe.check_sides(limits).map_err(told)?;
-    if !fits_images {
-        probe.check_fit(limits).map_err(told)?;
+impl Looking {
+    /// Looks at the files of a job and says what has to be made. Reads their headers.
+    fn plan(&self, spec: &JobSpec) -> Result<(Wanted, Wanted), String> {
+        let human = self.single(HUMAN, &spec.human.source)?;
+        let cloth = match &spec.second {
+            None => self.single(CLOTH, &spec.cloth.source)?,
+            Some(second) => self.both(&spec.cloth.source, second)?,
+        };
+        Ok((human, cloth))
     }
-    let version = file.version();
-    Ok(Input { file, probe, version })
+
+    /// A picture that is sent by itself.
+    fn single(&self, column: &'static str, source: &ImageSource) -> Result<Wanted, String> {
+        let source = match source {
+            ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
+            here => self.look_at(column, here, &self.limits)?,
+        };
+        if self.fits_images && source.probe.wants_fitting(&self.limits) {
+            return Ok(Wanted::Made { column, recipe: Recipe::Fitted(source, self.limits) });
+        }
+        Ok(Wanted::AsItIs { column, source })
+    }
+
+    /// Two garments, which are sent on one picture.
+    fn both(&self, first: &ImageSource, second: &SecondGarment) -> Result<Wanted, String> {
+        let file = |column: &'static str, source: &ImageSource| self.look_at(column, source, &InputLimits::KOLORS);
+        let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
+        let upper_is_second = second.garment == Garment::Upper;
+        let (upper, lower) = if upper_is_second { (second_source, first) } else { (first, second_source) };
+        Ok(Wanted::Made { column: CLOTH, recipe: Recipe::Outfit { upper, lower, upper_is_second } })
+    }
+
+    /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
+    fn look_at(&self, column: &str, source: &ImageSource, limits: &InputLimits) -> Result<Input, String> {
+        let Some(file) = InputFile::named_by(source, &self.objects) else {
+            return Err(format!("{column}: must be a local file where there are two garments"));
+        };
+        let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
+        let probe = probe(&file).map_err(told)?;
+        probe.check_sides(limits).map_err(told)?;
+        if !self.fits_images {
+            probe.check_fit(limits).map_err(told)?;
+        }
+        let version = file.version();
+        Ok(Input { file, probe, version })
+    }
 }
 
 impl Recipe {

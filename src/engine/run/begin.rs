@@ -14,6 +14,7 @@ use crate::engine::account::{Account, Endpoint, Remembered};
 use crate::engine::clock::Clock;
 use crate::engine::error::RunError;
 use crate::engine::event::RunEvent;
+use crate::engine::inputs::people::People;
 use crate::engine::inputs::request_pictures::{Links, RequestPictures};
 use crate::engine::run::context::Shared;
 use crate::engine::run::coordinator::Coordinator;
@@ -58,6 +59,11 @@ pub async fn run(
     // What the run is said to begin with: without a limit where one of the accounts has none.
     let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
     let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
+    let Some(model) = endpoints.first().map(|endpoint| endpoint.model.clone()) else {
+        return Err(RunError::Bug("a run without an account".to_owned()));
+    };
+    let mut endpoints = endpoints;
+    endpoints.sort_by(|one, other| price_of(one).total_cmp(&price_of(other)));
     let mut accounts = Vec::new();
     for endpoint in endpoints {
         let other_external_ids = match &endpoint.other_form {
@@ -67,25 +73,29 @@ pub async fn run(
         let remembered = Remembered {
             slots: queue.slots_found(&endpoint.name).await?,
             external_ids: queue.external_ids(&endpoint.name).await?,
+            creates_per_second: queue.pace_found(&endpoint.name).await?,
             other_external_ids,
         };
         accounts.push(Account::new(endpoint, &remembered, &settings));
     }
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
-    let run = queue.begin_run(slots, settings.budget, settings.model.clone(), clock.now()).await?;
+    let run = queue.begin_run(slots, settings.budget, model, clock.now()).await?;
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
     let links = links.map(|maker| Links { maker, life });
     // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
     // between two verbs of the queue.
     let (facts, told) = mpsc::unbounded_channel();
+    let pictures = RequestPictures::new(scratch, settings.fit_images, links);
+    let people = Arc::new(People::new(pictures.objects().clone()));
     let shared = Arc::new(Shared {
         clock,
         run,
         counts: Mutex::new(queue.counts().await?),
-        pictures: RequestPictures::new(scratch, settings.fit_images, links),
-        people: Arc::default(),
+        pictures,
+        people,
         queue,
+        accounts,
         results,
         tree,
         downloads: Semaphore::new(settings.downloads),
@@ -95,5 +105,10 @@ pub async fn run(
         is_budget_short: false.into(),
         settings,
     });
-    Coordinator::new(shared, accounts, told, observe).run(slot_count, interrupted).await
+    Coordinator::new(shared, told, observe).run(slot_count, interrupted).await
+}
+
+/// What orders the accounts: where no price is known, it may be any.
+fn price_of(endpoint: &Endpoint) -> f64 {
+    endpoint.price.unwrap_or(f64::INFINITY)
 }

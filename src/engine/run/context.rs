@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{Failure, JobSeq, JobState, StateName, Transition};
+use crate::job::{Failure, Forms, JobSeq, JobState, StateName, Transition};
 use crate::provider::ResultHost;
 use crate::queue::{ActiveJob, Counts, Note, Queue, RunId};
 use crate::store::OutputTree;
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     /// The run's record in the queue.
     pub(crate) run: RunId,
     pub(crate) queue: Arc<dyn Queue>,
+    /// The accounts that take the jobs, the cheapest first.
+    pub(crate) accounts: Vec<Arc<Account>>,
     pub(crate) results: Arc<dyn ResultHost>,
     pub(crate) pictures: RequestPictures,
     pub(crate) people: Arc<People>,
@@ -60,6 +62,15 @@ impl Deref for Context {
 }
 
 impl Context {
+    /// The accounts that are cheaper than this one.
+    pub(crate) fn cheaper_accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter().take_while(|account| account.price < self.account.price)
+    }
+
+    pub(crate) fn has_cheaper_accounts(&self) -> bool {
+        self.cheaper_accounts().next().is_some()
+    }
+
     /// Remembers, in the queue too, whether the account's provider knows external ids.
     pub(crate) async fn learn_external_ids(&self, known: bool) -> Result<(), RunError> {
         if self.account.capabilities.learn(known) {
@@ -73,6 +84,17 @@ impl Shared {
     /// What time it is.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The forms of the API that its accounts are open in together.
+    pub(crate) fn taken(&self) -> Forms {
+        let none = Forms { kolors: false, solutions: false };
+        self.accounts.iter().fold(none, |forms, account| forms.and(account.taken()))
+    }
+
+    /// The accounts, each in all its forms.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter().flat_map(Account::forms)
     }
 
     /// Records a transition of a job that a worker holds.

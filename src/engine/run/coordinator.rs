@@ -11,8 +11,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{JobSeq, JobState, StateName};
-use crate::queue::{ActiveJob, Pause, SlotUse};
+use crate::job::{JobSeq, JobState, StateName, Transition};
+use crate::queue::{ActiveJob, Beat, Note, Pause, SlotUse};
 
 use crate::engine::account::Account;
 use crate::engine::error::RunError;
@@ -22,6 +22,7 @@ use crate::engine::run::end::{Outcome, RunEnd, reason_to_stop};
 use crate::engine::run::feeder::{Claimed, FeederEnd, feed};
 use crate::engine::run::learning::learn_external_ids;
 use crate::engine::run::missing::refetch_missing;
+use crate::engine::run::owner;
 use crate::engine::run::step::Held;
 use crate::engine::run::worker::see_through;
 use crate::engine::settings::SlotCount;
@@ -40,7 +41,6 @@ const MOST_TAKEN_UP: usize = 1_000;
 
 pub(crate) struct Coordinator<O> {
     shared: Arc<Shared>,
-    accounts: Vec<Arc<Account>>,
     told: mpsc::UnboundedReceiver<Fact>,
     observe: O,
     workers: JoinSet<(JobSeq, Result<(), RunError>)>,
@@ -51,6 +51,8 @@ pub(crate) struct Coordinator<O> {
     pause: Option<Pause>,
     /// The numbers of slots that the queue knows, by account.
     slots_remembered: HashMap<String, u32>,
+    /// The same for submissions a second.
+    paces_remembered: HashMap<String, f64>,
     /// Whether the search for deleted results is over.
     has_searched: bool,
     /// How the feeders of the accounts have ended, as far as they have.
@@ -58,15 +60,9 @@ pub(crate) struct Coordinator<O> {
 }
 
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        accounts: Vec<Arc<Account>>,
-        told: mpsc::UnboundedReceiver<Fact>,
-        observe: O,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, told: mpsc::UnboundedReceiver<Fact>, observe: O) -> Self {
         Self {
             shared,
-            accounts,
             told,
             observe,
             workers: JoinSet::new(),
@@ -75,19 +71,20 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             started: Instant::now(),
             pause: None,
             slots_remembered: HashMap::new(),
+            paces_remembered: HashMap::new(),
             has_searched: false,
             fed: Vec::new(),
         }
     }
 
     pub(crate) async fn run(mut self, slots: SlotCount, interrupted: CancellationToken) -> Result<Outcome, RunError> {
-        let names: Vec<_> = self.accounts.iter().map(|account| account.name.as_str()).collect();
+        let names: Vec<_> = self.shared.accounts.iter().map(|account| account.name.as_str()).collect();
         self.emit(Fact::Started { slots, provider: names.join(", ") });
         let (claimed, mut claims) = mpsc::channel(1);
         let mut feeders = JoinSet::new();
         // Before the first claim: see there.
         let taken_up = self.take_up_left_behind().await;
-        for account in &self.accounts {
+        for account in &self.shared.accounts {
             feeders.spawn(feed(self.context_of(account), claimed.clone()));
         }
         drop(claimed);
@@ -108,7 +105,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     ) -> Result<RunEnd, RunError> {
         let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.shared))));
         let mut learning = JoinSet::new();
-        for account in self.accounts.iter().flat_map(Account::forms) {
+        for account in self.shared.forms() {
             learning.spawn(learn_external_ids(self.context_of(account)));
         }
         let mut tick = tokio::time::interval(TICK);
@@ -124,7 +121,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 }
                 Some(ended) = self.workers.join_next_with_id() => self.worker_ended(ended)?,
                 Some((account, job, held)) = claims.recv() => self.spawn(&account, job, held),
-                Some(fed) = feeders.join_next() => self.fed.push(unless_it_panicked(fed)?),
+                Some(fed) = feeders.join_next() => self.feeder_ended(unless_it_panicked(fed)?),
                 searched = &mut search.0, if !self.has_searched => {
                     unless_it_panicked(searched)?;
                     self.has_searched = true;
@@ -150,11 +147,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Context { shared: Arc::clone(&self.shared), account: Arc::clone(account) }
     }
 
-    /// The account that a job of an earlier run belongs to.
-    fn account_of(&self, job: &ActiveJob) -> Option<Arc<Account>> {
-        self.accounts.first().map(|account| account.for_model(&job.model))
-    }
-
     /// Whether the run is over, and how.
     async fn end(&mut self) -> Result<Option<RunEnd>, RunError> {
         if let Some(end) = self.stopped_for_good() {
@@ -168,14 +160,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             return Ok(None);
         }
         self.refresh().await?;
-        let has_fed = self.fed.len() == self.accounts.len();
+        let has_fed = self.fed.len() == self.shared.accounts.len();
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         if has_fed {
             self.take_up_in(&[StateName::Downloading]).await?;
         } else if self.is_doubt_full().await? {
             // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
-            let is_learning =
-                self.accounts.iter().flat_map(Account::forms).any(|account| account.capabilities.is_learning());
+            let is_learning = self.shared.forms().any(|form| form.capabilities.is_learning());
             // With proven external ids, doubt that no worker asks about is asked about again.
             self.take_up().await?;
             let is_settled_no_more = self.workers.is_empty() && !is_learning;
@@ -189,22 +180,45 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if !self.workers.is_empty() {
             return Ok(None);
         }
-        Ok(if has_fed { self.end_of_feeding() } else { Some(self.nothing_left()) })
+        if has_fed { Ok(self.end_of_feeding()) } else { self.nothing_left().await.map(Some) }
     }
 
     /// Every account's provider has ended the run, so that nothing can be collected any more either.
     fn stopped_for_good(&self) -> Option<RunEnd> {
-        let stopped =
-            self.accounts.iter().map(|account| account.gate.stopped().filter(|(_, ends_queries)| *ends_queries));
-        let stopped: Option<Vec<_>> = stopped.collect();
-        let (stopped, _) = stopped?.into_iter().next()?;
-        Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said })
+        let ends_queries =
+            |account: &Arc<Account>| account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
+        if self.shared.accounts.iter().all(ends_queries) { self.stopped_accounts() } else { None }
+    }
+
+    /// What the accounts that take nothing any more have said; `None` where there are none.
+    fn stopped_accounts(&self) -> Option<RunEnd> {
+        let stopped: Vec<_> = self
+            .shared
+            .accounts
+            .iter()
+            .filter_map(|account| account.gate.stopped().map(|(stopped, _)| (account.id.as_ref(), stopped)))
+            .collect();
+        let reason = stopped.first().map(|(_, stopped)| stopped.reason)?;
+        let said = stopped.iter().map(|(name, stopped)| match name {
+            Some(name) => format!("account `{name}`: {}", stopped.said),
+            None => stopped.said.clone(),
+        });
+        Some(RunEnd::Stopped { reason, said: said.collect::<Vec<_>>().join("; ") })
+    }
+
+    fn feeder_ended(&mut self, end: FeederEnd) {
+        if let FeederEnd::Stopped { account: Some(account), said } = &end
+            && self.shared.accounts.len() > 1
+        {
+            self.emit(Fact::AccountStopped { account: account.clone(), why: said.clone() });
+        }
+        self.fed.push(end);
     }
 
     /// Whether no provider has answered for as long as the first answer is waited for.
     fn is_unreached(&self) -> bool {
         let patience = self.shared.settings.reach_patience;
-        self.accounts.iter().all(|account| account.gate.unreached_for().is_some_and(|since| since >= patience))
+        self.shared.accounts.iter().all(|account| account.gate.unreached_for().is_some_and(|since| since >= patience))
     }
 
     /// The end of a run in which no account takes jobs any more.
@@ -212,27 +226,31 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if self.fed.iter().any(|end| matches!(end, FeederEnd::BudgetSpent)) {
             return Some(RunEnd::BudgetSpent);
         }
-        self.fed.iter().find_map(|end| match end {
-            FeederEnd::Stopped(stopped) => Some(RunEnd::Stopped { reason: stopped.reason, said: stopped.said.clone() }),
-            // The loop above ends before this one is looked at.
-            FeederEnd::BudgetSpent | FeederEnd::RunEnds => None,
-        })
+        self.stopped_accounts()
     }
 
-    fn nothing_left(&self) -> RunEnd {
-        let is_short = self.shared.is_budget_short.load(Ordering::Relaxed);
-        if is_short { RunEnd::BudgetSpent } else { RunEnd::Done }
+    /// The end of a run in which nothing is left to do: what an account that answers no more still has is not.
+    async fn nothing_left(&self) -> Result<RunEnd, RunError> {
+        if self.shared.is_budget_short.load(Ordering::Relaxed) {
+            return Ok(RunEnd::BudgetSpent);
+        }
+        let Some(stopped) = self.stopped_accounts() else { return Ok(RunEnd::Done) };
+        let jobs = self.shared.queue.active(&[StateName::Running, StateName::InDoubt], MOST_TAKEN_UP).await?;
+        let accounts = &self.shared.accounts;
+        let is_uncollected = |job: &ActiveJob| owner::named(accounts, job).is_some_and(|it| is_beyond_reach(&it, job));
+        Ok(if jobs.iter().any(is_uncollected) { stopped } else { RunEnd::Done })
     }
 
     /// Whether jobs could be submitted, and `--max-in-doubt` forbids it.
     async fn is_doubt_full(&mut self) -> Result<bool, RunError> {
         let in_doubt = self.shared.counts().of(StateName::InDoubt);
-        Ok(in_doubt >= self.shared.settings.max_in_doubt && self.shared.queue.has_claimable().await?)
+        Ok(in_doubt >= self.shared.settings.max_in_doubt
+            && self.shared.queue.has_claimable(self.shared.taken()).await?)
     }
 
     /// Whether no job can be claimed and none is being claimed.
     async fn is_idle(&mut self) -> Result<bool, RunError> {
-        Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit().await?)
+        Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit(self.shared.taken()).await?)
     }
 
     /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
@@ -250,7 +268,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// those that another process has put back in the meantime.
     async fn take_up(&mut self) -> Result<(), RunError> {
         let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.accounts.iter().flat_map(Account::forms).any(|form| form.capabilities.external_ids() == Some(true)) {
+        if self.shared.forms().any(|form| form.capabilities.external_ids() == Some(true)) {
             states.push(StateName::InDoubt);
         }
         self.take_up_in(&states).await
@@ -267,9 +285,14 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             if self.working.contains_key(&job.seq) || self.shared.is_parked(&job) {
                 continue;
             }
-            let Some(account) = self.account_of(&job) else { continue };
-            let may_hold_slot = !matches!(job.state, JobState::Downloading { .. });
-            let mut slot = may_hold_slot.then(|| account.slots.occupy());
+            let Some(account) = owner::named(&self.shared.accounts, &job) else {
+                self.spawn_search(job);
+                continue;
+            };
+            if is_beyond_reach(&account, &job) {
+                continue;
+            }
+            let mut slot = may_hold_slot(&job).then(|| account.slots.occupy());
             if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
                 slot.mark_held();
             }
@@ -281,6 +304,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let ctx = self.context_of(account);
         let seq = job.seq;
         let worker = self.workers.spawn(async move { (seq, see_through(&ctx, job, held).await) });
+        self.working.insert(seq, worker.id());
+    }
+
+    /// Finds out which account a job belongs to, and sees it through there.
+    fn spawn_search(&mut self, job: ActiveJob) {
+        let (seq, shared) = (job.seq, Arc::clone(&self.shared));
+        let worker = self.workers.spawn(async move { (seq, search_and_see_through(shared, job).await) });
         self.working.insert(seq, worker.id());
     }
 
@@ -298,8 +328,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     async fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.shared.queue.counts().await?;
         *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-        let has_work = self.shared.queue.has_claimable().await?;
-        for account in &self.accounts {
+        let has_work = self.shared.queue.has_claimable(self.shared.taken()).await?;
+        for account in &self.shared.accounts {
             account.slots.set_has_work(has_work);
         }
         let pause = self.paused().or_else(|| self.shut_out());
@@ -317,13 +347,13 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     /// What all accounts wait for: the pause that ends first.
     fn paused(&self) -> Option<Pause> {
         let pauses: Option<Vec<_>> =
-            self.accounts.iter().map(|account| account.gate.pause(self.shared.now())).collect();
+            self.shared.accounts.iter().map(|account| account.gate.pause(self.shared.now())).collect();
         pauses?.into_iter().min_by_key(|pause| pause.until)
     }
 
     /// Waiting for room at the accounts, where this run has none of it.
     fn shut_out(&self) -> Option<Pause> {
-        let until: Option<Vec<_>> = self.accounts.iter().map(|account| account.slots.shut_out_until()).collect();
+        let until: Option<Vec<_>> = self.shared.accounts.iter().map(|account| account.slots.shut_out_until()).collect();
         let wait = until?.into_iter().min()?.saturating_duration_since(Instant::now());
         let until = self.shared.now() + SignedDuration::try_from(wait).unwrap_or_default();
         Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
@@ -337,29 +367,48 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 
     async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
-        let slots = SlotUse { limit: self.slot_limit(), time: self.occupancy() };
-        let pause = self.pause.clone().filter(|_| !ended);
-        self.shared.queue.beat(self.shared.run, self.succeeded, slots, pause, ended, self.shared.now()).await?;
-        self.remember_slots().await
+        let now = self.shared.now();
+        let beat = Beat {
+            succeeded: self.succeeded,
+            slots: SlotUse { limit: self.slot_limit(), time: self.occupancy() },
+            pause: self.pause.clone().filter(|_| !ended),
+            ended,
+            accounts: self.shared.accounts.iter().filter_map(|account| account.standing(now)).collect(),
+        };
+        self.shared.queue.beat(self.shared.run, beat, now).await?;
+        self.remember_slots().await?;
+        self.remember_paces().await
     }
 
     fn slot_limit(&self) -> u32 {
-        self.accounts.iter().map(|account| account.slots.limit()).sum()
+        self.shared.accounts.iter().map(|account| account.slots.limit()).sum()
     }
 
     /// Of the time while jobs waited for slots: how long slots held tasks at work, and how much slot time there was.
     fn occupancy(&self) -> (Duration, Duration) {
-        let each = self.accounts.iter().map(|account| account.slots.occupancy());
+        let each = self.shared.accounts.iter().map(|account| account.slots.occupancy());
         each.fold(Default::default(), |(busy, all), (held, slot_time)| (busy + held, all + slot_time))
     }
 
     /// Remembers the numbers of slots that were found, for the next run.
     async fn remember_slots(&mut self) -> Result<(), RunError> {
-        for account in self.accounts.iter().filter(|account| account.finds_slots) {
+        for account in self.shared.accounts.iter().filter(|account| account.finds_slots) {
             let Some(slots) = account.slots.found() else { continue };
             if self.slots_remembered.get(&account.name) != Some(&slots) {
                 self.shared.queue.learn_slots(account.name.clone(), slots).await?;
                 self.slots_remembered.insert(account.name.clone(), slots);
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers how many submissions a second the accounts were found to bear, for the next run.
+    async fn remember_paces(&mut self) -> Result<(), RunError> {
+        for account in &self.shared.accounts {
+            let Some(pace) = account.creates.found() else { continue };
+            if self.paces_remembered.get(&account.name) != Some(&pace) {
+                self.shared.queue.learn_pace(account.name.clone(), pace).await?;
+                self.paces_remembered.insert(account.name.clone(), pace);
             }
         }
         Ok(())
@@ -423,6 +472,38 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
     }
+}
+
+/// Sees a job through at the account that is found to have its task. Where none is, the job is left as it is: its account
+/// may be back in the next run.
+async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) -> Result<(), RunError> {
+    if let Some(account) = owner::asked_for(&shared, &job).await? {
+        let ctx = Context { shared, account };
+        let slot = may_hold_slot(&job).then(|| ctx.account.slots.occupy());
+        return see_through(&ctx, job, Held { slot, ..Held::default() }).await;
+    }
+    if shared.shutdown.is_cancelled() {
+        return Ok(());
+    }
+    let mut job = job;
+    if matches!(job.state, JobState::Submitting { .. }) {
+        let note = Note::of("the run ended before an answer came");
+        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
+    }
+    shared.park(&job);
+    shared.tell(Fact::AccountMissing { id: job.spec.id.clone(), account: job.account.clone() });
+    Ok(())
+}
+
+/// Whether a job may hold a slot at its provider.
+fn may_hold_slot(job: &ActiveJob) -> bool {
+    !matches!(job.state, JobState::Downloading { .. })
+}
+
+/// Whether the job's account answers no questions any more in this run.
+fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
+    let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
+    is_stopped && may_hold_slot(job)
 }
 
 /// A task that ends with what waits for it.

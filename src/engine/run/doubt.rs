@@ -20,6 +20,7 @@ use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::InputsError;
 use crate::engine::run::context::Context;
+use crate::engine::run::owner;
 use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
 use crate::engine::run::submit::{accepted, ready_pictures, send};
 use crate::engine::settings::InDoubtPolicy;
@@ -38,8 +39,8 @@ enum Sought {
     CertainlyUnknown,
     /// It cannot be told: the provider does not know external ids, or has not shown that it does.
     CannotTell(&'static str),
-    /// The run ends before it could be told.
-    RunEnds,
+    /// Nothing more is to be asked here: the run ends, or another account has it.
+    Leave,
 }
 
 /// Settles a job in doubt, as far as it can be.
@@ -48,7 +49,7 @@ pub(crate) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
         Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
         Sought::CannotTell(why) => left_in_doubt(ctx, job, why).await,
-        Sought::RunEnds => Ok(Step::Leave),
+        Sought::Leave => Ok(Step::Leave),
     }
 }
 
@@ -101,7 +102,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         let asked = tokio::select! {
             biased;
             asked = ctx.account.ask(&named) => asked,
-            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+            () = ctx.shutdown.cancelled() => return Ok(Sought::Leave),
         };
         match asked {
             Asked::Task(task) if is_ours(ctx, &task, external_id) => return Ok(Sought::Found(task)),
@@ -125,7 +126,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
                 }
             }
             Asked::Nothing(_) => {}
-            Asked::Stopped(_) => return Ok(Sought::RunEnds),
+            Asked::Stopped(_) => return Ok(Sought::Leave),
         }
         if began.elapsed() >= ctx.settings.task_timeout.max(ctx.settings.doubt_age * 2) {
             ctx.park(job);
@@ -134,7 +135,7 @@ async fn seek(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Sought,
         tokio::select! {
             biased;
             () = tokio::time::sleep(next_question(ctx, unknown, believed_from)) => {}
-            () = ctx.shutdown.cancelled() => return Ok(Sought::RunEnds),
+            () = ctx.shutdown.cancelled() => return Ok(Sought::Leave),
         }
     }
 }
@@ -150,8 +151,9 @@ async fn sought_in_vain(ctx: &Context, job: &ActiveJob, held: &Held) -> Result<O
     }
     Ok(match is_same_account(ctx, job).await? {
         Some(true) => Some(Sought::CertainlyUnknown),
+        Some(false) if owner::is_elsewhere(ctx, job).await? => Some(Sought::Leave),
         Some(false) => Some(Sought::CannotTell("the key may be another account's than the one that was asked")),
-        None if ctx.shutdown.is_cancelled() => Some(Sought::RunEnds),
+        None if ctx.shutdown.is_cancelled() => Some(Sought::Leave),
         None => None,
     })
 }
@@ -309,7 +311,7 @@ async fn refused_again(
             let transition = Transition::Refuse { failure: failure.clone() };
             ctx.fail(job, transition, note(&facts), failure).await.map(Step::Now)
         }
-        Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::RunEnds => {
+        Sought::CertainlyUnknown | Sought::CannotTell(_) | Sought::Leave => {
             left_to_the_next_run(ctx, job, &facts).await
         }
     }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::job::{ExternalTaskId, StateName};
-use crate::queue::{ActiveJob, Claim, ClaimOnce};
+use crate::job::{AccountName, ExternalTaskId, StateName};
+use crate::queue::{ActiveJob, Claim, ClaimOnce, Claimant, Counts};
 
 use crate::engine::account::Account;
-use crate::engine::account::gate::Stopped;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
@@ -21,12 +20,19 @@ const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
 /// How often it is looked whether doubt has become less.
 const WAIT_FOR_DOUBT: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether the cheaper accounts have taken what they have room for.
+const WAIT_FOR_CHEAPER: Duration = Duration::from_millis(100);
+
 /// A job that was claimed for an account, with what its worker holds for it.
 pub(crate) type Claimed = (Arc<Account>, ActiveJob, Held);
 
 /// How the feeder, which claims, has ended.
 pub(crate) enum FeederEnd {
-    Stopped(Stopped),
+    /// The account takes nothing any more.
+    Stopped {
+        account: Option<AccountName>,
+        said: String,
+    },
     BudgetSpent,
     /// The run winds down.
     RunEnds,
@@ -36,19 +42,19 @@ pub(crate) enum FeederEnd {
 pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
     let mut seemed_spent = false;
     loop {
-        if is_doubt_full(&ctx).await? {
+        if let Some(wait) = has_to_wait(&ctx, &ctx.queue.counts().await?) {
             tokio::select! {
                 biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
-                () = tokio::time::sleep(WAIT_FOR_DOUBT) => continue,
+                () = tokio::time::sleep(wait) => continue,
             }
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
-        let next = ctx.queue.next_up(ctx.now()).await?;
+        let next = ctx.queue.next_up(ctx.account.taken(), ctx.now()).await?;
         let leave = async {
             let get_ready = async {
                 if let Some(next) = &next {
-                    ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.settings.model)).await;
+                    ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.account.model)).await;
                 }
             };
             let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);
@@ -60,9 +66,15 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             leave = leave => match leave {
                 Ok(leave) => leave,
-                Err(stopped) => return Ok(FeederEnd::Stopped(stopped)),
+                Err(stopped) => {
+                    return Ok(FeederEnd::Stopped { account: ctx.account.id.clone(), said: stopped.said });
+                }
             },
         };
+        // A cheaper account may have got room meanwhile.
+        if ctx.has_cheaper_accounts() && leaves_it_to_cheaper(&ctx, &ctx.queue.counts().await?) {
+            continue;
+        }
         // Not cancel-safe past this point: a claim is always handed over.
         let wait = match claim(&ctx).await? {
             Claim::Job(job) => {
@@ -102,20 +114,38 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
 
 /// Whether one more create could leave more than `--max-in-doubt` jobs in doubt, should every create on its way be lost.
 /// The coordinator ends the run where asking does not settle them.
-async fn is_doubt_full(ctx: &Context) -> Result<bool, RunError> {
-    let counts = ctx.queue.counts().await?;
+fn is_doubt_full(ctx: &Context, counts: &Counts) -> bool {
     let may_be = counts.of(StateName::InDoubt) + counts.of(StateName::Submitting);
-    Ok(may_be >= ctx.settings.max_in_doubt)
+    may_be >= ctx.settings.max_in_doubt
+}
+
+/// For how long no job is to be claimed for this account, whatever room it has.
+fn has_to_wait(ctx: &Context, counts: &Counts) -> Option<Duration> {
+    if is_doubt_full(ctx, counts) {
+        return Some(WAIT_FOR_DOUBT);
+    }
+    leaves_it_to_cheaper(ctx, counts).then_some(WAIT_FOR_CHEAPER)
+}
+
+/// Whether the jobs that wait are so few that cheaper accounts have room for all of them.
+fn leaves_it_to_cheaper(ctx: &Context, counts: &Counts) -> bool {
+    let waiting = counts.of(StateName::Pending);
+    waiting > 0 && ctx.cheaper_accounts().map(|account| account.room()).sum::<u64>() >= waiting
 }
 
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context) -> Result<Claim, RunError> {
     loop {
-        let (run, id, model, now) = (ctx.run, ExternalTaskId::unique(), ctx.settings.model.clone(), ctx.now());
+        let by = Claimant {
+            account: ctx.account.id.clone(),
+            default_model: ctx.account.model.clone(),
+            forms: ctx.account.taken(),
+        };
+        let (run, id, now) = (ctx.run, ExternalTaskId::unique(), ctx.now());
         if !ctx.settings.dedupe {
-            return Ok(ctx.queue.claim(run, id, model, now).await?);
+            return Ok(ctx.queue.claim(run, id, by, now).await?);
         }
-        match ctx.queue.claim_once(run, id, model, now).await? {
+        match ctx.queue.claim_once(run, id, by, now).await? {
             ClaimOnce::Claim(claim) => return Ok(claim),
             ClaimOnce::Settled { failed } => {
                 for (id, failure) in failed {

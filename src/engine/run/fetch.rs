@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::job::{Failure, FailureKind, TaskId, Transition};
 use crate::provider::{FetchError, ResultImage, TaskReport, TaskStatus};
 use crate::queue::{ActiveJob, Note, PublishedImage};
-use crate::store::OutputError;
+use crate::store::{Landed, OutputError};
 
 use crate::engine::account::backoff::Backoff;
 use crate::engine::account::gate::{Lane, Pass};
@@ -100,7 +100,7 @@ async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) 
         before.into_iter().map(|image| image.path).filter(|old| images.iter().all(|new| new.path != *old)).collect();
     let state = ctx.queue.publish(job.seq, job.attempt, images, ctx.now()).await?;
     for path in outdated {
-        ctx.tree.remove(&path);
+        ctx.tree.remove(&path, job.seq).await;
     }
     ctx.tell(Fact::Succeeded { id: job.spec.id.clone(), path });
     Ok(Step::Now(state))
@@ -168,9 +168,38 @@ async fn one_image(ctx: &Context, job: &ActiveJob, position: u32, url: &str) -> 
         Err(Broken::Landing(error)) => return Err(landing_hitch(error)),
     };
     let name = name_of(ctx.queue.as_ref(), job, position).await.map_err(TryError::Machine)?;
-    let published = landing.publish(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
+    let settled = landing.settle(name, Judge::of(job, Arc::clone(&ctx.people), ctx.settings.min_result_px)).await;
+    let (image, landed) = settled.map_err(landing_hitch)?;
+    arrive(ctx, job, &landed).await?;
     drop(permit);
-    published.map_err(landing_hitch)
+    Ok(image)
+}
+
+/// Sees an image into its place. A bucket that is away is waited for, image in hand, as long as
+/// [`Patience::bucket`](crate::engine::settings::Patience) says; downloads wait behind it, since this one keeps its permit.
+/// Then the run ends; the image is fetched by the next one.
+async fn arrive(ctx: &Context, job: &ActiveJob, landed: &Landed) -> Result<(), TryError> {
+    let began = Instant::now();
+    let mut failures = 0;
+    loop {
+        let error = match landed.arrive().await {
+            Ok(()) => return Ok(()),
+            Err(error @ (OutputError::Away { .. } | OutputError::Refused { .. }))
+                if began.elapsed() < ctx.settings.patience.bucket =>
+            {
+                error
+            }
+            Err(error) => return Err(landing_hitch(error.into())),
+        };
+        failures += 1;
+        let after = Backoff::OUTAGE.jittered(failures);
+        ctx.tell(Fact::DownloadRetried { id: job.spec.id.clone(), why: error.to_string(), after });
+        tokio::select! {
+            biased;
+            () = ctx.shutdown.cancelled() => return Err(TryError::RunEnds),
+            () = tokio::time::sleep(after) => {}
+        }
+    }
 }
 
 /// What went wrong while an image arrived.
@@ -209,7 +238,9 @@ fn download_hitch(error: &FetchError, pass: Pass) -> TryError {
 
 fn landing_hitch(error: LandingError) -> TryError {
     match error {
-        LandingError::Output(error @ OutputError::Machine { .. }) => TryError::Machine(error.into()),
+        LandingError::Output(
+            error @ (OutputError::Machine { .. } | OutputError::Away { .. } | OutputError::Refused { .. }),
+        ) => TryError::Machine(error.into()),
         LandingError::Output(error @ (OutputError::LeavesTree(_) | OutputError::InTheWay { .. })) => {
             TryError::Final(Failure::of(FailureKind::Download, &error.to_string()))
         }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ambient;
 use crate::job::{JobSeq, Transition};
 use crate::queue::{Note, QueueError};
 
@@ -22,13 +21,14 @@ pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError>
     loop {
         let page = shared.queue.published(after, PAGE).await?;
         let Some(last) = page.last().map(|job| job.seq) else { return Ok(()) };
-        let tree = shared.tree.clone();
-        let looked = ambient::blocking(move || {
-            let is_gone = |path: &String| tree.is_gone(path);
-            page.into_iter().filter(|job| job.paths.iter().any(is_gone)).collect::<Vec<_>>()
-        });
-        let gone = looked.await.map_err(|error| RunError::Bug(error.to_string()))?;
-        for job in gone {
+        let gone = match shared.tree.gone(page.iter().flat_map(|job| job.paths.iter().cloned()).collect()).await {
+            Ok(gone) => gone,
+            Err(error) => {
+                tracing::warn!(%error, "whether finished images are still there is not looked at in this run");
+                return Ok(());
+            }
+        };
+        for job in page.into_iter().filter(|job| job.paths.iter().any(|path| gone.contains(path))) {
             let why = "its file is gone from the output folder".to_owned();
             let note = Note::of(why.clone());
             match shared.queue.record(job.seq, job.attempt, Transition::Refetch, note, shared.now()).await {

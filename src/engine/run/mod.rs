@@ -9,6 +9,7 @@ pub(crate) mod feeder;
 pub(crate) mod fetch;
 pub(crate) mod learning;
 pub(crate) mod missing;
+mod owner;
 pub(crate) mod step;
 pub(crate) mod submit;
 pub(crate) mod worker;

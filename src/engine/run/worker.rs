@@ -14,7 +14,7 @@ use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
 use crate::engine::run::step::{Held, Step};
-use crate::engine::run::{doubt, fetch, submit};
+use crate::engine::run::{doubt, fetch, owner, submit};
 
 /// Another account's key finds none of this account's tasks.
 const LOST: &str =
@@ -70,6 +70,7 @@ async fn wait(
             Ok(Step::Leave)
         }
         Ok(None | Some(Ended::Stopped)) => Ok(Step::Leave),
+        Ok(Some(Ended::Unknown)) if owner::is_elsewhere(ctx, job).await? => Ok(Step::Leave),
         Ok(Some(Ended::Unknown)) => {
             let failure = Failure { kind: FailureKind::Task, code: "task_lost".to_owned(), message: LOST.to_owned() };
             let note = Note { code: Some(failure.code.clone()), ..Note::of(failure.message.clone()) };

@@ -5,10 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{ExternalTaskId, Flag, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId, Transition};
+use crate::job::{
+    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    Transition,
+};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Claim, ClaimOnce, Counts, JobRecord, Load, Note, Pause, ProviderKind, Published,
-    PublishedImage, Queue, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection, SlotUse, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Load, Note, ProviderKind, Published,
+    PublishedImage, Queue, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -39,6 +42,10 @@ impl Queue for SqliteQueue {
         SqliteQueue::keep_callback_path(self, fresh).await
     }
 
+    async fn keep_identity(&self, fresh: String) -> Result<String> {
+        SqliteQueue::keep_identity(self, fresh).await
+    }
+
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         SqliteQueue::learn_external_ids(self, base_url, supported).await
     }
@@ -47,40 +54,34 @@ impl Queue for SqliteQueue {
         SqliteQueue::learn_slots(self, base_url, slots).await
     }
 
+    async fn learn_pace(&self, base_url: String, per_second: f64) -> Result<()> {
+        SqliteQueue::learn_pace(self, base_url, per_second).await
+    }
+
+    async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> Result<()> {
+        SqliteQueue::assign_account(self, seq, attempt, account).await
+    }
+
     async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
         SqliteQueue::begin_run(self, slots, budget, model, now).await
     }
 
-    async fn beat(
-        &self,
-        run: RunId,
-        succeeded: u64,
-        slots: SlotUse,
-        pause: Option<Pause>,
-        ended: bool,
-        now: Timestamp,
-    ) -> Result<()> {
-        SqliteQueue::beat(self, run, succeeded, slots, pause, ended, now).await
+    async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> Result<()> {
+        SqliteQueue::beat(self, run, beat, now).await
     }
 
-    async fn claim(
-        &self,
-        run: RunId,
-        external_id: ExternalTaskId,
-        default_model: ModelName,
-        now: Timestamp,
-    ) -> Result<Claim> {
-        SqliteQueue::claim(self, run, external_id, default_model, now).await
+    async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> Result<Claim> {
+        SqliteQueue::claim(self, run, external_id, by, now).await
     }
 
     async fn claim_once(
         &self,
         run: RunId,
         external_id: ExternalTaskId,
-        default_model: ModelName,
+        by: Claimant,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
-        SqliteQueue::claim_once(self, run, external_id, default_model, now).await
+        SqliteQueue::claim_once(self, run, external_id, by, now).await
     }
 
     async fn record(
@@ -181,6 +182,11 @@ impl QueueReads for SqliteQueue {
         self.read(move |reader| reader.slots_found(&base_url)).await
     }
 
+    async fn pace_found(&self, base_url: &str) -> Result<Option<f64>> {
+        let base_url = base_url.to_owned();
+        self.read(move |reader| reader.pace_found(&base_url)).await
+    }
+
     async fn is_at_work(&self) -> Result<bool> {
         let path = self.path().to_owned();
         blocking(move || Ok(RunLock::is_held(&path))).await
@@ -216,16 +222,20 @@ impl QueueReads for SqliteQueue {
         self.read(move |reader| reader.active(&states, most)).await
     }
 
-    async fn next_up(&self, now: Timestamp) -> Result<Option<JobSpec>> {
-        self.read(move |reader| reader.next_up(now)).await
+    async fn next_up(&self, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
+        self.read(move |reader| reader.next_up(forms, now)).await
     }
 
-    async fn has_claimable(&self) -> Result<bool> {
-        self.read(QueueReader::has_claimable).await
+    async fn has_claimable(&self, forms: Forms) -> Result<bool> {
+        self.read(move |reader| reader.has_claimable(forms)).await
     }
 
-    async fn has_to_submit(&self) -> Result<bool> {
-        self.read(QueueReader::has_to_submit).await
+    async fn has_to_submit(&self, forms: Forms) -> Result<bool> {
+        self.read(move |reader| reader.has_to_submit(forms)).await
+    }
+
+    async fn next_beyond(&self, forms: Forms) -> Result<Option<JobId>> {
+        self.read(move |reader| reader.next_beyond(forms)).await
     }
 
     async fn held_back(&self) -> Result<u64> {

@@ -4,50 +4,74 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{ExternalTaskId, JobSeq, JobSpec, ModelName};
-use crate::queue::{Claim, Note, RunId};
+use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
+use crate::queue::{Claim, Claimant, Note, RunId};
 
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
 use super::transition::{apply, give_back, one_row};
 use super::writer::Keep;
 use super::{QueueError, Result};
 
-/// The next job that never waited. Answered by the index `jobs_fresh` alone.
-pub(super) const NEXT_FRESH: &str = "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL
-      AND waits_for IS NULL ORDER BY priority DESC, seq LIMIT 1";
+/// The next job that never waited, of those that `of_forms` leaves. Answered by the index `jobs_fresh`, of which only rows of
+/// another form are passed over.
+pub(super) fn next_fresh(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
 
 /// The next job whose retry time has come. `jobs_waiting` finds those that are due; they are as many as were in
 /// flight at once, at most, and are put in order here.
-pub(super) const NEXT_DUE: &str = "SELECT priority, seq FROM jobs
-      WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now
-      ORDER BY priority DESC, seq LIMIT 1";
+pub(super) fn next_due(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs
+          WHERE state = 'pending' AND retry_at IS NOT NULL AND retry_at <= :now{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
 
 /// The next job that was told to wait at a moment that has not come yet: the clock was set back since, and its retry time
 /// means nothing any more.
-pub(super) const NEXT_STRANDED: &str = "SELECT priority, seq FROM jobs
-      WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now
-      ORDER BY priority DESC, seq LIMIT 1";
+pub(super) fn next_stranded(of_forms: &str) -> String {
+    format!(
+        "SELECT priority, seq FROM jobs
+          WHERE state = 'pending' AND retry_at IS NOT NULL AND waits_since > :now{of_forms}
+          ORDER BY priority DESC, seq LIMIT 1"
+    )
+}
+
+/// The condition by which rows that name a model of another form are passed over; nothing for an account in all forms.
+pub(super) fn of_forms(forms: Forms) -> &'static str {
+    match forms {
+        Forms { kolors: true, solutions: true } => "",
+        Forms { kolors: true, solutions: false } => " AND (model IS NULL OR model <> 'virtual-try-on-3')",
+        Forms { kolors: false, solutions: true } => " AND (model IS NULL OR model = 'virtual-try-on-3')",
+        Forms { kolors: false, solutions: false } => " AND model IS NULL",
+    }
+}
 
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
-pub(super) fn next_ready(db: &Connection, now: Timestamp) -> Result<Option<i64>> {
+pub(super) fn next_ready(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<i64>> {
     let candidate = |query: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let fresh = candidate(NEXT_FRESH, &[])?;
-    let due = candidate(NEXT_DUE, named_params! { ":now": millis(now) })?;
-    let stranded = candidate(NEXT_STRANDED, named_params! { ":now": millis(now) })?;
+    let of_forms = of_forms(forms);
+    let fresh = candidate(&next_fresh(of_forms), &[])?;
+    let due = candidate(&next_due(of_forms), named_params! { ":now": millis(now) })?;
+    let stranded = candidate(&next_stranded(of_forms), named_params! { ":now": millis(now) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
     let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))
 }
 
 /// What the job asks for that would be claimed now.
-pub(super) fn next_up(db: &Connection, now: Timestamp) -> Result<Option<JobSpec>> {
-    let Some(seq) = next_ready(db, now)? else { return Ok(None) };
+pub(super) fn next_up(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
+    let Some(seq) = next_ready(db, forms, now)? else { return Ok(None) };
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;
     let mut rows = statement.query([seq])?;
@@ -59,10 +83,10 @@ pub(super) fn claim(
     db: &Connection,
     run: RunId,
     external_id: ExternalTaskId,
-    default_model: &ModelName,
+    by: &Claimant,
     now: Timestamp,
 ) -> Result<Claim> {
-    let Some(seq) = next_ready(db, now)? else {
+    let Some(seq) = next_ready(db, by.forms, now)? else {
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
@@ -70,16 +94,24 @@ pub(super) fn claim(
         return Ok(Claim::BudgetSpent);
     }
     db.prepare_cached(
-        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting' FROM jobs WHERE seq = ?1
+        "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
+                               account)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting', ?6 FROM jobs WHERE seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                 sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
-                task_ended_at = NULL",
+                task_ended_at = NULL, account = excluded.account",
     )?
-    .execute(params![seq, run.0, external_id.0, default_model.as_str(), millis(now)])?;
+    .execute(params![
+        seq,
+        run.0,
+        external_id.0,
+        by.default_model.as_str(),
+        millis(now),
+        by.account.as_ref().map(AccountName::as_str)
+    ])?;
     apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;

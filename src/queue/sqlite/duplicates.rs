@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
-use crate::queue::{Note, RunId};
+use crate::queue::{Claimant, Note, RunId};
 
 use super::claim::next_ready;
 use super::rows::millis;
@@ -38,12 +38,13 @@ enum Duplicate {
 pub(super) fn settle_next(
     db: &Connection,
     run: RunId,
-    default_model: &ModelName,
+    by: &Claimant,
     now: Timestamp,
 ) -> Result<Option<Vec<(JobId, Failure)>>> {
+    let default_model = &by.default_model;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
-        let next = next_ready(db, now)?;
+        let next = next_ready(db, by.forms, now)?;
         let duplicate = next.map(|seq| duplicate_of(db, seq, default_model)).transpose()?.flatten();
         let (Some(seq), Some(duplicate)) = (next, duplicate) else {
             return Ok((settled > 0).then_some(failed));
@@ -78,16 +79,16 @@ fn settle(
     // The attempt has a name only because every one has; nothing is sent under it.
     db.prepare_cached(
         "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
-                               task_id, message, units, task_ended_at, ended_at, shares)
+                               task_id, message, units, task_ended_at, ended_at, shares, account)
          SELECT j.seq, j.attempt + 1, ?3, 'shared-' || j.seq || '-' || (j.attempt + 1), coalesce(j.model, ?4), ?5, 1, ?6,
-                a.task_id, a.message, 0, a.task_ended_at, CASE ?6 WHEN 'downloading' THEN NULL ELSE ?5 END, t.seq
+                a.task_id, a.message, 0, a.task_ended_at, CASE ?6 WHEN 'downloading' THEN NULL ELSE ?5 END, t.seq, a.account
            FROM jobs j JOIN jobs t ON t.seq = ?2 JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
           WHERE j.seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, outcome = excluded.outcome, task_id = excluded.task_id,
                 message = excluded.message, units = excluded.units, task_ended_at = excluded.task_ended_at,
-                ended_at = excluded.ended_at, shares = excluded.shares,
+                ended_at = excluded.ended_at, shares = excluded.shares, account = excluded.account,
                 http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
     )?
     .execute(params![seq, duplicate, run.0, default_model.as_str(), millis(now), outcome])?;

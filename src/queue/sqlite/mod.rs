@@ -2,13 +2,13 @@
 
 mod back_end;
 mod by_hand;
-mod callback_path;
 mod claim;
 mod duplicates;
 mod error;
 mod handle;
 mod inputs;
 mod keep_load;
+mod kept_texts;
 mod load;
 mod lock;
 mod looks;

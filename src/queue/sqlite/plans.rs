@@ -6,13 +6,13 @@
 use crate::job::StateName;
 use crate::queue::Selection;
 
-use super::claim::{NEXT_DUE, NEXT_FRESH, NEXT_RETRY, NEXT_STRANDED};
+use super::claim::{NEXT_RETRY, next_due, next_fresh, next_stranded};
 use super::duplicates::{DUPLICATES, duplicate_query};
 use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{
-    CLAIMABLE_AND_CLAIMED, COUNTS, LAST_RUN, NAMED, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs,
+    COUNTS, LAST_RUN, NAMED, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs, claimable_and_claimed,
     first_for_query,
 };
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
@@ -43,14 +43,14 @@ fn begins_with(query: &str, first: &str) {
 
 #[test]
 fn claiming_from_a_million_jobs_looks_at_an_index_and_never_walks_the_table() {
-    assert_eq!(plan(NEXT_FRESH), ["SCAN jobs USING INDEX jobs_fresh"], "its first row is the answer");
+    assert_eq!(plan(&next_fresh("")), ["SCAN jobs USING INDEX jobs_fresh"], "its first row is the answer");
     assert_eq!(
-        plan(NEXT_DUE),
+        plan(&next_due("")),
         ["SEARCH jobs USING INDEX jobs_waiting (retry_at>? AND retry_at<?)", "USE TEMP B-TREE FOR ORDER BY"],
         "those that are due were in flight at once, and are few"
     );
     assert_eq!(
-        plan(NEXT_STRANDED),
+        plan(&next_stranded("")),
         ["SEARCH jobs USING INDEX jobs_waiting_since (waits_since>?)", "USE TEMP B-TREE FOR ORDER BY"],
         "those that the clock has left behind are as few"
     );
@@ -68,7 +68,7 @@ fn twins_are_found_by_their_pair_and_freed_by_their_leader() {
         let plan = plan(&duplicate_query(means, states, respect));
         assert_eq!(plan[1], "SEARCH t USING INDEX jobs_by_pair (human=? AND cloth=? AND state=?)");
     }
-    for step in plan(CLAIMABLE_AND_CLAIMED) {
+    for step in plan(&claimable_and_claimed("")) {
         let is_look_up = step.contains("INDEX jobs_fresh") || step.contains("INDEX jobs_waiting");
         assert!(is_look_up || step.contains("INDEX jobs_active (state=?)") || !step.contains("jobs"), "{step}");
     }

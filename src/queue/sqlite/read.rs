@@ -4,12 +4,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::job::{JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
+use crate::job::{AccountName, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage, RunRecord,
+    AccountStanding, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage,
+    RunRecord,
 };
 
-use super::claim::next_up;
+use super::claim::{next_up, of_forms};
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
 use super::{QueueError, Result, open};
 
@@ -17,19 +18,30 @@ use super::{QueueError, Result, open};
 pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
 
 pub(super) const LAST_RUN: &str =
-    "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why
+    "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until, paused_why, run
        FROM runs ORDER BY run DESC LIMIT 1";
 
-/// Whether the two indexes that claims look into have a row; and whether what they took last is being submitted. All of
-/// one moment, so that a job on its way from the one to the other is not overlooked.
-pub(super) const CLAIMABLE_AND_CLAIMED: &str = "SELECT
-       EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL)
-    OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL),
-       EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')";
+/// The accounts of run `?1`.
+pub(super) const ACCOUNTS_OF_RUN: &str = "SELECT account, slots, in_flight, submitted, trouble, has_ended
+       FROM run_accounts WHERE run = ?1 ORDER BY place";
+
+/// Whether the two indexes that claims look into have a row of these forms; and whether what they took last is being submitted.
+/// All of one moment, so that a job on its way from the one to the other is not overlooked.
+pub(super) fn claimable_and_claimed(of_forms: &str) -> String {
+    format!(
+        "SELECT
+           EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NULL AND waits_for IS NULL{of_forms})
+        OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL{of_forms}),
+           EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')"
+    )
+}
 
 /// See [`QueueReader::task_of_the_same_account`].
-pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT r.last_task FROM attempts a JOIN runs r ON r.run <= a.run
-      WHERE a.job = ?1 AND a.attempt = ?2 AND r.last_task IS NOT NULL ORDER BY r.run DESC LIMIT 1";
+pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT l.task_id
+       FROM attempts a
+       JOIN last_tasks l ON l.account = coalesce(a.account, '') || iif(a.model LIKE 'virtual-try-on-3%', '/3', '')
+                        AND l.run <= a.run
+      WHERE a.job = ?1 AND a.attempt = ?2 ORDER BY l.run DESC LIMIT 1";
 
 /// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.
 pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
@@ -158,7 +170,35 @@ impl QueueReader {
             slot_ms_all: row.get(5)?,
             succeeded: row.get(6)?,
             pause,
+            accounts: self.accounts_of(row.get(9)?)?,
         }))
+    }
+
+    /// How the accounts of a run go on, in their order.
+    fn accounts_of(&self, run: i64) -> Result<Vec<AccountStanding>> {
+        let mut statement = self.db.prepare_cached(ACCOUNTS_OF_RUN)?;
+        let mut rows = statement.query([run])?;
+        let mut accounts = Vec::new();
+        while let Some(row) = rows.next()? {
+            accounts.push(AccountStanding {
+                name: AccountName::trusted(row.get(0)?),
+                slots: row.get(1)?,
+                in_flight: row.get(2)?,
+                submitted: row.get(3)?,
+                trouble: row.get(4)?,
+                has_ended: row.get(5)?,
+            });
+        }
+        Ok(accounts)
+    }
+
+    /// The rate of submissions, a second, that an account was last found to bear.
+    pub(super) fn pace_found(&self, endpoint: &str) -> Result<Option<f64>> {
+        let known = self
+            .db
+            .query_row("SELECT creates_per_second FROM doors WHERE base_url = ?1", [endpoint], |row| row.get(0))
+            .optional()?;
+        Ok(known.flatten())
     }
 
     /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at
@@ -181,12 +221,12 @@ impl QueueReader {
     }
 
     /// What the job asks for that a claim would get now, if any is ready.
-    pub(super) fn next_up(&self, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
-        next_up(&self.db, now)
+    pub(super) fn next_up(&self, forms: Forms, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
+        next_up(&self.db, forms, now)
     }
 
-    /// A task that the provider took from the run that made this attempt, or else from the last run before it that had one.
-    /// Who does not know it is not the account that the attempt was sent to.
+    /// A task that the attempt's account took from the run that made it, or else from the last run before it that had one
+    /// there. Who does not know it is not the account that the attempt was sent to.
     ///
     /// # Errors
     /// Those of the queue.
@@ -196,18 +236,29 @@ impl QueueReader {
     }
 
     /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.
-    pub(super) fn has_claimable(&self) -> Result<bool> {
-        Ok(self.claimable_and_claimed()?.0)
+    pub(super) fn has_claimable(&self, forms: Forms) -> Result<bool> {
+        Ok(self.claimable_and_claimed(forms)?.0)
     }
 
     /// Whether a job can be claimed, now or later, or was claimed and is not known to be submitted.
-    pub(super) fn has_to_submit(&self) -> Result<bool> {
-        let (claimable, claimed) = self.claimable_and_claimed()?;
+    pub(super) fn has_to_submit(&self, forms: Forms) -> Result<bool> {
+        let (claimable, claimed) = self.claimable_and_claimed(forms)?;
         Ok(claimable || claimed)
     }
 
-    fn claimable_and_claimed(&self) -> Result<(bool, bool)> {
-        let mut statement = self.db.prepare_cached(CLAIMABLE_AND_CLAIMED)?;
+    /// The first job that waits and names a model that no account in these forms takes.
+    pub(super) fn next_beyond(&self, forms: Forms) -> Result<Option<JobId>> {
+        if forms == Forms::ALL {
+            return Ok(None);
+        }
+        let others = of_forms(Forms { kolors: !forms.kolors, solutions: !forms.solutions });
+        let query =
+            format!("SELECT id FROM jobs WHERE state = 'pending' AND model IS NOT NULL{others} ORDER BY seq LIMIT 1");
+        Ok(self.db.query_row(&query, [], |row| row.get(0)).optional()?.map(JobId::trusted))
+    }
+
+    fn claimable_and_claimed(&self, forms: Forms) -> Result<(bool, bool)> {
+        let mut statement = self.db.prepare_cached(&claimable_and_claimed(of_forms(forms)))?;
         Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::job::{
-    ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec, JobState,
-    Keep, ModelName, SecondGarment, StateName, TaskId,
+    AccountName, ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec,
+    JobState, Keep, ModelName, SecondGarment, StateName, TaskId,
 };
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 
@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -90,6 +90,7 @@ impl FullJob {
             output: row.get(25)?,
             flags: read_flags(row.get(28)?)?,
             message: row.get(24)?,
+            account: read_account(row, 30)?,
         };
         Ok(Self {
             record,
@@ -111,6 +112,7 @@ impl FullJob {
             tries: self.record.attempt.saturating_sub(self.forgiven),
             external_id: self.external_id.clone().ok_or_else(missing)?,
             model: self.model.clone().ok_or_else(missing)?,
+            account: self.record.account.clone(),
             claimed_at: self.claimed_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
             shares: self.shares,
@@ -181,13 +183,14 @@ impl StoredState {
 /// The columns of an attempt, as [`read_attempt`] expects them.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
      task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as, \
-     (SELECT id FROM jobs WHERE seq = shares), paid, answer";
+     (SELECT id FROM jobs WHERE seq = shares), paid, answer, account";
 
 pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
     Ok(AttemptRecord {
         attempt: row.get(0)?,
         external_id: ExternalTaskId(row.get(1)?),
         model: ModelName::trusted(row.get(2)?),
+        account: read_account(row, 19)?,
         claimed_at: timestamp(row.get(3)?)?,
         asked: row.get(4)?,
         outcome: row.get(5)?,
@@ -220,7 +223,8 @@ pub(super) const REPORT_PAGE: &str = "
            j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
-           (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid, j.flags
+           (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid, j.flags,
+           a.account
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
@@ -260,6 +264,7 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         second_cloth: row.get::<_, Option<String>>(24)?.zip(row.get(25)?),
         paid: row.get(26)?,
         flags: read_flags(row.get(27)?)?,
+        account: read_account(row, 28)?,
     })
 }
 
@@ -307,8 +312,14 @@ pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportR
         finished_at: None,
         sent_as: None,
         flags: Flags::NONE,
+        account: None,
     };
     Ok((place, report))
+}
+
+/// The account's name that a column holds.
+fn read_account(row: &Row<'_>, column: usize) -> Result<Option<AccountName>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(AccountName::trusted))
 }
 
 /// The flags that a column holds.

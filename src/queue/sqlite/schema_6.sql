@@ -64,8 +64,3 @@ CREATE TRIGGER run_had_a_task AFTER UPDATE OF accepted_at ON attempts
 BEGIN
     UPDATE runs SET last_task = new.task_id WHERE run = new.run;
 END;
-
--- What a model is to leave as it is in the person's picture, a bit each (`job/keep.rs`); all of it, where nobody says otherwise.
-ALTER TABLE jobs ADD COLUMN keep INTEGER NOT NULL DEFAULT 7 CHECK (keep BETWEEN 0 AND 7);
--- Jobs that name a model are few, or all; those of one model that wait are found at once.
-CREATE INDEX jobs_waiting_for_model ON jobs (model) WHERE state = 'pending' AND model IS NOT NULL;

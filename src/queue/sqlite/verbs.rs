@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
-use crate::job::{ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
-use crate::queue::{Claim, ClaimOnce, Note, Pause, ProviderKind, PublishedImage, RunId, SlotUse};
+use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
+use crate::queue::{AccountStanding, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
 
 use super::claim::{claim, submit_again};
 use super::duplicates;
@@ -97,18 +97,40 @@ impl SqliteQueue {
             .await
     }
 
-    /// A run's heartbeat: images finished, slot time in use and slot time there was, and what it waits for.
-    pub(super) async fn beat(
-        &self,
-        run: RunId,
-        succeeded: u64,
-        slots: SlotUse,
-        pause: Option<Pause>,
-        ended: bool,
-        now: Timestamp,
-    ) -> Result<()> {
+    /// Notes how many submissions a second a provider was found to bear, for the next run to begin with.
+    pub(super) async fn learn_pace(&self, base_url: String, per_second: f64) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                db.prepare_cached(
+                    "INSERT INTO doors (base_url, creates_per_second) VALUES (?1, ?2)
+                     ON CONFLICT (base_url) DO UPDATE SET creates_per_second = excluded.creates_per_second",
+                )?
+                .execute(params![base_url, per_second])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Writes down which account has been found to have an attempt's task.
+    pub(super) async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> Result<()> {
+        self.writer
+            .write(move |db| {
+                let changed = db
+                    .prepare_cached(
+                        "UPDATE attempts SET account = ?3
+                          WHERE job = ?1 AND attempt = ?2
+                            AND EXISTS (SELECT 1 FROM jobs WHERE seq = ?1 AND attempt = ?2)",
+                    )?
+                    .execute(params![seq.0, attempt, account.as_ref().map(AccountName::as_str)])?;
+                one_row(changed, || QueueError::Stale { seq: seq.0, attempt })
+            })
+            .await
+    }
+
+    /// A run's heartbeat.
+    pub(super) async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> Result<()> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (busy_ms, all_ms) = (ms(slots.time.0), ms(slots.time.1));
+        let (busy_ms, all_ms) = (ms(beat.slots.time.0), ms(beat.slots.time.1));
         self.writer
             .write(move |db| {
                 let changed = db
@@ -120,15 +142,17 @@ impl SqliteQueue {
                     .execute(params![
                         run.0,
                         millis(now),
-                        succeeded,
-                        pause.as_ref().map(|pause| millis(pause.until)),
-                        pause.as_ref().map(|pause| clean_text(&pause.why)),
-                        ended,
+                        beat.succeeded,
+                        beat.pause.as_ref().map(|pause| millis(pause.until)),
+                        beat.pause.as_ref().map(|pause| clean_text(&pause.why)),
+                        beat.ended,
                         busy_ms,
                         all_ms,
-                        slots.limit
+                        beat.slots.limit
                     ])?;
-                one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))
+                one_row(changed, || QueueError::Damaged(format!("run {} is gone", run.0)))?;
+                let mut accounts = beat.accounts.iter().enumerate();
+                accounts.try_for_each(|(place, account)| write_standing(db, run, place, account))
             })
             .await
     }
@@ -139,10 +163,10 @@ impl SqliteQueue {
         &self,
         run: RunId,
         external_id: ExternalTaskId,
-        default_model: ModelName,
+        by: Claimant,
         now: Timestamp,
     ) -> Result<Claim> {
-        self.writer.write(move |db| claim(db, run, external_id, &default_model, now)).await
+        self.writer.write(move |db| claim(db, run, external_id, &by, now)).await
     }
 
     /// As [`Self::claim`], for a run that has identical pairs made once: a job whose pair another job has had made
@@ -152,13 +176,13 @@ impl SqliteQueue {
         &self,
         run: RunId,
         external_id: ExternalTaskId,
-        default_model: ModelName,
+        by: Claimant,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         self.writer
-            .write(move |db| match duplicates::settle_next(db, run, &default_model, now)? {
+            .write(move |db| match duplicates::settle_next(db, run, &by, now)? {
                 Some(failed) => Ok(ClaimOnce::Settled { failed }),
-                None => claim(db, run, external_id, &default_model, now).map(ClaimOnce::Claim),
+                None => claim(db, run, external_id, &by, now).map(ClaimOnce::Claim),
             })
             .await
     }
@@ -253,6 +277,28 @@ impl SqliteQueue {
     }
 }
 
+/// How one of a run's accounts goes on.
+fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountStanding) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (run, place) DO UPDATE SET
+                slots = excluded.slots, in_flight = excluded.in_flight, submitted = excluded.submitted,
+                trouble = excluded.trouble, has_ended = excluded.has_ended",
+    )?
+    .execute(params![
+        run.0,
+        place,
+        account.name.as_str(),
+        account.slots,
+        account.in_flight,
+        account.submitted,
+        account.trouble.as_deref().map(clean_text),
+        account.has_ended
+    ])?;
+    Ok(())
+}
+
 /// What two image paths share when a file system could take them for one file, or a viewer for one picture.
 fn path_key(path: &str) -> String {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
@@ -261,7 +307,9 @@ fn path_key(path: &str) -> String {
 
 fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {
     match get_meta(db, "provider")? {
-        Some(bound) if bound != kind.word() => Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() }),
+        Some(bound) if !kind.may_follow(&bound) => {
+            Err(QueueError::OtherProvider { bound, wanted: kind.word().to_owned() })
+        }
         _ => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::job::ImageSource;
-use crate::report::place::resolved;
+use crate::job::{ImageSource, ObjectUrl};
+use crate::report::place::{in_bucket, resolved};
 
 /// What stays as it is in a link. Everything else is escaped, the colon too: a name like `a:b.png` would be taken for
 /// a scheme.
@@ -26,6 +26,10 @@ impl Links {
 
     /// The link to a result, whose path is relative to the output folder with `/` between its parts.
     pub(super) fn to_result(&self, path: &str) -> String {
+        if let Some(bucket) = in_bucket(&self.output_dir) {
+            let path = path.split('/').map(escaped).collect::<Vec<_>>().join("/");
+            return if self.page_dir == self.output_dir { path } else { format!("{bucket}/{path}") };
+        }
         let mut whole = self.output_dir.clone();
         whole.extend(path.split('/'));
         self.to_file(&whole)
@@ -37,6 +41,18 @@ impl Links {
             _ if stored.is_empty() => None,
             ImageSource::Url(url) => Some(url),
             ImageSource::File(path) => Some(self.to_file(&path)),
+            ImageSource::Object(url) => Some(self.to_object(&url)),
+        }
+    }
+
+    /// From a page in the same bucket by a relative link; from elsewhere there is none that a browser could follow.
+    fn to_object(&self, url: &ObjectUrl) -> String {
+        match ObjectUrl::of_path(&self.page_dir) {
+            Some(Ok(page)) if page.bucket_alone() == url.bucket_alone() => {
+                let up = page.key().split('/').filter(|part| !part.is_empty()).map(|_| "..".to_owned());
+                up.chain(url.key().split('/').map(escaped)).collect::<Vec<_>>().join("/")
+            }
+            _ => url.to_string(),
         }
     }
 
@@ -83,6 +99,16 @@ mod tests {
         assert_eq!(links.to_result("a.png"), "../may/results/a.png");
         let links = Links { page_dir: PathBuf::from("/srv/www"), ..links };
         assert_eq!(links.to_result("a b.png"), "file:///shop/may/results/a%20b.png");
+    }
+
+    #[test]
+    fn a_page_in_a_bucket_links_to_results_beside_it_and_to_local_inputs_by_their_whole_path() {
+        let bucket = Path::new("s3://shop/may");
+        let links = Links::new(bucket, bucket);
+        assert_eq!(links.to_result("a b/c#1.png"), "a%20b/c%231.png");
+        assert_eq!(links.to_input("s3://shop/people/ana#.jpg").as_deref(), Some("../people/ana%23.jpg"));
+        assert_eq!(links.to_input("s3://other/ana.jpg").as_deref(), Some("s3://other/ana.jpg"));
+        assert_eq!(links.to_input("/shop/may/ana.jpg").as_deref(), Some("file:///shop/may/ana.jpg"));
     }
 
     #[test]

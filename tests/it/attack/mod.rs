@@ -2,6 +2,7 @@
 //! books decide: one charged task a job, or none lost from sight.
 
 mod account;
+mod accounts;
 mod damaged_inputs;
 mod dedupe;
 mod doubt;

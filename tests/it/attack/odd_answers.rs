@@ -12,7 +12,8 @@ use crate::support::provider::{
 use crate::support::workshop::Workshop;
 
 /// A minute of a real night is a second here.
-const QUICK: Patience = Patience { confirm: Duration::from_secs(1), saturated: Duration::from_secs(3) };
+const QUICK: Patience =
+    Patience { confirm: Duration::from_secs(1), saturated: Duration::from_secs(3), bucket: Duration::from_secs(600) };
 
 fn loaded(provider: &Provider, jobs: usize) -> Workshop {
     let shop = Workshop::new(jobs);

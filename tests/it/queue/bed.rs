@@ -15,8 +15,8 @@ use tryon::job::{
     SecondGarment, StateName, TaskId, Transition,
 };
 use tryon::queue::{
-    self, ActiveJob, AttemptRecord, Claim, Enqueued, JobRecord, Keeping, Load, LoadRow, ManifestNames, NotTaken, Note,
-    Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, SlotUse, each_report_row,
+    self, ActiveJob, AttemptRecord, Beat, Claim, Claimant, Enqueued, JobRecord, Keeping, Load, LoadRow, ManifestNames,
+    NotTaken, Note, Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, each_report_row,
 };
 
 use super::sqlite::SQLITE;
@@ -231,7 +231,7 @@ impl Bed {
     }
 
     pub(crate) async fn try_claim(&self, run: RunId, now: Timestamp) -> Claim {
-        self.queue.claim(run, ExternalTaskId::unique(), ModelName::default(), now).await.expect("a claim")
+        self.queue.claim(run, ExternalTaskId::unique(), Claimant::default(), now).await.expect("a claim")
     }
 
     /// Claims the next job, which there must be.
@@ -395,7 +395,7 @@ async fn settle_bystanders(queue: &dyn Queue) {
     .into_iter();
     let mut last = None;
     for (seconds, transition) in moves.by_ref() {
-        let claim = queue.claim(run, ExternalTaskId::unique(), ModelName::default(), at(seconds - 1)).await;
+        let claim = queue.claim(run, ExternalTaskId::unique(), Claimant::default(), at(seconds - 1)).await;
         let Ok(Claim::Job(job)) = claim else { panic!("no bystander: {claim:?}") };
         queue.record(job.seq, job.attempt, transition, note(None), at(seconds)).await.expect("a step");
         last = Some(job);
@@ -407,7 +407,7 @@ async fn settle_bystanders(queue: &dyn Queue) {
     queue.publish(done.seq, done.attempt, images, at(-30)).await.expect("published");
     queue.cancel("by/cancelled".to_owned(), at(-20)).await.expect("cancelled");
     queue.learn_external_ids("https://by.example/kling".to_owned(), true).await.expect("a door");
-    queue.beat(run, 1, SlotUse::default(), None, true, at(-10)).await.expect("a beat");
+    queue.beat(run, Beat { succeeded: 1, ended: true, ..Beat::default() }, at(-10)).await.expect("a beat");
 }
 
 pub(crate) fn rejected_row(line: u64, id: &str) -> RejectedRow {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tryon::job::{ExternalTaskId, FailureKind, JobSpec, JobState, ModelName, StateName, Transition};
-use tryon::queue::{ActiveJob, Claim, QueueError, RunId};
+use tryon::queue::{ActiveJob, Claim, Claimant, QueueError, RunId};
 
 use super::bed::{Bed, at, failure, millis, model, on_every_queue, spec, task, with_priority};
 
@@ -17,6 +17,11 @@ async fn claimed_ids(bed: &Bed, now: i64, most: usize) -> Vec<String> {
     ids
 }
 
+/// The claimant of a run without named accounts.
+fn for_model(name: &str) -> Claimant {
+    Claimant { default_model: model(name), ..Claimant::default() }
+}
+
 async fn run_with_budget(bed: &Bed, budget: u64) -> RunId {
     bed.queue.begin_run(1, Some(budget), ModelName::default(), at(0)).await.expect("a run")
 }
@@ -26,7 +31,7 @@ async fn a_claim_writes_down_the_intent_before_it_answers() {
     on_every_queue(async |bed| {
         bed.add(&[spec("a")]).await;
         let external_id = ExternalTaskId("mine".to_owned());
-        let claim = bed.queue.claim(bed.run, external_id.clone(), model("kolors-virtual-try-on-v2"), at(3)).await;
+        let claim = bed.queue.claim(bed.run, external_id.clone(), for_model("kolors-virtual-try-on-v2"), at(3)).await;
         let Claim::Job(job) = claim.expect("a claim") else { panic!("no job") };
 
         assert_eq!(job.state, JobState::Submitting { external_id: external_id.clone() });
@@ -72,8 +77,8 @@ async fn a_row_that_names_a_model_gets_it_and_others_get_the_default_of_the_clai
         let own = JobSpec { model: Some(model("kolors-virtual-try-on-v1-5")), ..with_priority("own", 2) };
         bed.add(&[own, spec("none")]).await;
         for wanted in ["kolors-virtual-try-on-v1-5", "kolors-virtual-try-on-v9"] {
-            let default = model("kolors-virtual-try-on-v9");
-            let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), default, at(1)).await;
+            let by = for_model("kolors-virtual-try-on-v9");
+            let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), by, at(1)).await;
             let Ok(Claim::Job(job)) = claim else { panic!("no job: {claim:?}") };
             assert_eq!(job.model.as_str(), wanted);
             assert_eq!(bed.attempts(job.spec.id.as_str()).await[0].model.as_str(), wanted);
@@ -152,7 +157,7 @@ async fn no_job_is_ever_claimed_twice_by_several_claimers() {
         let other_process = bed.open(bed.path()).await;
         let claims = (0..80).map(|n| {
             let queue = if n % 2 == 0 { &bed.queue } else { &other_process };
-            queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(1))
+            queue.claim(bed.run, ExternalTaskId::unique(), Claimant::default(), at(1))
         });
         let mut claimed = HashSet::new();
         let mut in_vain = 0;

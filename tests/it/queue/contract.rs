@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tryon::job::{JobSeq, ModelName, StateName};
+use tryon::job::{Forms, JobSeq, ModelName, StateName};
 use tryon::queue::{self, Queue, QueueError, QueueResult, ReportPlace, Selection};
 
 use super::bed::{Bed, at, on_every_queue, rejected_row, spec};
@@ -96,7 +96,7 @@ async fn no_read_holds_up_the_thread_that_asks() {
         assert!(leaves_the_thread(async || queue.is_at_work().await).await);
         assert!(leaves_the_thread(async || queue.workload(&model, 3).await).await);
         assert!(leaves_the_thread(async || queue.active(&[StateName::Running], 3).await).await);
-        assert!(leaves_the_thread(async || queue.next_up(at(5)).await).await);
+        assert!(leaves_the_thread(async || queue.next_up(Forms::ALL, at(5)).await).await);
         assert!(leaves_the_thread(async || queue.job("b").await).await);
         assert!(leaves_the_thread(async || queue.attempts(seq).await).await);
         assert!(leaves_the_thread(async || queue.jobs_page(page, JobSeq(0), 3).await).await);

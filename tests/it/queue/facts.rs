@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tryon::job::ModelName;
-use tryon::queue::{Pause, ProviderKind, QueueError, RunRecord, SlotUse};
+use tryon::queue::{Beat, Pause, ProviderKind, QueueError, RunRecord, SlotUse};
 
 use super::bed::{at, model, on_every_queue};
 
@@ -94,20 +94,25 @@ async fn a_run_shows_its_signs_of_life() {
             slot_ms_all: 0,
             succeeded: 0,
             pause: None,
+            accounts: Vec::new(),
         };
         assert_eq!(last().await, begun);
         let slots = |busy, all| SlotUse { limit: 7, time: (Duration::from_millis(busy), Duration::from_millis(all)) };
+        let beat = |succeeded, slots| Beat { succeeded, slots, ..Beat::default() };
         let with_slots = |busy, all| RunRecord { slots: 7, slot_ms_busy: busy, slot_ms_all: all, ..begun.clone() };
 
         let pause = Pause { until: at(99), why: "the provider is out of reach".to_owned() };
-        bed.queue.beat(run, 3, slots(700, 900), Some(pause.clone()), false, at(20)).await.expect("a beat");
+        bed.queue
+            .beat(run, Beat { pause: Some(pause.clone()), ..beat(3, slots(700, 900)) }, at(20))
+            .await
+            .expect("a beat");
         assert_eq!(
             last().await,
             RunRecord { seen_at: at(20), succeeded: 3, pause: Some(pause), ..with_slots(700, 900) }
         );
-        bed.queue.beat(run, 4, slots(800, 1000), None, false, at(30)).await.expect("a beat");
+        bed.queue.beat(run, beat(4, slots(800, 1000)), at(30)).await.expect("a beat");
         assert_eq!(last().await, RunRecord { seen_at: at(30), succeeded: 4, ..with_slots(800, 1000) }, "a pause ends");
-        bed.queue.beat(run, 4, slots(900, 1000), None, true, at(40)).await.expect("a beat");
+        bed.queue.beat(run, Beat { ended: true, ..beat(4, slots(900, 1000)) }, at(40)).await.expect("a beat");
         assert_eq!(
             last().await,
             RunRecord { seen_at: at(40), ended_at: Some(at(40)), succeeded: 4, ..with_slots(900, 1000) }
@@ -123,11 +128,7 @@ async fn a_run_shows_its_signs_of_life() {
 #[tokio::test]
 async fn a_beat_of_a_run_that_is_not_there_is_an_error() {
     on_every_queue(async |bed| {
-        let error = bed
-            .queue
-            .beat(tryon::queue::RunId(4711), 0, SlotUse::default(), None, false, at(1))
-            .await
-            .expect_err("gone");
+        let error = bed.queue.beat(tryon::queue::RunId(4711), Beat::default(), at(1)).await.expect_err("gone");
         assert!(matches!(error, QueueError::Damaged(_)), "{error}");
     })
     .await;

@@ -1,6 +1,7 @@
 //! The queue, from outside: every verb, what it writes, and what it leaves alone. All through its contract, against every
 //! back end that `bed` names; what only one of them can show is in a folder of its own.
 
+mod accounts;
 mod bed;
 mod by_hand;
 mod claim;

@@ -1,10 +1,10 @@
 //! Identical pairs, made once: who waits for whom, who gets what was made, and whom that does not concern.
 
 use tryon::job::{
-    ExternalTaskId, FailureKind, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment, StateName, TaskId,
+    ExternalTaskId, FailureKind, Forms, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment, StateName, TaskId,
     Transition,
 };
-use tryon::queue::{ActiveJob, Claim, ClaimOnce, RunId};
+use tryon::queue::{ActiveJob, Claim, ClaimOnce, Claimant, RunId};
 
 use super::bed::{Bed, at, failure, file, image, millis, model, on_every_queue, spec, task};
 
@@ -17,7 +17,7 @@ fn twin(id: &str, of: &str) -> JobSpec {
 async fn claim_once(bed: &Bed, run: RunId, seconds: i64) -> (Vec<String>, Claim) {
     let mut failed = Vec::new();
     for _ in 0..100 {
-        let claim = bed.queue.claim_once(run, ExternalTaskId::unique(), ModelName::default(), at(seconds)).await;
+        let claim = bed.queue.claim_once(run, ExternalTaskId::unique(), Claimant::default(), at(seconds)).await;
         match claim.expect("a claim") {
             ClaimOnce::Claim(claim) => return (failed, claim),
             ClaimOnce::Settled { failed: more } => failed.extend(more.into_iter().map(|(id, _)| id.to_string())),
@@ -71,10 +71,10 @@ async fn a_pair_is_submitted_once_and_its_twins_get_its_image_and_pay_nothing() 
         assert_eq!(a.spec.id.as_str(), "a");
         assert_eq!(job(bed, 2).await.spec.id.as_str(), "c", "b waits and keeps nobody");
         nothing_to_claim(bed, 3).await;
-        assert!(!bed.queue.has_claimable().await.expect("an answer"));
+        assert!(!bed.queue.has_claimable(Forms::ALL).await.expect("an answer"));
         assert_eq!((state(bed, "b").await, state(bed, "d").await), (StateName::Pending, StateName::Pending));
         generate(bed, &a, "the task", 10).await;
-        assert!(bed.queue.has_claimable().await.expect("an answer"), "what they waited for has ended");
+        assert!(bed.queue.has_claimable(Forms::ALL).await.expect("an answer"), "what they waited for has ended");
         nothing_to_claim(bed, 20).await;
         let sharing = active(bed, StateName::Downloading).await;
         assert_eq!(sharing.iter().map(|job| job.spec.id.as_str()).collect::<Vec<_>>(), ["b", "d"]);
@@ -268,7 +268,7 @@ async fn a_thousand_twins_are_settled_in_bounded_pieces() {
         bed.add(&rows).await;
         let leader = job(bed, 1).await;
         generate(bed, &leader, "the task", 2).await;
-        let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), ModelName::default(), at(9)).await;
+        let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), Claimant::default(), at(9)).await;
         assert!(matches!(claim, Ok(ClaimOnce::Settled { .. })), "{claim:?}");
         let settled = active(bed, StateName::Downloading).await.len();
         assert!((100..=300).contains(&settled), "{settled} at once");

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use tryon::job::state::{attempt_after, next};
-use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Note, QueueError};
+use tryon::job::{ExternalTaskId, FailureKind, JobState, StateName, Transition};
+use tryon::queue::{Claim, Claimant, Note, QueueError};
 
 use super::bed::{Bed, at, failure, image, on_every_queue, spec, task};
 
@@ -118,7 +118,7 @@ async fn claim(bed: &Bed, jobs: &mut [Expected], round: i64) {
         _ => false,
     };
     let external_id = ExternalTaskId::unique();
-    let claim = bed.queue.claim(bed.run, external_id.clone(), ModelName::default(), at(round)).await.expect("a claim");
+    let claim = bed.queue.claim(bed.run, external_id.clone(), Claimant::default(), at(round)).await.expect("a claim");
     match (jobs.iter_mut().find(|job| is_ready(job)), claim) {
         (Some(job), Claim::Job(claimed)) => {
             job.attempt += 1;

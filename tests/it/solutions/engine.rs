@@ -102,8 +102,11 @@ async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) 
         name: "solutions".to_owned(),
         callbacks: None,
         slots: SlotCount::AtMost(slots),
-        rate_per_second: 500.0,
-        poll_rate_per_second: 500.0,
+        rate_per_second: Some(500.0),
+        poll_rate_per_second: Some(500.0),
+        account: None,
+        model: ModelName::parse(ModelName::THREE).expect("a model"),
+        price: None,
     };
     let resources = Resources {
         queue: queue::open(&folder.join("out/queue.db"), Opening::Existing).await.expect("the queue"),
@@ -123,7 +126,6 @@ async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) 
 
 fn settings() -> RunSettings {
     RunSettings {
-        model: ModelName::parse(ModelName::THREE).expect("a model"),
         poll_interval: Duration::from_millis(100),
         downloads: 8,
         max_attempts: 5,

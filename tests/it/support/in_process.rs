@@ -40,7 +40,6 @@ impl DerefMut for Setup {
 pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce(&mut Setup)) -> RunEnd {
     let second = Duration::from_secs(1);
     let run_settings = RunSettings {
-        model: ModelName::default(),
         poll_interval: Duration::from_millis(50),
         downloads: 4,
         max_attempts: 5,
@@ -67,12 +66,15 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let tree = OutputTree::create(&shop.out()).expect("the tree");
     let endpoint = Endpoint {
         provider: Arc::new(client),
+        account: None,
         other_form: None,
         name,
+        model: ModelName::default(),
+        price: None,
         callbacks: None,
         slots,
-        rate_per_second,
-        poll_rate_per_second,
+        rate_per_second: Some(rate_per_second),
+        poll_rate_per_second: Some(poll_rate_per_second),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let ended = runtime.block_on(async {

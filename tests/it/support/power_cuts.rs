@@ -1,7 +1,8 @@
 //! Killing a run at random moments, at a provider that has a bad day.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::accounts::TwoAccounts;
 use super::provider::{Answer, Dice, Loss, OnCreate, Provider, Script, Shape};
 use super::workshop::Workshop;
 
@@ -49,4 +50,31 @@ pub(crate) fn bad_day(seed: u64, shape: Shape) -> Script {
         on_create: Box::new(move |_| whim()),
         ..forgiving()
     }
+}
+
+/// An account that has a worse day than [`bad_day`]: now and then it is down, or empty, for a while.
+pub(crate) fn worse_day(seed: u64, shape: Shape) -> Script {
+    let mut script = bad_day(seed, shape);
+    let mut on_create = script.on_create;
+    let began = Instant::now();
+    script.on_create = Box::new(move |seen| match began.elapsed().as_secs() % 12 {
+        4..=6 => OnCreate::Refuse(Answer::maintenance()),
+        9 => OnCreate::Refuse(Answer::in_arrears()),
+        _ => on_create(seen),
+    });
+    script
+}
+
+/// As [`kill_at_random`], at two accounts.
+pub(crate) fn kill_two_at_random(two: &TwoAccounts, dice: &mut Dice, kills: usize) -> usize {
+    let mut killed = 0;
+    for _ in 0..kills {
+        let mut run = two.start(&["--concurrency", "5"]);
+        std::thread::sleep(Duration::from_millis(20 + dice.below(580) as u64));
+        killed += usize::from(run.is_alive());
+        run.kill();
+        two.shop.assert_published();
+        two.assert_no_double_charge();
+    }
+    killed
 }

@@ -161,10 +161,11 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Self::pass`].
-    pub(crate) async fn pass_in_turn(self: &Arc<Self>, lane: Lane, pace: &Pace) -> Result<Pass, Stopped> {
+    pub(crate) async fn pass_in_turn(self: &Arc<Self>, lane: Lane, pace: &Arc<Pace>) -> Result<Pass, Stopped> {
         loop {
-            let pass = self.pass(lane).await?;
+            let mut pass = self.pass(lane).await?;
             pace.turn().await;
+            pass.has_turn(pace);
             if pass.is_good() {
                 return Ok(pass);
             }
@@ -181,6 +182,12 @@ impl Gate {
     /// Whether the API itself has answered in this run.
     pub(crate) fn has_answered(&self) -> bool {
         self.locked().has_answered
+    }
+
+    /// Whether a request of this lane may leave now.
+    pub(crate) fn is_open(&self, lane: Lane) -> bool {
+        let state = self.locked();
+        state.stopped_for(lane).is_none() && state.wait(lane, Instant::now()).is_none()
     }
 
     /// Ends the run, as far as submissions go; what is in flight is still collected.

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 use crate::provider::{Meaning, StopReason, Trouble};
 
+use crate::engine::account::pace::Pace;
+
 use super::{FAILURES_OF_AN_OUTAGE, Gate, Lane, LaneState, Outage, PROBES_OF_A_SUSPICION, State, Suspicion};
 
 /// A permit to make one request. Tell it how the request went; dropped without a word it counts for nothing.
@@ -16,11 +18,18 @@ pub(crate) struct Pass {
     lane: Lane,
     is_probe: bool,
     taken_at: Instant,
+    /// The pace by which the request had its turn, and when.
+    paced: Option<(Arc<Pace>, Instant)>,
 }
 
 impl Pass {
     pub(crate) fn new(gate: &Arc<Gate>, lane: Lane, is_probe: bool) -> Self {
-        Self { gate: Arc::clone(gate), lane, is_probe, taken_at: Instant::now() }
+        Self { gate: Arc::clone(gate), lane, is_probe, taken_at: Instant::now(), paced: None }
+    }
+
+    /// The request has its turn.
+    pub(crate) fn has_turn(&mut self, pace: &Arc<Pace>) {
+        self.paced = Some((Arc::clone(pace), Instant::now()));
     }
 
     /// Whether a request may still be made: neither throttling nor an outage nor the run's end came since.
@@ -98,6 +107,9 @@ impl Pass {
 
     /// An answer of a healthy provider, whatever it thinks of the job. `by_the_api`: not by a gateway in front of it.
     fn answered(self, by_the_api: bool) {
+        if let Some((pace, sent)) = &self.paced {
+            pace.answered(*sent);
+        }
         let mut state = self.gate.locked();
         state.was_reached = true;
         if self.lane != Lane::Download {
@@ -166,6 +178,9 @@ impl Pass {
 
     /// The provider asks for slower requests.
     pub(crate) fn throttled(self, retry_after: Option<Duration>, why: &str) {
+        if let Some((pace, sent)) = &self.paced {
+            pace.refused(*sent);
+        }
         let mut state = self.gate.locked();
         state.was_reached = true;
         state.throttles_in_a_row += 1;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Keeping, Note, Queue};
+use tryon::job::{ExternalTaskId, FailureKind, JobState, StateName, Transition};
+use tryon::queue::{Claim, Claimant, Keeping, Note, Queue};
 
 use super::on_sqlite;
 use crate::queue::bed::{Bed, Tables, at, begin_load, failure, image, on_line, spec, task};
@@ -95,7 +95,7 @@ async fn take(queue: &dyn Queue, bed: &Bed, step: &Step, second: i64) -> JobStat
     match step {
         Step::Claim(name) => {
             let external_id = ExternalTaskId((*name).to_owned());
-            let claim = queue.claim(bed.run, external_id.clone(), ModelName::default(), now).await;
+            let claim = queue.claim(bed.run, external_id.clone(), Claimant::default(), now).await;
             let Ok(Claim::Job(job)) = claim else { panic!("no job: {claim:?}") };
             assert_eq!(job.state, JobState::Submitting { external_id });
             job.state

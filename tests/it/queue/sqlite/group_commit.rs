@@ -6,8 +6,8 @@ use std::task::Poll;
 use futures_util::future::join_all;
 use rusqlite::Connection;
 
-use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
-use tryon::queue::{Claim, Keeping, Load, Note, QueueError};
+use tryon::job::{ExternalTaskId, JobState, StateName, Transition};
+use tryon::queue::{Claim, Claimant, Keeping, Load, Note, QueueError};
 
 use super::back_end::outside;
 use super::on_sqlite;
@@ -162,7 +162,7 @@ async fn a_caller_that_no_longer_waits_changes_nothing_for_others() {
         bed.add(&[spec("b")]).await;
         let held = hold_writer(bed);
         let impatient = ask_and_go(bed.record(&job, Transition::Accept { task_id: task("t") }, at(3)));
-        let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), ModelName::default(), at(3));
+        let claim = bed.queue.claim(bed.run, ExternalTaskId::unique(), Claimant::default(), at(3));
         let ((), claim, ()) = tokio::join!(impatient, claim, async { drop(held) });
         assert!(matches!(claim, Ok(Claim::Job(job)) if job.spec.id.as_str() == "b"));
         assert_eq!(bed.job("a").await.state.name(), StateName::Running, "what was asked stands all the same");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, ModelName, StateName, TaskId, Transition};
-use tryon::queue::{self, Claim, Counts, Note, Opening, ProviderKind, Queue};
+use tryon::queue::{self, Claim, Claimant, Counts, Note, Opening, ProviderKind, Queue};
 
 use super::back_end::{dump_sqlite, outside, sqlite_is_sound};
 use crate::queue::bed::{Row, Tables, at, image, report_of};
@@ -133,7 +133,7 @@ async fn a_run_that_version_1_left_is_gone_on_with() {
     let run = queue.begin_run(3, None, ModelName::default(), at(3)).await.expect("a run");
     let mut order = Vec::new();
     while let Claim::Job(job) =
-        queue.claim(run, ExternalTaskId::unique(), ModelName::default(), at(4)).await.expect("a claim")
+        queue.claim(run, ExternalTaskId::unique(), Claimant::default(), at(4)).await.expect("a claim")
     {
         order.push((-job.spec.priority, job.seq));
         let task_id = TaskId(format!("task of {}", job.spec.id));

@@ -203,7 +203,11 @@ impl Wish {
     fn read(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let human = body["human_image"].as_str()?;
-        let cloth = STANDARD.decode(body["cloth_image"].as_str()?).ok()?;
+        let cloth = body["cloth_image"].as_str()?;
+        let cloth = match cloth.starts_with("http://127.0.0.1:") {
+            true => super::super::s3::fetched(cloth)?,
+            false => STANDARD.decode(cloth).ok()?,
+        };
         let is_picture = cloth.starts_with(&[0xff, 0xd8, 0xff]) || cloth.starts_with(b"\x89PNG\r\n");
         let sent = STANDARD.decode(human).unwrap_or_default();
         let trailer = sent.len().saturating_sub(LONGEST_TRAILER);
@@ -269,7 +273,7 @@ impl State {
 
     fn add_task(&mut self, wish: &Wish) -> String {
         let now = Instant::now();
-        let id = format!("task-{}", self.books.tasks.len() + 1);
+        let id = format!("{}{}", self.script.task_prefix, self.books.tasks.len() + 1);
         let nth = self.books.tasks.iter().filter(|task| task.job == wish.job).count() + 1;
         let fate = (self.script.fate)(&wish.job, nth);
         let works_for = if fate == Fate::Never { Duration::from_secs(86_400) } else { self.script.task_time };

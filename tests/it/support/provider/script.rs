@@ -10,6 +10,8 @@ use super::shapes::Shape;
 /// How the provider behaves. Every hook sees the facts of one request and says what becomes of it.
 pub(crate) struct Script {
     pub(crate) shape: Shape,
+    /// What the ids of its tasks begin with.
+    pub(crate) task_prefix: &'static str,
     /// From creation to the end of a task.
     pub(crate) task_time: Duration,
     /// Tasks at work at the same time; one more is answered with `over_cap`.
@@ -37,6 +39,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             shape: Shape::Native,
+            task_prefix: "task-",
             task_time: Duration::from_millis(100),
             cap: usize::MAX,
             over_cap: Answer::over_cap(),

@@ -1,0 +1,81 @@
+//! Which account a job of an earlier run belongs to.
+//!
+//! Its attempt says so by name. Where this run has no account of that name (the shop has named its accounts since, or renamed
+//! one), the accounts are asked: who knows a task of that account has it. The question is free; a guess would let a task that
+//! was paid for be taken for lost, or have it made and paid for a second time.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::job::{JobState, TaskId};
+use crate::provider::TaskReport;
+use crate::queue::ActiveJob;
+
+use crate::engine::account::Account;
+use crate::engine::account::capabilities::{Asked, Named};
+use crate::engine::error::RunError;
+use crate::engine::run::context::{Context, Shared};
+
+/// The account that a job's attempt names, if the run has it.
+pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Account>> {
+    accounts.iter().find(|account| account.id == job.account).map(|account| account.for_model(&job.model))
+}
+
+/// The account that knows a task of the account to which the job was sent; `None` where none does, or none can be asked for.
+pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option<Arc<Account>>, RunError> {
+    let Some(task_id) = task_to_ask_for(shared, job).await? else { return Ok(None) };
+    let (named, began) = (Named::Theirs(task_id), Instant::now());
+    loop {
+        let mut is_settled = true;
+        for account in shared.accounts.iter().map(|account| account.for_model(&job.model)) {
+            let asked = tokio::select! {
+                biased;
+                () = shared.shutdown.cancelled() => return Ok(None),
+                asked = account.ask(&named) => asked,
+            };
+            match asked {
+                // Providers that count their tasks may have one of the same number.
+                Asked::Task(task) if is_anothers(&task, job) => {}
+                Asked::Task(_) => {
+                    shared.queue.assign_account(job.seq, job.attempt, account.id.clone()).await?;
+                    return Ok(Some(account));
+                }
+                Asked::Unknown | Asked::Stopped(_) => {}
+                Asked::Evaded(_) | Asked::Nothing(_) => is_settled = false,
+            }
+        }
+        if is_settled || began.elapsed() >= shared.settings.task_timeout {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            () = shared.shutdown.cancelled() => return Ok(None),
+            () = tokio::time::sleep(shared.settings.doubt_interval) => {}
+        }
+    }
+}
+
+/// Whether a task under the id of the job's own says that it is another one.
+fn is_anothers(task: &TaskReport, job: &ActiveJob) -> bool {
+    let is_own = matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. });
+    is_own && task.external_id.as_ref().is_some_and(|carried| *carried != job.external_id)
+}
+
+/// Whether another account of this run turns out to have what the job's account does not know: the shop has given that name to
+/// another account. It is written down, and the job is taken up there.
+pub(crate) async fn is_elsewhere(ctx: &Context, job: &ActiveJob) -> Result<bool, RunError> {
+    if ctx.accounts.len() < 2 {
+        return Ok(false);
+    }
+    let owner = asked_for(&ctx.shared, job).await?;
+    Ok(owner.is_some_and(|owner| owner.id != ctx.account.id))
+}
+
+/// The job's own task; or, for one that nobody saw accepted, another task of the account that it was sent to.
+async fn task_to_ask_for(shared: &Shared, job: &ActiveJob) -> Result<Option<TaskId>, RunError> {
+    match &job.state {
+        JobState::Running { task_id } | JobState::Downloading { task_id } => Ok(Some(task_id.clone())),
+        _ => Ok(shared.queue.task_of_the_same_account(job.seq, job.attempt).await?),
+    }
+}

@@ -1,0 +1,26 @@
+//! Texts that are drawn once for a queue and kept: the path to which its callbacks come, and what it is known by.
+
+use super::meta::{get_meta, set_meta};
+use super::{Result, SqliteQueue};
+
+impl SqliteQueue {
+    /// The path to which the provider's callbacks come: the one that is kept, or else `fresh`, which is kept from now
+    /// on. It stays the same from run to run, because a task calls back to where its own run was to be found.
+    pub(super) async fn keep_callback_path(&self, fresh: String) -> Result<String> {
+        self.keep_text("callback_path", fresh).await
+    }
+
+    /// What the queue is known by where its results are beside those of others.
+    pub(super) async fn keep_identity(&self, fresh: String) -> Result<String> {
+        self.keep_text("identity", fresh).await
+    }
+
+    async fn keep_text(&self, name: &'static str, fresh: String) -> Result<String> {
+        self.writer
+            .write(move |db| match get_meta(db, name)? {
+                Some(kept) => Ok(kept),
+                None => set_meta(db, name, &fresh).map(|()| fresh),
+            })
+            .await
+    }
+}
