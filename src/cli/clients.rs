@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const MOST_WAKES: usize = 1_024;
 
 /// What a name has at its end that is about the "solutions" form. External ids and slots are learnt for each form.
-const OF_SOLUTIONS: &str = " solutions";
+const OF_SOLUTIONS: &str = " (try-on 3.0)";
 
 /// At most this many jobs are under way at once.
 const MOST_UNDER_WAY: usize = 100_000;

@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::job::{AccountName, Flag, ImageRef, JobId, JobState, ModelName, StateName};
+use crate::job::{AccountName, Flag, ImageRef, JobId, JobState, Keep, ModelName, StateName};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReads};
 use crate::view::wording::{clock, local, units};
 
@@ -95,6 +95,12 @@ impl Teller<'_> {
             row(&mut text, "second cloth", &(image(&second.image) + &garment(Some(second.garment.word()))));
         }
         row(&mut text, "model", model);
+        let Keep { face, pose, background } = spec.keep;
+        let changes = [(face, "face"), (pose, "pose"), (background, "background")];
+        let changes: Vec<&str> = changes.into_iter().filter(|(stays, _)| !stays).map(|(_, what)| what).collect();
+        if !changes.is_empty() {
+            row(&mut text, "may change", &changes.join(", "));
+        }
         if spec.priority != 0 {
             row(&mut text, "priority", &spec.priority.to_string());
         }

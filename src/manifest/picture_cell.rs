@@ -7,10 +7,6 @@ use crate::job::{ImageRef, ImageSource, Meant, ObjectUrl, clean_text, invisible_
 use super::PictureChecks;
 use super::lost_path::file_address;
 
-/// What is said of a file where the model takes URLs only, and nothing puts files where they have one.
-const NEEDS_LINK: &str = "is a local file, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX puts it into a bucket \
-                          first, or name an http(s) URL";
-
 /// Resolves a cell that is not empty.
 pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageRef, String> {
     let source = match Meant::by(text) {
@@ -32,11 +28,9 @@ pub(super) fn resolve(text: &str, pictures: &mut PictureChecks) -> Result<ImageR
         }
         Meant::DataUrl => return Err("is a data: URL; name a file or an http(s) URL".to_owned()),
         Meant::Object => match ObjectUrl::parse(text).transpose().map_err(|error| error.to_string())? {
-            Some(_) if !pictures.can_be_sent() => return Err(NEEDS_LINK.to_owned()),
             Some(url) if !url.key().is_empty() => ImageSource::Object(pictures.resolve_object(url)?),
             _ => return Err(format!("`{}` names a bucket and no picture in it", clean_text(text))),
         },
-        Meant::File if !pictures.can_be_sent() => return Err(NEEDS_LINK.to_owned()),
         Meant::File => ImageSource::File(pictures.resolve(text)?),
     };
     Ok(ImageRef { written: text.to_owned(), source })

@@ -1,6 +1,8 @@
 //! The cells of one row to a [`JobSpec`], or to everything that is wrong with them.
 
-use crate::job::{Garment, ImageRef, JobId, JobSpec, Keep, ModelName, clean_text, default_id, invisible_character};
+use crate::job::{
+    Garment, ImageRef, ImageSource, JobId, JobSpec, Keep, ModelName, clean_text, default_id, invisible_character,
+};
 
 use super::header::{Column, Header, look_alike_separator, name_of};
 use super::picture_cell;
@@ -98,6 +100,9 @@ impl RowRules {
         pictures.judge_for(&likely_model);
         let human = required_picture(cells, Column::Human, problems, pictures);
         let cloth = required_picture(cells, Column::Cloth, problems, pictures);
+        if !pictures.can_be_sent() {
+            check_urls([(Column::Human, human.as_ref()), (Column::Cloth, cloth.as_ref())], problems);
+        }
         let id = id(cells, human.is_some() && cloth.is_some(), problems);
         let cloth_type = garment(cells, Column::ClothType, problems);
         let model = model(cells, problems);
@@ -200,6 +205,23 @@ fn separator_meant(record: Record<'_>, header: &Header) -> Option<String> {
         other.name(),
         separator.name()
     ))
+}
+
+/// Says once of a row that its model takes URLs only.
+fn check_urls(pictures: [(Column, Option<&ImageRef>); 2], problems: &mut Problems<'_>) {
+    let needs_link = |image: &ImageRef| !matches!(image.source, ImageSource::Url(_));
+    let mut files = pictures.into_iter().filter(|(_, image)| image.is_some_and(needs_link));
+    if let Some((column, image)) = files.next() {
+        let what = if image.is_some_and(|image| matches!(image.source, ImageSource::File(_))) {
+            "a local file"
+        } else {
+            "in a bucket"
+        };
+        problems.add(
+            column,
+            &format!("is {what}, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX gives it one"),
+        );
+    }
 }
 
 /// A picture in a required column.

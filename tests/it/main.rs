@@ -10,6 +10,7 @@ mod html;
 mod looks;
 mod queue;
 mod resume;
+mod solutions;
 mod state_machine;
 mod support;
 mod tidy;

@@ -202,13 +202,13 @@ impl Simulated {
                     return QueryAnswer::Trouble(trouble(Meaning::UnknownTask, 400, Some(unknown), "task not found"));
                 }
                 Ok(about_one) => told.push(about_one),
-                Err(trouble) => return QueryAnswer::Trouble(trouble),
+                Err(trouble) => return QueryAnswer::Trouble(*trouble),
             }
         }
         QueryAnswer::Told(told)
     }
 
-    fn told(&self, id: &str, books: &mut Books) -> Result<Told, Trouble> {
+    fn told(&self, id: &str, books: &mut Books) -> Result<Told, Box<Trouble>> {
         let (now, ids) = (self.world.time(), self.weather.ids);
         match books.find(id, ids, now) {
             Some(task) => {
@@ -218,7 +218,7 @@ impl Simulated {
                 Ok(Told::Task(Box::new(report(task, now, ids, true))))
             }
             None if ids == Ids::Evaded && !id.starts_with("task-") => {
-                Err(trouble(Meaning::JobRefused, 400, None, "invalid task id"))
+                Err(Box::new(trouble(Meaning::JobRefused, 400, None, "invalid task id")))
             }
             None => Ok(Told::Unknown),
         }

@@ -80,7 +80,7 @@ fn a_local_picture_needs_something_that_links_to_it_and_a_url_needs_nothing() {
         unlinked,
         [
             "jobs.csv:2: human_image: is a local file, and virtual-try-on-3 takes URLs only; --upload-to s3://BUCKET/PREFIX \
-          puts it into a bucket first, or name an http(s) URL"
+          gives it one"
         ]
     );
     assert!(problems_of(rows(folder.path(), text, &Reading::default(), linked())).is_empty());

@@ -79,8 +79,18 @@ pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>> {
         return Ok(None);
     }
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
+    add_what_is_new(&db)?;
     set_and_check(&db, "query_only", 1)?;
     Ok(Some(db))
+}
+
+/// Lets this connection alone see columns that a queue of an earlier version lacks, with what an upgrade would put there.
+fn add_what_is_new(db: &Connection) -> Result<()> {
+    let has_keep = "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'keep'";
+    if db.query_row(has_keep, [], |row| row.get::<_, i64>(0))? == 0 {
+        db.execute_batch("CREATE TEMP VIEW jobs AS SELECT *, 7 AS keep FROM main.jobs")?;
+    }
+    Ok(())
 }
 
 /// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.

@@ -11,7 +11,10 @@ use super::duplicates::{DUPLICATES, duplicate_query};
 use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
-use super::read::{COUNTS, LAST_RUN, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs, claimable_and_claimed};
+use super::read::{
+    COUNTS, LAST_RUN, NAMED, PUBLISHED_PAGE, TASK_OF_THE_SAME_ACCOUNT, active_jobs, claimable_and_claimed,
+    first_for_query,
+};
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
 use super::transition::LET_GO;
 
@@ -124,6 +127,12 @@ fn flagged_jobs_are_found_and_counted_past_all_those_that_are_not() {
     }
     assert_eq!(plan(FLAGGED_PAGE), ["SCAN jobs USING COVERING INDEX jobs_flagged"], "no further than its page");
     assert_eq!(plan(COUNTED), ["SCAN jobs USING COVERING INDEX jobs_flagged", "USE TEMP B-TREE FOR GROUP BY"]);
+}
+
+#[test]
+fn the_first_job_for_a_model_is_found_past_all_those_that_name_another() {
+    let first = plan(&first_for_query(false, NAMED))[0].clone();
+    assert_eq!(first, "SEARCH j USING INDEX jobs_waiting_for_model (model=?)");
 }
 
 #[test]

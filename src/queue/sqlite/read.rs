@@ -61,6 +61,20 @@ pub(super) struct QueueReader {
     pub(super) db: Connection,
 }
 
+/// Jobs that name the model `?1`.
+pub(super) const NAMED: &str = "j.model = ?1";
+
+/// The query for the first job that waits, by its model; with `has_file`, of those with a local picture.
+pub(super) fn first_for_query(has_file: bool, by_model: &str) -> String {
+    // As `job/spec.rs` tells a URL from a path.
+    let is_file = |picture: &str| format!("({picture} NOT LIKE 'http://%' AND {picture} NOT LIKE 'https://%')");
+    let wanted = if has_file { format!("({} OR {})", is_file("h.source"), is_file("c.source")) } else { "TRUE".into() };
+    format!(
+        "SELECT j.id FROM jobs j JOIN inputs h ON h.input = j.human JOIN inputs c ON c.input = j.cloth
+          WHERE j.state = 'pending' AND {by_model} AND {wanted} LIMIT 1"
+    )
+}
+
 impl QueueReader {
     /// Opens the queue at `path`.
     ///
@@ -260,7 +274,7 @@ impl QueueReader {
         default_model: &ModelName,
         has_file: bool,
     ) -> Result<Option<JobId>> {
-        let named = self.first_where(has_file, "j.model = ?1", model)?;
+        let named = self.first_where(has_file, NAMED, model)?;
         if named.is_some() || model != default_model {
             return Ok(named);
         }
@@ -268,16 +282,8 @@ impl QueueReader {
     }
 
     fn first_where(&self, has_file: bool, by_model: &str, model: &ModelName) -> Result<Option<JobId>> {
-        // As `job/spec.rs` tells a URL from a path.
-        let is_file = |picture: &str| format!("({picture} NOT LIKE 'http://%' AND {picture} NOT LIKE 'https://%')");
-        let wanted =
-            if has_file { format!("({} OR {})", is_file("h.source"), is_file("c.source")) } else { "TRUE".into() };
-        let query = format!(
-            "SELECT j.id FROM jobs j JOIN inputs h ON h.input = j.human JOIN inputs c ON c.input = j.cloth
-              WHERE j.state = 'pending' AND {by_model} AND {wanted} LIMIT 1"
-        );
-        let found = self.db.prepare_cached(&query)?.query_row([model.as_str()], |row| row.get(0)).optional()?;
-        Ok(found.map(JobId::trusted))
+        let mut statement = self.db.prepare_cached(&first_for_query(has_file, by_model))?;
+        Ok(statement.query_row([model.as_str()], |row| row.get(0)).optional()?.map(JobId::trusted))
     }
 
     /// Whether a manifest was loaded whose identical pairs are to be made once.

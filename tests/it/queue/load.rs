@@ -1,6 +1,6 @@
 //! Loading: what rows become, and when a job may still be changed by them.
 
-use tryon::job::{FailureKind, Garment, JobSpec, JobState, SecondGarment, StateName, Transition};
+use tryon::job::{FailureKind, Garment, JobSpec, JobState, Keep, SecondGarment, StateName, Transition};
 use tryon::queue::{Enqueued, Keeping, LoadRow, ManifestNames, RejectedRow};
 
 use super::bed::{
@@ -122,6 +122,8 @@ async fn every_input_of_a_job_can_be_changed_while_nothing_was_submitted() {
             with_other_cloth("a", "other"),
             JobSpec { cloth_type: Some(Garment::Dress), ..spec("a") },
             JobSpec { model: Some(model("kolors-virtual-try-on-v1-5")), ..spec("a") },
+            JobSpec { keep: Keep { pose: false, ..Keep::ALL }, ..spec("a") },
+            JobSpec { keep: Keep { face: false, pose: true, background: false }, ..spec("a") },
             JobSpec { second: second("skirt", Garment::Lower), ..spec("a") },
             JobSpec { second: second("skirt", Garment::Upper), ..spec("a") },
             JobSpec { second: second("trousers", Garment::Upper), ..spec("a") },

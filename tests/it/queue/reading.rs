@@ -1,6 +1,6 @@
 //! Reading beside the writer: lists, stories, what a restart takes up, and the report.
 
-use tryon::job::{FailureKind, Garment, JobId, JobSpec, StateName, Transition};
+use tryon::job::{FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, StateName, Transition};
 use tryon::queue::{JobRecord, Note, QueueError, RepeatedPair, ReportRow, Selection, Workload, each_job};
 
 use super::bed::{Bed, at, failure, file, model, on_every_queue, spec, task, with_priority};
@@ -154,6 +154,35 @@ async fn the_report_names_the_model_that_a_job_has_asked_for_or_will() {
         assert_eq!(report_row(bed, "claimed").await.model, "kolors-virtual-try-on-v1");
         assert_eq!(report_row(bed, "waits").await.model, "kolors-virtual-try-on-v2");
         assert_eq!(report_row(bed, "by/running").await.model, "kolors-virtual-try-on-v1-5");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_job_for_a_model_is_found_among_those_that_wait() {
+    on_every_queue(async |bed| {
+        let (three, other) = (model(ModelName::THREE), ModelName::default());
+        let first = async |default: &ModelName, has_file| {
+            let found = bed.queue.first_for(three.clone(), default.clone(), has_file).await.expect("an answer");
+            found.map(|id| id.as_str().to_owned())
+        };
+        let url = |id: &str| {
+            let image = |what: &str| {
+                let url = format!("https://shop.example/{id}-{what}.png");
+                ImageRef { written: url.clone(), source: ImageSource::Url(url) }
+            };
+            JobSpec { human: image("h"), cloth: image("c"), ..spec(id) }
+        };
+        assert_eq!(first(&other, false).await, None);
+        bed.add(&[url("unnamed")]).await;
+        assert_eq!((first(&other, false).await, first(&three, true).await), (None, None));
+        assert_eq!(first(&three, false).await.as_deref(), Some("unnamed"));
+        bed.add(&[JobSpec { model: Some(three.clone()), ..url("named") }]).await;
+        assert_eq!((first(&other, false).await.as_deref(), first(&other, true).await), (Some("named"), None));
+        bed.add(&[JobSpec { model: Some(three.clone()), cloth: file("local"), ..url("half") }]).await;
+        assert_eq!(first(&other, true).await.as_deref(), Some("half"));
+        bed.queue.cancel("half".to_owned(), at(1)).await.expect("cancelled");
+        assert_eq!(first(&other, true).await, None, "it does not wait any more");
     })
     .await;
 }
