@@ -94,7 +94,7 @@ A job whose image could not be fetched is given up so; a retry would have it mad
 pub(super) const UPLOADS: &str = "\
 Examples:
   tryon uploads --prune --upload-to s3://shop/uploads
-  tryon uploads --prune --older-than 7d    leave what is younger than a week
+  tryon uploads --prune --older-than 168h  leave what is younger than a week
 
 Only pictures that a run has put there are removed, and none that a job needs that is still to be made.";
 
