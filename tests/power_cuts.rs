@@ -143,6 +143,7 @@ fn at_two_accounts(seed: u64, shape: Shape, kills: usize) -> Tally {
 }
 
 /// Results in a bucket; `None` where there is no server.
+#[expect(clippy::print_stdout, reason = "this is a program, and these are its results")]
 fn in_a_bucket(seed: u64, shape: Shape, kills: usize) -> Option<Tally> {
     let provider = Provider::start(bad_day(seed, shape));
     let mut dice = Dice::new(seed + 2);
@@ -156,6 +157,7 @@ fn in_a_bucket(seed: u64, shape: Shape, kills: usize) -> Option<Tally> {
     shop.call(&provider, &["retry", "--failed"]).assert_code(0);
     shop.run(&provider).assert_code(0);
     shop.assert_all_done(&provider);
+    println!("requests to the bucket: {}, of which {} met a fault", shop.proxy.asked().len(), shop.proxy.faults());
     let books = provider.books();
     Some(Tally { at_work, jobs: shop.shop.jobs.len(), creates: books.creates().len(), tasks: books.tasks.len() })
 }

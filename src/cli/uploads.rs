@@ -23,7 +23,7 @@ pub(super) struct UploadsArgs {
     /// Remove the pictures that no job of the queue needs that is still to be made or being made
     #[arg(long, required = true)]
     pub prune: bool,
-    /// Leave those that are younger [default: 1d]
+    /// Leave those that are younger [default: 24h]
     #[arg(long, value_name = "DUR")]
     pub older_than: Option<Span>,
     /// The bucket and prefix, as in `run` [default: upload-to of the settings]

@@ -32,8 +32,8 @@ impl BucketScheme {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObjectUrl {
     scheme: BucketScheme,
-    bucket: String,
-    key: String,
+    /// What follows `://`: the bucket, and after a slash the key, if there is one.
+    rest: Box<str>,
 }
 
 /// Why a text with the scheme of a bucket names no object. The wording completes "…: ".
@@ -71,7 +71,12 @@ impl ObjectUrl {
         if !key.is_empty() && !key.split('/').all(is_part) {
             return Err(InvalidObjectUrl::BadKey(super::clean_text(text)));
         }
-        Ok(Self { scheme, bucket: bucket.to_owned(), key: key.to_owned() })
+        Ok(Self::made(scheme, bucket, key))
+    }
+
+    fn made(scheme: BucketScheme, bucket: &str, key: &str) -> Self {
+        let rest = if key.is_empty() { bucket.into() } else { format!("{bucket}/{key}").into() };
+        Self { scheme, rest }
     }
 
     /// The bucket or prefix that a path names as an option takes it; `None` for a local path.
@@ -91,33 +96,31 @@ impl ObjectUrl {
     /// The bucket's name.
     #[must_use]
     pub fn bucket(&self) -> &str {
-        &self.bucket
+        self.rest.split_once('/').map_or(&*self.rest, |(bucket, _)| bucket)
     }
 
     /// The object's name, or the prefix; empty for the whole bucket.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.key
+        self.rest.split_once('/').map_or("", |(_, key)| key)
     }
 
     /// The bucket as a whole.
     #[must_use]
     pub fn bucket_alone(&self) -> Self {
-        Self { key: String::new(), ..self.clone() }
+        Self::made(self.scheme, self.bucket(), "")
     }
 
     /// What has this name below the prefix.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
-        let key = if self.key.is_empty() { name.to_owned() } else { format!("{}/{name}", self.key) };
-        Self { key, ..self.clone() }
+        Self { scheme: self.scheme, rest: format!("{}/{name}", self.rest).into() }
     }
 }
 
 impl fmt::Display for ObjectUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.word(), self.bucket)?;
-        if self.key.is_empty() { Ok(()) } else { write!(f, "/{}", self.key) }
+        write!(f, "{}://{}", self.scheme.word(), self.rest)
     }
 }
 

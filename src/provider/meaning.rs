@@ -150,8 +150,8 @@ impl StopReason {
                  and what the key may do, then run again: the jobs refused so are pending."
             }
             Self::NoUpload => {
-                "Local pictures cannot be put where the provider fetches them. Check --upload-to, and what its key may \
-                 do, then run again."
+                "Pictures cannot be had from their bucket, or not be put where the provider fetches them. Check the \
+                 bucket, --upload-to, and what the key may do, then run again."
             }
         }
     }

@@ -29,7 +29,7 @@ pub use folder::{Folder, FolderChecks};
 pub use inputs::{InputFile, Version};
 pub use links::{Link, LinkError, Linkable, PictureLinks, PutOnce};
 pub use names::{KeyChecks, NameChecks};
-pub use objects::Objects;
+pub use objects::{BucketTrouble, Objects};
 pub use scratch::{Scratch, ScratchFile};
 pub use staged::Staged;
 

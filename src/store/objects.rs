@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Handle;
 
 use crate::job::ObjectUrl;
-use crate::picture::Bytes;
+use crate::picture::{Bytes, PictureError};
 
 use super::{Bucket, OutputError, Scratch};
 
@@ -24,6 +24,27 @@ const LARGEST: u64 = 256 << 20;
 
 /// What a load reads of an object at a time: a header, in most cases.
 const HEAD: u64 = 64 << 10;
+
+/// Trouble with a bucket, which has nothing to do with the one picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct BucketTrouble {
+    /// Whether asking again does not help: a person has to do something.
+    pub is_refusal: bool,
+    /// What happened, with the object's name.
+    pub why: String,
+}
+
+impl BucketTrouble {
+    /// The trouble behind a picture's problem, where there is one.
+    #[must_use]
+    pub fn behind(problem: &PictureError) -> Option<&Self> {
+        match problem {
+            PictureError::Unreadable { source, .. } => source.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+}
 
 /// See the module's page. All that is done here waits, so it belongs on a thread that may.
 #[derive(Debug, Clone)]
@@ -146,10 +167,7 @@ impl Objects {
             let _inside = self.0.runtime.as_ref().map(Handle::enter);
             Bucket::of(root).map_err(|error| error.to_string())
         });
-        bucket.clone().map_err(|why| {
-            let _ = self.0.trouble.set(why.clone());
-            io::Error::other(why)
-        })
+        bucket.clone().map_err(|why| self.troubled(true, why))
     }
 
     /// Waits for a request's end, and remembers trouble with a bucket as a whole.
@@ -159,11 +177,13 @@ impl Objects {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(io::Error::new(io::ErrorKind::NotFound, format!("no such object ({url})"))),
             Err(OutputError::Machine { source, .. }) => Err(source),
-            Err(error) => {
-                let _ = self.0.trouble.set(error.to_string());
-                Err(io::Error::other(error.to_string()))
-            }
+            Err(error) => Err(self.troubled(!matches!(error, OutputError::Away { .. }), error.to_string())),
         }
+    }
+
+    fn troubled(&self, is_refusal: bool, why: String) -> io::Error {
+        let _ = self.0.trouble.set(why.clone());
+        io::Error::other(BucketTrouble { is_refusal, why })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -17,7 +17,7 @@ use crate::ambient;
 use crate::job::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
 use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, fit, outfit, probe};
 use crate::provider::Picture;
-use crate::store::{InputFile, LinkError, Linkable, Objects, PictureLinks, Scratch, Version};
+use crate::store::{BucketTrouble, InputFile, LinkError, Linkable, Objects, PictureLinks, Scratch, Version};
 
 use crate::engine::error::RunError;
 
@@ -64,9 +64,9 @@ pub(crate) struct Ready {
 pub(crate) enum InputsError {
     /// The job's own pictures are at fault.
     Input(String),
-    /// They cannot be linked to now; later they may.
+    /// They cannot be linked to, or be had from their bucket, now; later they may.
     NotLinked(String),
-    /// No picture can be linked to until a person has done something.
+    /// No picture can be linked to, or be had from a bucket, until a person has done something.
     NoLinks(String),
     /// The folder of made pictures cannot be written.
     Machine(RunError),
@@ -160,7 +160,7 @@ impl RequestPictures {
         let look = Looking { fits_images, limits, objects: self.objects.clone() };
         let plan = ambient::blocking(move || look.plan(&asked)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
-        let (human, cloth) = plan.map_err(broken)?.map_err(InputsError::Input)?;
+        let (human, cloth) = plan.map_err(broken)??;
         let links = self.links_for(model);
         let (human, cloth) = tokio::join!(self.get(human, links), self.get(cloth, links));
         let (human, cloth) = (human?, cloth?);
@@ -276,7 +276,7 @@ struct Looking {
 
 impl Looking {
     /// Looks at the files of a job and says what has to be made. Reads their headers.
-    fn plan(&self, spec: &JobSpec) -> Result<(Wanted, Wanted), String> {
+    fn plan(&self, spec: &JobSpec) -> Result<(Wanted, Wanted), InputsError> {
         let human = self.single(HUMAN, &spec.human.source)?;
         let cloth = match &spec.second {
             None => self.single(CLOTH, &spec.cloth.source)?,
@@ -286,7 +286,7 @@ impl Looking {
     }
 
     /// A picture that is sent by itself.
-    fn single(&self, column: &'static str, source: &ImageSource) -> Result<Wanted, String> {
+    fn single(&self, column: &'static str, source: &ImageSource) -> Result<Wanted, InputsError> {
         let source = match source {
             ImageSource::Url(url) => return Ok(Wanted::Url(url.clone())),
             here => self.look_at(column, here, &self.limits)?,
@@ -298,7 +298,7 @@ impl Looking {
     }
 
     /// Two garments, which are sent on one picture.
-    fn both(&self, first: &ImageSource, second: &SecondGarment) -> Result<Wanted, String> {
+    fn both(&self, first: &ImageSource, second: &SecondGarment) -> Result<Wanted, InputsError> {
         let file = |column: &'static str, source: &ImageSource| self.look_at(column, source, &InputLimits::KOLORS);
         let (first, second_source) = (file(CLOTH, first)?, file(SECOND_CLOTH, &second.image.source)?);
         let upper_is_second = second.garment == Garment::Upper;
@@ -307,11 +307,15 @@ impl Looking {
     }
 
     /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
-    fn look_at(&self, column: &str, source: &ImageSource, limits: &InputLimits) -> Result<Input, String> {
+    fn look_at(&self, column: &str, source: &ImageSource, limits: &InputLimits) -> Result<Input, InputsError> {
         let Some(file) = InputFile::named_by(source, &self.objects) else {
-            return Err(format!("{column}: must be a local file where there are two garments"));
+            return Err(InputsError::Input(format!("{column}: must be a local file where there are two garments")));
         };
-        let told = |problem: PictureError| format!("{column}: {}", problem.at(&file));
+        let told = |problem: PictureError| match BucketTrouble::behind(&problem) {
+            Some(trouble) if trouble.is_refusal => InputsError::NoLinks(trouble.why.clone()),
+            Some(trouble) => InputsError::NotLinked(format!("{column} cannot be had now: {trouble}")),
+            None => InputsError::Input(format!("{column}: {}", problem.at(&file))),
+        };
         let probe = probe(&file).map_err(told)?;
         probe.check_sides(limits).map_err(told)?;
         if !self.fits_images {

@@ -10,6 +10,7 @@ mod report;
 mod uploads;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
@@ -55,8 +56,18 @@ impl Bucket {
     /// # Errors
     /// [`OutputError::Refused`]: something that the client needs is missing or wrong.
     pub fn of(base: ObjectUrl) -> Result<Self, OutputError> {
-        let client =
-            open::open(&base).map_err(|error| OutputError::Refused { place: base.to_string(), why: told(&error) })?;
+        // What is no text is none of the keepers'.
+        let texts = |(name, value): (OsString, OsString)| name.into_string().ok().zip(value.into_string().ok());
+        Self::with(base, std::env::vars_os().filter_map(texts))
+    }
+
+    /// The bucket, with these variables in place of the environment's (those of S3).
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn with(base: ObjectUrl, variables: impl Iterator<Item = (String, String)>) -> Result<Self, OutputError> {
+        let client = open::open(&base, variables)
+            .map_err(|error| OutputError::Refused { place: base.to_string(), why: told(&error) })?;
         Ok(Self { client, base, has_conditions: true, payloads: Arc::new(Semaphore::new(PAYLOADS_KIB as usize)) })
     }
 

@@ -208,7 +208,7 @@ mod tests {
     fn only_uploads_are_taken_for_uploads() {
         let sha256 = "a".repeat(64);
         assert_eq!(sha256_in(&format!("{sha256}.jpg")), Some(sha256.as_str()));
-        for name in [format!("{sha256}"), format!("{sha256}.html"), format!("{sha256}.jpg.bak"), "ana.jpg".to_owned()] {
+        for name in [sha256.clone(), format!("{sha256}.html"), format!("{sha256}.jpg.bak"), "ana.jpg".to_owned()] {
             assert_eq!(sha256_in(&name), None, "{name}");
         }
     }

@@ -1,7 +1,7 @@
 //! Manifests that name pictures in buckets.
 
 use crate::support::provider::{Provider, Script};
-use crate::support::s3::{BucketShop, Fault};
+use crate::support::s3::{Asked, BucketShop, Fault};
 
 /// The manifest again, with its garments in the bucket.
 fn with_garments_in_bucket(shop: &BucketShop, names: &[&str]) {
@@ -56,6 +56,26 @@ fn a_missing_object_is_its_rows_error_and_a_bucket_that_refuses_is_one_sentence(
     assert!(told == 1 && !refused.said.contains("cloth_image: "), "{}", refused.said);
     assert!(refused.said.contains("AccessDenied"), "{}", refused.said);
     assert!(provider.books().creates().is_empty());
+}
+
+#[test]
+fn a_bucket_of_pictures_that_is_away_for_a_while_fails_no_job_and_one_that_refuses_stops_the_run() {
+    let Some(shop) = BucketShop::new("a bucket of pictures that is away", 2) else { return };
+    let provider = Provider::start(Script::default());
+    with_garments_in_bucket(&shop, &["a.jpg", "b.jpg"]);
+    shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
+    let of_garments = |asked: &Asked| asked.path.contains("garments/");
+    shop.proxy.change(move |asked| Some(Fault::Denied).filter(|_| of_garments(asked)));
+    let refused = shop.call(&provider, &["run"]);
+    refused.assert_code(3);
+    assert!(refused.said.contains("AccessDenied") && provider.books().creates().is_empty(), "{}", refused.said);
+    let mut left = 12;
+    shop.proxy.change(move |asked| {
+        left -= i32::from(of_garments(asked));
+        Some(Fault::Unavailable).filter(|_| of_garments(asked) && left >= 0)
+    });
+    shop.call(&provider, &["run"]).assert_code(0);
+    assert_eq!(provider.books().charges().len(), 2);
 }
 
 #[test]

@@ -73,3 +73,44 @@ fn credentials_are_in_no_log_and_in_no_file() {
         assert!(!is_in, "{} has the secret", file.display());
     }
 }
+
+/// A PNG of this many megapixels that no encoder makes smaller.
+fn noise(side: u32) -> Vec<u8> {
+    let mut state = 7_u64;
+    let pixels: Vec<u8> = (0..side * side * 3)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, side, side);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fastest);
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels)).expect("a picture");
+    bytes
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[expect(clippy::print_stderr, reason = "a measure")]
+fn results_of_40_mb_stay_within_the_memory_goal() {
+    let Some(shop) = BucketShop::new("memory of large results", 8) else { return };
+    let image = noise(3_660);
+    assert!(image.len() > 40_000_000 && image.len() < 50_000_000, "{} bytes", image.len());
+    let sent = image.clone();
+    let provider = Provider::start(Script {
+        on_download: Box::new(move |_| OnDownload::Answer(Answer::picture(sent.clone()))),
+        ..Script::default()
+    });
+    let mut run = shop.start(&provider, &["run", "jobs.csv"]);
+    let mut peak = 0;
+    while run.is_alive() {
+        peak = run.peak().unwrap_or_default().max(peak);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    run.end().assert_code(0);
+    eprintln!("8 results of {} MB into a bucket: {} MB at most", image.len() / 1_000_000, peak / 1_000_000);
+    assert!(peak < 600_000_000, "{peak} bytes");
+    assert!(shop.s3.get("may/job-005.png").is_some_and(|found| found == image));
+}

@@ -2,8 +2,15 @@
 
 use std::collections::HashSet;
 
+use std::time::Duration;
+
+use tryon::engine::RunError;
+use tryon::job::ObjectUrl;
+use tryon::store::{Bucket, OutputError, OutputTree};
+
+use crate::support::in_process::{Setup, run_into};
 use crate::support::provider::{Dice, Provider, Script};
-use crate::support::s3::{Asked, BucketShop, Fault};
+use crate::support::s3::{Asked, BucketShop, Fault, variables};
 
 fn is_image(asked: &Asked) -> bool {
     asked.path.ends_with(".png")
@@ -60,6 +67,25 @@ fn an_interruption_while_a_bucket_is_away_leaves_the_images_to_the_next_run() {
 }
 
 #[test]
+fn a_bucket_that_stays_away_ends_the_run_as_the_machines_trouble_with_the_images_left_to_the_next() {
+    let Some(shop) = BucketShop::new("a bucket that stays away", 3) else { return };
+    let provider = Provider::start(Script::default());
+    shop.call(&provider, &["load", "jobs.csv"]).assert_code(0);
+    shop.proxy.change(|asked| Some(Fault::Denied).filter(|_| is_image(asked)));
+    let url = ObjectUrl::parse(&shop.s3.url("may")).expect("a bucket").expect("valid");
+    let variables = variables(&shop.proxy.endpoint()).map(|(name, value)| (name.to_owned(), value));
+    let bucket = Bucket::with(url, variables.into_iter()).expect("a client");
+    let tree = OutputTree::in_bucket(bucket, &shop.shop.file("staging"), "queue").expect("a tree");
+    let patient = |setup: &mut Setup| setup.patience.bucket = Duration::from_secs(1);
+    let ended = run_into(tree, &shop.shop, &provider, patient);
+    assert!(matches!(ended, Err(RunError::Output(OutputError::Refused { .. }))), "{ended:?}");
+    assert!(shop.shop.count("downloading") > 0 && shop.shop.count("failed") == 0, "{}", shop.shop.standing());
+    shop.proxy.change(|_| None);
+    shop.run(&provider).assert_code(0);
+    shop.assert_all_done(&provider);
+}
+
+#[test]
 fn a_bucket_that_refuses_ends_the_run_in_one_sentence_before_anything_is_spent() {
     let Some(shop) = BucketShop::new("a bucket that refuses", 3) else { return };
     let provider = Provider::start(Script::default());
@@ -90,6 +116,7 @@ fn kills_on_a_bad_day_lose_break_and_overwrite_nothing() {
     shop.put_foreign("job-002");
     shop.bad_day(Dice::new(11));
     shop.kill_at_random(&provider, &mut Dice::new(12), 4);
+    assert!(shop.proxy.faults() > 0, "not one fault");
     shop.run(&provider).assert_code(1);
     shop.assert_only_foreign_failed("job-002");
     shop.s3.remove("may/job-002.png");

@@ -5,7 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tryon::engine::{Endpoint, InDoubtPolicy, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock, run};
+use tryon::engine::{
+    Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount, SystemClock, run,
+};
 use tryon::job::ModelName;
 use tryon::provider::{Auth, HttpProvider, HttpResultHost, Timeouts};
 use tryon::queue::{self, Opening};
@@ -38,6 +40,17 @@ impl DerefMut for Setup {
 
 /// Works the queue of a workshop, which must be loaded, with everything quick. `change` sets what a test is about.
 pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce(&mut Setup)) -> RunEnd {
+    let tree = OutputTree::create(&shop.out()).expect("the tree");
+    run_into(tree, shop, provider, change).expect("the machine is well").end
+}
+
+/// The same with results that go elsewhere.
+pub(crate) fn run_into(
+    tree: OutputTree,
+    shop: &Workshop,
+    provider: &Provider,
+    change: impl FnOnce(&mut Setup),
+) -> Result<Outcome, RunError> {
     let second = Duration::from_secs(1);
     let run_settings = RunSettings {
         poll_interval: Duration::from_millis(50),
@@ -63,7 +76,6 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
     let client = HttpProvider::new(&provider.url(), Auth::api_key(KEY.to_owned().into()), timeouts).expect("a client");
     let name = client.base_url().to_owned();
     let results = HttpResultHost::new(timeouts).expect("a client");
-    let tree = OutputTree::create(&shop.out()).expect("the tree");
     let endpoint = Endpoint {
         provider: Arc::new(client),
         account: None,
@@ -91,5 +103,5 @@ pub(crate) fn run_here(shop: &Workshop, provider: &Provider, change: impl FnOnce
         let run = run(resources, settings, Default::default(), |_| {});
         tokio::time::timeout(LONGEST_RUN, run).await
     });
-    ended.unwrap_or_else(|_| panic!("the run does not end: {}", shop.standing())).expect("the machine is well").end
+    ended.unwrap_or_else(|_| panic!("the run does not end: {}", shop.standing()))
 }

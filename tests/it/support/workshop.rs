@@ -280,6 +280,13 @@ impl Going {
         self.child.wait().expect("gone");
     }
 
+    /// The most memory that it has had so far, in bytes; `None` where the system does not tell.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    }
+
     /// Whether it has not ended yet.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("its state").is_none()

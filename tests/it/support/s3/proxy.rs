@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -54,6 +54,7 @@ struct Shared {
     is_over: AtomicBool,
     script: Mutex<Script>,
     asked: Mutex<Vec<Asked>>,
+    faults: AtomicUsize,
 }
 
 impl Proxy {
@@ -66,6 +67,7 @@ impl Proxy {
             is_over: false.into(),
             script: Mutex::new(Box::new(script)),
             asked: Mutex::default(),
+            faults: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
@@ -87,6 +89,11 @@ impl Proxy {
     /// Changes what happens from now on.
     pub(crate) fn change(&self, script: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
         *locked(&self.shared.script) = Box::new(script);
+    }
+
+    /// How many requests met something.
+    pub(crate) fn faults(&self) -> usize {
+        self.shared.faults.load(Ordering::SeqCst)
     }
 
     /// Every request that came.
@@ -117,6 +124,7 @@ impl Shared {
         let asked = Asked { method: words.next()?.to_owned(), path: words.next()?.to_owned() };
         locked(&self.asked).push(asked.clone());
         let fault = locked(&self.script)(&asked);
+        self.faults.fetch_add(usize::from(fault.is_some()), Ordering::SeqCst);
         let ask = |request: &Request| request.ask(self.server).ok().map(closing);
         match fault {
             None => ask(&request),
