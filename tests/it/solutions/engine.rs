@@ -66,7 +66,6 @@ struct Lived {
     end: RunEnd,
     succeeded: u64,
     counted: Arc<Counting>,
-    took: Duration,
 }
 
 /// Loads `count` pairs, and works them at a stand-in with this many slots.
@@ -117,11 +116,10 @@ async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) 
         links: Some(Arc::new(SandboxShelf::new(&sandbox.kling_url(), timeouts).expect("a shelf"))),
         clock: Arc::new(SystemClock),
     };
-    let began = std::time::Instant::now();
     let ended = tokio::time::timeout(LONGEST_RUN, run(resources, settings(), Default::default(), |_| {})).await;
     let outcome = ended.expect("it ends").expect("the machine is well");
     sandbox.stop().await;
-    Lived { end: outcome.end, succeeded: outcome.succeeded, counted, took: began.elapsed() }
+    Lived { end: outcome.end, succeeded: outcome.succeeded, counted }
 }
 
 fn settings() -> RunSettings {
@@ -155,7 +153,6 @@ async fn many_tasks_in_flight_cost_at_most_one_question_a_job() {
     let lived = live(folder.path(), 150, 50, config).await;
     assert_eq!((&lived.end, lived.succeeded), (&RunEnd::Done, 150));
     let (questions, about) = (lived.counted.questions.load(Relaxed), lived.counted.tasks_asked_about.load(Relaxed));
-    println!("{questions} questions about {about} tasks, {:?}", lived.took);
     // The few that learn about external ids and the list are on top.
     assert!(questions <= 150 + 10, "{questions} questions about {about} tasks");
     assert!(about >= questions * 3, "{questions} questions about {about} tasks: not together");
@@ -168,7 +165,6 @@ async fn more_tasks_than_a_question_is_about_are_listed_for_less() {
     let lived = live(folder.path(), 150, 50, of_two_seconds()).await;
     assert_eq!((&lived.end, lived.succeeded), (&RunEnd::Done, 150));
     let (questions, pages) = (lived.counted.questions.load(Relaxed), lived.counted.pages.load(Relaxed));
-    println!("{questions} questions, {pages} pages, {:?}", lived.took);
     assert!(pages > 0 && questions + pages <= 150, "{questions} questions, {pages} pages");
 }
 
