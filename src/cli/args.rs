@@ -110,7 +110,7 @@ pub(super) enum Command {
         manifests: Vec<PathBuf>,
         #[command(flatten)]
         options: Box<Options>,
-        /// Use only these of the settings file's accounts [default: all of them]
+        /// Use only these of the settings file's accounts; all of them without it
         #[arg(
             long = "account",
             value_name = "NAME",

@@ -47,11 +47,11 @@ declare_options! {
     #[arg(long, value_name = "auto|N", env = "TRYON_CONCURRENCY", help_heading = "Pace")]
     concurrency: Concurrency => Concurrency, = |said| said.unwrap_or(Concurrency::Auto);
 
-    /// Submissions a second, at most [default: as many as the account bears]
+    /// Submissions a second, at most; without it, as many as the account turns out to bear
     #[arg(long, value_name = "N", env = "TRYON_RATE", help_heading = "Pace")]
     rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 
-    /// Status requests a second, at most [default: as many as it takes and the account bears]
+    /// Status requests a second, at most; without it, as many as it takes and the account bears
     #[arg(long, value_name = "N", env = "TRYON_POLL_RATE", help_heading = "Pace")]
     poll_rate: Rate => Option<f64>, = |said| said.map(Rate::per_second);
 

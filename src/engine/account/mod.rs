@@ -112,6 +112,8 @@ pub(crate) struct Account {
     blame: Blame,
     /// Tasks that failed for want of room since the last one was made.
     no_room: AtomicU32,
+    /// Slots that are taken for a job that is not claimed yet.
+    reaching: Arc<AtomicU64>,
     /// Tasks that it took in this run, in all its forms.
     submitted: Arc<AtomicU64>,
     /// The same account in another form of the API: the same slots, gate and pace, and capabilities and a watcher of its own.
@@ -150,7 +152,7 @@ impl Account {
         });
         let slots = Slots::new(endpoint.slots, remembered.slots);
         let refusals: Arc<Refusals> = Arc::default();
-        let submitted: Arc<AtomicU64> = Arc::default();
+        let (submitted, reaching): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
         let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
             let watcher = Watcher::start(
                 Arc::clone(&provider),
@@ -175,6 +177,7 @@ impl Account {
                 capabilities: Capabilities::new(external_ids),
                 blame: Blame::default(),
                 no_room: AtomicU32::new(0),
+                reaching: Arc::clone(&reaching),
                 submitted: Arc::clone(&submitted),
                 other_form,
             })
@@ -188,7 +191,14 @@ impl Account {
 
     /// Tasks that it would take now: free slots, while creates may leave.
     pub(crate) fn room(&self) -> u64 {
-        if self.gate.is_open(Lane::Create) { self.slots.free() } else { 0 }
+        let reaching = self.reaching.load(Ordering::Acquire);
+        if self.gate.is_open(Lane::Create) { self.slots.free() + reaching } else { 0 }
+    }
+
+    /// A slot is taken for a job that is about to be claimed: until what is returned is dropped, it is room for one that waits.
+    pub(crate) fn reaches(&self) -> Reaching {
+        self.reaching.fetch_add(1, Ordering::AcqRel);
+        Reaching(Arc::clone(&self.reaching))
     }
 
     /// Notes a task that it took in this run.
@@ -208,6 +218,15 @@ impl Account {
             has_ended: stopped.is_some(),
             trouble: stopped.or_else(|| self.gate.pause(now).map(|pause| pause.why)),
         })
+    }
+}
+
+/// See [`Account::reaches`].
+pub(crate) struct Reaching(Arc<AtomicU64>);
+
+impl Drop for Reaching {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{JobSeq, JobState, StateName, Transition};
-use crate::queue::{ActiveJob, Beat, Note, Pause, SlotUse};
+use crate::job::{JobSeq, JobState, StateName};
+use crate::queue::{ActiveJob, Beat, Pause, SlotUse};
 
 use crate::engine::account::Account;
 use crate::engine::error::RunError;
@@ -23,6 +23,8 @@ use crate::engine::run::feeder::{Claimed, FeederEnd, feed};
 use crate::engine::run::learning::learn_external_ids;
 use crate::engine::run::missing::refetch_missing;
 use crate::engine::run::owner;
+use crate::engine::run::remember::Known;
+use crate::engine::run::search::{may_hold_slot, search_and_see_through};
 use crate::engine::run::step::Held;
 use crate::engine::run::worker::see_through;
 use crate::engine::settings::SlotCount;
@@ -49,10 +51,8 @@ pub(crate) struct Coordinator<O> {
     succeeded: u64,
     started: Instant,
     pause: Option<Pause>,
-    /// The numbers of slots that the queue knows, by account.
-    slots_remembered: HashMap<String, u32>,
-    /// The same for submissions a second.
-    paces_remembered: HashMap<String, f64>,
+    /// What the queue knows of the accounts.
+    known: Known,
     /// Whether the search for deleted results is over.
     has_searched: bool,
     /// How the feeders of the accounts have ended, as far as they have.
@@ -70,8 +70,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             succeeded: 0,
             started: Instant::now(),
             pause: None,
-            slots_remembered: HashMap::new(),
-            paces_remembered: HashMap::new(),
+            known: Known::default(),
             has_searched: false,
             fed: Vec::new(),
         }
@@ -376,8 +375,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             accounts: self.shared.accounts.iter().filter_map(|account| account.standing(now)).collect(),
         };
         self.shared.queue.beat(self.shared.run, beat, now).await?;
-        self.remember_slots().await?;
-        self.remember_paces().await
+        self.known.remember(&self.shared).await
     }
 
     fn slot_limit(&self) -> u32 {
@@ -388,30 +386,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     fn occupancy(&self) -> (Duration, Duration) {
         let each = self.shared.accounts.iter().map(|account| account.slots.occupancy());
         each.fold(Default::default(), |(busy, all), (held, slot_time)| (busy + held, all + slot_time))
-    }
-
-    /// Remembers the numbers of slots that were found, for the next run.
-    async fn remember_slots(&mut self) -> Result<(), RunError> {
-        for account in self.shared.accounts.iter().filter(|account| account.finds_slots) {
-            let Some(slots) = account.slots.found() else { continue };
-            if self.slots_remembered.get(&account.name) != Some(&slots) {
-                self.shared.queue.learn_slots(account.name.clone(), slots).await?;
-                self.slots_remembered.insert(account.name.clone(), slots);
-            }
-        }
-        Ok(())
-    }
-
-    /// Remembers how many submissions a second the accounts were found to bear, for the next run.
-    async fn remember_paces(&mut self) -> Result<(), RunError> {
-        for account in &self.shared.accounts {
-            let Some(pace) = account.creates.found() else { continue };
-            if self.paces_remembered.get(&account.name) != Some(&pace) {
-                self.shared.queue.learn_pace(account.name.clone(), pace).await?;
-                self.paces_remembered.insert(account.name.clone(), pace);
-            }
-        }
-        Ok(())
     }
 
     /// Lets requests in flight finish, tells what is left to tell, and closes the run's record.
@@ -472,32 +446,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
     }
-}
-
-/// Sees a job through at the account that is found to have its task. Where none is, the job is left as it is: its account
-/// may be back in the next run.
-async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) -> Result<(), RunError> {
-    if let Some(account) = owner::asked_for(&shared, &job).await? {
-        let ctx = Context { shared, account };
-        let slot = may_hold_slot(&job).then(|| ctx.account.slots.occupy());
-        return see_through(&ctx, job, Held { slot, ..Held::default() }).await;
-    }
-    if shared.shutdown.is_cancelled() {
-        return Ok(());
-    }
-    let mut job = job;
-    if matches!(job.state, JobState::Submitting { .. }) {
-        let note = Note::of("the run ended before an answer came");
-        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
-    }
-    shared.park(&job);
-    shared.tell(Fact::AccountMissing { id: job.spec.id.clone(), account: job.account.clone() });
-    Ok(())
-}
-
-/// Whether a job may hold a slot at its provider.
-fn may_hold_slot(job: &ActiveJob) -> bool {
-    !matches!(job.state, JobState::Downloading { .. })
 }
 
 /// Whether the job's account answers no questions any more in this run.

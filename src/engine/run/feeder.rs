@@ -57,11 +57,12 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
                     ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.account.model)).await;
                 }
             };
-            let (slot, ()) = tokio::join!(ctx.account.slots.acquire(), get_ready);
+            let reach = async { (ctx.account.slots.acquire().await, ctx.account.reaches()) };
+            let ((slot, reaching), ()) = tokio::join!(reach, get_ready);
             let open = ctx.account.refusals.open().await;
-            ctx.account.pass_for_create().await.map(|pass| (slot, CreatePermit { pass, open }))
+            ctx.account.pass_for_create().await.map(|pass| (slot, reaching, CreatePermit { pass, open }))
         };
-        let (slot, permit) = tokio::select! {
+        let (slot, reaching, permit) = tokio::select! {
             biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             leave = leave => match leave {
@@ -76,7 +77,9 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             continue;
         }
         // Not cancel-safe past this point: a claim is always handed over.
-        let wait = match claim(&ctx).await? {
+        let claim = claim(&ctx).await?;
+        drop(reaching);
+        let wait = match claim {
             Claim::Job(job) => {
                 seemed_spent = false;
                 let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };

@@ -10,6 +10,8 @@ pub(crate) mod fetch;
 pub(crate) mod learning;
 pub(crate) mod missing;
 mod owner;
+mod remember;
+mod search;
 pub(crate) mod step;
 pub(crate) mod submit;
 pub(crate) mod worker;

@@ -1,0 +1,39 @@
+//! A job of an earlier run whose account this run has not by that name: the account that has its task is looked for.
+
+use std::sync::Arc;
+
+use crate::job::{JobState, Transition};
+use crate::queue::{ActiveJob, Note};
+
+use crate::engine::error::RunError;
+use crate::engine::event::Fact;
+use crate::engine::run::context::{Context, Shared};
+use crate::engine::run::owner;
+use crate::engine::run::step::Held;
+use crate::engine::run::worker::see_through;
+
+/// Sees a job through at the account that is found to have its task. Where none is, the job is left as it is: its account
+/// may be back in the next run.
+pub(crate) async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) -> Result<(), RunError> {
+    if let Some(account) = owner::asked_for(&shared, &job).await? {
+        let ctx = Context { shared, account };
+        let slot = may_hold_slot(&job).then(|| ctx.account.slots.occupy());
+        return see_through(&ctx, job, Held { slot, ..Held::default() }).await;
+    }
+    if shared.shutdown.is_cancelled() {
+        return Ok(());
+    }
+    let mut job = job;
+    if matches!(job.state, JobState::Submitting { .. }) {
+        let note = Note::of("the run ended before an answer came");
+        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
+    }
+    shared.park(&job);
+    shared.tell(Fact::AccountMissing { id: job.spec.id.clone(), account: job.account.clone() });
+    Ok(())
+}
+
+/// Whether a job may hold a slot at its provider.
+pub(crate) fn may_hold_slot(job: &ActiveJob) -> bool {
+    !matches!(job.state, JobState::Downloading { .. })
+}
