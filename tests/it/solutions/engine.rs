@@ -2,13 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tryon::engine::{Endpoint, InDoubtPolicy, Patience, Resources, RunEnd, RunSettings, SlotCount, SystemClock, run};
-use tryon::job::ModelName;
+use tryon::job::{Keep, ModelName};
 use tryon::provider::{
     CreateFate, HttpResultHost, Ids, ListAnswer, Provider, QueryAnswer, SandboxShelf, SolutionsProvider, Submission,
     Timeouts,
@@ -29,6 +29,8 @@ struct Counting {
     questions: AtomicUsize,
     tasks_asked_about: AtomicUsize,
     pages: AtomicUsize,
+    /// What each create asked to be kept.
+    kept: Mutex<Vec<Keep>>,
 }
 
 impl Provider for Counting {
@@ -37,6 +39,7 @@ impl Provider for Counting {
     }
 
     fn create<'a>(&'a self, submission: Submission<'a>) -> BoxFuture<'a, CreateFate> {
+        self.kept.lock().expect("whole").push(submission.keep);
         self.client.create(submission)
     }
 
@@ -71,6 +74,11 @@ struct Lived {
 /// Loads `count` pairs, and works them at a stand-in with this many slots.
 async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) -> Lived {
     manifest(folder, count, "", |_| String::new());
+    live_with(folder, &[], slots, config).await
+}
+
+/// The same with the manifest that is there, loaded with more arguments.
+async fn live_with(folder: &Path, more: &[&str], slots: usize, config: SandboxConfig) -> Lived {
     let mut load = std::process::Command::new(env!("CARGO_BIN_EXE_tryon"));
     load.current_dir(folder).env_clear().args([
         "load",
@@ -81,7 +89,7 @@ async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) 
         "--model",
         ModelName::THREE,
     ]);
-    let loaded = load.output().expect("the program runs");
+    let loaded = load.args(more).output().expect("the program runs");
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
 
     let config = SandboxConfig { state_dir: Some(folder.join("state")), concurrency_cap: slots, ..config };
@@ -94,6 +102,7 @@ async fn live(folder: &Path, count: usize, slots: usize, config: SandboxConfig) 
         questions: AtomicUsize::new(0),
         tasks_asked_about: AtomicUsize::new(0),
         pages: AtomicUsize::new(0),
+        kept: Mutex::default(),
     });
     let endpoint = Endpoint {
         provider: Arc::clone(&counted) as Arc<dyn Provider>,
@@ -166,6 +175,18 @@ async fn more_tasks_than_a_question_is_about_are_listed_for_less() {
     assert_eq!((&lived.end, lived.succeeded), (&RunEnd::Done, 150));
     let (questions, pages) = (lived.counted.questions.load(Relaxed), lived.counted.pages.load(Relaxed));
     assert!(pages > 0 && questions + pages <= 150, "{questions} questions, {pages} pages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_row_keeps_reaches_the_provider_and_else_what_the_options_keep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let face = |number: usize| if number == 0 { ",false".to_owned() } else { ",".to_owned() };
+    manifest(folder.path(), 2, ",keep_face", face);
+    let config = SandboxConfig { latency: Latency::Fixed(SECOND / 10), ..of_two_seconds() };
+    let lived = live_with(folder.path(), &["--keep-background=false"], 1, config).await;
+    assert_eq!((&lived.end, lived.succeeded), (&RunEnd::Done, 2));
+    let face_changes = Keep { face: false, pose: true, background: false };
+    assert_eq!(*lived.counted.kept.lock().expect("whole"), [face_changes, Keep { face: true, ..face_changes }]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
