@@ -129,7 +129,7 @@ declare_options! {
     fit_images: bool => bool, = |said| said.unwrap_or(false);
 
     /// Put local pictures into this bucket, and send signed URLs instead of them: `s3://bucket/prefix`, `gs://…`, `az://…`;
-    /// virtual-try-on-3 takes nothing else [default: none]
+    /// virtual-try-on-3 takes nothing else
     #[arg(long, value_name = "URL", env = "TRYON_UPLOAD_TO", help_heading = "Manifest")]
     upload_to: String => Option<ObjectUrl>, by resolve::upload_to;
 
