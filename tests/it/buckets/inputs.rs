@@ -69,7 +69,8 @@ fn a_bucket_of_pictures_that_is_away_for_a_while_fails_no_job_and_one_that_refus
     let refused = shop.call(&provider, &["run"]);
     refused.assert_code(3);
     assert!(refused.said.contains("AccessDenied") && provider.books().creates().is_empty(), "{}", refused.said);
-    let mut left = 12;
+    // The client asks five times, when pictures are made ready and when they are sent.
+    let mut left = 40;
     shop.proxy.change(move |asked| {
         left -= i32::from(of_garments(asked));
         Some(Fault::Unavailable).filter(|_| of_garments(asked) && left >= 0)
