@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tryon::engine::{Endpoint, SlotCount};
 use tryon::job::{AccountName, ModelName};
-use tryon::provider::{Download, FetchError, Provider, ResultHost};
+use tryon::provider::{Download, FetchError, ResultHost};
 
 use crate::dice::Dice;
 use crate::provider::Simulated;

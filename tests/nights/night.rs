@@ -234,8 +234,9 @@ impl Night {
                 Fact::Parked { id, .. } | Fact::AccountMissing { id, .. } => {
                     self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
                 }
-                Fact::Submitted { .. } => {
-                    self.providers[0].books().accepted.insert(number);
+                Fact::Submitted { task_id, .. } => {
+                    let maker = self.providers.iter().find(|provider| task_id.0.starts_with(provider.prefix));
+                    maker.expect("its provider").books().accepted.insert(number);
                 }
                 _ => {}
             }
@@ -255,8 +256,9 @@ impl Night {
             }
         }
         let account = usize::from(self.weather.foreign == Some(number));
-        for provider in &self.providers {
-            meets(&mut provider.books(), number, slots, account, &known);
+        for (place, provider) in self.providers.iter().enumerate() {
+            let has_other_names = self.providers.len() > 1 && number > 0;
+            meets(&mut provider.books(), number, slots, account + 2 * place, &known, has_other_names);
         }
         Ok(())
     }
@@ -358,7 +360,7 @@ impl Night {
 }
 
 /// Brings a provider's books in line with what the process that begins can know.
-fn meets(books: &mut Books, number: usize, slots: SlotCount, account: usize, known: &[String]) {
+fn meets(books: &mut Books, number: usize, slots: SlotCount, account: usize, known: &[String], has_other_names: bool) {
     for task in &mut books.tasks {
         task.is_held &= known.contains(&task.id) && task.account == account;
     }
@@ -367,6 +369,8 @@ fn meets(books: &mut Books, number: usize, slots: SlotCount, account: usize, kno
     books.process = number;
     books.account = account;
     books.slots = match slots {
+        // Which account's slots a task takes is not known before that account is found.
+        SlotCount::AtMost(_) if held > 0 && has_other_names => None,
         SlotCount::AtMost(slots) if held <= slots => Some(slots),
         _ => None,
     };

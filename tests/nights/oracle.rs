@@ -28,6 +28,8 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         for endpoint in if night.providers.len() > 1 { &two[..] } else { &one[..] } {
             knows_ids &= queue.external_ids(endpoint).await? == Some(true);
         }
+        // Where the shop has changed names before the first task was accepted, nothing tells whose a doubtful job is.
+        knows_ids &= night.providers.len() == 1 || night.weather.processes.len() == 1;
         let owners = owners(&*queue, &jobs).await?;
         Ok::<_, QueueError>((knows_ids, queue.counts().await?, owners))
     });
@@ -39,7 +41,8 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
         tasks.extend(books.tasks.clone());
         wrongs.append(&mut books.wrongs);
     }
-    let accepted = night.providers[0].books().accepted.clone();
+    let accepted: Vec<HashSet<usize>> =
+        night.providers.iter().map(|provider| provider.books().accepted.clone()).collect();
     night.tally.tasks = tasks.len() as u64;
     night.tally.charged = tasks.iter().filter(|task| task.is_charged()).count() as u64;
     for task in &tasks {
@@ -107,10 +110,10 @@ fn is_of(task: &Task, job: &JobRecord, owners: &HashMap<String, JobSeq>) -> bool
 
 /// Whether a pair was made in two accounts, the first time from a run that had no task accepted: nothing is left by which
 /// that account could be told from the other.
-fn is_of_an_unknown_account(tasks: &[&Task], accepted: &HashSet<usize>) -> bool {
+fn is_of_an_unknown_account(tasks: &[&Task], accepted: &[HashSet<usize>]) -> bool {
     let first = tasks.iter().min_by_key(|task| task.process);
     first.is_some_and(|first| {
-        !accepted.contains(&first.process) && tasks.iter().any(|task| task.account != first.account)
+        !accepted[first.account / 2].contains(&first.process) && tasks.iter().any(|task| task.account != first.account)
     })
 }
 
