@@ -108,7 +108,13 @@ pub trait Queue: QueueReads {
     ///
     /// # Errors
     /// [`QueueError::Stale`] when the job is in another attempt.
-    async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> QueueResult<()>;
+    async fn assign_account(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        account: Option<AccountName>,
+        endpoint: Option<String>,
+    ) -> QueueResult<()>;
 
     /// Moves a job that its worker holds in attempt `attempt`.
     ///

@@ -27,6 +27,8 @@ pub struct ActiveJob {
     pub model: ModelName,
     /// The account that this attempt is sent to; `None` is that of a run whose account has no name.
     pub account: Option<AccountName>,
+    /// Where that account was when the attempt was claimed, for one that has a name.
+    pub endpoint: Option<String>,
     /// When the intent to submit was written.
     pub claimed_at: Timestamp,
     /// When the provider took it, if it did.
@@ -363,6 +365,8 @@ pub struct RunId(pub i64);
 pub struct Claimant {
     /// Its name; `None` where a run's one account has none.
     pub account: Option<AccountName>,
+    /// Where it is, for one that has a name: another account may be given that name later.
+    pub endpoint: Option<String>,
     /// The model for rows that name none.
     pub default_model: ModelName,
     /// The forms of the API that it is open in: rows that name a model of another one are passed over.

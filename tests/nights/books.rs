@@ -102,9 +102,9 @@ impl Books {
         }
     }
 
-    pub(crate) fn new_task_id(&mut self) -> String {
+    pub(crate) fn new_task_id(&mut self, prefix: &str) -> String {
         self.made += 1;
-        format!("task-{}", self.made)
+        format!("{prefix}{}", self.made)
     }
 
     pub(crate) fn arrives(&mut self, arrival: Arrival) {

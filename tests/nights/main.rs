@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that tells what it found")]
 
+mod accounts;
 mod answers;
 mod books;
 mod dice;

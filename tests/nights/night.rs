@@ -6,22 +6,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tryon::ambient;
 use tryon::engine::event::{Fact, RunEvent};
-use tryon::engine::{
-    self, Endpoint, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount,
-};
-use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, ModelName, StateName};
+use tryon::engine::{self, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount};
+use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, StateName};
 use tryon::provider::StopReason;
 use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
 use tryon::store::{OutputTree, Scratch};
 
+use crate::accounts::{self, Results};
+use crate::books::Books;
 use crate::dice::Dice;
 use crate::oracle;
 use crate::provider::Simulated;
-use crate::weather::{Calls, DOUBT_AGE, Death, Process, Weather};
+use crate::weather::{DOUBT_AGE, Death, Process, Weather};
 use crate::world::World;
 
 /// A task that takes longer is left to the next run. Longer than an overdue task may go unasked about.
@@ -32,8 +31,6 @@ const LONGEST_MORNING: Duration = Duration::from_secs(3_600);
 
 /// This many runs are made in the morning: each takes up what the one before has left.
 const MORNING_RUNS: usize = 3;
-
-pub(crate) const ENDPOINT: &str = "simulated";
 
 /// What came of a night.
 #[derive(Debug, Default, Clone)]
@@ -59,7 +56,8 @@ pub(crate) struct Night {
     pub(crate) seed: u64,
     pub(crate) weather: Weather,
     pub(crate) world: Arc<World>,
-    pub(crate) provider: Arc<Simulated>,
+    /// The accounts' providers: one, or two.
+    pub(crate) providers: Vec<Arc<Simulated>>,
     pub(crate) queue: PathBuf,
     pub(crate) tree: OutputTree,
     pub(crate) tally: Tally,
@@ -85,20 +83,22 @@ pub(crate) enum Ended {
 /// Lives through the night of a seed. `is_told`: what happens is printed.
 pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
     let mut dice = Dice::new(seed);
-    let weather = Weather::of(&mut dice);
+    let mut weather = Weather::of(&mut dice);
     let folder = folder();
     let queue = folder.path().join("queue.db");
     std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
     let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
     let world = Arc::new(World::new(&weather, seed));
-    let provider = Arc::new(Simulated::new(seed, Arc::clone(&world), weather.clone(), dice));
+    let second = accounts::second(seed, &mut weather, &world);
+    let first = Simulated::new(seed, Arc::clone(&world), weather.clone(), dice, "task-");
+    let providers = [Arc::new(first)].into_iter().chain(second).collect();
     let jobs = weather.jobs as u64;
     let tally = Tally { nights: 1, jobs, ..Tally::default() };
     let mut night = Night {
         seed,
         weather,
         world,
-        provider,
+        providers,
         queue,
         tree,
         tally,
@@ -106,7 +106,9 @@ pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
         parked: Mutex::default(),
         _folder: folder,
     };
-    night.tell(&format!("{:#?}", night.weather));
+    for provider in &night.providers {
+        night.tell(&format!("{:#?}", provider.weather));
+    }
     night.pass();
     let wrongs = oracle::wrongs_of(&mut night);
     ambient::simulate_on_this_thread(None);
@@ -194,7 +196,9 @@ impl Night {
             () = deadline => if death.is_some() { Ended::Killed } else { Ended::NeverEnds },
             ended = running => Ended::Itself(ended),
         };
-        self.provider.books().process_ended(self.world.time());
+        for provider in &self.providers {
+            provider.books().process_ended(self.world.time());
+        }
         self.world.process_ends();
         ended
     }
@@ -207,28 +211,14 @@ impl Night {
         });
         let queue = queue::open_simulated(&self.queue, between)?;
         self.provider_meets(number, setup.slots, &*queue).await?;
-        let callbacks = (self.weather.calls != Calls::NotAskedFor).then(|| {
-            let (calls, wakes) = mpsc::channel(64);
-            tokio::spawn(Arc::clone(&self.provider).call_back(calls));
-            wakes
-        });
-        let endpoint = Endpoint {
-            provider: self.provider.clone(),
-            account: None,
-            other_form: None,
-            name: ENDPOINT.to_owned(),
-            model: ModelName::default(),
-            price: None,
-            callbacks,
-            slots: setup.slots,
-            // Half of the nights give rates, in the others the pace finds itself.
-            rate_per_second: self.seed.is_multiple_of(2).then_some(5.0),
-            poll_rate_per_second: self.seed.is_multiple_of(2).then_some(20.0),
-        };
+        let is_morning = number >= self.weather.processes.len();
+        // Half of the nights give rates, in the others the pace finds itself.
+        let has_rates = self.seed.is_multiple_of(2);
+        let accounts = accounts::endpoints(&self.providers, number, is_morning, setup.slots, has_rates);
         let resources = Resources {
             queue,
-            accounts: vec![endpoint],
-            results: self.provider.clone(),
+            accounts,
+            results: Arc::new(Results(self.providers.clone())),
             tree: self.tree.clone(),
             scratch: Scratch::new(self.queue.with_extension("pictures")),
             links: None,
@@ -238,14 +228,15 @@ impl Night {
         let observe = |event: &RunEvent| {
             if event.counts.total() != jobs {
                 let total = event.counts.total();
-                self.provider.books().is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
+                self.is_wrong(format!("{total} jobs are counted, and there are {jobs}"));
             }
             match &event.fact {
-                Fact::Parked { id, .. } => {
+                Fact::Parked { id, .. } | Fact::AccountMissing { id, .. } => {
                     self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
                 }
-                Fact::Submitted { .. } => {
-                    self.provider.books().accepted.insert(number);
+                Fact::Submitted { task_id, .. } => {
+                    let maker = self.providers.iter().find(|provider| task_id.0.starts_with(provider.prefix));
+                    maker.expect("its provider").books().accepted.insert(number);
                 }
                 _ => {}
             }
@@ -264,19 +255,11 @@ impl Night {
                 known.push(task_id.0);
             }
         }
-        let mut books = self.provider.books();
         let account = usize::from(self.weather.foreign == Some(number));
-        for task in &mut books.tasks {
-            task.is_held &= known.contains(&task.id) && task.account == account;
+        for (place, provider) in self.providers.iter().enumerate() {
+            let has_other_names = self.providers.len() > 1 && number > 0;
+            meets(&mut provider.books(), number, slots, account + 2 * place, &known, has_other_names);
         }
-        let held = books.tasks.iter().filter(|task| task.is_held).count();
-        books.open = 0;
-        books.process = number;
-        books.account = account;
-        books.slots = match slots {
-            SlotCount::AtMost(slots) if held <= slots => Some(slots),
-            _ => None,
-        };
         Ok(())
     }
 
@@ -297,7 +280,7 @@ impl Night {
             }
         };
         if let Some(wrong) = wrong {
-            self.provider.books().is_wrong(format!("process {number}: {wrong}"));
+            self.is_wrong(format!("process {number}: {wrong}"));
         }
     }
 
@@ -315,10 +298,10 @@ impl Night {
 
     /// It has given back what it claimed and did not send.
     fn check_claims(&self, number: usize, left: Vec<&ActiveJob>) {
-        let mut books = self.provider.books();
         for job in left {
-            if !books.asked.contains(&job.external_id.0) {
-                books.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
+            let was_sent = |provider: &Arc<Simulated>| provider.books().asked.contains(&job.external_id.0);
+            if !self.providers.iter().any(was_sent) {
+                self.is_wrong(format!("process {number} has left {} claimed, and never sent it", job.spec.id));
             }
         }
     }
@@ -327,7 +310,10 @@ impl Night {
     fn check_collected(&self, number: usize, left: Vec<&ActiveJob>, end: &RunEnd) {
         let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
         let asks_on = match end {
-            RunEnd::Done | RunEnd::BudgetSpent => true,
+            RunEnd::Done => true,
+            // Of two accounts one may answer no questions any more.
+            _ if self.providers.len() > 1 => false,
+            RunEnd::BudgetSpent => true,
             RunEnd::Stopped { reason, .. } => matches!(reason, StopReason::Account | StopReason::AllRefused),
             _ => false,
         };
@@ -337,17 +323,18 @@ impl Night {
         for job in left {
             if !parked.contains(job.spec.id.as_str()) {
                 let what = format!("process {number} ended with {end:?} and has not collected {}", job.spec.id);
-                self.provider.books().is_wrong(what);
+                self.is_wrong(what);
             }
         }
     }
 
     /// A job whose only create got a clear answer is not in doubt.
     fn check_doubt(&self, number: usize, in_doubt: Vec<&ActiveJob>) {
-        let mut books = self.provider.books();
         for job in in_doubt {
-            if books.answered.get(&job.external_id.0) == Some(&Some(number)) {
-                books.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
+            let was_answered =
+                |provider: &Arc<Simulated>| provider.books().answered.get(&job.external_id.0) == Some(&Some(number));
+            if self.providers.iter().any(was_answered) {
+                self.is_wrong(format!("process {number} has {} in doubt, and its create was answered", job.spec.id));
             }
         }
     }
@@ -361,11 +348,32 @@ impl Night {
         read.expect("the queue")
     }
 
+    fn is_wrong(&self, what: String) {
+        self.providers[0].books().is_wrong(what);
+    }
+
     pub(crate) fn tell(&self, what: &str) {
         if self.is_told {
             println!("{:>9.3} {what}", self.world.time().as_secs_f64());
         }
     }
+}
+
+/// Brings a provider's books in line with what the process that begins can know.
+fn meets(books: &mut Books, number: usize, slots: SlotCount, account: usize, known: &[String], has_other_names: bool) {
+    for task in &mut books.tasks {
+        task.is_held &= known.contains(&task.id) && task.account == account;
+    }
+    let held = books.tasks.iter().filter(|task| task.is_held).count();
+    books.open = 0;
+    books.process = number;
+    books.account = account;
+    books.slots = match slots {
+        // Which account's slots a task takes is not known before that account is found.
+        SlotCount::AtMost(_) if held > 0 && has_other_names => None,
+        SlotCount::AtMost(slots) if held <= slots => Some(slots),
+        _ => None,
+    };
 }
 
 pub(crate) fn paused_runtime() -> Runtime {

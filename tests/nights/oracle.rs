@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use tryon::job::{FailureKind, JobSeq, JobState, StateName};
 use tryon::queue::{self, JobRecord, QueueError, QueueReads, Selection, each_job};
 
+use crate::accounts::{ENDPOINT, endpoints_of_two};
 use crate::books::{self, Nature, Outcome, Task};
-use crate::night::{ENDPOINT, Night, Wrongs, id_of, pair_of, paused_runtime};
+use crate::night::{Night, Wrongs, id_of, pair_of, paused_runtime};
 use crate::pictures;
 
 /// Everything that is wrong with a night; nothing, as a rule.
@@ -21,17 +22,27 @@ pub(crate) fn wrongs_of(night: &mut Night) -> Wrongs {
             Ok::<(), QueueError>(())
         };
         each_job(&*queue, Selection::default(), each).await?;
-        let knows_ids = queue.external_ids(ENDPOINT).await? == Some(true);
+        let mut knows_ids = true;
+        let one = [ENDPOINT.to_owned()];
+        let two = endpoints_of_two();
+        for endpoint in if night.providers.len() > 1 { &two[..] } else { &one[..] } {
+            knows_ids &= queue.external_ids(endpoint).await? == Some(true);
+        }
+        // Where the shop has changed names before the first task was accepted, nothing tells whose a doubtful job is.
+        knows_ids &= night.providers.len() == 1 || night.weather.processes.len() == 1;
         let owners = owners(&*queue, &jobs).await?;
         Ok::<_, QueueError>((knows_ids, queue.counts().await?, owners))
     });
     let (knows_ids, counts, owners) = read.expect("the queue");
-    let (tasks, mut wrongs) = {
-        let mut books = night.provider.books();
-        night.tally.requests = books.requests;
-        (books.tasks.clone(), std::mem::take(&mut books.wrongs))
-    };
-    let accepted = night.provider.books().accepted.clone();
+    let (mut tasks, mut wrongs) = (Vec::new(), Wrongs::new());
+    for provider in &night.providers {
+        let mut books = provider.books();
+        night.tally.requests += books.requests;
+        tasks.extend(books.tasks.clone());
+        wrongs.append(&mut books.wrongs);
+    }
+    let accepted: Vec<HashSet<usize>> =
+        night.providers.iter().map(|provider| provider.books().accepted.clone()).collect();
     night.tally.tasks = tasks.len() as u64;
     night.tally.charged = tasks.iter().filter(|task| task.is_charged()).count() as u64;
     for task in &tasks {
@@ -99,10 +110,10 @@ fn is_of(task: &Task, job: &JobRecord, owners: &HashMap<String, JobSeq>) -> bool
 
 /// Whether a pair was made in two accounts, the first time from a run that had no task accepted: nothing is left by which
 /// that account could be told from the other.
-fn is_of_an_unknown_account(tasks: &[&Task], accepted: &HashSet<usize>) -> bool {
+fn is_of_an_unknown_account(tasks: &[&Task], accepted: &[HashSet<usize>]) -> bool {
     let first = tasks.iter().min_by_key(|task| task.process);
     first.is_some_and(|first| {
-        !accepted.contains(&first.process) && tasks.iter().any(|task| task.account != first.account)
+        !accepted[first.account / 2].contains(&first.process) && tasks.iter().any(|task| task.account != first.account)
     })
 }
 

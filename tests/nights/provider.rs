@@ -26,6 +26,8 @@ pub(crate) struct Simulated {
     pub(crate) seed: u64,
     pub(crate) world: Arc<World>,
     pub(crate) weather: Weather,
+    /// What its tasks' ids begin with.
+    pub(crate) prefix: &'static str,
     books: Mutex<Books>,
 }
 
@@ -37,8 +39,8 @@ struct Decided {
 }
 
 impl Simulated {
-    pub(crate) fn new(seed: u64, world: Arc<World>, weather: Weather, dice: Dice) -> Self {
-        Self { seed, world, weather, books: Mutex::new(Books::new(dice)) }
+    pub(crate) fn new(seed: u64, world: Arc<World>, weather: Weather, dice: Dice, prefix: &'static str) -> Self {
+        Self { seed, world, weather, prefix, books: Mutex::new(Books::new(dice)) }
     }
 
     /// The books as of now.
@@ -78,7 +80,7 @@ impl Simulated {
         let takes = books.dice.time(20, 1_200);
         let arrives_at = now + takes / 2;
         let make = |books: &mut Books, at: Duration| {
-            let task_id = books.new_task_id();
+            let task_id = books.new_task_id(self.prefix);
             let (external_id, pair, process) = (external_id.to_owned(), pair.to_owned(), books.process);
             let account = books.account;
             books.arrives(Arrival { at, external_id, pair, process, account, task_id: task_id.clone() });
@@ -217,7 +219,7 @@ impl Simulated {
                 }
                 Ok(Told::Task(Box::new(report(task, now, ids, true))))
             }
-            None if ids == Ids::Evaded && !id.starts_with("task-") => {
+            None if ids == Ids::Evaded && !id.starts_with(self.prefix) => {
                 Err(Box::new(trouble(Meaning::JobRefused, 400, None, "invalid task id")))
             }
             None => Ok(Told::Unknown),

@@ -93,6 +93,8 @@ pub(crate) struct Remembered {
 pub(crate) struct Account {
     /// [`Endpoint::account`].
     pub(crate) id: Option<AccountName>,
+    /// Where it is, for one that has a name; the same in all its forms.
+    pub(crate) endpoint: Option<String>,
     /// [`Endpoint::name`].
     pub(crate) name: String,
     /// [`Endpoint::model`].
@@ -153,6 +155,7 @@ impl Account {
         let slots = Slots::new(endpoint.slots, remembered.slots);
         let refusals: Arc<Refusals> = Arc::default();
         let (submitted, reaching): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
+        let place = endpoint.account.as_ref().map(|_| endpoint.name.clone());
         let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
             let watcher = Watcher::start(
                 Arc::clone(&provider),
@@ -163,6 +166,7 @@ impl Account {
             );
             Arc::new(Self {
                 id: endpoint.account.clone(),
+                endpoint: place.clone(),
                 name,
                 model: endpoint.model.clone(),
                 price: endpoint.price.unwrap_or(f64::INFINITY),

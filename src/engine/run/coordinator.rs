@@ -274,9 +274,17 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 
     async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
-        let jobs = self.shared.queue.active(states, MOST_TAKEN_UP).await?;
+        let mut jobs = self.shared.queue.active(states, MOST_TAKEN_UP).await?;
+        // Asking about doubt again tells nothing new where an account has not shown that it knows our ids.
+        jobs.retain(|job| !matches!(job.state, JobState::InDoubt { .. }) || self.can_tell(job));
         self.take_up_jobs(jobs);
         Ok(())
+    }
+
+    /// Whether the account of a job in doubt is known to find tasks by our ids; also where it has to be looked for.
+    fn can_tell(&self, job: &ActiveJob) -> bool {
+        let account = owner::named(&self.shared.accounts, job);
+        account.is_none_or(|account| account.capabilities.external_ids() == Some(true))
     }
 
     fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {

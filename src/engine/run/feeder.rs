@@ -141,6 +141,7 @@ async fn claim(ctx: &Context) -> Result<Claim, RunError> {
     loop {
         let by = Claimant {
             account: ctx.account.id.clone(),
+            endpoint: ctx.account.endpoint.clone(),
             default_model: ctx.account.model.clone(),
             forms: ctx.account.taken(),
         };

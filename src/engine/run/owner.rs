@@ -1,7 +1,7 @@
 //! Which account a job of an earlier run belongs to.
 //!
-//! Its attempt says so by name. Where this run has no account of that name (the shop has named its accounts since, or renamed
-//! one), the accounts are asked: who knows a task of that account has it. The question is free; a guess would let a task that
+//! Its attempt says so by name and address. Where this run has no such account (the shop has named its accounts since, renamed
+//! one, or given one another address), the accounts are asked: who knows a task of that account has it. The question is free; a guess would let a task that
 //! was paid for be taken for lost, or have it made and paid for a second time.
 
 use std::sync::Arc;
@@ -17,9 +17,10 @@ use crate::engine::account::capabilities::{Asked, Named};
 use crate::engine::error::RunError;
 use crate::engine::run::context::{Context, Shared};
 
-/// The account that a job's attempt names, if the run has it.
+/// The account that a job's attempt names, if the run has it, and has it where it was then.
 pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Account>> {
-    accounts.iter().find(|account| account.id == job.account).map(|account| account.for_model(&job.model))
+    let is_it = |account: &&Arc<Account>| account.id == job.account && account.endpoint == job.endpoint;
+    accounts.iter().find(is_it).map(|account| account.for_model(&job.model))
 }
 
 /// The account that knows a task of the account to which the job was sent; `None` where none does, or none can be asked for.
@@ -38,7 +39,10 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
                 // Providers that count their tasks may have one of the same number.
                 Asked::Task(task) if is_anothers(&task, job) => {}
                 Asked::Task(_) => {
-                    shared.queue.assign_account(job.seq, job.attempt, account.id.clone()).await?;
+                    shared
+                        .queue
+                        .assign_account(job.seq, job.attempt, account.id.clone(), account.endpoint.clone())
+                        .await?;
                     return Ok(Some(account));
                 }
                 Asked::Unknown | Asked::Stopped(_) => {}
@@ -69,7 +73,7 @@ pub(crate) async fn is_elsewhere(ctx: &Context, job: &ActiveJob) -> Result<bool,
         return Ok(false);
     }
     let owner = asked_for(&ctx.shared, job).await?;
-    Ok(owner.is_some_and(|owner| owner.id != ctx.account.id))
+    Ok(owner.is_some_and(|owner| owner.id != ctx.account.id || owner.endpoint != ctx.account.endpoint))
 }
 
 /// The job's own task; or, for one that nobody saw accepted, another task of the account that it was sent to.

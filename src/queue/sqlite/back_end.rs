@@ -58,8 +58,14 @@ impl Queue for SqliteQueue {
         SqliteQueue::learn_pace(self, base_url, per_second).await
     }
 
-    async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> Result<()> {
-        SqliteQueue::assign_account(self, seq, attempt, account).await
+    async fn assign_account(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        account: Option<AccountName>,
+        endpoint: Option<String>,
+    ) -> Result<()> {
+        SqliteQueue::assign_account(self, seq, attempt, account, endpoint).await
     }
 
     async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {

@@ -95,14 +95,14 @@ pub(super) fn claim(
     }
     db.prepare_cached(
         "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
-                               account)
-         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting', ?6 FROM jobs WHERE seq = ?1
+                               account, endpoint)
+         SELECT seq, attempt + 1, ?2, ?3, coalesce(model, ?4), ?5, 1, 'submitting', ?6, ?7 FROM jobs WHERE seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
                 run = excluded.run, external_task_id = excluded.external_task_id, model = excluded.model,
                 claimed_at = excluded.claimed_at, asked = asked + 1, outcome = excluded.outcome,
                 http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                 sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
-                task_ended_at = NULL, account = excluded.account",
+                task_ended_at = NULL, account = excluded.account, endpoint = excluded.endpoint",
     )?
     .execute(params![
         seq,
@@ -110,7 +110,8 @@ pub(super) fn claim(
         external_id.0,
         by.default_model.as_str(),
         millis(now),
-        by.account.as_ref().map(AccountName::as_str)
+        by.account.as_ref().map(AccountName::as_str),
+        by.endpoint
     ])?;
     apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");

@@ -39,7 +39,7 @@ pub(super) fn claimable_and_claimed(of_forms: &str) -> String {
 /// See [`QueueReader::task_of_the_same_account`].
 pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT l.task_id
        FROM attempts a
-       JOIN last_tasks l ON l.account = coalesce(a.account, '') || iif(a.model LIKE 'virtual-try-on-3%', '/3', '')
+       JOIN last_tasks l ON l.account = coalesce(a.endpoint, '') || iif(a.model LIKE 'virtual-try-on-3%', '/3', '')
                         AND l.run <= a.run
       WHERE a.job = ?1 AND a.attempt = ?2 ORDER BY l.run DESC LIMIT 1";
 

@@ -31,7 +31,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -50,6 +50,7 @@ pub(super) struct FullJob {
     accepted_at: Option<Timestamp>,
     forgiven: u32,
     shares: Option<JobSeq>,
+    endpoint: Option<String>,
 }
 
 impl FullJob {
@@ -100,6 +101,7 @@ impl FullJob {
             accepted_at: maybe_timestamp(row.get(23)?)?,
             forgiven: row.get(26)?,
             shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
+            endpoint: row.get(31)?,
         })
     }
 
@@ -113,6 +115,7 @@ impl FullJob {
             external_id: self.external_id.clone().ok_or_else(missing)?,
             model: self.model.clone().ok_or_else(missing)?,
             account: self.record.account.clone(),
+            endpoint: self.endpoint.clone(),
             claimed_at: self.claimed_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
             shares: self.shares,

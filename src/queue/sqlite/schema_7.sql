@@ -2,9 +2,11 @@
 
 -- The account that an attempt is sent to, by its name in the settings; NULL where a run's one account has no name.
 ALTER TABLE attempts ADD COLUMN account TEXT;
+-- Where that account was then: a name may be given to another one later.
+ALTER TABLE attempts ADD COLUMN endpoint TEXT;
 
 -- The task that an account took last from a run, in place of one for the whole run. '' is the account without a name; a form of
--- the API that has tasks of its own is told by `/3` behind the name, which no name has in it.
+-- the API that has tasks of its own is told by `/3` behind the endpoint.
 CREATE TABLE last_tasks (
     run     INTEGER NOT NULL REFERENCES runs (run),
     account TEXT    NOT NULL,
@@ -18,7 +20,7 @@ CREATE TRIGGER account_had_a_task AFTER UPDATE OF accepted_at ON attempts
     WHEN old.accepted_at IS NULL AND new.accepted_at IS NOT NULL AND new.task_id IS NOT NULL
 BEGIN
     INSERT INTO last_tasks (run, account, task_id)
-        VALUES (new.run, coalesce(new.account, '') || iif(new.model LIKE 'virtual-try-on-3%', '/3', ''), new.task_id)
+        VALUES (new.run, coalesce(new.endpoint, '') || iif(new.model LIKE 'virtual-try-on-3%', '/3', ''), new.task_id)
         ON CONFLICT (account, run) DO UPDATE SET task_id = excluded.task_id;
 END;
 

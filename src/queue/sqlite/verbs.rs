@@ -112,16 +112,22 @@ impl SqliteQueue {
     }
 
     /// Writes down which account has been found to have an attempt's task.
-    pub(super) async fn assign_account(&self, seq: JobSeq, attempt: u32, account: Option<AccountName>) -> Result<()> {
+    pub(super) async fn assign_account(
+        &self,
+        seq: JobSeq,
+        attempt: u32,
+        account: Option<AccountName>,
+        endpoint: Option<String>,
+    ) -> Result<()> {
         self.writer
             .write(move |db| {
                 let changed = db
                     .prepare_cached(
-                        "UPDATE attempts SET account = ?3
+                        "UPDATE attempts SET account = ?3, endpoint = ?4
                           WHERE job = ?1 AND attempt = ?2
                             AND EXISTS (SELECT 1 FROM jobs WHERE seq = ?1 AND attempt = ?2)",
                     )?
-                    .execute(params![seq.0, attempt, account.as_ref().map(AccountName::as_str)])?;
+                    .execute(params![seq.0, attempt, account.as_ref().map(AccountName::as_str), endpoint])?;
                 one_row(changed, || QueueError::Stale { seq: seq.0, attempt })
             })
             .await

@@ -9,8 +9,17 @@ fn name(text: &str) -> Option<AccountName> {
     (!text.is_empty()).then(|| AccountName::parse(text).expect("a name"))
 }
 
+fn at_home(account: &str) -> Option<String> {
+    (!account.is_empty()).then(|| format!("{account} at home"))
+}
+
 async fn claim_for(bed: &Bed, account: &str) -> ActiveJob {
-    let by = Claimant { account: name(account), default_model: ModelName::default(), ..Claimant::default() };
+    let by = Claimant {
+        account: name(account),
+        endpoint: at_home(account),
+        default_model: ModelName::default(),
+        ..Claimant::default()
+    };
     match bed.queue.claim(bed.run, ExternalTaskId::unique(), by, at(1)).await.expect("a claim") {
         Claim::Job(job) => *job,
         other => panic!("no job: {other:?}"),
@@ -49,7 +58,7 @@ async fn an_account_is_told_by_its_own_last_task_and_by_no_other_accounts() {
         let told = async || bed.queue.task_of_the_same_account(doubtful.seq, 1).await.expect("an answer");
         assert_eq!(told().await, Some(task("1")));
         for (account, expected) in [("two", Some(task("2"))), ("", Some(task("3"))), ("three", None)] {
-            bed.queue.assign_account(doubtful.seq, 1, name(account)).await.expect("assigned");
+            bed.queue.assign_account(doubtful.seq, 1, name(account), at_home(account)).await.expect("assigned");
             assert_eq!(told().await, expected, "{account}");
         }
     })
@@ -60,7 +69,7 @@ async fn an_account_is_told_by_its_own_last_task_and_by_no_other_accounts() {
 async fn only_the_present_attempt_is_assigned_to_another_account() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::InDoubt).await;
-        let error = bed.queue.assign_account(job.seq, 2, name("one")).await.expect_err("no such attempt");
+        let error = bed.queue.assign_account(job.seq, 2, name("one"), None).await.expect_err("no such attempt");
         assert!(matches!(error, QueueError::Stale { .. }), "{error}");
         assert_eq!(bed.job("a").await.account, None);
     })
