@@ -42,7 +42,6 @@ pub use picture_checks::PictureChecks;
 pub use reader::{ManifestFile, ManifestReader, Reading};
 
 /// One row of a manifest, looked at.
-#[expect(clippy::large_enum_variant, reason = "rows are good as a rule, and go by one at a time")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// It can become a job.
