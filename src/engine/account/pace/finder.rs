@@ -1,39 +1,46 @@
 //! How many requests a second an account bears, found out by asking for more.
 //!
 //! The rate doubles every second while it is the rate that holds requests up and nothing is refused. The first refusal shows
-//! about where the limit is: from then on the rate stays a little below what was accepted, and a little more is tried ever
-//! more rarely. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate
-//! fall too, though not below where it began.
+//! about where the limit is. From then on the rate follows a cubic curve, as congestion control of networks does (CUBIC, RFC
+//! 9438): it falls a little below, comes back to the limit slowly, stays about there, and goes beyond it the faster the longer
+//! nothing is refused. Where refusals come at the same rate again and again, that is the limit, and it is come back to ever more
+//! slowly. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate fall too,
+//! though not below where it began.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::account::backoff::Backoff;
-
 /// How often the rate may rise.
 const STEP: Duration = Duration::from_secs(1);
 
-/// By how much it rises before a limit was met, towards a known one, and beyond it.
+/// By how much it rises in a step before a limit was met, and at most after that.
 const DOUBLE: f64 = 2.0;
-const TOWARDS: f64 = 1.25;
-const BEYOND: f64 = 1.15;
+const FASTEST_RISE: f64 = 1.25;
 
-/// Which share of what was accepted in the last second is asked for after a refusal.
-const BELOW_LIMIT: f64 = 0.9;
+/// By how much it falls below the limit at a refusal.
+const FALL: f64 = 0.1;
 
-/// No slower than this, in requests a second.
-const SLOWEST: f64 = 0.1;
+/// How long the curve takes back to the limit, in seconds: twice as long each time that the limit is the same, at most so long.
+const BACK: f64 = 5.0;
+const LONGEST_BACK: f64 = 640.0;
+
+/// At a refusal the limit is what was accepted in the last second, and not below this share of the rate at which the request left:
+/// before a limit was met half of the rate is known to be borne; later much less says that it is about something else.
+const BORNE_AT_FIRST: f64 = 0.5;
+const BORNE: f64 = 0.7;
+
+/// Refusals are of the same limit where what was accepted before them differs by no more than this share, or by one; so few tell
+/// nothing.
+const SAME: f64 = 0.1;
+const TOO_FEW: usize = 2;
+
+/// It falls no further than this, in requests a second: what bears less is waited for at the gate, ever longer.
+const SLOWEST: f64 = 1.0;
 
 /// No faster than this: one process does not make more.
 const FASTEST: f64 = 1_000.0;
-
-/// How long it takes until more than the known limit is tried.
-const BEYOND_LIMIT: Backoff = Backoff { shortest: Duration::from_secs(10), longest: Duration::from_secs(600) };
-
-/// While more than the known limit turns out to be borne, more is tried so soon after.
-const BORNE: Duration = Duration::from_secs(2);
 
 /// Answers are slow where their mean is so many times that of the quickest step, and so much more.
 const SLOW_TIMES: f64 = 3.0;
@@ -44,6 +51,9 @@ const SLOWED: f64 = 0.7;
 
 /// So many answers make a mean.
 const ENOUGH_ANSWERS: u32 = 4;
+
+/// So many changes of the rate are remembered, for requests that are still on their way.
+const MOST_CHANGES: usize = 32;
 
 /// Which rate a pace begins with, and which it never exceeds.
 #[derive(Debug, Clone, Copy)]
@@ -62,18 +72,36 @@ pub(super) struct Finder {
     rate: f64,
     first: f64,
     most: f64,
-    /// The rate at which it was last refused, about; `None` where it never was.
-    limit: Option<f64>,
-    /// When more than the limit may be tried.
-    beyond_at: Instant,
-    refusals_in_a_row: u32,
+    /// Where requests were last refused; `None` where they never were.
+    limit: Option<Limit>,
     /// When a refusal last made it fall: what left before that moment and is refused too tells nothing new.
     fell_at: Option<Instant>,
+    /// The last changes of the rate, with what it was from then on.
+    changes: VecDeque<(Instant, f64)>,
     step: Step,
     /// When the last requests were accepted, within the last second.
     accepted: VecDeque<Instant>,
     /// The mean time of answers of the quickest step, in seconds.
     quickest: Option<f64>,
+}
+
+/// A limit that was met.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    rate: f64,
+    met_at: Instant,
+    /// How long the way back to it takes, in seconds.
+    back: f64,
+    /// Requests that were accepted in the second before it was met.
+    accepted: usize,
+}
+
+impl Limit {
+    /// The rate that may be asked for at a moment.
+    fn curve(&self, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.met_at).as_secs_f64();
+        self.rate * FALL.mul_add(((passed - self.back) / self.back).powi(3), 1.0)
+    }
 }
 
 /// What happened since the rate could last rise.
@@ -100,16 +128,17 @@ impl Step {
 impl Finder {
     pub(super) fn new(bounds: Bounds, now: Instant) -> Self {
         let most = bounds.most.unwrap_or(FASTEST);
-        // Given rates are begun with: whoever gives one knows it. What was found is begun with as well.
-        let first = bounds.limit.map(|limit| limit * BELOW_LIMIT).or(bounds.most).unwrap_or(bounds.first).min(most);
+        // A given rate is begun with: whoever gives one knows it. So is what was found.
+        let found = bounds.limit.map(|limit| limit * (1.0 - FALL));
+        let rate = found.or(bounds.most).unwrap_or(bounds.first).min(most);
+        let limit = bounds.limit.map(|rate| Limit { rate, met_at: now, back: BACK, accepted: 0 });
         Self {
-            rate: first,
+            rate,
             first: bounds.first.min(most),
             most,
-            limit: bounds.limit,
-            beyond_at: now + BEYOND_LIMIT.firm(1),
-            refusals_in_a_row: 0,
+            limit,
             fell_at: None,
+            changes: VecDeque::from([(now, rate)]),
             step: Step::at(now),
             accepted: VecDeque::new(),
             quickest: None,
@@ -123,7 +152,7 @@ impl Finder {
 
     /// The rate that the account bears, where it has shown one.
     pub(super) fn found(&self) -> Option<f64> {
-        self.limit
+        self.limit.map(|limit| limit.rate)
     }
 
     /// A request had its turn, and had to wait for it or not.
@@ -141,15 +170,24 @@ impl Finder {
         self.forget_old(now);
         self.step.answers += 1;
         self.step.seconds += now.saturating_duration_since(sent).as_secs_f64();
-        if now.saturating_duration_since(self.step.since) < STEP {
+        // How the account bears the present rate is told by requests that left at it.
+        let changed_at = self.changes.back().map_or(now, |(at, _)| *at);
+        if sent < changed_at || now.saturating_duration_since(self.step.since) < STEP {
             return false;
         }
         let step = std::mem::replace(&mut self.step, Step::at(now));
         if self.is_slow(&step) {
-            return self.set((self.rate * SLOWED).max(self.first.min(self.rate)));
+            return self.set((self.rate * SLOWED).max(self.first.min(self.rate)), now);
         }
         // A rate that holds nobody up says nothing of what the account bears.
-        if step.held_up > step.free { self.rise(now) } else { false }
+        if step.held_up <= step.free {
+            return false;
+        }
+        let rate = match self.limit {
+            None => self.rate * DOUBLE,
+            Some(limit) => limit.curve(now).clamp(self.rate, self.rate * FASTEST_RISE),
+        };
+        self.set(rate, now)
     }
 
     /// A request that left at `sent` was refused because of the rate. Returns whether the rate has changed.
@@ -158,38 +196,37 @@ impl Finder {
             return false;
         }
         self.forget_old(now);
-        #[expect(clippy::cast_precision_loss, reason = "requests of one second")]
-        let borne = (self.accepted.len() as f64).clamp(self.rate / 2.0, self.rate);
-        self.refusals_in_a_row = (self.refusals_in_a_row + 1).min(16);
-        self.limit = Some(borne);
-        self.beyond_at = now + BEYOND_LIMIT.firm(self.refusals_in_a_row);
+        let (accepted, rate) = (self.accepted.len(), self.rate_at(sent));
+        let share = if self.limit.is_some() { BORNE } else { BORNE_AT_FIRST };
+        let is_same = self.limit.is_some_and(|before| {
+            let most = before.accepted.max(accepted);
+            most >= TOO_FEW && to_rate(before.accepted.abs_diff(accepted)) <= (to_rate(most) * SAME).max(1.0)
+        });
+        let back = self.limit.filter(|_| is_same).map_or(BACK, |before| (before.back * 2.0).min(LONGEST_BACK));
+        let limit = Limit { rate: to_rate(accepted).clamp(rate * share, rate), met_at: now, back, accepted };
+        self.limit = Some(limit);
         self.step = Step::at(now);
         self.fell_at = Some(now);
-        self.set(borne * BELOW_LIMIT)
+        self.set(limit.rate * (1.0 - FALL), now)
     }
 
-    fn rise(&mut self, now: Instant) -> bool {
-        let rate = match self.limit {
-            None => self.rate * DOUBLE,
-            Some(limit) if self.rate < limit * BELOW_LIMIT * 0.999 => (self.rate * TOWARDS).min(limit * BELOW_LIMIT),
-            Some(_) if now < self.beyond_at => return false,
-            Some(_) => {
-                let rate = (self.rate * BEYOND).min(self.most);
-                self.limit = Some(rate / BELOW_LIMIT);
-                self.beyond_at = now + BORNE;
-                rate
-            }
-        };
-        self.set(rate)
-    }
-
-    fn set(&mut self, rate: f64) -> bool {
+    fn set(&mut self, rate: f64, now: Instant) -> bool {
         let rate = rate.clamp(SLOWEST.min(self.most), self.most);
         let has_changed = (rate - self.rate).abs() > self.rate * 0.001;
         if has_changed {
             self.rate = rate;
+            self.changes.push_back((now, rate));
+            if self.changes.len() > MOST_CHANGES {
+                self.changes.pop_front();
+            }
         }
         has_changed
+    }
+
+    /// The rate at which a request left.
+    fn rate_at(&self, sent: Instant) -> f64 {
+        let before = self.changes.iter().rev().find(|(at, _)| *at <= sent);
+        before.or(self.changes.front()).map_or(self.rate, |(_, rate)| *rate)
     }
 
     fn is_slow(&mut self, step: &Step) -> bool {
@@ -204,6 +241,13 @@ impl Finder {
             self.accepted.pop_front();
         }
     }
+}
+
+/// A number of requests of one second, as a rate.
+fn to_rate(requests: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "requests of one second")]
+    let rate = requests as f64;
+    rate
 }
 
 #[cfg(test)]
@@ -297,6 +341,30 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_that_refuses_at_random_does_not_bring_it_to_a_standstill() {
+        let begin = Instant::now();
+        for seed in 1..20_u64 {
+            let mut finder = Finder::new(FREE, begin);
+            let (mut now, mut dice, mut sent) = (begin, seed, 0);
+            while now < begin + Duration::from_secs(600) {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                finder.had_turn(true);
+                let answer = now + Duration::from_millis(50);
+                // One in twenty is refused, whatever the rate; the gate holds everything for a second then.
+                if (dice >> 33) % 20 == 0 {
+                    finder.refused(now, answer);
+                    now += Duration::from_secs(1);
+                } else {
+                    finder.answered(now, answer);
+                }
+                sent += 1;
+                now += Duration::from_secs_f64(1.0 / finder.rate());
+            }
+            assert!(sent >= 900, "{sent} in ten minutes, at {} a second in the end", finder.rate());
+        }
+    }
+
+    #[test]
     fn slow_answers_make_it_fall_and_not_below_its_beginning() {
         let begin = Instant::now();
         let mut finder = Finder::new(FREE, begin);
@@ -316,6 +384,9 @@ mod tests {
         second(&mut finder, 2_000);
         second(&mut finder, 2_000);
         second(&mut finder, 2_000);
+        for _ in 0..3 {
+            second(&mut finder, 2_000);
+        }
         assert!(finder.rate() < quick, "{}", finder.rate());
         for _ in 0..20 {
             second(&mut finder, 2_000);
