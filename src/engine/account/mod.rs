@@ -12,7 +12,7 @@ pub(crate) mod verdict;
 pub(crate) mod watcher;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -114,6 +114,8 @@ pub(crate) struct Account {
     blame: Blame,
     /// Tasks that failed for want of room since the last one was made.
     no_room: AtomicU32,
+    /// Whether no job is claimed for it any more.
+    is_fed: AtomicBool,
     /// Slots that are taken for a job that is not claimed yet.
     reaching: Arc<AtomicU64>,
     /// Tasks that it took in this run, in all its forms.
@@ -181,6 +183,7 @@ impl Account {
                 capabilities: Capabilities::new(external_ids),
                 blame: Blame::default(),
                 no_room: AtomicU32::new(0),
+                is_fed: AtomicBool::new(false),
                 reaching: Arc::clone(&reaching),
                 submitted: Arc::clone(&submitted),
                 other_form,
@@ -196,13 +199,19 @@ impl Account {
     /// Tasks that it would take now: free slots, while creates may leave.
     pub(crate) fn room(&self) -> u64 {
         let reaching = self.reaching.load(Ordering::Acquire);
-        if self.gate.is_open(Lane::Create) { self.slots.free() + reaching } else { 0 }
+        let takes_jobs = !self.is_fed.load(Ordering::Acquire) && self.gate.is_open(Lane::Create);
+        if takes_jobs { self.slots.free() + reaching } else { 0 }
     }
 
     /// A slot is taken for a job that is about to be claimed: until what is returned is dropped, it is room for one that waits.
     pub(crate) fn reaches(&self) -> Reaching {
         self.reaching.fetch_add(1, Ordering::AcqRel);
         Reaching(Arc::clone(&self.reaching))
+    }
+
+    /// No job is claimed for it any more in this run.
+    pub(crate) fn ends_taking(&self) {
+        self.is_fed.store(true, Ordering::Release);
     }
 
     /// Notes a task that it took in this run.

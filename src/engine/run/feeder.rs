@@ -40,9 +40,15 @@ pub(crate) enum FeederEnd {
 
 /// Claims jobs for an account, one whenever its slots, gate and rate allow a submission, and hands each over with them.
 pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
+    let end = feed_on(&ctx, claimed).await;
+    ctx.account.ends_taking();
+    end
+}
+
+async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<FeederEnd, RunError> {
     let mut seemed_spent = false;
     loop {
-        if let Some(wait) = has_to_wait(&ctx, &ctx.queue.counts().await?) {
+        if let Some(wait) = has_to_wait(ctx, &ctx.queue.counts().await?) {
             tokio::select! {
                 biased;
                 () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
@@ -73,11 +79,11 @@ pub(crate) async fn feed(ctx: Context, claimed: mpsc::Sender<Claimed>) -> Result
             },
         };
         // A cheaper account may have got room meanwhile.
-        if ctx.has_cheaper_accounts() && leaves_it_to_cheaper(&ctx, &ctx.queue.counts().await?) {
+        if ctx.has_cheaper_accounts() && leaves_it_to_cheaper(ctx, &ctx.queue.counts().await?) {
             continue;
         }
         // Not cancel-safe past this point: a claim is always handed over.
-        let claim = claim(&ctx).await?;
+        let claim = claim(ctx).await?;
         drop(reaching);
         let wait = match claim {
             Claim::Job(job) => {

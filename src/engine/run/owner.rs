@@ -62,8 +62,9 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
 
 /// Whether a task under the id of the job's own says that it is another one.
 fn is_anothers(task: &TaskReport, job: &ActiveJob) -> bool {
-    let is_own = matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. });
-    is_own && task.external_id.as_ref().is_some_and(|carried| *carried != job.external_id)
+    let names_it = matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. });
+    // The task of a duplicate carries its leader's id.
+    names_it && job.shares.is_none() && task.external_id.as_ref().is_some_and(|carried| *carried != job.external_id)
 }
 
 /// Whether another account of this run turns out to have what the job's account does not know: the shop has given that name to
