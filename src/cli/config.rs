@@ -9,7 +9,10 @@ use clap::{Arg, Args, CommandFactory, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::exit_code::ExitCode;
-use crate::settings::{Options, SecretLookup, SecretPlace, Settings, SettingsFile, look_for_secrets};
+use crate::job::AccountName;
+use crate::settings::{
+    Account, KeyPlace, Options, SecretLookup, SecretPlace, Settings, SettingsFile, account_keys, look_for_secrets,
+};
 
 use super::args::{Common, PlaceOptions};
 use super::load::println;
@@ -34,11 +37,15 @@ pub(super) struct ConfigArgs {
 pub(super) fn command(asked: Sourced<ConfigArgs>, common: &Common, file: SettingsFile) -> Result<ExitCode, Failure> {
     let Sourced { said: ConfigArgs { json, options, place }, sources } = asked;
     let place = place.or(&file.options)?;
-    let settings = Settings::resolve(&options.or(file.options.clone()))?;
+    let options = options.or(file.options.clone());
+    let settings = Settings::resolve(&options)?;
+    let accounts = settings.accounts(&options, &[])?;
+    let accounts: Vec<&Account> = accounts.iter().filter(|account| account.name.is_some()).collect();
     let values = values(&settings, &place, common, &file.options);
     let lines = lines(&values, &sources, &file);
     let secrets = look_for_secrets();
-    println(&if json { as_json(&lines, &secrets, &file) } else { as_text(&lines, &secrets, &file) })?;
+    let told = Told { lines: &lines, accounts: &accounts, secrets: &secrets, file: &file };
+    println(&if json { as_json(&told) } else { as_text(&told) })?;
     Ok(ExitCode::Ok)
 }
 
@@ -116,7 +123,17 @@ fn origin(argument: &Arg, option: &str, sources: &Sources, file: &SettingsFile) 
     }
 }
 
-fn as_text(lines: &[Line<'_>], secrets: &[SecretLookup], file: &SettingsFile) -> String {
+/// Everything that is told.
+struct Told<'a> {
+    lines: &'a [Line<'a>],
+    /// Those of the settings file.
+    accounts: &'a [&'a Account],
+    secrets: &'a [SecretLookup],
+    file: &'a SettingsFile,
+}
+
+fn as_text(told: &Told<'_>) -> String {
+    let Told { lines, accounts, secrets, file } = *told;
     let texts: Vec<String> = lines.iter().map(|line| in_words(line.value)).collect();
     let names = lines.iter().map(|line| line.option.len()).chain(secrets.iter().map(|secret| secret.variable.len()));
     let (name_width, value_width) = (names.max().unwrap_or(0), texts.iter().map(String::len).max().unwrap_or(0));
@@ -137,6 +154,18 @@ fn as_text(lines: &[Line<'_>], secrets: &[SecretLookup], file: &SettingsFile) ->
         let line_text = if *origin == Origin::Default { line_text.dim() } else { line_text };
         let _ = writeln!(text, "{line_text}");
     }
+    if !accounts.is_empty() {
+        let _ = writeln!(text, "\n{}", console::style("Accounts (run uses all of them, or those of --account)").bold());
+        for account in accounts {
+            let name = account.name.as_ref().map(AccountName::as_str).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "  {}  {}",
+                console::pad_str(name, name_width, console::Alignment::Left, None),
+                in_one_line(account)
+            );
+        }
+    }
     let _ = writeln!(text, "\n{}", console::style("Secrets (their values are never shown)").bold());
     for SecretLookup { variable, purpose, place } in secrets {
         let (state, more) = match place {
@@ -151,6 +180,42 @@ fn as_text(lines: &[Line<'_>], secrets: &[SecretLookup], file: &SettingsFile) ->
     text.trim_end().to_owned()
 }
 
+/// What is in force for an account.
+fn in_one_line(account: &Account) -> String {
+    let mut pieces = vec![account.base_url.clone(), account.model.to_string()];
+    pieces.extend(account.price.map(|price| format!("{price} a unit")));
+    pieces.push(format!("concurrency {}", account.concurrency));
+    pieces.extend(account.rate.map(|rate| format!("rate {rate}")));
+    pieces.push(match account_keys(account) {
+        Ok(_) => format!("key set ({})", key_place(account)),
+        Err(error) => error.to_string(),
+    });
+    pieces.join(", ")
+}
+
+fn key_place(account: &Account) -> String {
+    match &account.key {
+        KeyPlace::Usual => "the usual variables".to_owned(),
+        KeyPlace::Variable(variable) => variable.clone(),
+        KeyPlace::File(path) => path.display().to_string(),
+    }
+}
+
+/// An account, for scripts.
+fn account_json(account: &Account) -> Value {
+    json!({
+        "name": account.name.as_ref().map(AccountName::as_str),
+        "base_url": account.base_url,
+        "model": account.model.as_str(),
+        "price": account.price,
+        "concurrency": account.concurrency.to_string(),
+        "rate": account.rate,
+        "poll_rate": account.poll_rate,
+        "key": key_place(account),
+        "key_set": account_keys(account).is_ok(),
+    })
+}
+
 fn in_words(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
@@ -160,7 +225,8 @@ fn in_words(value: &Value) -> String {
 }
 
 /// Scripts may rely on the keys.
-fn as_json(lines: &[Line<'_>], secrets: &[SecretLookup], file: &SettingsFile) -> String {
+fn as_json(told: &Told<'_>) -> String {
+    let Told { lines, accounts, secrets, file } = *told;
     let options: Map<String, Value> = lines
         .iter()
         .map(|Line { option, value, origin, .. }| {
@@ -185,7 +251,9 @@ fn as_json(lines: &[Line<'_>], secrets: &[SecretLookup], file: &SettingsFile) ->
             ((*variable).to_owned(), told)
         })
         .collect();
-    json!({ "settings_file": file.path.as_ref().map(absolute), "options": options, "secrets": secrets }).to_string()
+    let accounts: Vec<Value> = accounts.iter().map(|account| account_json(account)).collect();
+    let file = file.path.as_ref().map(absolute);
+    json!({ "settings_file": file, "options": options, "accounts": accounts, "secrets": secrets }).to_string()
 }
 
 /// The whole path, as far as the working directory is known.

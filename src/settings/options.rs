@@ -157,8 +157,8 @@ declare_options! {
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Results")]
     strict: bool => bool, = |said| said.unwrap_or(false);
 
-    /// When the run ends, run this command in a shell: the outcome is in its environment (TRYON_EXIT_CODE, TRYON_REASON,
-    /// TRYON_SUCCEEDED, …), the summary on its standard input
+    /// When the run ends, run this command in a shell: the outcome is in its environment (`TRYON_EXIT_CODE`, `TRYON_REASON`,
+    /// `TRYON_SUCCEEDED`, …), the summary on its standard input
     #[arg(long, value_name = "COMMAND", env = "TRYON_ON_END", help_heading = "Results")]
     on_end: String => Option<String>, by resolve::on_end;
 

@@ -79,9 +79,30 @@ fn config_leaves_out_no_option_of_run() {
     let told = config_json(&desk, &[], &[]);
     let flags: Vec<String> = options_of(&desk, "run").into_iter().map(|option| option.flag).collect();
     assert!(flags.len() > 25, "{flags:?}");
-    for flag in flags.iter().filter(|flag| !["--help", "--version", "--config"].contains(&flag.as_str())) {
+    // The accounts that `--account` chooses among have a place of their own.
+    let elsewhere = ["--help", "--version", "--config", "--account"];
+    for flag in flags.iter().filter(|flag| !elsewhere.contains(&flag.as_str())) {
         assert!(told["options"].get(flag.trim_start_matches("--")).is_some(), "`config` does not tell {flag}");
     }
+}
+
+#[test]
+fn config_shows_the_accounts_and_whether_their_keys_are_set() {
+    let desk = Desk::new();
+    desk.write(
+        "tryon.toml",
+        "rate = 3\n[[account]]\nname = \"one\"\nkey-env = \"ONE_KEY\"\nprice = 0.2\n[[account]]\nname = \"two\"\nprovider = \"kling\"\nkey-file = \"no.key\"\n",
+    );
+    let told = config_json(&desk, &[], &[("ONE_KEY", "sk-of-one")]);
+    let accounts = &told["accounts"];
+    assert_eq!(
+        (&accounts[0]["name"], &accounts[0]["key_set"], &accounts[0]["rate"]),
+        (&"one".into(), &true.into(), &3.0.into())
+    );
+    assert_eq!((&accounts[1]["name"], &accounts[1]["key_set"]), (&"two".into(), &false.into()));
+    let text = config(&desk, &[], &[("ONE_KEY", "sk-of-one")]).out;
+    assert!(text.contains("0.2 a unit, concurrency auto, rate 3, key set (ONE_KEY)"), "{text}");
+    assert!(text.contains("account `two`: key-file: no.key: ") && !text.contains("sk-of-one"), "{text}");
 }
 
 #[test]

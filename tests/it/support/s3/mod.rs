@@ -1,4 +1,4 @@
-//! A real S3 server (`moto_server`, from PyPI's `moto[server]`), and a proxy before it that has bad days.
+//! A real S3 server (`moto_server`, from `PyPI`'s `moto[server]`), and a proxy before it that has bad days.
 //!
 //! Where the server is not installed, the tests that need it say so on standard error and pass.
 

@@ -11,7 +11,7 @@ use super::wire::Request;
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Answered 503 SlowDown; it does not arrive.
+    /// Answered 503 `SlowDown`; it does not arrive.
     Unavailable,
     /// The connection ends; it does not arrive.
     Dropped,
@@ -23,7 +23,7 @@ pub(crate) enum Fault {
     Repeated,
     /// Half of its body arrives, and is taken for the whole.
     ShortBody,
-    /// Answered 403 AccessDenied.
+    /// Answered 403 `AccessDenied`.
     Denied,
 }
 
