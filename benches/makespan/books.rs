@@ -67,7 +67,8 @@ pub(crate) struct Books {
     times: Vec<Duration>,
     pub(crate) tasks: Vec<Task>,
     by_external_id: HashMap<String, usize>,
-    in_flight: BinaryHeap<Reverse<Duration>>,
+    /// The ends of the tasks in flight, for each account; the cap is shared out among them.
+    in_flight: Vec<BinaryHeap<Reverse<Duration>>>,
     most_in_flight: usize,
     over_cap: usize,
     creates_on_their_way: usize,
@@ -94,7 +95,7 @@ impl Books {
             times,
             tasks: Vec::new(),
             by_external_id: HashMap::new(),
-            in_flight: BinaryHeap::new(),
+            in_flight: vec![BinaryHeap::new()],
             most_in_flight: 0,
             over_cap: 0,
             creates_on_their_way: 0,
@@ -114,6 +115,11 @@ impl Books {
         Self { borne, ..self }
     }
 
+    /// The same, with the slots in so many accounts.
+    pub(crate) fn in_accounts(self, accounts: usize) -> Self {
+        Self { in_flight: vec![BinaryHeap::new(); accounts.max(1)], ..self }
+    }
+
     /// The head of a create has arrived; its body is on its way.
     pub(crate) fn create_begins(&mut self) {
         self.creates_on_their_way += 1;
@@ -125,8 +131,13 @@ impl Books {
         self.creates_on_their_way -= 1;
     }
 
-    /// A create has arrived.
+    /// A create has arrived for the one account, or the first.
     pub(crate) fn create(&mut self, now: Duration, external_id: Option<String>) -> Created {
+        self.create_in(0, now, external_id)
+    }
+
+    /// A create has arrived for an account.
+    pub(crate) fn create_in(&mut self, account: usize, now: Duration, external_id: Option<String>) -> Created {
         let lately =
             self.creates.iter().rev().take_while(|at| now.saturating_sub(**at) < Duration::from_secs(1)).count();
         self.creates.push(now);
@@ -134,10 +145,13 @@ impl Books {
             self.too_many += 1;
             return Created::TooMany;
         }
-        while self.in_flight.peek().is_some_and(|Reverse(ends_at)| *ends_at <= now) {
-            self.in_flight.pop();
+        for in_flight in &mut self.in_flight {
+            while in_flight.peek().is_some_and(|Reverse(ends_at)| *ends_at <= now) {
+                in_flight.pop();
+            }
         }
-        if self.in_flight.len() >= self.cap {
+        let (account, share) = (account % self.in_flight.len(), self.cap / self.in_flight.len());
+        if self.in_flight[account].len() >= share {
             self.over_cap += 1;
             return Created::OverCap;
         }
@@ -153,8 +167,8 @@ impl Books {
             return Created::OverCap;
         };
         let ends_at = now + *time;
-        self.in_flight.push(Reverse(ends_at));
-        self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
+        self.in_flight[account].push(Reverse(ends_at));
+        self.most_in_flight = self.most_in_flight.max(self.in_flight.iter().map(BinaryHeap::len).sum());
         self.tasks.push(Task {
             external_id,
             created_at: now,

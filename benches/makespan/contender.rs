@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::provider::Door;
+use crate::provider::{Door, SECOND_KEY};
 use crate::workshop::Workshop;
 
 /// The program, as cargo has built it beside this one.
@@ -35,6 +35,8 @@ pub(crate) enum Manner {
     FindsCap,
     /// Nothing: it has to find the cap and the pace.
     NoFlags,
+    /// The same, with two accounts that have half of the cap each.
+    TwoAccounts,
 }
 
 /// What a contender is told.
@@ -51,6 +53,7 @@ impl Contender {
     /// What its row is called.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Tryon { manner: Manner::TwoAccounts, .. } => "two accounts",
             Self::Tryon { manner: Manner::NoFlags, door: Door::List, .. } => "no flags, list",
             Self::Tryon { manner: Manner::NoFlags, .. } => "no flags",
             Self::Tryon { manner: Manner::FindsCap, .. } => "auto",
@@ -69,6 +72,11 @@ impl Contender {
         }
     }
 
+    /// In how many accounts its slots are.
+    pub(crate) fn accounts(&self) -> usize {
+        if matches!(self, Self::Tryon { manner: Manner::TwoAccounts, .. }) { 2 } else { 1 }
+    }
+
     /// The command that works through the workshop's manifest, or, with a budget, on what is in its queue.
     pub(crate) fn command(&self, shop: &Workshop, base_url: &str, told: &Told) -> Result<Command, String> {
         match self {
@@ -77,6 +85,11 @@ impl Contender {
                 command.arg("run");
                 if told.budget.is_none() {
                     command.arg(shop.manifest());
+                }
+                if *manner == Manner::TwoAccounts {
+                    two_accounts(shop, base_url).map_err(|error| error.to_string())?;
+                    command.env("SECOND_KEY", SECOND_KEY);
+                    return Ok(command);
                 }
                 command.args(["--base-url", base_url]);
                 if *manner == Manner::NoFlags {
@@ -107,6 +120,15 @@ impl Contender {
             }
         }
     }
+}
+
+/// Writes the settings of a shop with two accounts at one provider.
+fn two_accounts(shop: &Workshop, base_url: &str) -> std::io::Result<()> {
+    let table = |name: &str, key: &str| {
+        format!("[[account]]\nname = \"{name}\"\nbase-url = \"{base_url}\"\nkey-env = \"{key}\"\n")
+    };
+    let tables = table("first", "TRYON_API_KEY") + &table("second", "SECOND_KEY");
+    std::fs::write(shop.path().join("tryon.toml"), tables)
 }
 
 /// `tryon` in a workshop, with nothing of the caller's environment that could change what it does.

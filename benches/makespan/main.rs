@@ -139,6 +139,8 @@ enum Way {
     NoFlags,
     /// tryon without any flag, at a provider with a list
     NoFlagsList,
+    /// tryon without any flag, with two accounts that have half of the cap each
+    TwoAccounts,
     /// The script that people use today
     Script,
 }
@@ -190,6 +192,7 @@ fn contenders(arguments: &Arguments) -> Vec<Contender> {
             Way::Callbacks if abilities.has_callbacks => contenders.push(tryon(Door::Callbacks, Manner::Told)),
             Way::Auto if abilities.has_auto => contenders.push(tryon(Door::Single, Manner::FindsCap)),
             Way::NoFlags => contenders.push(tryon(Door::Single, Manner::NoFlags)),
+            Way::TwoAccounts => contenders.push(tryon(Door::Single, Manner::TwoAccounts)),
             Way::NoFlagsList => contenders.push(tryon(Door::List, Manner::NoFlags)),
             Way::Callbacks | Way::Auto => println!("{way:?}: this build of tryon cannot do that"),
             Way::Script => match contender::find_python(arguments.python.as_deref()) {

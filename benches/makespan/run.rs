@@ -58,7 +58,7 @@ pub(crate) fn measure(order: &Order) -> Result<Row, String> {
 /// As [`measure`].
 pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> {
     let result = picture(RESULT_SIDE, 0).map_err(|error| error.to_string())?;
-    let books = Books::new(order.cap, order.times.clone()).bearing(order.borne);
+    let books = Books::new(order.cap, order.times.clone()).bearing(order.borne).in_accounts(order.contender.accounts());
     let provider = Provider::start(books, order.contender.door(), result.clone())
         .map_err(|error| format!("could not start the provider: {error}"))?;
     let told = &order.told;
@@ -101,7 +101,9 @@ fn rules(order: &Order) -> Rules {
     // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
     let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
     match &order.contender {
-        Contender::Tryon { manner: Manner::NoFlags, .. } => Rules { ask_interval, ..Rules::default() },
+        Contender::Tryon { manner: Manner::NoFlags | Manner::TwoAccounts, .. } => {
+            Rules { ask_interval, ..Rules::default() }
+        }
         Contender::Tryon { manner, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
