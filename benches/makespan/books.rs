@@ -131,11 +131,6 @@ impl Books {
         self.creates_on_their_way -= 1;
     }
 
-    /// A create has arrived for the one account, or the first.
-    pub(crate) fn create(&mut self, now: Duration, external_id: Option<String>) -> Created {
-        self.create_in(0, now, external_id)
-    }
-
     /// A create has arrived for an account.
     pub(crate) fn create_in(&mut self, account: usize, now: Duration, external_id: Option<String>) -> Created {
         let lately =

@@ -77,11 +77,11 @@ fn task_times_have_the_mean_and_the_spread_that_were_asked_for_and_come_again_wi
 /// one's end was learnt, a quarter of a second after it ended.
 fn three_tasks() -> Books {
     let mut books = Books::new(2, vec![s(1.0); 3]);
-    assert_eq!(books.create(s(0.0), Some("a".to_owned())), Created::Task(0));
-    assert_eq!(books.create(s(0.5), Some("b".to_owned())), Created::Task(1));
+    assert_eq!(books.create_in(0, s(0.0), Some("a".to_owned())), Created::Task(0));
+    assert_eq!(books.create_in(0, s(0.5), Some("b".to_owned())), Created::Task(1));
     assert_eq!(books.ask(s(0.9), Some(0)), Some(false));
     assert_eq!(books.ask(s(1.25), Some(0)), Some(true));
-    assert_eq!(books.create(s(1.75), Some("c".to_owned())), Created::Task(2));
+    assert_eq!(books.create_in(0, s(1.75), Some("c".to_owned())), Created::Task(2));
     assert_eq!(books.ask(s(2.0), Some(1)), Some(true));
     assert_eq!(books.ask(s(2.9), Some(0)), Some(true), "asked again, which is no news");
     assert_eq!(books.ask(s(3.0), Some(2)), Some(true));
@@ -104,12 +104,12 @@ fn idle_time_is_split_into_filling_unnoticed_and_unfilled() {
 #[test]
 fn a_create_takes_the_slot_whose_end_was_learnt_first_and_not_the_one_that_ended_first() {
     let mut books = Books::new(2, vec![s(1.0), s(2.0), s(1.0), s(1.0)]);
-    books.create(s(0.0), None);
-    books.create(s(0.0), None);
+    books.create_in(0, s(0.0), None);
+    books.create_in(0, s(0.0), None);
     books.ask(s(2.5), Some(1));
-    books.create(s(2.75), None);
+    books.create_in(0, s(2.75), None);
     books.ask(s(3.0), Some(0));
-    books.create(s(3.5), None);
+    books.create_in(0, s(3.5), None);
     let idle = books.figures().idle;
     assert_eq!((idle.unnoticed, idle.unfilled), (vec![0.5, 2.0], vec![0.25, 0.5]));
 }
@@ -133,9 +133,9 @@ fn wrongs(books: &Books, rules: &Rules) -> String {
 #[test]
 fn a_create_over_the_cap_is_refused_and_held_against_a_client_that_knows_the_cap() {
     let mut books = Books::new(1, vec![s(1.0); 2]);
-    assert_eq!(books.create(s(0.0), None), Created::Task(0));
-    assert_eq!(books.create(s(0.5), None), Created::OverCap);
-    assert_eq!(books.create(s(1.0), None), Created::Task(1), "the slot is free at the moment the task ends");
+    assert_eq!(books.create_in(0, s(0.0), None), Created::Task(0));
+    assert_eq!(books.create_in(0, s(0.5), None), Created::OverCap);
+    assert_eq!(books.create_in(0, s(1.0), None), Created::Task(1), "the slot is free at the moment the task ends");
     books.fetch(s(1.0), 0);
     books.fetch(s(2.0), 1);
     assert_eq!(books.figures().over_cap, 1);
@@ -147,8 +147,8 @@ fn a_create_over_the_cap_is_refused_and_held_against_a_client_that_knows_the_cap
 #[test]
 fn an_external_id_that_comes_twice_is_wrong() {
     let mut books = Books::new(5, vec![s(1.0); 2]);
-    books.create(s(0.0), Some("a".to_owned()));
-    assert_eq!(books.create(s(0.1), Some("a".to_owned())), Created::Duplicate);
+    books.create_in(0, s(0.0), Some("a".to_owned()));
+    assert_eq!(books.create_in(0, s(0.1), Some("a".to_owned())), Created::Duplicate);
     assert!(wrongs(&books, &Rules::default()).contains("a second create came with the external id a"));
 }
 
@@ -156,7 +156,7 @@ fn an_external_id_that_comes_twice_is_wrong() {
 fn more_requests_in_a_second_than_the_rate_allows_are_wrong() {
     let mut books = Books::new(9, vec![s(1.0); 9]);
     for number in 0..9 {
-        books.create(s(0.1 * f64::from(number)), None);
+        books.create_in(0, s(0.1 * f64::from(number)), None);
     }
     let rules = |creates, asks| Rules { creates_per_second: creates, asks_per_second: asks, ..Rules::default() };
     assert!(wrongs(&books, &rules(Some(7.0), None)).contains("9 creates arrived within one second"));
@@ -172,7 +172,7 @@ fn asking_about_a_task_again_too_soon_is_wrong_by_query_and_by_page() {
     let asked = |ask: fn(&mut Books)| {
         let mut books = Books::new(9, vec![s(9.0); 3]);
         for _ in 0..3 {
-            books.create(s(0.0), None);
+            books.create_in(0, s(0.0), None);
         }
         ask(&mut books);
         wrongs(&books, &rules).contains("asked about again too soon")
@@ -210,7 +210,7 @@ fn one_question_in_a_hundred_may_have_been_held_up_on_its_way_but_not_by_half_th
     let rules = Rules { ask_interval: Some(s(1.0)), ..Rules::default() };
     let after = |gap: f64| {
         let mut books = Books::new(1, vec![s(900.0)]);
-        books.create(s(0.0), None);
+        books.create_in(0, s(0.0), None);
         for at in 0..=100 {
             books.ask(s(f64::from(at)), Some(0));
         }
@@ -225,7 +225,7 @@ fn one_question_in_a_hundred_may_have_been_held_up_on_its_way_but_not_by_half_th
 fn a_page_shows_the_newest_first_and_tells_of_ends() {
     let mut books = Books::new(9, vec![s(1.0); 5]);
     for _ in 0..5 {
-        books.create(s(0.0), None);
+        books.create_in(0, s(0.0), None);
     }
     assert_eq!(books.page(s(0.5), 1, 2), [4, 3]);
     assert_eq!(books.page(s(1.5), 3, 2), [0]);
@@ -238,7 +238,7 @@ fn a_page_shows_the_newest_first_and_tells_of_ends() {
 #[test]
 fn a_result_that_was_never_fetched_is_wrong() {
     let mut books = Books::new(1, vec![s(1.0)]);
-    books.create(s(0.0), None);
+    books.create_in(0, s(0.0), None);
     assert!(wrongs(&books, &Rules::default()).contains("1 results were never fetched"));
     books.fetch(s(0.5), 0);
     assert!(wrongs(&books, &Rules::default()).contains("fetched before it was there"));
