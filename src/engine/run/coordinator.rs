@@ -323,8 +323,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 
     fn worker_ended(&mut self, ended: WorkerEnded) -> Result<(), RunError> {
         match ended {
-            Ok((_, (seq, result))) => {
-                self.working.remove(&seq);
+            Ok((worker, (seq, result))) => {
+                // A job that was given back may have been claimed again, and have another worker by now.
+                if self.working.get(&seq) == Some(&worker) {
+                    self.working.remove(&seq);
+                }
                 result
             }
             Err(error) if error.is_cancelled() => Ok(()),

@@ -1,5 +1,7 @@
 //! Local pictures that are sent as signed URLs.
 
+use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
+
 use crate::support::provider::{Provider, Script};
 use crate::support::s3::{BucketShop, Fault};
 
@@ -37,6 +39,37 @@ fn a_picture_is_uploaded_once_and_sent_as_a_signed_url_that_is_seen_nowhere() {
     shop.call(&provider, &["retry", "--again", "job-001"]).assert_code(0);
     shop.call(&provider, &["run", "--upload-to", &to]).assert_code(0);
     assert_eq!(puts(&shop), 1, "the next run finds it there");
+}
+
+#[test]
+fn try_on_3_gets_local_pictures_as_signed_urls_and_the_kolors_form_beside_it_too() {
+    let Some(shop) = BucketShop::new("uploads for try-on 3.0", 1) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let soon = std::time::Duration::from_millis(200);
+    let config = SandboxConfig { latency: Latency::Uniform { min: soon, max: soon }, ..SandboxConfig::default() };
+    let sandbox = runtime.block_on(Sandbox::start(address, config)).expect("the stand-in");
+    for name in ["ana.jpg", "cloth.jpg"] {
+        image::DynamicImage::new_rgb8(400, 400).save(shop.shop.file(name)).expect("a picture");
+    }
+    let rows = "id,human,cloth,model\na,ana.jpg,cloth.jpg,\nb,ana.jpg,cloth.jpg,kolors-virtual-try-on-v1\n";
+    std::fs::write(shop.shop.file("jobs.csv"), rows).expect("a manifest");
+    let nobody = Provider::start(Script::default());
+    let to = shop.s3.url("up");
+    let (url, key) = (sandbox.kling_url(), "sandbox");
+    let run = |more: &[&str]| {
+        let door = ["run", "jobs.csv", "--provider", "kling", "--base-url", &url, "--model", "virtual-try-on-3"];
+        let arguments: Vec<&str> = door.iter().chain(more).copied().collect();
+        shop.begin(&nobody, &arguments, |command| drop(command.env("KLING_API_KEY", key))).end()
+    };
+    let without = run(&[]);
+    without.assert_code(2);
+    assert!(without.said.contains("jobs.csv:2: ") && without.said.contains("--upload-to"), "{}", without.said);
+    run(&["--upload-to", &to]).assert_code(0);
+    assert_eq!(uploaded(&shop).len(), 1, "the same picture is put once: {:?}", uploaded(&shop));
+    assert!(shop.shop.rows().iter().all(|row| row.state == "succeeded"), "{}", shop.shop.standing());
+    assert!(nobody.books().requests.is_empty());
+    runtime.block_on(sandbox.stop());
 }
 
 #[test]

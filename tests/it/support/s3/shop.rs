@@ -1,6 +1,7 @@
 //! A workshop whose results go to a bucket.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use super::super::provider::{Dice, Provider, picture_of};
@@ -30,11 +31,17 @@ impl BucketShop {
 
     /// A command of the program about this bucket and its queue.
     pub(crate) fn start(&self, provider: &Provider, arguments: &[&str]) -> Going {
+        self.begin(provider, arguments, |_| {})
+    }
+
+    /// The same, with the environment changed.
+    pub(crate) fn begin(&self, provider: &Provider, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Going {
         let out = self.s3.url("may");
         let place = ["-o", &out, "--queue", "out/queue.db"];
         let arguments: Vec<&str> = arguments.iter().chain(&place).copied().collect();
         let mut command = self.shop.command(provider, &arguments);
         command.envs(variables(&self.proxy.endpoint()));
+        change(&mut command);
         self.shop.begin(command)
     }
 
