@@ -34,7 +34,7 @@ use slots::Slots;
 use watcher::{Watcher, Watching};
 
 /// Submissions and status requests a second at the beginning, where nobody has said how many there may be.
-const FIRST_CREATES: f64 = 4.0;
+const FIRST_CREATES: f64 = 8.0;
 const FIRST_QUERIES: f64 = 20.0;
 
 /// "No such task" is believed of a running task when it was said this often, over six times the time between two

@@ -237,7 +237,8 @@ impl Slot {
             }
         }
         if state.is_climbing && state.within_limit() >= state.limit && state.limit < self.slots.ceiling {
-            state.limit += 1;
+            // By two: one for the task that was taken, and one so that more submissions are on their way than before.
+            state.limit = (state.limit + 2).min(self.slots.ceiling);
             drop(state);
             self.slots.changed.notify_waiters();
         }

@@ -1,6 +1,6 @@
 //! How many requests a second an account bears, found out by asking for more.
 //!
-//! The rate doubles every second while it is the rate that holds requests up and nothing is refused. The first refusal shows
+//! The rate doubles every half second while it is the rate that holds requests up and nothing is refused. The first refusal shows
 //! about where the limit is. From then on the rate follows a cubic curve, as congestion control of networks does (CUBIC, RFC
 //! 9438): it falls a little below, comes back to the limit slowly, stays about there, and goes beyond it the faster the longer
 //! nothing is refused. Where refusals come at the same rate again and again, that is the limit, and it is come back to ever more
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often the rate may rise.
+/// How often the rate may rise before a limit was met, and after that.
+const FIRST_STEP: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_secs(1);
 
 /// By how much it rises in a step before a limit was met, and at most after that.
@@ -172,7 +173,8 @@ impl Finder {
         self.step.seconds += now.saturating_duration_since(sent).as_secs_f64();
         // How the account bears the present rate is told by requests that left at it.
         let changed_at = self.changes.back().map_or(now, |(at, _)| *at);
-        if sent < changed_at || now.saturating_duration_since(self.step.since) < STEP {
+        let step = if self.limit.is_some() { STEP } else { FIRST_STEP };
+        if sent < changed_at || now.saturating_duration_since(self.step.since) < step {
             return false;
         }
         let step = std::mem::replace(&mut self.step, Step::at(now));
@@ -254,7 +256,7 @@ fn to_rate(requests: usize) -> f64 {
 mod tests {
     use super::*;
 
-    const FREE: Bounds = Bounds { first: 4.0, most: None, limit: None };
+    const FREE: Bounds = Bounds { first: 8.0, most: None, limit: None };
 
     /// A provider that accepts `limit` requests in any second and answers after `latency`; sent as fast as the pace allows.
     /// Returns the numbers of accepted and refused requests, and the last rate.
@@ -299,15 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_refused_a_thousand_slots_are_filled_within_ten_seconds() {
-        let (accepted, refused, _) = night(FREE, usize::MAX, Duration::from_millis(50), 9);
+    fn where_nothing_is_refused_a_thousand_slots_are_filled_within_five_seconds() {
+        let (accepted, refused, _) = night(FREE, usize::MAX, Duration::from_millis(50), 5);
         assert!(accepted >= 1_000 && refused == 0, "{accepted}");
     }
 
     #[test]
     fn the_first_second_holds_no_burst() {
         let (accepted, ..) = night(FREE, usize::MAX, Duration::from_millis(1), 1);
-        assert!(accepted <= 4, "{accepted}");
+        assert!(accepted <= 13, "{accepted}");
     }
 
     #[test]
@@ -388,10 +390,10 @@ mod tests {
             second(&mut finder, 2_000);
         }
         assert!(finder.rate() < quick, "{}", finder.rate());
-        for _ in 0..20 {
+        for _ in 0..40 {
             second(&mut finder, 2_000);
         }
-        assert!((finder.rate() - 4.0).abs() < 0.01, "{}", finder.rate());
+        assert!((finder.rate() - 8.0).abs() < 0.01, "{}", finder.rate());
     }
 
     #[test]
