@@ -115,7 +115,7 @@ impl Books {
         Self { borne, ..self }
     }
 
-    /// The same, with the slots in so many accounts.
+    /// The same, with the slots shared out among this number of accounts.
     pub(crate) fn in_accounts(self, accounts: usize) -> Self {
         Self { in_flight: vec![BinaryHeap::new(); accounts.max(1)], ..self }
     }

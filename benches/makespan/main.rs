@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1.0)]
     poll_interval: f64,
 
-    /// The provider bears so many creates in any second, and refuses more with 1302
+    /// Creates that the provider bears in any second; more are refused with 1302
     #[arg(long)]
     borne: Option<usize>,
 

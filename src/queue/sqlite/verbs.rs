@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
@@ -46,27 +46,28 @@ impl SqliteQueue {
 
     /// Notes what has been seen of a provider: whether external task ids come back from it.
     pub(super) async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
-        self.writer
-            .write(move |db| {
-                db.prepare_cached(
-                    "INSERT INTO doors (base_url, external_ids) VALUES (?1, ?2)
-                     ON CONFLICT (base_url) DO UPDATE SET external_ids = excluded.external_ids",
-                )?
-                .execute(params![base_url, supported])?;
-                Ok(())
-            })
-            .await
+        self.learn("external_ids", base_url, supported).await
     }
 
     /// Notes how many tasks a provider was found to take at once, for the next run to begin with. Zero forgets it.
     pub(super) async fn learn_slots(&self, base_url: String, slots: u32) -> Result<()> {
+        self.learn("slots", base_url, (slots > 0).then_some(slots)).await
+    }
+
+    /// Notes how many submissions a second a provider was found to bear, for the next run to begin with.
+    pub(super) async fn learn_pace(&self, base_url: String, per_second: f64) -> Result<()> {
+        self.learn("creates_per_second", base_url, per_second).await
+    }
+
+    /// Notes something about an endpoint in its column.
+    async fn learn(&self, column: &'static str, base_url: String, value: impl ToSql + Send + 'static) -> Result<()> {
         self.writer
             .write(move |db| {
-                db.prepare_cached(
-                    "INSERT INTO doors (base_url, slots) VALUES (?1, nullif(?2, 0))
-                     ON CONFLICT (base_url) DO UPDATE SET slots = excluded.slots",
-                )?
-                .execute(params![base_url, slots])?;
+                db.prepare_cached(&format!(
+                    "INSERT INTO doors (base_url, {column}) VALUES (?1, ?2)
+                     ON CONFLICT (base_url) DO UPDATE SET {column} = excluded.{column}"
+                ))?
+                .execute(params![base_url, value])?;
                 Ok(())
             })
             .await
@@ -93,20 +94,6 @@ impl SqliteQueue {
                     params![millis(now), budget.filter(|budget| i64::try_from(*budget).is_ok()), slots],
                 )?;
                 Ok(RunId(db.last_insert_rowid()))
-            })
-            .await
-    }
-
-    /// Notes how many submissions a second a provider was found to bear, for the next run to begin with.
-    pub(super) async fn learn_pace(&self, base_url: String, per_second: f64) -> Result<()> {
-        self.writer
-            .write(move |db| {
-                db.prepare_cached(
-                    "INSERT INTO doors (base_url, creates_per_second) VALUES (?1, ?2)
-                     ON CONFLICT (base_url) DO UPDATE SET creates_per_second = excluded.creates_per_second",
-                )?
-                .execute(params![base_url, per_second])?;
-                Ok(())
             })
             .await
     }

@@ -70,7 +70,7 @@ fn admit(service: &Service, body: &[u8]) -> Result<Admission, Refusal> {
     Ok(service.tasks.admit(&new, service.config.concurrency_cap, &service.fates, service.clock)?)
 }
 
-/// What stands for a create in a draw: other settings make another image of the same pair.
+/// What a draw knows a create by: other settings make another image of the same pair.
 fn asked_for_pair(human: &[u8; 32], cloth: &[u8; 32], kept: [bool; 3]) -> PairKey {
     let pair = pair_key(human, cloth);
     match kept {
@@ -79,7 +79,7 @@ fn asked_for_pair(human: &[u8; 32], cloth: &[u8; 32], kept: [bool; 3]) -> PairKe
     }
 }
 
-/// Under which name a picture is kept, and what stands for it in a draw. A picture that lies on this server's own shelf is
+/// Under which name a picture is kept, and what a draw knows it by. A picture that lies on this server's own shelf is
 /// "fetched": that is the file itself, which has to be one that the service takes.
 fn named(service: &Service, field: &str, url: url::Url) -> Result<(String, [u8; 32]), Refusal> {
     let Some(hash) = uploads::hash_in(&url) else {

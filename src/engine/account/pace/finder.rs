@@ -43,7 +43,7 @@ const SLOWEST: f64 = 1.0;
 /// No faster than this: one process does not make more.
 const FASTEST: f64 = 1_000.0;
 
-/// Answers are slow where their mean is so many times that of the quickest step, and so much more.
+/// Answers are slow where their mean is this many times that of the quickest step, and this much more (in seconds).
 const SLOW_TIMES: f64 = 3.0;
 const SLOW_MORE: f64 = 0.3;
 
