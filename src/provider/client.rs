@@ -33,7 +33,7 @@ impl HttpProvider {
     /// A client for the provider at `base_url`.
     ///
     /// # Errors
-    /// The key cannot stand in a header, or TLS cannot be set up.
+    /// The key cannot be written into a header, or TLS cannot be set up.
     pub fn new(base_url: &str, auth: Auth, timeouts: Timeouts) -> Result<Self, String> {
         Ok(Self { wire: Transport::new(base_url, auth, timeouts)?, callback_url: None })
     }

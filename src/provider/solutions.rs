@@ -46,7 +46,7 @@ impl SolutionsProvider {
     /// A client for the provider at `base_url`, with an API key.
     ///
     /// # Errors
-    /// The key cannot stand in a header, or TLS cannot be set up.
+    /// The key cannot be written into a header, or TLS cannot be set up.
     pub fn new(base_url: &str, key: SecretString, timeouts: Timeouts) -> Result<Self, String> {
         Ok(Self { wire: Transport::new(base_url, Auth::api_key(key), timeouts)?, callback_url: None })
     }

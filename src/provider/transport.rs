@@ -57,7 +57,7 @@ impl Transport {
     /// To the provider at `base_url`.
     ///
     /// # Errors
-    /// The key cannot stand in a header, or TLS cannot be set up.
+    /// The key cannot be written into a header, or TLS cannot be set up.
     pub(super) fn new(base_url: &str, auth: Auth, timeouts: Timeouts) -> Result<Self, String> {
         auth.header(SystemTime::now()).map_err(|error: UnusableKey| error.to_string())?;
         let http = Client::builder()

@@ -131,7 +131,7 @@ impl Settings {
     }
 }
 
-/// The name of an environment variable: a key that stands here by mistake has other characters, or no business to be shown.
+/// The name of an environment variable: a key that was written here by mistake has other characters, or no business to be shown.
 fn variable_name(text: &str) -> Result<String, String> {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if !text.is_empty() && text.chars().all(is_name) {

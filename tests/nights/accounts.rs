@@ -20,7 +20,7 @@ pub(crate) const ENDPOINT: &str = "simulated";
 /// The names of two accounts, in the order of their providers.
 const NAMES: [&str; 2] = ["one", "two"];
 
-/// Every so many nights have two accounts. Such a night's first account is that of the same seed with one.
+/// One of this number of nights has two accounts. Such a night's first account is that of the same seed with one.
 const EVERY: u64 = 4;
 
 /// What the ids of the second provider's tasks begin with.

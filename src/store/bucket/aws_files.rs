@@ -1,4 +1,4 @@
-//! The files in which the AWS tools keep keys and regions, by profile. Only what stands in them as it is: a profile that
+//! The files in which the AWS tools keep keys and regions, by profile. Only what is written in them directly: a profile that
 //! leads elsewhere (`sso_session`, `role_arn`, `credential_process`) gives nothing here.
 
 use std::path::PathBuf;

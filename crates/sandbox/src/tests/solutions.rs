@@ -1,4 +1,4 @@
-//! The "solutions" form as a client meets it, and the shelf that stands in for a bucket.
+//! The "solutions" form as a client meets it, and the shelf in place of a bucket.
 
 use sha2::{Digest, Sha256};
 
