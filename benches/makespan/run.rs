@@ -101,9 +101,9 @@ fn rules(order: &Order) -> Rules {
     // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
     let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
     match &order.contender {
-        Contender::Tryon { manner: Manner::NoFlags | Manner::TwoAccounts, .. } => {
-            Rules { ask_interval, ..Rules::default() }
-        }
+        // Both accounts are in one book: a page of the list that the one asks for shows the tasks of the other.
+        Contender::Tryon { manner: Manner::TwoAccounts, .. } => Rules::default(),
+        Contender::Tryon { manner: Manner::NoFlags, .. } => Rules { ask_interval, ..Rules::default() },
         Contender::Tryon { manner, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
