@@ -14,7 +14,12 @@ use crate::engine::run::worker::see_through;
 
 /// Sees a job through at the account that is found to have its task. Where none is, the job is left as it is: its account
 /// may be back in the next run.
-pub(crate) async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) -> Result<(), RunError> {
+pub(crate) async fn search_and_see_through(shared: Arc<Shared>, mut job: ActiveJob) -> Result<(), RunError> {
+    if matches!(job.state, JobState::Submitting { .. }) {
+        // The request may have gone out, and nobody saw an answer; that is on disk before anything is asked.
+        let note = Note::of("the run ended before an answer came");
+        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
+    }
     if let Some(account) = owner::asked_for(&shared, &job).await? {
         let ctx = Context { shared, account };
         let slot = may_hold_slot(&job).then(|| ctx.account.slots.occupy());
@@ -22,11 +27,6 @@ pub(crate) async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) 
     }
     if shared.shutdown.is_cancelled() {
         return Ok(());
-    }
-    let mut job = job;
-    if matches!(job.state, JobState::Submitting { .. }) {
-        let note = Note::of("the run ended before an answer came");
-        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
     }
     shared.park(&job);
     shared.tell(Fact::AccountMissing { id: job.spec.id.clone(), account: job.account.clone() });
