@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::job::{JobState, TaskId};
 use crate::provider::TaskReport;
-use crate::queue::ActiveJob;
+use crate::queue::{ActiveJob, QueueError};
 
 use crate::engine::account::Account;
 use crate::engine::account::capabilities::{Asked, Named};
@@ -39,10 +39,12 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
                 // Providers that count their tasks may have one of the same number.
                 Asked::Task(task) if is_anothers(&task, job) => {}
                 Asked::Task(_) => {
-                    shared
-                        .queue
-                        .assign_account(job.seq, job.attempt, account.id.clone(), account.endpoint.clone())
-                        .await?;
+                    let (name, endpoint) = (account.id.clone(), account.endpoint.clone());
+                    match shared.queue.assign_account(job.seq, job.attempt, name, endpoint).await {
+                        // A person has put it back meanwhile, and it was claimed: it is another worker's now.
+                        Err(QueueError::Stale { .. }) => return Ok(None),
+                        assigned => assigned?,
+                    }
                     return Ok(Some(account));
                 }
                 Asked::Unknown | Asked::Stopped(_) => {}
