@@ -21,7 +21,7 @@ pub(crate) const ENDPOINT: &str = "simulated";
 const NAMES: [&str; 2] = ["one", "two"];
 
 /// One of this number of nights has two accounts. Such a night's first account is that of the same seed with one.
-const EVERY: u64 = 4;
+const EVERY: u64 = 8;
 
 /// What the ids of the second provider's tasks begin with.
 const SECOND_PREFIX: &str = "other-";
