@@ -58,12 +58,10 @@ pub async fn run(
     let Resources { queue, accounts: endpoints, results, tree, scratch, links, clock } = resources;
     // What the run is said to begin with: without a limit where one of the accounts has none.
     let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
-    let Some(slot_count) = slots else { return Err(RunError::Bug("a run without an account".to_owned())) };
-    let Some(model) = endpoints.first().map(|endpoint| endpoint.model.clone()) else {
+    let model = endpoints.first().map(|endpoint| endpoint.model.clone());
+    let (Some(slot_count), Some(model)) = (slots, model) else {
         return Err(RunError::Bug("a run without an account".to_owned()));
     };
-    let mut endpoints = endpoints;
-    endpoints.sort_by(|one, other| price_of(one).total_cmp(&price_of(other)));
     let mut accounts = Vec::new();
     for endpoint in endpoints {
         let other_external_ids = match &endpoint.other_form {
@@ -78,6 +76,7 @@ pub async fn run(
         };
         accounts.push(Account::new(endpoint, &remembered, &settings));
     }
+    accounts.sort_by(|one, other| one.price.total_cmp(&other.price));
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
     let run = queue.begin_run(slots, settings.budget, model, clock.now()).await?;
     // A task that waits for longer than that at the provider is left to the next run anyway.
@@ -106,9 +105,4 @@ pub async fn run(
         settings,
     });
     Coordinator::new(shared, told, observe).run(slot_count, interrupted).await
-}
-
-/// What orders the accounts: where no price is known, it may be any.
-fn price_of(endpoint: &Endpoint) -> f64 {
-    endpoint.price.unwrap_or(f64::INFINITY)
 }

@@ -1,8 +1,8 @@
 //! Which account a job of an earlier run belongs to.
 //!
 //! Its attempt says so by name and address. Where this run has no such account (the shop has named its accounts since, renamed
-//! one, or given one another address), the accounts are asked: who knows a task of that account has it. The question is free; a guess would let a task that
-//! was paid for be taken for lost, or have it made and paid for a second time.
+//! one, or given one another address), the accounts are asked: who knows a task of that account has it. The question is free; a
+//! guess would let a task that was paid for be taken for lost, or have it made and paid for a second time.
 
 use std::sync::Arc;
 
