@@ -4,7 +4,8 @@
 //! about where the limit is. From then on the rate follows a cubic curve, as congestion control of networks does (CUBIC, RFC
 //! 9438): it falls a little below, comes back to the limit slowly, stays about there, and goes beyond it the faster the longer
 //! nothing is refused. Where refusals come at the same rate again and again, that is the limit, and it is come back to ever more
-//! slowly. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate fall too,
+//! slowly. A provider that goes on refusing some requests however far the rate falls does not refuse them because of the rate: it
+//! rises again then, as long as most are accepted. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate fall too,
 //! though not below where it began.
 
 use std::collections::VecDeque;
@@ -53,6 +54,17 @@ const SLOWED: f64 = 0.7;
 /// So many answers make a mean.
 const ENOUGH_ANSWERS: u32 = 4;
 
+/// Refusals are not about the rate where this many came, with no long row of accepted requests between two of them, while the
+/// rate fell to this share of what it was at the first of them.
+const MANY_REFUSALS: u32 = 8;
+const FELL_FAR: f64 = 0.25;
+const LONG_ROW: u32 = 100;
+
+/// They are about it after all where more than this share of the last requests is refused. It is then taken so for a while.
+const MOST_REFUSED: f64 = 0.33;
+const LAST_REQUESTS: usize = 48;
+const BELIEVED_FOR: Duration = Duration::from_secs(600);
+
 /// So many changes of the rate are remembered, for requests that are still on their way.
 const MOST_CHANGES: usize = 32;
 
@@ -82,8 +94,66 @@ pub(super) struct Finder {
     step: Step,
     /// When the last requests were accepted, within the last second.
     accepted: VecDeque<Instant>,
+    refusals: Refusals,
     /// The mean time of answers of the quickest step, in seconds.
     quickest: Option<f64>,
+}
+
+/// What tells whether requests are refused because of the rate.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// How many came since the last long row of accepted requests, and the rate at the first of them.
+    many: u32,
+    from: f64,
+    accepted_in_a_row: u32,
+    /// Whether each of the last requests was refused.
+    last: VecDeque<bool>,
+    /// Whether they are about something else.
+    are_ignored: bool,
+    /// When they were last found to be about the rate after all.
+    believed_at: Option<Instant>,
+}
+
+impl Refusals {
+    fn accepted(&mut self) {
+        self.accepted_in_a_row += 1;
+        if self.accepted_in_a_row >= LONG_ROW {
+            self.many = 0;
+        }
+        self.note(false);
+    }
+
+    /// A request was refused at a rate. Returns whether that is because of it.
+    fn refused(&mut self, rate: f64, now: Instant) -> bool {
+        self.accepted_in_a_row = 0;
+        self.note(true);
+        if self.are_ignored {
+            self.are_ignored = self.share() <= MOST_REFUSED;
+            if !self.are_ignored {
+                (self.many, self.believed_at) = (0, Some(now));
+            }
+            return !self.are_ignored;
+        }
+        if self.many == 0 {
+            self.from = rate;
+        }
+        self.many += 1;
+        let is_believed = self.believed_at.is_some_and(|at| now.saturating_duration_since(at) < BELIEVED_FOR);
+        let is_at_every_rate = self.many >= MANY_REFUSALS && rate <= (self.from * FELL_FAR).max(SLOWEST);
+        self.are_ignored = is_at_every_rate && !is_believed && self.share() <= MOST_REFUSED;
+        !self.are_ignored
+    }
+
+    fn note(&mut self, is_refused: bool) {
+        self.last.push_back(is_refused);
+        if self.last.len() > LAST_REQUESTS {
+            self.last.pop_front();
+        }
+    }
+
+    fn share(&self) -> f64 {
+        to_rate(self.last.iter().filter(|is_refused| **is_refused).count()) / to_rate(LAST_REQUESTS)
+    }
 }
 
 /// A limit that was met.
@@ -142,6 +212,7 @@ impl Finder {
             changes: VecDeque::from([(now, rate)]),
             step: Step::at(now),
             accepted: VecDeque::new(),
+            refusals: Refusals::default(),
             quickest: None,
         }
     }
@@ -169,6 +240,7 @@ impl Finder {
     pub(super) fn answered(&mut self, sent: Instant, now: Instant) -> bool {
         self.accepted.push_back(now);
         self.forget_old(now);
+        self.refusals.accepted();
         self.step.answers += 1;
         self.step.seconds += now.saturating_duration_since(sent).as_secs_f64();
         // How the account bears the present rate is told by requests that left at it.
@@ -199,6 +271,11 @@ impl Finder {
         }
         self.forget_old(now);
         let (accepted, rate) = (self.accepted.len(), self.rate_at(sent));
+        if !self.refusals.refused(rate, now) {
+            // It rises as at the beginning.
+            self.limit = None;
+            return false;
+        }
         let share = if self.limit.is_some() { BORNE } else { BORNE_AT_FIRST };
         let is_same = self.limit.is_some_and(|before| {
             let most = before.accepted.max(accepted);
@@ -342,27 +419,46 @@ mod tests {
         assert!(finder.rate() > 20.0, "{}", finder.rate());
     }
 
-    #[test]
-    fn a_provider_that_refuses_at_random_does_not_bring_it_to_a_standstill() {
+    /// The number of requests that leave in ten minutes where one in `one_in` is refused, whatever the rate, and the gate then
+    /// holds everything for a second.
+    fn at_random(one_in: u64, seed: u64) -> u64 {
         let begin = Instant::now();
-        for seed in 1..20_u64 {
-            let mut finder = Finder::new(FREE, begin);
-            let (mut now, mut dice, mut sent) = (begin, seed, 0);
-            while now < begin + Duration::from_secs(600) {
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                finder.had_turn(true);
-                let answer = now + Duration::from_millis(50);
-                // One in twenty is refused, whatever the rate; the gate holds everything for a second then.
-                if (dice >> 33) % 20 == 0 {
-                    finder.refused(now, answer);
-                    now += Duration::from_secs(1);
-                } else {
-                    finder.answered(now, answer);
-                }
-                sent += 1;
-                now += Duration::from_secs_f64(1.0 / finder.rate());
+        let mut finder = Finder::new(FREE, begin);
+        let (mut now, mut dice, mut sent) = (begin, seed, 0);
+        while now < begin + Duration::from_secs(600) {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            finder.had_turn(true);
+            let answer = now + Duration::from_millis(50);
+            if (dice >> 33) % one_in == 0 {
+                finder.refused(now, answer);
+                now += Duration::from_secs(1);
+            } else {
+                finder.answered(now, answer);
             }
-            assert!(sent >= 900, "{sent} in ten minutes, at {} a second in the end", finder.rate());
+            sent += 1;
+            now += Duration::from_secs_f64(1.0 / finder.rate());
+        }
+        sent
+    }
+
+    #[test]
+    fn refusals_that_come_at_every_rate_do_not_bring_it_to_a_standstill() {
+        for (one_in, at_least) in [(10, 3_000), (20, 5_000), (40, 1_200), (100, 2_000)] {
+            for seed in 1..20 {
+                let sent = at_random(one_in, seed);
+                assert!(sent >= at_least, "{sent} in ten minutes, one in {one_in} refused, seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_that_has_become_a_hundredth_is_followed() {
+        let found = Bounds { limit: Some(300.0), ..FREE };
+        for latency in [20, 200, 900] {
+            let (accepted, refused, _) = night(found, 3, Duration::from_millis(latency), 1_800);
+            // Before the first answer came hundreds had left.
+            assert!(refused.saturating_sub(500) * 25 <= accepted, "{refused} of {accepted} at {latency} ms");
+            assert!(accepted >= 1_800 * 2, "{accepted} at {latency} ms");
         }
     }
 
