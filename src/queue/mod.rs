@@ -10,6 +10,7 @@
 
 mod contract;
 mod error;
+mod hosts;
 mod loading;
 mod location;
 mod record;
@@ -18,6 +19,7 @@ mod walk;
 
 pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
 pub use error::QueueError;
+pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::{at, open, open_simulated};
 pub use record::{

@@ -8,6 +8,7 @@ pub(crate) mod end;
 pub(crate) mod feeder;
 pub(crate) mod fetch;
 pub(crate) mod learning;
+pub(crate) mod membership;
 pub(crate) mod missing;
 mod owner;
 mod remember;

@@ -6,6 +6,7 @@ mod claim;
 mod duplicates;
 mod error;
 mod handle;
+mod hosts;
 mod inputs;
 mod keep_load;
 mod kept_texts;

@@ -8,23 +8,46 @@ use rusqlite::{Connection, named_params, params};
 
 use crate::job::state::{JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, FailureKind, JobSeq, TaskId, clean_text};
-use crate::queue::{Note, QueueError};
+use crate::queue::{Epoch, Holder, Note, QueueError};
 
 use super::error::Result;
+use super::hosts::{clock, holder};
 use super::rows::{StoredState, millis};
 
-/// Moves one job. With `expected_attempt`, only while it is in that attempt.
+/// Who moves a job.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By {
+    /// A worker that holds it in this attempt, for an epoch. Without one, for a run that has joined no others.
+    Worker { attempt: u32, epoch: Option<Epoch> },
+    /// A run that takes it, for an epoch.
+    Run(Option<Epoch>),
+    /// A person: no host has it then.
+    Person,
+    /// Another host, which writes down what has become of it: it remains the lapsed or dead epoch's.
+    Survivor,
+}
+
+impl By {
+    /// Whether it is done for an epoch, and so beside others perhaps.
+    fn is_a_hosts(self) -> bool {
+        matches!(self, Self::Worker { epoch: Some(_), .. } | Self::Run(Some(_)) | Self::Survivor)
+    }
+}
+
+/// Moves one job: a worker, only while the job is in its attempt, and its own to move.
 pub(super) fn apply(
     db: &Connection,
     seq: JobSeq,
-    expected_attempt: Option<u32>,
+    by: By,
     transition: &Transition,
     note: &Note,
     now: Timestamp,
 ) -> Result<JobState> {
     let (id, before, attempt) = present_state(db, seq)?;
-    if expected_attempt.is_some_and(|expected| expected != attempt) {
-        return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
+    if let By::Worker { attempt: expected, epoch } = by
+        && (expected != attempt || !may_move(db, seq, epoch, &before, transition)?)
+    {
+        return Err(QueueError::Stale { seq: seq.0, attempt: expected });
     }
     let after = next(&before, transition).map_err(|source| QueueError::Illegal { id, source })?;
     let stored = StoredState::of(&after);
@@ -33,7 +56,8 @@ pub(super) fn apply(
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6,
                     waits_since = CASE WHEN ?6 IS NOT NULL THEN ?12 END, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL, flags = 0,
+                    finished_at = ?10, waits_for = NULL, flags = 0, moved_at = ?13,
+                    epoch = CASE WHEN ?14 THEN epoch ELSE ?15 END,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
@@ -51,6 +75,9 @@ pub(super) fn apply(
             has_ended.then(|| millis(now)),
             matches!(transition, Transition::Retry | Transition::MakeAnew),
             millis(now),
+            by.is_a_hosts().then(clock),
+            matches!(by, By::Survivor),
+            epoch_after(by, &after),
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
@@ -64,6 +91,36 @@ pub(super) fn apply(
         let_go(db, seq)?;
     }
     Ok(after)
+}
+
+/// The epoch that has a job after it was moved.
+fn epoch_after(by: By, after: &JobState) -> Option<i64> {
+    match by {
+        By::Worker { epoch, .. } | By::Run(epoch) if is_under_way(after) => epoch.map(|epoch| epoch.0),
+        _ => None,
+    }
+}
+
+/// Whether a worker of an epoch may move a job: its own, or nobody's. Of a lapsed epoch's job the task may be found, because
+/// that costs nothing; the doubt of a dead one is whoever's settles it.
+fn may_move(
+    db: &Connection,
+    seq: JobSeq,
+    me: Option<Epoch>,
+    before: &JobState,
+    transition: &Transition,
+) -> Result<bool> {
+    if me.is_none() {
+        return Ok(true);
+    }
+    let owner = db.prepare_cached("SELECT epoch FROM jobs WHERE seq = ?1")?.query_row([seq.0], |row| row.get(0))?;
+    let is_in_doubt = matches!(before, JobState::InDoubt { .. });
+    Ok(match holder(db, me, owner)? {
+        Some(Holder::Ours) => true,
+        Some(Holder::Gone) => owner.is_none() || is_in_doubt,
+        Some(Holder::Lapsed) => is_in_doubt && matches!(transition, Transition::Accept { .. }),
+        None => false,
+    })
 }
 
 /// The id, the state and the attempt that a job is in.
