@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ use crate::engine::run::owner;
 use crate::engine::run::remember::Known;
 use crate::engine::run::search::{may_hold_slot, search_and_see_through};
 use crate::engine::run::step::Held;
+use crate::engine::run::tasks::{AbortOnDrop, WorkerEnded, unless_it_panicked};
 use crate::engine::run::worker::see_through;
 use crate::engine::settings::SlotCount;
 
@@ -482,22 +483,6 @@ fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
     let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
     is_stopped && may_hold_slot(job)
 }
-
-/// A task that ends with what waits for it.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What a task of the run has brought. That one panicked is a bug, and ends the run.
-fn unless_it_panicked<T>(ended: Result<Result<T, RunError>, tokio::task::JoinError>) -> Result<T, RunError> {
-    ended.map_err(|error| RunError::Bug(error.to_string()))?
-}
-
-type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
 
 /// Whether a pause differs from the one that was told. Its end is computed again each time, so a little is nothing.
 fn is_news(told: &Pause, pause: &Pause) -> bool {

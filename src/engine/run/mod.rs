@@ -15,4 +15,5 @@ mod remember;
 mod search;
 pub(crate) mod step;
 pub(crate) mod submit;
+mod tasks;
 pub(crate) mod worker;

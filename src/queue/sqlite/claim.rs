@@ -7,7 +7,7 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
 use crate::queue::{Claim, Claimant, Epoch, Note, RunId};
 
-use super::hosts::{lacks_room, must_hold};
+use super::epochs::{lacks_room, must_hold};
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
 use super::transition::{By, apply, give_back, one_row};
 use super::writer::Keep;

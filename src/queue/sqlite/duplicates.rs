@@ -15,7 +15,7 @@ use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
 use crate::queue::{Claimant, Epoch, Note, RunId};
 
 use super::claim::next_ready;
-use super::hosts::must_hold;
+use super::epochs::must_hold;
 use super::rows::millis;
 use super::same_request::Asking;
 use super::transition::{By, apply, one_row};

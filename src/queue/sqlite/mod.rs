@@ -4,6 +4,7 @@ mod back_end;
 mod by_hand;
 mod claim;
 mod duplicates;
+mod epochs;
 mod error;
 mod handle;
 mod hosts;

@@ -10,8 +10,8 @@ use crate::job::state::{JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, FailureKind, JobSeq, TaskId, clean_text};
 use crate::queue::{Epoch, Holder, Note, QueueError};
 
+use super::epochs::{clock, holder};
 use super::error::Result;
-use super::hosts::{clock, holder};
 use super::rows::{StoredState, millis};
 
 /// Who moves a job.
