@@ -13,7 +13,8 @@ use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, Ru
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
-use crate::queue::{self, HostStart, Opening, ProviderKind, QueueReads};
+use crate::ops::this_host::ThisHost;
+use crate::queue::{self, Opening, ProviderKind, QueueReads};
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
@@ -91,6 +92,7 @@ pub(super) async fn run(
     };
     queue.check_provider(kind).await?;
     let tree = output::tree(folder, place, &*queue).await?;
+    let this_host = ThisHost::of(&*queue, settings.host.clone(), settings.lease).await?;
     let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
@@ -134,7 +136,7 @@ pub(super) async fn run(
             tree.clone(),
             links,
             Scratch::new(place.beside_queue("pictures")),
-            HostStart::alone(),
+            this_host.start(),
         ),
         run_settings(&settings),
         interrupted.clone(),

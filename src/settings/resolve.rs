@@ -1,12 +1,13 @@
 //! The settings that are more than one option with its default: what is checked, or follows from several.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use url::Url;
 
 use crate::job::{Keep, ModelName, ObjectUrl, is_on_this_network};
 
-use super::values::{ListenAddress, ProviderName};
+use super::values::{ListenAddress, ProviderName, Span};
 use super::{Options, Settings, SettingsError};
 
 /// dmxapi's usual address.
@@ -116,6 +117,21 @@ pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, Settings
 
 /// A command without words is none.
 #[expect(clippy::unnecessary_wraps, reason = "as the others")]
+pub(super) fn host(options: &Options) -> Result<Option<String>, SettingsError> {
+    Ok(options.host.clone())
+}
+
+/// A host is heard of every other second, and a lease that is hardly longer would end by a hiccup.
+const SHORTEST_LEASE: Duration = Duration::from_secs(2);
+
+pub(super) fn lease(options: &Options) -> Result<Duration, SettingsError> {
+    let lease = options.lease.map_or(Duration::from_secs(30), Span::duration);
+    if lease < SHORTEST_LEASE {
+        return Err(wrong("lease", "is too short: at least 2s".to_owned()));
+    }
+    Ok(lease)
+}
+
 pub(super) fn on_end(options: &Options) -> Result<Option<String>, SettingsError> {
     Ok(options.on_end.clone().filter(|command| !command.trim().is_empty()))
 }
