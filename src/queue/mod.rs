@@ -23,7 +23,7 @@ pub use location::{at, open, open_simulated};
 pub use record::{
     AccountStanding, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain,
     PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, RunRecord,
-    Selection, SlotUse, Workload,
+    Selection, SlotUse, TakenTask, Workload,
 };
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

@@ -37,6 +37,15 @@ pub struct ActiveJob {
     pub shares: Option<JobSeq>,
 }
 
+/// A task that an account has taken, by the provider's name for it and by ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTask {
+    /// The provider's name: another account's provider may have a task of the same number.
+    pub task_id: TaskId,
+    /// Ours, which no other task has; `None` where the queue does not know it (any more).
+    pub external_id: Option<ExternalTaskId>,
+}
+
 /// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Note {

@@ -6,6 +6,7 @@ mod blame;
 pub(crate) mod capabilities;
 pub(crate) mod gate;
 pub(crate) mod pace;
+pub(crate) mod recognize;
 pub(crate) mod refusals;
 pub(crate) mod slots;
 pub(crate) mod verdict;

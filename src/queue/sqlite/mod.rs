@@ -9,6 +9,7 @@ mod handle;
 mod inputs;
 mod keep_load;
 mod kept_texts;
+mod last_tasks;
 mod load;
 mod lock;
 mod looks;

@@ -15,7 +15,7 @@ use super::looks;
 use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{apply, one_row, present_state};
-use super::{QueueError, Result, SqliteQueue};
+use super::{QueueError, Result, SqliteQueue, last_tasks};
 
 impl SqliteQueue {
     /// Binds the queue to the kind of provider of its first run.
@@ -108,6 +108,7 @@ impl SqliteQueue {
     ) -> Result<()> {
         self.writer
             .write(move |db| {
+                let known_by = last_tasks::task_of_the_same_account(db, seq, attempt)?;
                 let changed = db
                     .prepare_cached(
                         "UPDATE attempts SET account = ?3, endpoint = ?4
@@ -115,7 +116,8 @@ impl SqliteQueue {
                             AND EXISTS (SELECT 1 FROM jobs WHERE seq = ?1 AND attempt = ?2)",
                     )?
                     .execute(params![seq.0, attempt, account.as_ref().map(AccountName::as_str), endpoint])?;
-                one_row(changed, || QueueError::Stale { seq: seq.0, attempt })
+                one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
+                known_by.map_or(Ok(()), |task| last_tasks::keep_for_doubt(db, seq, attempt, &task))
             })
             .await
     }

@@ -1,5 +1,6 @@
 //! Several accounts at once: all of them used, one's trouble left to that one, and never a pair paid for at two of them.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::accounts::TwoAccounts;
@@ -174,6 +175,73 @@ fn tasks_of_a_run_without_named_accounts_are_found_at_the_account_that_has_them(
     two.run(&[]).assert_code(0);
     two.assert_all_done();
     assert!(two.b.books().tasks.len() >= 4);
+}
+
+/// Two accounts whose providers count their tasks from 1, both with tasks 1 to 3; A has made one of which the answer was lost,
+/// and nobody could ask for it before the program was killed. B is the cheaper one, so it is asked first.
+fn killed_where_both_count_from_1() -> TwoAccounts {
+    let lost = Arc::new(Mutex::new(String::new()));
+    let seen_lost = Arc::clone(&lost);
+    let slow = || Script { task_time: Duration::from_millis(1_500), ..quick() };
+    let loses = Script {
+        on_create: Box::new(move |seen| match seen.nth {
+            2 => {
+                seen.job.clone_into(&mut seen_lost.lock().expect("the job"));
+                OnCreate::Lose(Loss::Closed)
+            }
+            _ => OnCreate::Take,
+        }),
+        on_query: Box::new(move |seen| match seen.job.as_ref() == Some(&*lost.lock().expect("the job")) {
+            true => OnQuery::Answer(Answer::maintenance()),
+            false => OnQuery::Truth,
+        }),
+        ..slow()
+    };
+    let two = TwoAccounts::new(16, loses, slow(), "price = 0.2", "price = 0.1");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "3"]);
+    two.a.wait_until("three tasks at A", |books| books.tasks.len() == 3);
+    two.b.wait_until("three tasks at B", |books| books.tasks.len() == 3);
+    going.kill();
+    two.a.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+    two
+}
+
+#[test]
+fn a_task_of_the_same_number_at_another_account_is_not_taken_for_the_task_of_a_renamed_account() {
+    let two = killed_where_both_count_from_1();
+    two.name_them(("new", "price = 0.2"), ("b", "price = 0.1"));
+    two.run(&["--concurrency", "3", "--doubt-age", "1s"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn a_task_of_the_same_number_at_another_account_is_no_proof_where_the_renamed_account_is_not_used() {
+    let two = killed_where_both_count_from_1();
+    two.name_them(("new", "price = 0.2"), ("b", "price = 0.1"));
+    for _ in 0..2 {
+        two.run(&["--account", "b", "--concurrency", "3", "--doubt-age", "1s"]).assert_code(1);
+        two.assert_no_double_charge();
+        assert_eq!(two.shop.count("succeeded"), 13, "{}", two.shop.standing());
+    }
+    two.run(&["--doubt-age", "1s"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alone() {
+    let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(2), ..quick() };
+    let two = TwoAccounts::new(8, slow(), slow(), "", "");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "2"]);
+    two.a.wait_until("two tasks at A", |books| books.tasks.len() == 2);
+    two.b.wait_until("two tasks at B", |books| books.tasks.len() == 2);
+    going.kill();
+    two.name_them(("new", ""), ("b", ""));
+    two.run(&["--account", "b", "--concurrency", "2"]).assert_code(1);
+    assert_eq!(two.shop.count("succeeded"), 6, "{}", two.shop.standing());
+    two.run(&["--concurrency", "2"]).assert_code(0);
+    two.assert_all_done();
 }
 
 #[test]
