@@ -193,6 +193,7 @@ async fn conclude(
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
+    let accounts = queue.last_run().await?.map(|run| run.accounts).unwrap_or_default();
     let stopped = stopped_because(&outcome.end);
     let summary = summary(&RunSummary {
         counts: &outcome.counts,
@@ -202,6 +203,7 @@ async fn conclude(
         is_sandbox: settings.sandbox,
         stopped: stopped.as_deref(),
         reasons: &reasons,
+        accounts: &accounts,
         flags: &flags,
         report: Some(&place.out.join(output::REPORT)),
         page: Some(&place.out.join(output::PAGE)),

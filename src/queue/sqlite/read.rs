@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{AccountName, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
-    AccountStanding, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage,
-    RunRecord, TakenTask,
+    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published,
+    PublishedImage, RunRecord, TakenTask,
 };
 
 use super::claim::{next_up, of_forms};
@@ -22,7 +22,8 @@ pub(super) const LAST_RUN: &str =
        FROM runs ORDER BY run DESC LIMIT 1";
 
 /// The accounts of run `?1`.
-pub(super) const ACCOUNTS_OF_RUN: &str = "SELECT account, slots, in_flight, submitted, trouble, has_ended
+pub(super) const ACCOUNTS_OF_RUN: &str =
+    "SELECT account, slots, in_flight, submitted, trouble, has_ended, images, failed, units, paid
        FROM run_accounts WHERE run = ?1 ORDER BY place";
 
 /// Whether the two indexes that claims look into have a row of these forms; and whether what they took last is being submitted.
@@ -177,7 +178,14 @@ impl QueueReader {
                 name: AccountName::trusted(row.get(0)?),
                 slots: row.get(1)?,
                 in_flight: row.get(2)?,
-                submitted: row.get(3)?,
+                done: AccountTally {
+                    submitted: row.get(3)?,
+                    images: row.get(6)?,
+                    failed: row.get(7)?,
+                    units: row.get::<_, Option<f64>>(8)?.unwrap_or_default(),
+                    paid: row.get::<_, Option<f64>>(9)?.unwrap_or_default(),
+                    has_told_cost: row.get::<_, Option<f64>>(8)?.is_some(),
+                },
                 trouble: row.get(4)?,
                 has_ended: row.get(5)?,
             });

@@ -17,3 +17,9 @@ BEGIN
                 new.external_task_id)
         ON CONFLICT (account, run) DO UPDATE SET task_id = excluded.task_id, external_id = excluded.external_id;
 END;
+
+-- What each account of a run did in it. What a task cost is told by some providers only; NULL where none was told.
+ALTER TABLE run_accounts ADD COLUMN images INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run_accounts ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run_accounts ADD COLUMN units REAL;
+ALTER TABLE run_accounts ADD COLUMN paid REAL;

@@ -274,12 +274,16 @@ impl SqliteQueue {
 
 /// How one of a run's accounts goes on.
 fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountStanding) -> Result<()> {
+    let done = account.done;
+    let told = |cost: f64| (done.has_told_cost && cost.is_finite()).then_some(cost);
     db.prepare_cached(
-        "INSERT INTO run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended,
+                                   images, failed, units, paid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (run, place) DO UPDATE SET
                 slots = excluded.slots, in_flight = excluded.in_flight, submitted = excluded.submitted,
-                trouble = excluded.trouble, has_ended = excluded.has_ended",
+                trouble = excluded.trouble, has_ended = excluded.has_ended, images = excluded.images,
+                failed = excluded.failed, units = excluded.units, paid = excluded.paid",
     )?
     .execute(params![
         run.0,
@@ -287,9 +291,13 @@ fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountSt
         account.name.as_str(),
         account.slots,
         account.in_flight,
-        account.submitted,
+        done.submitted,
         account.trouble.as_deref().map(clean_text),
-        account.has_ended
+        account.has_ended,
+        done.images,
+        done.failed,
+        told(done.units),
+        told(done.paid)
     ])?;
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What the queue knows of accounts: to which one an attempt goes, what each took last, and how they go on.
 
 use tryon::job::{AccountName, ExternalTaskId, Forms, JobSpec, ModelName, StateName, Transition};
-use tryon::queue::{AccountStanding, ActiveJob, Beat, Claim, Claimant, Note, ProviderKind, QueueError, TakenTask};
+use tryon::queue::{
+    AccountStanding, AccountTally, ActiveJob, Beat, Claim, Claimant, Note, ProviderKind, QueueError, TakenTask,
+};
 
 use super::bed::{Bed, at, model, on_every_queue, report_of, spec, task, with_priority};
 
@@ -108,7 +110,14 @@ async fn a_heartbeat_tells_how_the_accounts_go_on() {
             name: name(text).expect("a name"),
             slots: 10,
             in_flight: 3,
-            submitted,
+            done: AccountTally {
+                submitted,
+                images: submitted,
+                failed: 1,
+                units: 2.5,
+                paid: 0.0,
+                has_told_cost: submitted > 1,
+            },
             trouble: None,
             has_ended: false,
         };
