@@ -47,6 +47,7 @@ pub(super) async fn run(
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
+    settings.provider_shares_network = settings.sandbox || accounts.iter().all(|(account, _)| account.shares_network());
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);

@@ -257,6 +257,25 @@ fn questions_that_fail_at_one_account_do_not_make_another_send() {
 }
 
 #[test]
+fn pictures_of_this_network_are_fine_where_all_accounts_that_are_used_are_on_it() {
+    let two = TwoAccounts::new(1, quick(), quick(), "", "");
+    let picture = "http://127.0.0.1:9/small.png";
+    std::fs::write(two.shop.file("urls.csv"), format!("id,human,cloth\nu,{picture},{picture}\n")).expect("a manifest");
+    two.call(&["check", "urls.csv"]).assert_code(0);
+    let settings = two.shop.file("tryon.toml");
+    let tables = std::fs::read_to_string(&settings).expect("the tables");
+    let public = "[[account]]\nname = \"far\"\nbase-url = \"https://far.example/kling\"\nkey-env = \"SHOP_KEY\"\n";
+    std::fs::write(settings, tables + public).expect("a settings file");
+    let end = two.call(&["check", "urls.csv"]);
+    end.assert_code(2);
+    assert!(end.said.contains("where the provider cannot fetch it"), "{}", end.said);
+    let end = two.call(&["run", "urls.csv", "--account", "far"]);
+    end.assert_code(2);
+    // The one that cannot fetch it is not used.
+    two.call(&["run", "urls.csv", "--account", "a", "--account", "b", "--budget", "0"]).assert_code(3);
+}
+
+#[test]
 fn a_key_that_is_missing_is_told_with_its_account_before_anything_is_done() {
     let two = TwoAccounts::new(2, quick(), quick(), "", "");
     let mut command = two.command(&["run", "jobs.csv"]);

@@ -114,7 +114,7 @@ async fn a_heartbeat_tells_how_the_accounts_go_on() {
                 submitted,
                 images: submitted,
                 failed: 1,
-                units: 2.5,
+                units: if submitted > 1 { 2.5 } else { 0.0 },
                 paid: 0.0,
                 has_told_cost: submitted > 1,
             },
