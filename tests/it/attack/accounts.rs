@@ -140,7 +140,7 @@ fn tasks_are_collected_where_they_were_made_after_a_kill_also_under_other_names(
     going.kill();
     // The settings name them otherwise now, and the other way round.
     two.name_them(("b", ""), ("new", ""));
-    two.run(&["--concurrency", "4"]).assert_code(0);
+    two.run(&["--concurrency", "4", "--task-timeout", "15s"]).assert_code(0);
     two.assert_all_done();
 }
 
@@ -241,6 +241,20 @@ fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alo
     two.run(&["--account", "b", "--concurrency", "2"]).assert_code(1);
     assert_eq!(two.shop.count("succeeded"), 6, "{}", two.shop.standing());
     two.run(&["--concurrency", "2"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn a_name_that_is_given_to_another_address_does_not_take_the_tasks_of_the_old_one_along() {
+    let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(2), ..quick() };
+    let two = TwoAccounts::new(8, slow(), slow(), "", "");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "2"]);
+    two.a.wait_until("two tasks at A", |books| books.tasks.len() == 2);
+    two.b.wait_until("two tasks at B", |books| books.tasks.len() == 2);
+    going.kill();
+    two.name_them(("b", ""), ("a", ""));
+    two.run(&["--concurrency", "2", "--task-timeout", "10s"]).assert_code(0);
     two.assert_all_done();
 }
 
