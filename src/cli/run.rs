@@ -48,6 +48,7 @@ pub(super) async fn run(
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
+    settings.provider_shares_network = settings.sandbox || accounts.iter().all(|(account, _)| account.shares_network());
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -201,6 +202,7 @@ async fn conclude(
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
+    let accounts = queue.last_run().await?.map(|run| run.accounts).unwrap_or_default();
     let stopped = stopped_because(&outcome.end);
     let summary = summary(&RunSummary {
         counts: &outcome.counts,
@@ -210,6 +212,7 @@ async fn conclude(
         is_sandbox: settings.sandbox,
         stopped: stopped.as_deref(),
         reasons: &reasons,
+        accounts: &accounts,
         flags: &flags,
         report: Some(&place.out.join(output::REPORT)),
         page: Some(&place.out.join(output::PAGE)),

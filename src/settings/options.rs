@@ -174,6 +174,9 @@ declare_options! {
     derived {
         /// Why try-on 3.0 cannot be asked for, if it cannot.
         no_solutions: Option<&'static str>, by resolve::no_solutions;
+        /// Whether every account is the stand-in, or at an address of this machine or its network, and so can fetch pictures
+        /// that only this network knows. A run that uses some of its accounts narrows it to those.
+        provider_shares_network: bool, by resolve::provider_shares_network;
     }
 
     // Other commands have these as well, so they are no arguments of `Options`; see `crate::cli`.

@@ -33,13 +33,6 @@ impl Settings {
         Some(Callback { url, listen })
     }
 
-    /// Whether the provider is the stand-in, or at an address of this machine or its network, and so can fetch pictures
-    /// that only this network knows.
-    #[must_use]
-    pub fn provider_shares_network(&self) -> bool {
-        self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
-    }
-
     /// Whether local pictures can be linked to, for models that take URLs only: from a bucket, or by the stand-in, which
     /// serves them itself.
     #[must_use]
@@ -96,6 +89,22 @@ pub(super) fn no_solutions(options: &Options) -> Option<&'static str> {
     (!is_there).then_some(
         "virtual-try-on-3 is at Kling itself; add --provider kling, or --sandbox to try it without an account",
     )
+}
+
+/// Whether all accounts can fetch what only this network knows.
+pub(super) fn provider_shares_network(options: &Options) -> bool {
+    if options.sandbox == Some(true) {
+        return true;
+    }
+    match options.account.as_deref().unwrap_or_default() {
+        [] => options.base_url.as_deref().is_some_and(is_near),
+        tables => tables.iter().all(|table| table.base_url.as_deref().is_some_and(is_near)),
+    }
+}
+
+/// Whether a base URL is on this machine or its network; a provider's usual one is not.
+pub(super) fn is_near(base_url: &str) -> bool {
+    Url::parse(base_url).is_ok_and(|url| is_on_this_network(&url))
 }
 
 /// The address that was named, or the usual one of the provider.
