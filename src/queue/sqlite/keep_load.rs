@@ -79,7 +79,7 @@ impl SqliteQueue {
         let lock = blocking(move || LoadLock::wait_for(&path)).await?;
         self.complete(&lock).await?;
         let counts = self.read(QueueReader::counts).await?;
-        if counts.total() > 0 { Err(QueueError::MadeMeanwhile(self.path().to_owned())) } else { Ok(lock) }
+        if counts.total() > 0 { Err(QueueError::MadeMeanwhile(self.path().into())) } else { Ok(lock) }
     }
 
     /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
@@ -240,7 +240,7 @@ impl Carrying {
                     }
                     Ok(())
                 }
-                Some(standing) => self.is_too_late(db, row, job, against_queue(&row.id, &standing)),
+                Some(standing) => self.is_too_late(db, row, job, against_queue(&row.id, &standing.id, standing.state)),
                 None => {
                     let reason = format!("job `{}` was taken out of the queue meanwhile; load the row again", row.id);
                     self.is_too_late(db, row, job, reason)

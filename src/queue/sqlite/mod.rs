@@ -3,6 +3,7 @@
 mod back_end;
 mod by_hand;
 mod claim;
+mod compared;
 mod duplicates;
 mod error;
 mod handle;
@@ -30,6 +31,12 @@ mod verbs;
 mod workload;
 mod writer;
 
+pub(super) use compared::Known;
+pub(super) use handle::blocking;
+pub(super) use inputs::Inputs;
+pub(super) use load::{Loader, Standing, against_queue, name_of_further_image};
+pub(super) use repeats::Candidate;
+pub(super) use same_request::Asking;
 pub(super) use site::SqliteFile;
 pub use writer::Between;
 

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params, params};
 
 use crate::job::state::{JobState, Transition, attempt_after, next};
-use crate::job::{ExternalTaskId, FailureKind, JobSeq, TaskId, clean_text};
+use crate::job::{ExternalTaskId, JobSeq, TaskId, clean_text};
 use crate::queue::{Note, QueueError};
 
 use super::error::Result;
-use super::rows::{StoredState, millis};
+use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
 
 /// Moves one job. With `expected_attempt`, only while it is in that attempt.
 pub(super) fn apply(
@@ -87,32 +87,6 @@ pub(super) fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, Job
     Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
 }
 
-/// What a transition makes of the attempt it belongs to; `None` leaves the attempt as it is.
-fn outcome(transition: &Transition, before: &JobState) -> Option<&'static str> {
-    match transition {
-        // What begins an attempt writes its row itself.
-        Transition::Claim { .. } | Transition::Share { .. } | Transition::ShareFailure { .. } => None,
-        Transition::Cancel | Transition::MakeAnew => None,
-        Transition::Retry => {
-            let JobState::Failed { failure, task_id: Some(_) } = before else { return None };
-            (failure.kind == FailureKind::Download).then_some("downloading")
-        }
-        Transition::Accept { .. } => Some("running"),
-        Transition::Release { .. } | Transition::WithdrawRefusal => Some("released"),
-        Transition::TurnAway { .. } => Some("turned_away"),
-        Transition::Refuse { .. } => Some("refused"),
-        Transition::LoseAnswer => Some("in_doubt"),
-        Transition::SubmitAgain => Some("submitting"),
-        Transition::GiveUpDoubt => Some("doubt_given_up"),
-        Transition::TaskSucceed | Transition::Refetch => Some("downloading"),
-        Transition::TaskFailForNow { .. } | Transition::TaskFindsNoRoom { .. } | Transition::TaskFail { .. } => {
-            Some("task_failed")
-        }
-        Transition::Publish => Some("succeeded"),
-        Transition::DownloadFail { .. } => Some("download_failed"),
-    }
-}
-
 /// Writes what a transition means for the attempt it belongs to, and what was said along with it.
 fn write_attempt(
     db: &Connection,
@@ -127,14 +101,6 @@ fn write_attempt(
         Transition::Accept { task_id } => Some(&task_id.0),
         _ => None,
     };
-    let task_has_ended = matches!(
-        transition,
-        Transition::TaskSucceed
-            | Transition::TaskFail { .. }
-            | Transition::TaskFailForNow { .. }
-            | Transition::TaskFindsNoRoom { .. }
-    );
-    let is_over = !matches!(outcome, "running" | "submitting" | "downloading" | "in_doubt");
     let changed = db
         .prepare_cached(
             "UPDATE attempts SET
@@ -166,8 +132,8 @@ fn write_attempt(
             ":units": note.units.filter(|units| units.is_finite()),
             ":paid": note.paid.filter(|paid| paid.is_finite()),
             ":answer": note.answer.as_deref().map(clean_text),
-            ":task_has_ended": task_has_ended,
-            ":is_over": is_over,
+            ":task_has_ended": has_task_ended(transition),
+            ":is_over": is_over(outcome),
             ":job": seq.0,
             ":attempt": attempt,
         })?;
@@ -182,12 +148,6 @@ pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()
         )?
         .execute(params![seq.0, attempt])?;
     one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
-}
-
-/// Whether a job's end is open, and its duplicates wait for it.
-pub(super) fn is_under_way(state: &JobState) -> bool {
-    use JobState::{Downloading, InDoubt, Running, Submitting};
-    matches!(state, Submitting { .. } | InDoubt { .. } | Running { .. } | Downloading { .. })
 }
 
 pub(super) const LET_GO: &str = "UPDATE jobs SET waits_for = NULL WHERE waits_for = ?1";

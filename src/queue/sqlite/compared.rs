@@ -1,0 +1,101 @@
+//! What the rows of a load are compared with: nothing, a queue of SQLite, or what another queue has said about them.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Result;
+use super::load::{Standing, may_exist_at_provider, owner_of_further_image, standing};
+
+/// What the rows of a load are compared with.
+pub(in crate::queue) enum Compared {
+    /// There is no queue yet.
+    Nothing,
+    Queue(Connection),
+    Known(Known),
+}
+
+/// What a queue elsewhere has said about the rows that are added next.
+#[derive(Default)]
+pub(in crate::queue) struct Known {
+    pub(in crate::queue) has_jobs: bool,
+    /// Whether any task has left further images, whose names new ids must not take.
+    pub(in crate::queue) has_further_images: bool,
+    /// The jobs that have the id of a row, by its key.
+    pub(in crate::queue) standing: HashMap<String, Standing>,
+    /// Those of them that were accepted, or may have been.
+    pub(in crate::queue) may_exist: HashSet<i64>,
+    /// Jobs that have a further image of a row's name, by the key of that name.
+    pub(in crate::queue) owners: HashMap<String, String>,
+    /// The numbers of pictures, by their source.
+    pub(in crate::queue) pictures: HashMap<String, i64>,
+}
+
+impl Compared {
+    pub(super) fn has_jobs(&self) -> Result<bool> {
+        match self {
+            Self::Nothing => Ok(false),
+            Self::Queue(queue) => has(queue, "jobs"),
+            Self::Known(known) => Ok(known.has_jobs),
+        }
+    }
+
+    pub(super) fn has_further_images(&self) -> Result<bool> {
+        match self {
+            Self::Nothing => Ok(false),
+            Self::Queue(queue) => has(queue, "images WHERE image > 0"),
+            Self::Known(known) => Ok(known.has_further_images),
+        }
+    }
+
+    /// The queue of SQLite, where it is one.
+    pub(super) fn sqlite(&self) -> Option<&Connection> {
+        match self {
+            Self::Queue(queue) => Some(queue),
+            Self::Nothing | Self::Known(_) => None,
+        }
+    }
+
+    /// The number that the queue has for a picture.
+    pub(super) fn number_of(&self, source: &str) -> Result<Option<i64>> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Queue(queue) => Ok(queue
+                .prepare_cached("SELECT input FROM inputs WHERE source = ?1")?
+                .query_row([source], |row| row.get(0))
+                .optional()?),
+            Self::Known(known) => Ok(known.pictures.get(source).copied()),
+        }
+    }
+
+    /// The job of the queue that has an id.
+    pub(super) fn standing(&self, id_key: &str) -> Result<Option<Standing>> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Queue(queue) => standing(queue, id_key),
+            Self::Known(known) => Ok(known.standing.get(id_key).cloned()),
+        }
+    }
+
+    /// Whether some attempt of the job was accepted, or may have been.
+    pub(super) fn may_exist_at_provider(&self, seq: i64) -> Result<bool> {
+        match self {
+            Self::Nothing => Ok(false),
+            Self::Queue(queue) => may_exist_at_provider(queue, seq),
+            Self::Known(known) => Ok(known.may_exist.contains(&seq)),
+        }
+    }
+
+    /// The job that has a further image of this name.
+    pub(super) fn owner_of_further_image(&self, id_key: &str) -> Result<Option<String>> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Queue(queue) => owner_of_further_image(queue, id_key),
+            Self::Known(known) => Ok(known.owners.get(id_key).cloned()),
+        }
+    }
+}
+
+fn has(queue: &Connection, rows: &str) -> Result<bool> {
+    Ok(queue.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {rows})"), [], |row| row.get(0))?)
+}
