@@ -12,6 +12,7 @@ mod flags;
 mod hold;
 mod load;
 mod order;
+mod postgres;
 mod publish;
 mod reading;
 mod record;

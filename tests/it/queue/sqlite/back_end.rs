@@ -9,9 +9,10 @@ use crate::queue::bed::{BackEnd, Row, Tables};
 
 pub(crate) const SQLITE: BackEnd = BackEnd {
     name: "sqlite",
-    location: |folder, name| folder.path().join(format!("{name}.db")),
-    dump: dump_sqlite,
-    check: sqlite_is_sound,
+    location: |folder, name| Some(folder.path().join(format!("{name}.db")).into()),
+    is_exclusive: true,
+    dump: |location| dump_sqlite(location.as_file().expect("a file")),
+    check: |location| sqlite_is_sound(location.as_file().expect("a file")),
 };
 
 /// Connects to a queue file as another program would.
