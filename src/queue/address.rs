@@ -68,7 +68,9 @@ impl PostgresAddress {
         let at = if user.is_empty() { String::new() } else { format!("{user}@") };
         let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
         let shown = format!("{scheme}{at}{hosts}/{database}{query}");
-        let has = |name: &str| kept.iter().any(|pair| pair.split_once('=').is_some_and(|(key, value)| key == name && !value.is_empty()));
+        let has = |name: &str| {
+            kept.iter().any(|pair| pair.split_once('=').is_some_and(|(key, value)| key == name && !value.is_empty()))
+        };
         if user.is_empty() && !has("user") {
             return Err(BadAddress::NoUser(shown));
         }

@@ -54,7 +54,11 @@ impl StoredState {
     }
 
     /// The state of the columns; the ids are those of the job's present attempt.
-    pub(in crate::queue) fn read(self, external_id: Option<ExternalTaskId>, task_id: Option<TaskId>) -> Result<JobState> {
+    pub(in crate::queue) fn read(
+        self,
+        external_id: Option<ExternalTaskId>,
+        task_id: Option<TaskId>,
+    ) -> Result<JobState> {
         let name = StateName::from_word(&self.state)
             .ok_or_else(|| QueueError::Damaged(format!("`{}` is no state", self.state)))?;
         let missing = |what: &str| QueueError::Damaged(format!("a job is {} without {what}", name.word()));
@@ -118,7 +122,6 @@ pub(in crate::queue) fn path_key(path: &str) -> String {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
     id_key(stem)
 }
-
 
 /// The flags that a column holds.
 pub(in crate::queue) fn read_flags(bits: u8) -> Result<Flags> {

@@ -14,7 +14,9 @@ pub enum QueueError {
     #[error("{at} is not a tryon queue ({why}); give another place with --queue or -o, or move that file away")]
     Foreign { at: Location, why: String },
     /// The file was written by a later version of this program.
-    #[error("{at} was written by a newer tryon (queue version {found}, this program knows up to {known}); update tryon")]
+    #[error(
+        "{at} was written by a newer tryon (queue version {found}, this program knows up to {known}); update tryon"
+    )]
     Newer { at: Location, found: i64, known: i64 },
     /// The file or its folder cannot be opened or written.
     #[error("cannot open the queue {at}: {why}")]

@@ -22,10 +22,11 @@ impl Location {
     /// It is such a URL, and cannot be used.
     pub fn parse(text: &OsStr) -> Result<Self, BadAddress> {
         match text.to_str() {
-            Some(text) => {
-                PostgresAddress::parse(text).map_or_else(|| Ok(Self::File(text.into())), |address| address.map(Self::Postgres))
-            }
-            None if text.as_encoded_bytes().starts_with(b"postgres") && text.as_encoded_bytes().windows(3).any(|part| part == b"://") => {
+            Some(text) => PostgresAddress::parse(text)
+                .map_or_else(|| Ok(Self::File(text.into())), |address| address.map(Self::Postgres)),
+            None if text.as_encoded_bytes().starts_with(b"postgres")
+                && text.as_encoded_bytes().windows(3).any(|part| part == b"://") =>
+            {
                 Err(BadAddress::NotText)
             }
             None => Ok(Self::File(text.into())),

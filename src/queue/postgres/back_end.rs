@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{
-    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId,
-};
+use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Load, Note, ProviderKind, Published,
     PublishedImage, Queue, QueueError, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection,

@@ -68,21 +68,40 @@ pub(super) fn of_forms(forms: Forms) -> &'static str {
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 const NEXT_RETRY: &str = "SELECT min(retry_at) FROM tryon.jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
-/// The next job that is ready, locked for this transaction.
+/// The next job that is ready, locked for this transaction. Where others have locked all that are, they are waited for: one
+/// of them may be left over. To be asked by a transaction that has locked nothing yet.
 pub(super) async fn next_ready(
     db: Db<'_>,
     address: &PostgresAddress,
     forms: Forms,
     now: Timestamp,
 ) -> Result<Option<JobSeq>> {
-    for others in [Others::PassOver, Others::WaitFor] {
-        let row = db.one(&next_ready_query(of_forms(forms), others), args![millis(now)]).await?;
-        is_known(row.try_get(0)?, address)?;
-        if let Some(seq) = row.try_get::<_, Option<i64>>(1)? {
-            return Ok(Some(JobSeq(seq)));
-        }
+    match ready(db, address, forms, now, Others::PassOver).await? {
+        None => ready(db, address, forms, now, Others::WaitFor).await,
+        found => Ok(found),
     }
-    Ok(None)
+}
+
+/// The same for a transaction that has locked something: nobody is waited for.
+pub(super) async fn next_free(
+    db: Db<'_>,
+    address: &PostgresAddress,
+    forms: Forms,
+    now: Timestamp,
+) -> Result<Option<JobSeq>> {
+    ready(db, address, forms, now, Others::PassOver).await
+}
+
+async fn ready(
+    db: Db<'_>,
+    address: &PostgresAddress,
+    forms: Forms,
+    now: Timestamp,
+    others: Others,
+) -> Result<Option<JobSeq>> {
+    let row = db.one(&next_ready_query(of_forms(forms), others), args![millis(now)]).await?;
+    is_known(row.try_get(0)?, address)?;
+    Ok(row.try_get::<_, Option<i64>>(1)?.map(JobSeq))
 }
 
 /// What the job asks for that would be claimed now.

@@ -15,7 +15,7 @@ use crate::queue::sqlite::Asking;
 use crate::queue::{ClaimOnce, Claimant, Note, PostgresAddress, QueueError, RunId};
 
 use super::Db;
-use super::claim::{next_ready, none_ready, take};
+use super::claim::{next_free, next_ready, none_ready, take};
 use super::connect::End;
 use super::db::args;
 use super::error::Result;
@@ -46,8 +46,16 @@ pub(super) async fn claim_once(
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
         let is_first = settled == 0;
-        let Some(seq) = next_ready(db, address, by.forms, now).await? else {
-            return Ok(if is_first { claimed(none_ready(db).await?) } else { End::Commit(ClaimOnce::Settled { failed }) });
+        let next = match is_first {
+            true => next_ready(db, address, by.forms, now).await?,
+            false => next_free(db, address, by.forms, now).await?,
+        };
+        let Some(seq) = next else {
+            return Ok(if is_first {
+                claimed(none_ready(db).await?)
+            } else {
+                End::Commit(ClaimOnce::Settled { failed })
+            });
         };
         if !lock_pair(db, seq, is_first).await? {
             return Ok(End::Commit(ClaimOnce::Settled { failed }));
@@ -176,9 +184,9 @@ fn duplicate_query() -> String {
                              WHEN t.state = 'failed' AND t.failure_kind IN ('task_failed', 'no_image') AND {is_new} THEN 4
                         END AS kind,
                         t.seq, a.task_id, t.failure_kind, t.error_code, t.error
-                   FROM tryon.jobs j JOIN tryon.jobs t ON {same}
+                   FROM tryon.jobs j JOIN tryon.jobs t ON t.human = j.human AND t.cloth = j.cloth
                    JOIN tryon.attempts a ON a.job = t.seq AND a.attempt = t.attempt
-                  WHERE j.seq = $1 AND t.seq <> j.seq AND t.attempt > 0) AS found
+                  WHERE j.seq = $1 AND {same} AND t.seq <> j.seq AND t.attempt > 0) AS found
           WHERE kind IS NOT NULL ORDER BY kind LIMIT 1",
         same = DUPLICATE.same_as(&OWN)
     )

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::job::state::Transition;
 use crate::job::JobSeq;
+use crate::job::state::Transition;
 use crate::queue::sqlite::{against_queue, name_of_further_image};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
@@ -138,7 +138,8 @@ async fn change_jobs(
         too_late.push(is_too_late(db, staged, &row, reason, false).await?);
     }
     db.run(CHANGE_INPUTS, args![]).await?;
-    let failed = "SELECT j.seq FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate = 2 AND j.state = 'failed'";
+    let failed =
+        "SELECT j.seq FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate = 2 AND j.state = 'failed'";
     for row in db.rows(failed, args![]).await? {
         apply(db, JobSeq(row.try_get(0)?), None, &Transition::Retry, &Note::default(), now).await?;
     }
@@ -186,8 +187,7 @@ async fn remove_contradicted(db: Db<'_>, changes: &mut Changes) -> Result<()> {
 
 /// The columns of a row that came too late, and where the names of its pictures are.
 const TOO_LATE: &str = "r.n, r.id, r.manifest, r.line, h.written, c.written, r.job";
-const PICTURES: &str =
-    "JOIN load_inputs h ON h.input = r.human JOIN load_inputs c ON c.input = r.cloth";
+const PICTURES: &str = "JOIN load_inputs h ON h.input = r.human JOIN load_inputs c ON c.input = r.cloth";
 
 /// Rejects a row that was right when it was read.
 async fn is_too_late(db: Db<'_>, staged: &Staged, row: &Row, reason: String, was_new: bool) -> Result<TooLate> {
@@ -309,4 +309,3 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
     }
     Ok(added)
 }
-

@@ -126,7 +126,8 @@ fn sources_of(spec: &JobSpec) -> impl Iterator<Item = String> {
 
 /// The jobs that have one of these ids.
 async fn standing(db: Db<'_>, keys: &[String]) -> Result<Known> {
-    let query = "SELECT j.id_key, j.seq, j.id, j.human, j.cloth, j.cloth_2, j.cloth_type, j.cloth_type_2, j.model, j.keep,
+    let query =
+        "SELECT j.id_key, j.seq, j.id, j.human, j.cloth, j.cloth_2, j.cloth_type, j.cloth_type_2, j.model, j.keep,
                         j.priority, j.state,
                         EXISTS (SELECT 1 FROM tryon.attempts a
                                  WHERE a.job = j.seq AND a.outcome NOT IN ('released', 'turned_away', 'refused'))
@@ -155,7 +156,8 @@ async fn standing(db: Db<'_>, keys: &[String]) -> Result<Known> {
 
 /// The numbers of pictures.
 async fn pictures(db: Db<'_>, sources: &[String]) -> Result<HashMap<String, i64>> {
-    let query = "SELECT i.source, i.input FROM unnest($1) AS wanted (source) JOIN tryon.inputs i ON i.source = wanted.source";
+    let query =
+        "SELECT i.source, i.input FROM unnest($1) AS wanted (source) JOIN tryon.inputs i ON i.source = wanted.source";
     let rows = db.rows(query, args![sources.to_vec()]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

@@ -8,9 +8,7 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::read::limit;
-use super::rows::{
-    FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, read_rejected_row, read_report_row,
-};
+use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, read_rejected_row, read_report_row};
 
 /// The selected jobs after `after`, in manifest order, at most `most`. One state, and that they are flagged, is said in the
 /// text, so that a partial index is seen to fit.
@@ -38,11 +36,7 @@ pub(super) async fn jobs_after(
 }
 
 /// A page of the report: jobs, and the manifest rows that were passed over, each behind the job that came before it.
-pub(super) async fn report_after(
-    db: Db<'_>,
-    after: ReportPlace,
-    most: usize,
-) -> Result<(Vec<ReportRow>, ReportPlace)> {
+pub(super) async fn report_after(db: Db<'_>, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
     let (behind, manifest, line) =
         after.rejected.as_ref().map_or((-1, "", 0), |(behind, manifest, line)| (behind.0, manifest.as_str(), *line));
     let rejected = db.rows(REJECTED_PAGE, args![behind, manifest, line, limit(most)]).await?;

@@ -17,12 +17,14 @@ const MOST_BYTES: u64 = 1 << 20;
 /// # Errors
 /// `PGPASSFILE` names a file that cannot be read, or that others can read.
 pub(super) fn password_for(in_address: Option<&str>, config: &Config) -> Result<Option<SecretString>, String> {
-    let given = in_address.map(str::to_owned).or_else(|| std::env::var("PGPASSWORD").ok().filter(|text| !text.is_empty()));
+    let given =
+        in_address.map(str::to_owned).or_else(|| std::env::var("PGPASSWORD").ok().filter(|text| !text.is_empty()));
     if let Some(given) = given {
         return Ok(Some(SecretString::from(given)));
     }
     let named = std::env::var_os("PGPASSFILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(if cfg!(windows) { "postgresql/pgpass.conf" } else { ".pgpass" }));
+    let usual =
+        || std::env::home_dir().map(|home| home.join(if cfg!(windows) { "postgresql/pgpass.conf" } else { ".pgpass" }));
     let Some(path) = named.clone().or_else(usual) else { return Ok(None) };
     if !path.is_file() {
         return match named {
@@ -43,7 +45,8 @@ pub(super) fn password_for(in_address: Option<&str>, config: &Config) -> Result<
 #[cfg(unix)]
 fn is_private(path: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = path.metadata().map_err(|error| format!("the password file {}: {error}", path.display()))?.permissions().mode();
+    let mode =
+        path.metadata().map_err(|error| format!("the password file {}: {error}", path.display()))?.permissions().mode();
     if mode & 0o077 == 0 {
         return Ok(());
     }

@@ -11,8 +11,8 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::looks;
-use super::transition::{apply, present_state};
 use super::tally::Changes;
+use super::transition::{apply, present_state};
 
 pub(super) async fn publish(
     db: Db<'_>,

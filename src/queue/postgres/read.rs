@@ -48,9 +48,8 @@ pub(super) async fn next_beyond(db: Db<'_>, forms: Forms) -> Result<Option<JobId
         return Ok(None);
     }
     let others = of_forms(Forms { kolors: !forms.kolors, solutions: !forms.solutions });
-    let query = format!(
-        "SELECT id FROM tryon.jobs WHERE state = 'pending' AND model IS NOT NULL{others} ORDER BY seq LIMIT 1"
-    );
+    let query =
+        format!("SELECT id FROM tryon.jobs WHERE state = 'pending' AND model IS NOT NULL{others} ORDER BY seq LIMIT 1");
     first_id(db.row(&query, args![]).await?.as_ref())
 }
 

@@ -67,7 +67,8 @@ async fn send_rows(db: Db<'_>, staged: &Staged) -> Result<()> {
     while from < end {
         let to = end.min(from + PAGE);
         for row in on_staged(staged, move |loader| loader.staging.rows(from, to)).await? {
-            let numbers = (i64::from(row.inputs.keep.bits()), row.fate as i64, i64::from(row.manifest), line_of(row.line));
+            let numbers =
+                (i64::from(row.inputs.keep.bits()), row.fate as i64, i64::from(row.manifest), line_of(row.line));
             let values: [&(dyn ToSql + Sync); 15] = [
                 &row.n,
                 &row.inputs.human,

@@ -87,7 +87,8 @@ impl Security {
         let by_authority = match self.trust {
             Trust::Anyone => None,
             Trust::Authority | Trust::Host => {
-                let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(self.authorities()?), provider.clone());
+                let verifier =
+                    WebPkiServerVerifier::builder_with_provider(Arc::new(self.authorities()?), provider.clone());
                 Some(verifier.build().map_err(|error| format!("its root certificates: {error}"))?)
             }
         };
@@ -106,14 +107,16 @@ impl Security {
         let mut store = RootCertStore::empty();
         let certificates = match &self.roots {
             Some(path) => {
-                let unreadable = |error: rustls::pki_types::pem::Error| format!("root certificate {}: {error}", path.display());
+                let unreadable =
+                    |error: rustls::pki_types::pem::Error| format!("root certificate {}: {error}", path.display());
                 let read = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
                 read.collect::<Result<Vec<_>, _>>().map_err(unreadable)?
             }
             None => rustls_native_certs::load_native_certs().certs,
         };
         if store.add_parsable_certificates(certificates).0 == 0 {
-            let place = self.roots.as_ref().map_or("this machine's store".to_owned(), |path| path.display().to_string());
+            let place =
+                self.roots.as_ref().map_or("this machine's store".to_owned(), |path| path.display().to_string());
             return Err(format!("there is no root certificate in {place}; name a file with sslrootcert"));
         }
         Ok(store)
@@ -188,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_root_certificate_that_cannot_be_read_is_named() {
-        let (_, security) = security_of("postgres://u@h/d?sslmode=verify-ca&sslrootcert=/no/root.crt").expect("an address");
+        let (_, security) =
+            security_of("postgres://u@h/d?sslmode=verify-ca&sslrootcert=/no/root.crt").expect("an address");
         assert!(security.connector().err().expect("refused").contains("/no/root.crt"));
     }
 }

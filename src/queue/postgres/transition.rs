@@ -55,8 +55,8 @@ pub(super) async fn apply(
     if expected_attempt.is_some_and(|expected| expected != present.attempt) {
         return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
     }
-    let after = next(&present.state, transition)
-        .map_err(|source| QueueError::Illegal { id: present.id.clone(), source })?;
+    let after =
+        next(&present.state, transition).map_err(|source| QueueError::Illegal { id: present.id.clone(), source })?;
     let outcome = outcome(transition, &present.state);
     let mut changes = Changes::default();
     changes.count(present.state.name().word(), -1);

@@ -55,12 +55,7 @@ pub(super) struct StagedInputs {
 
 impl StagedPictures {
     /// The inputs of a row, staged in `db`. `queue` is asked once for each picture.
-    pub(super) fn inputs_of(
-        &mut self,
-        db: &Connection,
-        queue: &Compared,
-        spec: &JobSpec,
-    ) -> Result<StagedInputs> {
+    pub(super) fn inputs_of(&mut self, db: &Connection, queue: &Compared, spec: &JobSpec) -> Result<StagedInputs> {
         let human = self.picture(db, queue, &spec.human)?;
         let cloth = self.picture(db, queue, &spec.cloth)?;
         let second = match &spec.second {

@@ -168,9 +168,9 @@ impl Loader {
             return self.add_again(spec, &row, standing.as_ref());
         }
         match standing.filter(|_| fate == Fate::Rejected) {
-            Some(standing) => {
-                self.reject_row(spec, line, against_queue(spec.id.as_str(), &standing.id, standing.state)).map(|row| vec![row])
-            }
+            Some(standing) => self
+                .reject_row(spec, line, against_queue(spec.id.as_str(), &standing.id, standing.state))
+                .map(|row| vec![row]),
             None => {
                 *self.counted_as(fate) += 1;
                 self.next += 1;
@@ -207,9 +207,9 @@ impl Loader {
                 let reason = format!("`{}` is used by rows that contradict each other", row.id);
                 self.reject_row(spec, row.line, reason).map(|row| vec![row])
             }
-            (Fate::Rejected, Some(standing)) if row.fate == Fate::Rejected => {
-                self.reject_row(spec, row.line, against_queue(&row.id, &standing.id, standing.state)).map(|row| vec![row])
-            }
+            (Fate::Rejected, Some(standing)) if row.fate == Fate::Rejected => self
+                .reject_row(spec, row.line, against_queue(&row.id, &standing.id, standing.state))
+                .map(|row| vec![row]),
             (fate, _) if fate.is_taken() && first.id == row.id && first.inputs == row.inputs => {
                 self.tally.repeated += 1;
                 Ok(Vec::new())

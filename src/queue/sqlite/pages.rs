@@ -9,10 +9,10 @@ use crate::job::{JobSeq, StateName};
 use crate::queue::{JobRecord, ReportPlace, ReportRow, Selection};
 
 use super::Result;
-use crate::queue::columns::in_manifest_order;
 use super::rows::{
     FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, RejectedPlace, read_rejected_row, read_report_row,
 };
+use crate::queue::columns::in_manifest_order;
 
 /// A page of jobs by a query of [`jobs_page`].
 pub(super) fn jobs_after(db: &Connection, query: &str, after: i64, most: usize) -> Result<Vec<JobRecord>> {

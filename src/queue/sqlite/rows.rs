@@ -10,9 +10,9 @@ use crate::job::{
 use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
+pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
 pub(super) use crate::queue::columns::{StoredState, millis, timestamp};
 use crate::queue::columns::{garment, maybe_timestamp, rejected_report_row};
-pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
 
 /// The columns that every query for jobs selects, in the order that the readers below expect. `a` is the
 /// attempt that the job's counter names; a released attempt is not counted, and so not shown.

@@ -13,10 +13,10 @@ use super::claim::{claim, submit_again};
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
-use crate::queue::columns::path_key;
 use super::rows::millis;
 use super::transition::{apply, one_row, present_state};
 use super::{QueueError, Result, SqliteQueue};
+use crate::queue::columns::path_key;
 
 impl SqliteQueue {
     /// Binds the queue to the kind of provider of its first run.

@@ -15,8 +15,9 @@ use tryon::job::{
     SecondGarment, StateName, TaskId, Transition,
 };
 use tryon::queue::{
-    self, ActiveJob, AttemptRecord, Beat, Claim, Claimant, Enqueued, JobRecord, Keeping, Load, LoadRow, Location, ManifestNames,
-    NotTaken, Note, Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, each_report_row,
+    self, ActiveJob, AttemptRecord, Beat, Claim, Claimant, Enqueued, JobRecord, Keeping, Load, LoadRow, Location,
+    ManifestNames, NotTaken, Note, Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site,
+    each_report_row,
 };
 
 use super::postgres::POSTGRES;

@@ -56,7 +56,7 @@ impl Postgres {
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = off\n\
              synchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\nshared_buffers = 64MB\n\
-             deadlock_timeout = 200ms\nautovacuum_naptime = 5s\n"
+             deadlock_timeout = 200ms\nautovacuum = off\n"
         );
         fs::OpenOptions::new()
             .append(true)

@@ -50,7 +50,7 @@ async fn behind_a_pooler_a_job_lives_its_whole_life() {
         let images = vec![image(0, "a.png"), image(1, "a_1.png")];
         bed.queue.publish(job.seq, job.attempt, images, at(9)).await.expect("published");
         assert_eq!(bed.job("a").await.output.as_deref(), Some("a.png"));
-        for state in StateName::ALL {
+        for state in StateName::ALL.into_iter().rev() {
             bed.bring(state.word(), state).await;
         }
         bed.queue.retry_all(StateName::Failed, at(20)).await.expect("put back");
@@ -69,7 +69,8 @@ async fn behind_a_pooler_a_load_is_kept_whole() {
         for round in 0..3 {
             let mut load = begin_load(&*bed.queue, "many.csv").await;
             for batch in 0..10_u64 {
-                let rows = (0..200).map(|row| on_line(batch * 200 + row + 2, spec(&format!("{batch}-{row}")))).collect();
+                let rows =
+                    (0..200).map(|row| on_line(batch * 200 + row + 2, spec(&format!("{batch}-{row}")))).collect();
                 load.add(rows).await.expect("staged");
             }
             let tally = load.tally();
