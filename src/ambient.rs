@@ -4,20 +4,38 @@
 //! random values come from a seeded generator, and work that would block runs at once on the same thread. Elsewhere nothing
 //! changes. Time is no part of it: that is [`crate::engine::Clock`]'s and `tokio::time`'s.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinError;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 thread_local! {
+    /// Where the clock that all hosts of a simulation share began.
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
     static SEEDED: RefCell<Option<StdRng>> = const { RefCell::new(None) };
 }
 
 /// From now on chance on this thread follows from `seed`, and work that blocks runs on it. `None` ends that.
 pub fn simulate_on_this_thread(seed: Option<u64>) {
     SEEDED.with_borrow_mut(|seeded| *seeded = seed.map(StdRng::seed_from_u64));
+    if seed.is_none() {
+        BEGAN.set(None);
+    }
+}
+
+/// The time of a clock that does not depend on a host's own, in milliseconds: in a simulation the runtime's, elsewhere this
+/// machine's, in Unix time.
+pub(crate) fn shared_clock_ms() -> i64 {
+    if !is_simulated() {
+        return jiff::Timestamp::now().as_millisecond();
+    }
+    let now = Instant::now();
+    let began = BEGAN.get().unwrap_or(now);
+    BEGAN.set(Some(began));
+    1_800_000_000_000 + i64::try_from(now.duration_since(began).as_millis()).unwrap_or_default()
 }
 
 /// Whether this thread belongs to a simulation.

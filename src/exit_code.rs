@@ -55,15 +55,20 @@ impl ExitCode {
             QueueError::Missing(_)
             | QueueError::OtherProvider { .. }
             | QueueError::NoSuchJob(_)
+            | QueueError::NoSuchHost(_)
             | QueueError::HasSucceeded(_)
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
             | QueueError::Illegal { .. } => Self::Usage,
-            QueueError::Held { .. } | QueueError::LoadGoingOn { .. } | QueueError::MadeMeanwhile(_) => Self::Held,
+            QueueError::Held { .. }
+            | QueueError::HostAtWork { .. }
+            | QueueError::LoadGoingOn { .. }
+            | QueueError::MadeMeanwhile(_) => Self::Held,
             QueueError::Foreign { .. }
             | QueueError::Newer { .. }
             | QueueError::Unreadable { .. }
             | QueueError::Stale { .. }
+            | QueueError::LeaseLost
             | QueueError::DiskFull(_)
             | QueueError::Database(_)
             | QueueError::Damaged(_)

@@ -12,7 +12,7 @@ use crate::callback::Wake;
 use crate::engine::{Endpoint, OtherForm, Resources, SlotCount, SystemClock};
 use crate::job::{AccountName, ModelName, StateName};
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Provider, SandboxShelf, SolutionsProvider, Timeouts};
-use crate::queue::Queue;
+use crate::queue::{HostStart, Queue};
 use crate::settings::{Account, Keys, ProviderName, Settings, account_keys};
 use crate::store::{OutputTree, PictureLinks, Scratch};
 
@@ -128,10 +128,11 @@ impl Clients {
         tree: OutputTree,
         links: Option<Arc<dyn PictureLinks>>,
         scratch: Scratch,
+        host: HostStart,
     ) -> Resources {
         let accounts = self.accounts.into_iter().map(Client::into_endpoint).collect();
         let (results, clock) = (Arc::new(self.results), Arc::new(SystemClock));
-        Resources { queue, accounts, results, tree, scratch, links: links.or(self.links), clock }
+        Resources { queue, accounts, results, tree, scratch, links: links.or(self.links), clock, host }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, Ru
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
-use crate::queue::{self, Opening, ProviderKind, QueueReads};
+use crate::queue::{self, HostStart, Opening, ProviderKind, QueueReads};
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
@@ -129,7 +129,13 @@ pub(super) async fn run(
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
     let (mut progress, began) = (console.progress(), Instant::now());
     let outcome = engine::run(
-        clients.into_resources(Arc::clone(&queue), tree.clone(), links, Scratch::new(place.beside_queue("pictures"))),
+        clients.into_resources(
+            Arc::clone(&queue),
+            tree.clone(),
+            links,
+            Scratch::new(place.beside_queue("pictures")),
+            HostStart::alone(),
+        ),
         run_settings(&settings),
         interrupted.clone(),
         |event| {

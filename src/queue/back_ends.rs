@@ -26,10 +26,11 @@ pub async fn open(location: impl Into<Location>, opening: Opening) -> QueueResul
 }
 
 /// Opens the queue at `location` for a simulation, and makes it where there is none: its verbs run at once on the thread of
-/// whoever asks, `between` is waited for before and after each, and nothing is flushed, because no machine fails here.
+/// whoever asks, `between` is waited for before and after each, and nothing is flushed, because no machine fails here. With
+/// `is_shared`, several hosts work it at once.
 ///
 /// # Errors
 /// As [`Site::open`].
-pub fn open_simulated(location: &Path, between: Between) -> QueueResult<Arc<dyn Queue>> {
-    SqliteFile::at(location.to_owned()).open_inline(between)
+pub fn open_simulated(location: &Path, between: Between, is_shared: bool) -> QueueResult<Arc<dyn Queue>> {
+    SqliteFile::at(location.to_owned()).open_inline(between, is_shared)
 }

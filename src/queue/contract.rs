@@ -26,6 +26,7 @@ use crate::job::{
 };
 
 use super::error::QueueError;
+use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
@@ -86,10 +87,63 @@ pub trait Queue: QueueReads {
     /// A run's heartbeat.
     async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> QueueResult<()>;
 
+    // Hosts. Times are by the queue's own clock, which is the same for all of them.
+
+    /// Whether several hosts may work this queue at once.
+    fn is_shared(&self) -> bool;
+
+    /// Begins an epoch: from now on, what workers do through this handle is that epoch's. What proves that an earlier epoch is
+    /// dead is made use of: the same lock on the same boot of the same machine, or another boot of it. Where one run at a time
+    /// works a queue, every earlier epoch is.
+    ///
+    /// # Errors
+    /// [`QueueError::HostAtWork`] when a host of that name lives.
+    async fn join(&self, start: HostStart) -> QueueResult<Epoch>;
+
+    /// The epoch's heartbeat.
+    ///
+    /// # Errors
+    /// [`QueueError::LeaseLost`] when it has lapsed, or was forgotten: what it had may be others' by now.
+    async fn renew(&self) -> QueueResult<Renewed>;
+
+    /// The epoch's end: nothing leaves any more in its name.
+    async fn leave(&self) -> QueueResult<()>;
+
+    /// A person says that no process of a host's lapsed and overdue epochs will send anything any more. Returns how many epochs
+    /// that were.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchHost`]; [`QueueError::HostAtWork`] when it lives.
+    async fn forget_host(&self, name: String) -> QueueResult<u64>;
+
+    /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
+    /// most `most` in all. Epochs whose lease is over lapse. Running jobs and downloads of a lapsed or dead epoch, and those
+    /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
+    /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
+    ///
+    /// # Errors
+    /// [`QueueError::LeaseLost`], as [`Self::renew`].
+    async fn take_up(&self, states: &[StateName], most: usize, now: Timestamp) -> QueueResult<Vec<ActiveJob>>;
+
+    /// Looks whether a claim still holds, before its request leaves.
+    ///
+    /// # Errors
+    /// [`QueueError::Stale`] when the job is not being submitted by this epoch in this attempt any more;
+    /// [`QueueError::LeaseLost`].
+    async fn confirm(&self, seq: JobSeq, attempt: u32) -> QueueResult<()>;
+
+    /// A turn among all requests of one kind, over all hosts, so that no more than `per_second` leave. Returns for how long it
+    /// has to be waited for.
+    async fn turn(&self, kind: String, per_second: f64) -> QueueResult<Duration>;
+
     // A run works.
 
     /// Takes the next job and writes down the intent to submit it, under `external_id` and to which account: ready ones
-    /// only, higher priority first, then manifest order. When this returns a job, the intent is on disk.
+    /// only, higher priority first, then manifest order. When this returns a job, the intent is on disk. Where several hosts
+    /// share what the account bears, a host takes no more than its share while another one wants some of it.
+    ///
+    /// # Errors
+    /// [`QueueError::LeaseLost`], as [`Self::renew`].
     async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> QueueResult<Claim>;
 
     /// As [`Self::claim`], for a run that has duplicates made once. A job whose request another job has had made takes a
@@ -119,7 +173,9 @@ pub trait Queue: QueueReads {
     /// Moves a job that its worker holds in attempt `attempt`.
     ///
     /// # Errors
-    /// [`QueueError::Illegal`] when the state machine says no, [`QueueError::Stale`] when the job is in another attempt.
+    /// [`QueueError::Illegal`] when the state machine says no, [`QueueError::Stale`] when the job is in another attempt, or
+    /// another epoch's. A doubtful job of a lapsed epoch may be accepted (its task was found), one of a dead epoch anything;
+    /// it is this epoch's then.
     async fn record(
         &self,
         seq: JobSeq,
@@ -136,7 +192,7 @@ pub trait Queue: QueueReads {
     /// `None` when the budget is spent; the job then stays in doubt.
     ///
     /// # Errors
-    /// As [`Self::record`].
+    /// As [`Self::record`]: a lapsed epoch's job is not submitted again by another one. [`QueueError::LeaseLost`].
     async fn submit_again(
         &self,
         run: RunId,
@@ -232,6 +288,9 @@ pub trait QueueReads: Debug + Send + Sync {
     /// How many tasks an endpoint was last found to take at once; `None` where no run has found it out.
     async fn slots_found(&self, base_url: &str) -> QueueResult<Option<u32>>;
 
+    /// How many tasks an account is known to have at work now, over all hosts.
+    async fn tasks_at(&self, account: Option<AccountName>, endpoint: Option<String>) -> QueueResult<u32>;
+
     /// How many submissions a second an endpoint was last found to bear; `None` where no run has found it out.
     async fn pace_found(&self, base_url: &str) -> QueueResult<Option<f64>>;
 
@@ -258,6 +317,9 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// How long the provider took for a task, in the mean of the last ones; `None` before the first.
     async fn usual_task_time(&self) -> QueueResult<Option<Duration>>;
+
+    /// The epochs that are not dead, and those dead ones that still have jobs in doubt, the latest first.
+    async fn hosts(&self) -> QueueResult<Vec<HostRecord>>;
 
     // Reads: what a run needs.
 

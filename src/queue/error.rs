@@ -58,6 +58,18 @@ pub enum QueueError {
     /// The row was not what its writer believed: the work of a run that no longer owns the job.
     #[error("job {seq} is no longer in attempt {attempt}; another process has changed it")]
     Stale { seq: i64, attempt: u32 },
+    /// A host of that name is at work.
+    #[error(
+        "host `{name}` is at work on this queue (process {process}, heard of {seconds} s ago); if that is another machine, give this \
+         one a name of its own with --host"
+    )]
+    HostAtWork { name: String, process: u32, seconds: u64 },
+    /// No epoch of that host is left to be forgotten.
+    #[error("no host `{0}` has left anything open in this queue; `tryon hosts` shows the names")]
+    NoSuchHost(String),
+    /// Another host has acted on the end of this one's lease.
+    #[error("this host was not heard of for longer than its lease, and others have taken over its jobs")]
+    LeaseLost,
     /// The disk is full.
     #[error("the disk that holds the queue is full; make room and run the same command again ({0})")]
     DiskFull(String),

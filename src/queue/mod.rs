@@ -13,8 +13,10 @@ mod back_ends;
 mod columns;
 mod contract;
 mod error;
+mod hosts;
 mod loading;
 mod location;
+mod mover;
 mod postgres;
 mod record;
 mod sqlite;
@@ -24,6 +26,7 @@ pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
 pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
 pub use error::QueueError;
+pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use record::{

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::hosts::{Holder, NoRoom, Room};
+
 use crate::job::{
     AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
 };
@@ -35,6 +37,8 @@ pub struct ActiveJob {
     pub accepted_at: Option<Timestamp>,
     /// The job whose task this attempt shares.
     pub shares: Option<JobSeq>,
+    /// Whose it is.
+    pub holder: Holder,
 }
 
 /// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
@@ -371,6 +375,8 @@ pub struct Claimant {
     pub default_model: ModelName,
     /// The forms of the API that it is open in: rows that name a model of another one are passed over.
     pub forms: Forms,
+    /// What it shares with other hosts; `None` where one run at a time works the queue.
+    pub room: Option<Room>,
 }
 
 /// What a claim found.
@@ -382,6 +388,8 @@ pub enum Claim {
     NoneReady { next_retry_at: Option<Timestamp> },
     /// Jobs are ready, and the run's budget is spent.
     BudgetSpent,
+    /// Jobs are ready, and there is too little of what all hosts share.
+    NoRoom(NoRoom),
 }
 
 /// What a claim found where identical pairs are made once.

@@ -12,7 +12,7 @@ use tryon::engine::event::{Fact, RunEvent};
 use tryon::engine::{self, InDoubtPolicy, Outcome, Patience, Resources, RunEnd, RunError, RunSettings, SlotCount};
 use tryon::job::{ImageRef, ImageSource, JobId, JobSpec, JobState, StateName};
 use tryon::provider::StopReason;
-use tryon::queue::{self, ActiveJob, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
+use tryon::queue::{self, ActiveJob, HostStart, Keeping, LoadRow, ManifestNames, Opening, QueueReads};
 use tryon::store::{OutputTree, Scratch};
 
 use crate::accounts::{self, Results};
@@ -209,7 +209,7 @@ impl Night {
             let world = Arc::clone(&world);
             Box::pin(async move { world.step().await })
         });
-        let queue = queue::open_simulated(&self.queue, between)?;
+        let queue = queue::open_simulated(&self.queue, between, false)?;
         self.provider_meets(number, setup.slots, &*queue).await?;
         let is_morning = number >= self.weather.processes.len();
         // Half of the nights give rates, in the others the pace finds itself.
@@ -223,6 +223,7 @@ impl Night {
             scratch: Scratch::new(self.queue.with_extension("pictures")),
             links: None,
             clock: self.world.clone(),
+            host: HostStart::alone(),
         };
         let jobs = self.weather.jobs as u64;
         let observe = |event: &RunEvent| {

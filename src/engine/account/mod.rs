@@ -28,7 +28,7 @@ use backoff::Backoff;
 use blame::Blame;
 use capabilities::Capabilities;
 use gate::{Gate, Lane};
-use pace::{Bounds, Pace};
+use pace::{Bounds, Pace, SharedTurns};
 use refusals::Refusals;
 use slots::Slots;
 use watcher::{Watcher, Watching};
@@ -88,6 +88,9 @@ pub(crate) struct Remembered {
     pub(crate) other_external_ids: Option<bool>,
 }
 
+/// Turns among all hosts, for creates and for queries, where they share given rates.
+pub(crate) type Turns = (Option<Arc<dyn SharedTurns>>, Option<Arc<dyn SharedTurns>>);
+
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -106,6 +109,8 @@ pub(crate) struct Account {
     pub(crate) slots: Arc<Slots>,
     /// Whether the number of slots is found by asking for more.
     pub(crate) finds_slots: bool,
+    /// How many tasks the account takes over all hosts; 0 where nobody has found it out.
+    shared_slots: Arc<AtomicU32>,
     pub(crate) creates: Arc<Pace>,
     pub(crate) queries: Arc<Pace>,
     pub(crate) watcher: Watcher,
@@ -146,14 +151,22 @@ impl Account {
     }
 
     /// An account at the beginning of a run. Its watcher runs until it is dropped.
-    pub(crate) fn new(endpoint: Endpoint, remembered: &Remembered, settings: &RunSettings) -> Arc<Self> {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        remembered: &Remembered,
+        settings: &RunSettings,
+        (create_turns, query_turns): Turns,
+    ) -> Arc<Self> {
         let gate = Gate::new(Backoff::OUTAGE, settings.patience);
-        let queries = Pace::new(Bounds { first: FIRST_QUERIES, most: endpoint.poll_rate_per_second, limit: None });
-        let creates = Pace::new(Bounds {
-            first: FIRST_CREATES,
-            most: endpoint.rate_per_second,
-            limit: remembered.creates_per_second,
-        });
+        let queries = Bounds { first: FIRST_QUERIES, most: endpoint.poll_rate_per_second, limit: None };
+        let queries = Pace::new(queries, query_turns);
+        let creates =
+            Bounds { first: FIRST_CREATES, most: endpoint.rate_per_second, limit: remembered.creates_per_second };
+        let creates = Pace::new(creates, create_turns);
+        let shared_slots = Arc::new(AtomicU32::new(match endpoint.slots {
+            SlotCount::AtMost(slots) => u32::try_from(slots).unwrap_or(u32::MAX),
+            SlotCount::Auto => remembered.slots.unwrap_or(0),
+        }));
         let slots = Slots::new(endpoint.slots, remembered.slots);
         let refusals: Arc<Refusals> = Arc::default();
         let (submitted, reaching): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
@@ -176,6 +189,7 @@ impl Account {
                 gate: Arc::clone(&gate),
                 slots: Arc::clone(&slots),
                 finds_slots: endpoint.slots == SlotCount::Auto,
+                shared_slots: Arc::clone(&shared_slots),
                 creates: Arc::clone(&creates),
                 queries: Arc::clone(&queries),
                 watcher,
@@ -207,6 +221,19 @@ impl Account {
     pub(crate) fn reaches(&self) -> Reaching {
         self.reaching.fetch_add(1, Ordering::AcqRel);
         Reaching(Arc::clone(&self.reaching))
+    }
+
+    /// How many tasks it may have over all hosts, where a slot for one more than it is known to take may be tried.
+    pub(crate) fn shared_slots(&self, is_probe: bool) -> u32 {
+        match self.shared_slots.load(Ordering::Relaxed) {
+            0 => u32::MAX,
+            slots => slots.saturating_add(u32::from(is_probe && self.finds_slots)),
+        }
+    }
+
+    /// How many it takes over all hosts, as far as somebody has found it out.
+    pub(crate) fn set_shared_slots(&self, slots: Option<u32>) {
+        self.shared_slots.store(slots.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// No job is claimed for it any more in this run.

@@ -272,6 +272,11 @@ impl Slot {
         Fact::CapMet { slots: u32::try_from(state.limit).unwrap_or(u32::MAX), refusals: state.refusals }
     }
 
+    /// Whether it is one more than the limit, to see whether there is room.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// The provider has had the task all along: there is room for it, whatever was found before.
     pub(crate) fn mark_held(&mut self) {
         let mut state = self.slots.locked();

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::provider::ResultHost;
-use crate::queue::Queue;
+use crate::queue::{HostStart, Queue};
 use crate::store::{OutputTree, PictureLinks, Scratch};
 
 use crate::engine::account::{Account, Endpoint, Remembered};
@@ -19,6 +20,7 @@ use crate::engine::inputs::request_pictures::{Links, RequestPictures};
 use crate::engine::run::context::Shared;
 use crate::engine::run::coordinator::Coordinator;
 use crate::engine::run::end::Outcome;
+use crate::engine::run::membership::{Membership, is_over};
 use crate::engine::settings::{RunSettings, SlotCount};
 
 /// A link to a picture lives at least this long: the provider fetches the picture when the task's turn comes.
@@ -41,6 +43,8 @@ pub struct Resources {
     pub links: Option<Arc<dyn PictureLinks>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Who works the queue: this process, among others.
+    pub host: HostStart,
 }
 
 /// Works the queue until nothing is left to do, or until `interrupted`.
@@ -53,9 +57,9 @@ pub async fn run(
     resources: Resources,
     settings: RunSettings,
     interrupted: CancellationToken,
-    observe: impl FnMut(&RunEvent) + Send,
+    mut observe: impl FnMut(&RunEvent) + Send,
 ) -> Result<Outcome, RunError> {
-    let Resources { queue, accounts: endpoints, results, tree, scratch, links, clock } = resources;
+    let Resources { queue, accounts: endpoints, results, tree, scratch, links, clock, host } = resources;
     // What the run is said to begin with: without a limit where one of the accounts has none.
     let slots = endpoints.iter().map(|endpoint| endpoint.slots).reduce(SlotCount::and);
     let model = endpoints.first().map(|endpoint| endpoint.model.clone());
@@ -74,7 +78,9 @@ pub async fn run(
             creates_per_second: queue.pace_found(&endpoint.name).await?,
             other_external_ids,
         };
-        accounts.push(Account::new(endpoint, &remembered, &settings));
+        let creates = Membership::turns(&queue, &format!("{} creates", endpoint.name), endpoint.rate_per_second);
+        let queries = Membership::turns(&queue, &format!("{} queries", endpoint.name), endpoint.poll_rate_per_second);
+        accounts.push(Account::new(endpoint, &remembered, &settings, (creates, queries)));
     }
     accounts.sort_by(|one, other| one.price.total_cmp(&other.price));
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
@@ -82,27 +88,46 @@ pub async fn run(
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
     let links = links.map(|maker| Links { maker, life });
-    // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
-    // between two verbs of the queue.
-    let (facts, told) = mpsc::unbounded_channel();
-    let pictures = RequestPictures::new(scratch, settings.fit_images, links);
+    let pictures = Arc::new(RequestPictures::new(scratch, settings.fit_images, links));
     let people = Arc::new(People::new(pictures.objects().clone()));
-    let shared = Arc::new(Shared {
-        clock,
-        run,
-        counts: Mutex::new(queue.counts().await?),
-        pictures,
-        people,
-        queue,
-        accounts,
-        results,
-        tree,
-        downloads: Semaphore::new(settings.downloads),
-        shutdown: interrupted.child_token(),
-        facts,
-        parked: Mutex::default(),
-        is_budget_short: false.into(),
-        settings,
-    });
-    Coordinator::new(shared, told, observe).run(slot_count, interrupted).await
+    let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
+    let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);
+    let ended = loop {
+        // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
+        // between two verbs of the queue.
+        let (facts, told) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            clock: Arc::clone(&clock),
+            run,
+            counts: Mutex::new(queue.counts().await?),
+            pictures: Arc::clone(&pictures),
+            people: Arc::clone(&people),
+            queue: Arc::clone(&queue),
+            hosts: Arc::clone(&hosts),
+            accounts: accounts.clone(),
+            results: Arc::clone(&results),
+            tree: tree.clone(),
+            downloads: Semaphore::new(settings.downloads),
+            shutdown: interrupted.child_token(),
+            facts,
+            parked: Mutex::default(),
+            is_budget_short: false.into(),
+            settings: settings.clone(),
+            started,
+            succeeded: Arc::clone(&succeeded),
+        });
+        let told_first = std::mem::take(&mut is_first).then_some(slot_count);
+        let ended = Coordinator::new(shared, told, &mut observe).run(told_first, interrupted.clone()).await;
+        match ended {
+            // It was paused, or cut off from its queue, for longer than its lease. What it had is others' by now, and what it was
+            // submitting is in doubt; nothing of it is on its way any more, and it goes on like a process that was started.
+            Err(RunError::Queue(error)) if is_over(&error) && !interrupted.is_cancelled() => {
+                tracing::warn!("{error}; it goes on");
+                hosts.join_again().await?;
+            }
+            ended => break ended,
+        }
+    };
+    hosts.leave().await;
+    ended
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::job::{Failure, Forms, JobSeq, JobState, StateName, Transition};
@@ -20,6 +21,7 @@ use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::people::People;
 use crate::engine::inputs::request_pictures::RequestPictures;
+use crate::engine::run::membership::Membership;
 use crate::engine::settings::RunSettings;
 
 /// What all jobs of a run share.
@@ -30,10 +32,12 @@ pub(crate) struct Shared {
     /// The run's record in the queue.
     pub(crate) run: RunId,
     pub(crate) queue: Arc<dyn Queue>,
+    /// This run among the hosts of the queue.
+    pub(crate) hosts: Arc<Membership>,
     /// The accounts that take the jobs, the cheapest first.
     pub(crate) accounts: Vec<Arc<Account>>,
     pub(crate) results: Arc<dyn ResultHost>,
-    pub(crate) pictures: RequestPictures,
+    pub(crate) pictures: Arc<RequestPictures>,
     pub(crate) people: Arc<People>,
     pub(crate) tree: OutputTree,
     pub(crate) downloads: Semaphore,
@@ -42,6 +46,10 @@ pub(crate) struct Shared {
     pub(crate) counts: Mutex<Counts>,
     /// Jobs that nothing more is to be done for in this run, though they have not ended.
     pub(crate) parked: Mutex<HashMap<JobSeq, StateName>>,
+    /// When the run began.
+    pub(crate) started: Instant,
+    /// Images finished in this run.
+    pub(crate) succeeded: Arc<AtomicU64>,
     /// Whether the budget kept a doubtful job from being submitted again.
     pub(crate) is_budget_short: AtomicBool,
 }

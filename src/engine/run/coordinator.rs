@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::job::{JobSeq, JobState, StateName};
-use crate::queue::{ActiveJob, Beat, Pause, SlotUse};
+use crate::queue::{ActiveJob, Beat, Holder, Pause, SlotUse};
 
 use crate::engine::account::Account;
 use crate::engine::error::RunError;
@@ -26,6 +26,7 @@ use crate::engine::run::owner;
 use crate::engine::run::remember::Known;
 use crate::engine::run::search::{may_hold_slot, search_and_see_through};
 use crate::engine::run::step::Held;
+use crate::engine::run::tasks::{AbortOnDrop, WorkerEnded, unless_it_panicked};
 use crate::engine::run::worker::see_through;
 use crate::engine::settings::SlotCount;
 
@@ -48,8 +49,6 @@ pub(crate) struct Coordinator<O> {
     workers: JoinSet<(JobSeq, Result<(), RunError>)>,
     /// Jobs that a worker of this run holds, by their worker.
     working: HashMap<JobSeq, tokio::task::Id>,
-    succeeded: u64,
-    started: Instant,
     pause: Option<Pause>,
     /// What the queue knows of the accounts.
     known: Known,
@@ -67,8 +66,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             observe,
             workers: JoinSet::new(),
             working: HashMap::new(),
-            succeeded: 0,
-            started: Instant::now(),
             pause: None,
             known: Known::default(),
             has_searched: false,
@@ -76,9 +73,16 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
     }
 
-    pub(crate) async fn run(mut self, slots: SlotCount, interrupted: CancellationToken) -> Result<Outcome, RunError> {
-        let names: Vec<_> = self.shared.accounts.iter().map(|account| account.name.as_str()).collect();
-        self.emit(Fact::Started { slots, provider: names.join(", ") });
+    /// Works; `slots` are told to who watches, at a run's first beginning.
+    pub(crate) async fn run(
+        mut self,
+        slots: Option<SlotCount>,
+        interrupted: CancellationToken,
+    ) -> Result<Outcome, RunError> {
+        if let Some(slots) = slots {
+            let names: Vec<_> = self.shared.accounts.iter().map(|account| account.name.as_str()).collect();
+            self.emit(Fact::Started { slots, provider: names.join(", ") });
+        }
         let (claimed, mut claims) = mpsc::channel(1);
         let mut feeders = JoinSet::new();
         // Before the first claim: see there.
@@ -130,7 +134,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     self.refresh().await?;
                     self.emit(Fact::Ticked);
                     if Instant::now() >= beat_at {
-                        beat_at = Instant::now() + BEAT;
+                        beat_at = Instant::now() + self.shared.hosts.beat(BEAT);
+                        self.renew().await?;
                         self.beat(false).await?;
                         self.take_up().await?;
                     }
@@ -179,7 +184,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if !self.workers.is_empty() {
             return Ok(None);
         }
-        if has_fed { Ok(self.end_of_feeding()) } else { self.nothing_left().await.map(Some) }
+        if has_fed {
+            return Ok(self.end_of_feeding());
+        }
+        // What other hosts have under way is this run's to take up, should they die.
+        if self.shared.hosts.others_are_at_work().await? { Ok(None) } else { self.nothing_left().await.map(Some) }
     }
 
     /// Every account's provider has ended the run, so that nothing can be collected any more either.
@@ -252,14 +261,12 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit(self.shared.taken()).await?)
     }
 
-    /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim: from then
-    /// on a job that is being submitted is this run's own, on its way from the feeder to its worker, and taking it
-    /// for one that was left behind would submit it twice.
+    /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim.
     async fn take_up_left_behind(&mut self) -> Result<(), RunError> {
-        // Submissions first and all of them, because no later look takes them up; there are no more than slots.
-        let submissions =
-            self.shared.queue.active(&[StateName::Submitting, StateName::InDoubt], usize::MAX >> 1).await?;
-        self.take_up_jobs(submissions);
+        // Doubt first and all of it, because no later look takes it up where no account has shown that it knows our ids; there
+        // are no more such jobs than slots.
+        let in_doubt = self.shared.queue.take_up(&[StateName::InDoubt], usize::MAX >> 1, self.shared.now()).await?;
+        self.take_up_jobs(in_doubt);
         self.take_up().await
     }
 
@@ -274,7 +281,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     }
 
     async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
-        let mut jobs = self.shared.queue.active(states, MOST_TAKEN_UP).await?;
+        let mut jobs = self.shared.queue.take_up(states, MOST_TAKEN_UP, self.shared.now()).await?;
         // Asking about doubt again tells nothing new where an account has not shown that it knows our ids.
         jobs.retain(|job| !matches!(job.state, JobState::InDoubt { .. }) || self.can_tell(job));
         self.take_up_jobs(jobs);
@@ -293,7 +300,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 continue;
             }
             let Some(account) = owner::named(&self.shared.accounts, &job) else {
-                self.spawn_search(job);
+                // What a lapsed host had sent is its own to be looked for, or somebody's once it is dead.
+                if job.holder != Holder::Lapsed {
+                    self.spawn_search(job);
+                }
                 continue;
             };
             if is_beyond_reach(&account, &job) {
@@ -371,15 +381,24 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 
     fn emit(&mut self, fact: Fact) {
         if matches!(fact, Fact::Succeeded { .. }) {
-            self.succeeded += 1;
+            self.shared.succeeded.fetch_add(1, Ordering::Relaxed);
         }
         (self.observe)(&RunEvent { at: self.shared.now(), counts: self.shared.counts(), fact });
+    }
+
+    /// This host's heartbeat, and what all hosts together have found out.
+    async fn renew(&self) -> Result<(), RunError> {
+        self.shared.hosts.renew().await?;
+        for account in &self.shared.accounts {
+            self.shared.hosts.learn_slots(account).await?;
+        }
+        Ok(())
     }
 
     async fn beat(&mut self, ended: bool) -> Result<(), RunError> {
         let now = self.shared.now();
         let beat = Beat {
-            succeeded: self.succeeded,
+            succeeded: self.shared.succeeded.load(Ordering::Relaxed),
             slots: SlotUse { limit: self.slot_limit(), time: self.occupancy() },
             pause: self.pause.clone().filter(|_| !ended),
             ended,
@@ -452,8 +471,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(Outcome {
             end,
             counts: self.shared.counts(),
-            succeeded: self.succeeded,
-            took: self.started.elapsed(),
+            succeeded: self.shared.succeeded.load(Ordering::Relaxed),
+            took: self.shared.started.elapsed(),
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
     }
@@ -464,22 +483,6 @@ fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
     let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
     is_stopped && may_hold_slot(job)
 }
-
-/// A task that ends with what waits for it.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What a task of the run has brought. That one panicked is a bug, and ends the run.
-fn unless_it_panicked<T>(ended: Result<Result<T, RunError>, tokio::task::JoinError>) -> Result<T, RunError> {
-    ended.map_err(|error| RunError::Bug(error.to_string()))?
-}
-
-type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;
 
 /// Whether a pause differs from the one that was told. Its end is computed again each time, so a little is nothing.
 fn is_news(told: &Pause, pause: &Pause) -> bool {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::job::{ExternalTaskId, Failure, Transition};
 use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
-use crate::queue::{ActiveJob, Note};
+use crate::queue::{ActiveJob, Holder, Note};
 
 use crate::engine::account::capabilities::{Accepted, Asked, Named};
 use crate::engine::account::verdict::ForTheJob;
@@ -45,11 +45,32 @@ enum Sought {
 
 /// Settles a job in doubt, as far as it can be.
 pub(crate) async fn settle(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    if job.holder == Holder::Lapsed {
+        return look_for(ctx, job, held).await;
+    }
     match seek(ctx, job, held).await? {
         Sought::Found(task) => found(ctx, job, held, *task).await,
         Sought::CertainlyUnknown => submit_again(ctx, job, held).await,
         Sought::CannotTell(why) => left_in_doubt(ctx, job, why).await,
         Sought::Leave => Ok(Step::Leave),
+    }
+}
+
+/// Looks once for the task of another host's submission, while that host may come to life again and its request with it. That
+/// the provider does not know the task proves nothing then, and is asked again when the host is known to be dead.
+async fn look_for(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
+    if ctx.account.capabilities.external_ids() != Some(true) {
+        return Ok(Step::Leave);
+    }
+    let named = Named::Ours(job.external_id.clone());
+    let asked = tokio::select! {
+        biased;
+        asked = ctx.account.ask(&named) => asked,
+        () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
+    };
+    match asked {
+        Asked::Task(task) if is_ours(ctx, &task, &job.external_id) => found(ctx, job, held, *task).await,
+        _ => Ok(Step::Leave),
     }
 }
 
@@ -226,6 +247,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         ctx.park(job);
         return Ok(Step::Leave);
     };
+    let claimed_at = ctx.hosts.now();
     let Some(state) = ctx.record_again(job).await? else {
         ctx.is_budget_short.store(true, Ordering::Relaxed);
         // Asking again would bring nothing new in this run, and keep it alive for ever.
@@ -249,6 +271,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
             return if let InputsError::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };
         }
     };
+    ctx.hosts.may_send(job, claimed_at).await?;
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.accepted();

@@ -12,6 +12,7 @@ use crate::engine::account::Account;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
+use crate::engine::run::membership::Membership;
 use crate::engine::run::step::{CreatePermit, Entry, Held};
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
@@ -83,12 +84,13 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
             continue;
         }
         // Not cancel-safe past this point: a claim is always handed over.
-        let claim = claim(ctx).await?;
+        let claimed_at = ctx.hosts.now();
+        let claim = claim(ctx, slot.is_probe()).await?;
         drop(reaching);
         let wait = match claim {
             Claim::Job(job) => {
                 seemed_spent = false;
-                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), ..Held::default() };
+                let held = Held { slot: Some(slot), entry: Entry::Fresh(permit), claimed_at, ..Held::default() };
                 if claimed.send((ctx.account.for_model(&job.model), *job, held)).await.is_err() {
                     return Ok(FeederEnd::RunEnds);
                 }
@@ -103,6 +105,10 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
                 }
                 seemed_spent = is_settled;
                 if is_settled { Duration::ZERO } else { WAIT_FOR_BUDGET }
+            }
+            Claim::NoRoom(lack) => {
+                seemed_spent = false;
+                Membership::wait_for_room(lack, WAIT_FOR_DOUBT)
             }
             Claim::NoneReady { next_retry_at } => {
                 seemed_spent = false;
@@ -143,13 +149,14 @@ fn leaves_it_to_cheaper(ctx: &Context, counts: &Counts) -> bool {
 }
 
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
-async fn claim(ctx: &Context) -> Result<Claim, RunError> {
+async fn claim(ctx: &Context, is_probe: bool) -> Result<Claim, RunError> {
     loop {
         let by = Claimant {
             account: ctx.account.id.clone(),
             endpoint: ctx.account.endpoint.clone(),
             default_model: ctx.account.model.clone(),
             forms: ctx.account.taken(),
+            room: ctx.hosts.room(&ctx.account, is_probe, ctx.settings.max_in_doubt),
         };
         let (run, id, now) = (ctx.run, ExternalTaskId::unique(), ctx.now());
         if !ctx.settings.dedupe {

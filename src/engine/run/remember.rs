@@ -17,7 +17,9 @@ impl Known {
     /// second they were found to bear.
     pub(crate) async fn remember(&mut self, shared: &Shared) -> Result<(), RunError> {
         for account in &shared.accounts {
-            if let Some(slots) = account.slots.found().filter(|_| account.finds_slots)
+            // Where several hosts share the account, this run's limit is only its share.
+            let found = account.slots.found().filter(|_| account.finds_slots && !shared.queue.is_shared());
+            if let Some(slots) = found
                 && self.slots.insert(account.name.clone(), slots) != Some(slots)
             {
                 shared.queue.learn_slots(account.name.clone(), slots).await?;

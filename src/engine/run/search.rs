@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::job::{JobState, Transition};
-use crate::queue::{ActiveJob, Note};
+use crate::job::JobState;
+use crate::queue::ActiveJob;
 
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -14,12 +14,7 @@ use crate::engine::run::worker::see_through;
 
 /// Sees a job through at the account that is found to have its task. Where none is, the job is left as it is: its account
 /// may be back in the next run.
-pub(crate) async fn search_and_see_through(shared: Arc<Shared>, mut job: ActiveJob) -> Result<(), RunError> {
-    if matches!(job.state, JobState::Submitting { .. }) {
-        // The request may have gone out, and nobody saw an answer; that is on disk before anything is asked.
-        let note = Note::of("the run ended before an answer came");
-        job.state = shared.record(&job, Transition::LoseAnswer, note).await?;
-    }
+pub(crate) async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) -> Result<(), RunError> {
     if let Some(account) = owner::asked_for(&shared, &job).await? {
         let ctx = Context { shared, account };
         let slot = may_hold_slot(&job).then(|| ctx.account.slots.occupy());

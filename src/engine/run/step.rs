@@ -11,6 +11,7 @@ use crate::engine::account::refusals::OpenCreate;
 use crate::engine::account::slots::Slot;
 use crate::engine::error::RunError;
 use crate::engine::run::context::Context;
+use crate::engine::run::membership::Moment;
 
 /// What a worker holds for its job until the task has ended: its slot, and the permit for one create.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Held {
     pub(crate) slot: Option<Slot>,
     /// How the job came to its worker.
     pub(crate) entry: Entry,
+    /// Before the job was claimed for the create that is to leave.
+    pub(crate) claimed_at: Moment,
     /// When the answer to this run's last create for the job was given up. Nothing of that request leaves this machine
     /// any more; what a gateway took in it may still forward.
     pub(crate) lost_at: Option<Instant>,

@@ -48,6 +48,7 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     if pictures.took_time && !pass.is_good() {
         return give_back("the provider asked to wait before it was sent").await.map(Step::Now);
     }
+    ctx.hosts.may_send(job, held.claimed_at).await?;
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.accepted();
@@ -140,6 +141,7 @@ async fn refused(
         ForTheJob::Refuse => refuse(ctx, job, &trouble).await,
         ForTheJob::WaitForRoom(fact) => {
             // No news of the job: it waits for room, as it did before.
+            ctx.hosts.cap_met(&ctx.account).await?;
             fact.into_iter().for_each(|fact| ctx.tell(fact));
             ctx.record(job, Transition::Release { retry_at: None }, note(&trouble.facts)).await.map(Step::Now)
         }

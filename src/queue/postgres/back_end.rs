@@ -1,5 +1,7 @@
 //! The queue's contract, kept by PostgreSQL: a verb is a transaction, a read is a statement, or some in one snapshot.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,26 +10,39 @@ use jiff::Timestamp;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Load, Note, ProviderKind, Published,
-    PublishedImage, Queue, QueueError, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection,
-    Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
+    Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace, ReportRow,
+    RunHold, RunId, RunRecord, Selection, Workload,
 };
 
 use super::connect::{End, Server, begin_reading, in_transaction};
 use super::db::args;
 use super::error::Result;
 use super::load::PostgresLoad;
-use super::{Db, by_hand, claim, duplicates, facts, looks, pages, publish, read, tally, transition, workload};
+use super::transition::By;
+use super::{Db, by_hand, claim, duplicates, facts, hosts, looks, pages, publish, read, tally, transition, workload};
 
 /// An open queue.
 #[derive(Debug, Clone)]
 pub(super) struct PostgresQueue {
     pub(super) server: Server,
+    /// The epoch that works through this handle; 0 before one has begun.
+    epoch: Arc<AtomicI64>,
 }
 
 impl PostgresQueue {
     pub(super) fn on(server: Server) -> Self {
-        Self { server }
+        Self { server, epoch: Arc::default() }
+    }
+
+    /// The epoch that works through this handle.
+    fn epoch(&self) -> Option<Epoch> {
+        Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch > 0).map(Epoch)
+    }
+
+    /// The same for what only an epoch does.
+    fn joined(&self) -> Result<Epoch> {
+        self.epoch().ok_or(QueueError::LeaseLost)
     }
 }
 
@@ -109,9 +124,47 @@ impl Queue for PostgresQueue {
         verb!(self, |db| tally::add_up(db))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn join(&self, start: HostStart) -> Result<Epoch> {
+        let epoch = verb!(self, |db| hosts::join(db, &start))?;
+        self.epoch.store(epoch.0, Ordering::Release);
+        Ok(epoch)
+    }
+
+    async fn renew(&self) -> Result<Renewed> {
+        let me = self.joined()?;
+        verb!(self, |db| hosts::renew(db, me))
+    }
+
+    async fn leave(&self) -> Result<()> {
+        let me = self.joined()?;
+        verb!(self, |db| hosts::leave(db, me))
+    }
+
+    async fn forget_host(&self, name: String) -> Result<u64> {
+        verb!(self, |db| hosts::forget(db, &name))
+    }
+
+    async fn take_up(&self, states: &[StateName], most: usize, now: Timestamp) -> Result<Vec<ActiveJob>> {
+        let me = self.joined()?;
+        verb!(self, |db| hosts::take_up(db, me, states, most, now))
+    }
+
+    async fn confirm(&self, seq: JobSeq, attempt: u32) -> Result<()> {
+        let me = self.joined()?;
+        reading!(self, |db| hosts::confirm(db, me, seq, attempt))
+    }
+
+    async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
+        verb!(self, |db| hosts::turn(db, &kind, per_second))
+    }
+
     async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> Result<Claim> {
-        let address = self.server.address();
-        in_transaction!(self.server, |db| claim::claim(db, address, run, &external_id, &by, now).await)
+        let (address, me) = (self.server.address(), self.epoch());
+        in_transaction!(self.server, |db| claim::claim(db, address, (run, me), &external_id, &by, now).await)
     }
 
     async fn claim_once(
@@ -121,8 +174,8 @@ impl Queue for PostgresQueue {
         by: Claimant,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
-        let address = self.server.address();
-        in_transaction!(self.server, |db| duplicates::claim_once(db, address, run, &external_id, &by, now).await)
+        let (address, me) = (self.server.address(), self.epoch());
+        in_transaction!(self.server, |db| duplicates::claim_once(db, address, (run, me), &external_id, &by, now).await)
     }
 
     async fn assign_account(
@@ -143,7 +196,8 @@ impl Queue for PostgresQueue {
         note: Note,
         now: Timestamp,
     ) -> Result<JobState> {
-        verb!(self, |db| transition::apply(db, seq, Some(attempt), &transition, &note, now))
+        let by = By::Worker { attempt, epoch: self.epoch() };
+        verb!(self, |db| transition::apply(db, seq, by, &transition, &note, now))
     }
 
     async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> Result<()> {
@@ -151,7 +205,8 @@ impl Queue for PostgresQueue {
     }
 
     async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
-        in_transaction!(self.server, |db| claim::submit_again(db, run, seq, attempt, now).await)
+        let me = self.epoch();
+        in_transaction!(self.server, |db| claim::submit_again(db, (run, me), seq, attempt, now).await)
     }
 
     async fn publish(
@@ -161,7 +216,8 @@ impl Queue for PostgresQueue {
         images: Vec<PublishedImage>,
         now: Timestamp,
     ) -> Result<JobState> {
-        verb!(self, |db| publish::publish(db, seq, attempt, &images, now))
+        let by = By::Worker { attempt, epoch: self.epoch() };
+        verb!(self, |db| publish::publish(db, seq, by, &images, now))
     }
 
     async fn retry(&self, id: String, now: Timestamp) -> Result<JobState> {
@@ -248,12 +304,20 @@ impl QueueReads for PostgresQueue {
         Ok(self.known::<i64>("slots", base_url).await?.and_then(|slots| u32::try_from(slots).ok()))
     }
 
+    async fn tasks_at(&self, account: Option<AccountName>, endpoint: Option<String>) -> Result<u32> {
+        reading!(self, |db| hosts::tasks_at(db, account.as_ref(), endpoint.as_deref()))
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostRecord>> {
+        reading!(self, |db| hosts::hosts(db))
+    }
+
     async fn pace_found(&self, base_url: &str) -> Result<Option<f64>> {
         self.known("creates_per_second", base_url).await
     }
 
     async fn is_at_work(&self) -> Result<bool> {
-        reading!(self, |db| facts::is_at_work(db))
+        reading!(self, |db| hosts::is_at_work(db))
     }
 
     async fn last_run(&self) -> Result<Option<RunRecord>> {

@@ -11,7 +11,7 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::rows::state_of;
-use super::transition::apply;
+use super::transition::{By, apply};
 
 /// This many jobs are moved at a time.
 const PAGE: i64 = 500;
@@ -28,7 +28,7 @@ pub(super) async fn by_hand(
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<JobState> {
     let (seq, state) = find(db, id).await?;
-    apply(db, seq, None, &transition(state), &Note::default(), now).await
+    apply(db, seq, By::Person, &transition(state), &Note::default(), now).await
 }
 
 /// The job of exactly this id, locked for this transaction.
@@ -51,7 +51,7 @@ pub(super) async fn adopt(db: Db<'_>, id: &str, task_id: &TaskId, now: Timestamp
     if state != StateName::InDoubt {
         return Err(QueueError::NotInDoubt { id: id.to_owned(), state });
     }
-    apply(db, seq, None, &Transition::Accept { task_id: task_id.clone() }, &Note::default(), now).await
+    apply(db, seq, By::Person, &Transition::Accept { task_id: task_id.clone() }, &Note::default(), now).await
 }
 
 /// Moves every job of a state, page by page, so that memory stays flat. Jobs of a page are moved in one stream of statements.
@@ -72,7 +72,7 @@ pub(super) async fn all_by_hand(
         let rows = db.rows(&page, args![after, PAGE]).await?;
         let seqs: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
         let Some(last) = seqs.iter().copied().max() else { return Ok(moved) };
-        try_join_all(seqs.iter().map(|seq| apply(db, JobSeq(*seq), None, &transition, &note, now))).await?;
+        try_join_all(seqs.iter().map(|seq| apply(db, JobSeq(*seq), By::Person, &transition, &note, now))).await?;
         moved += seqs.len() as u64;
         after = last;
     }

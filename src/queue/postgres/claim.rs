@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
 use crate::queue::columns::{maybe_timestamp, millis};
-use crate::queue::{Claim, Claimant, Note, PostgresAddress, QueueError, RunId};
+use crate::queue::{Claim, Claimant, Epoch, Note, PostgresAddress, QueueError, RunId};
 
 use super::Db;
 use super::connect::End;
 use super::db::args;
+use super::epochs::{lacks_room, lock_room, must_hold};
 use super::error::Result;
 use super::open::is_known;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES};
-use super::transition::{apply, attempt_is_gone, give_back, one_row};
+use super::transition::{By, apply, attempt_is_gone, give_back, one_row};
 
 /// What a claim does about jobs that another claim has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,13 +122,17 @@ async fn full_job(db: Db<'_>, seq: JobSeq) -> Result<Option<FullJob>> {
 pub(super) async fn claim(
     db: Db<'_>,
     address: &PostgresAddress,
-    run: RunId,
+    (run, me): (RunId, Option<Epoch>),
     external_id: &ExternalTaskId,
     by: &Claimant,
     now: Timestamp,
 ) -> Result<End<Claim>> {
+    if let Some(me) = me {
+        must_hold(db, me).await?;
+    }
+    lock_room(db, by).await?;
     match next_ready(db, address, by.forms, now).await? {
-        Some(seq) => take(db, run, seq, external_id, by, now).await,
+        Some(seq) => take(db, (run, me), seq, external_id, by, now).await,
         None => none_ready(db).await,
     }
 }
@@ -140,12 +145,17 @@ pub(super) async fn none_ready(db: Db<'_>) -> Result<End<Claim>> {
 /// Takes a job that is ready and locked.
 pub(super) async fn take(
     db: Db<'_>,
-    run: RunId,
+    (run, me): (RunId, Option<Epoch>),
     seq: JobSeq,
     external_id: &ExternalTaskId,
     by: &Claimant,
     now: Timestamp,
 ) -> Result<End<Claim>> {
+    if let (Some(me), Some(room)) = (me, by.room)
+        && let Some(lack) = lacks_room(db, me, by, room).await?
+    {
+        return Ok(End::Commit(Claim::NoRoom(lack)));
+    }
     if !reserve(db, run).await? {
         return Ok(End::RollBack(Claim::BudgetSpent));
     }
@@ -174,7 +184,7 @@ pub(super) async fn take(
         .await?;
     one_row(written, || QueueError::NoSuchJob(seq.0.to_string()))?;
     let transition = Transition::Claim { external_id: external_id.clone() };
-    apply(db, seq, None, &transition, &Note::default(), now).await?;
+    apply(db, seq, By::Run(me), &transition, &Note::default(), now).await?;
     let job = full_job(db, seq).await?;
     let job = job.ok_or_else(|| QueueError::Damaged(format!("job {} vanished while it was claimed", seq.0)))?;
     Ok(End::Commit(Claim::Job(Box::new(job.active()?))))
@@ -183,12 +193,16 @@ pub(super) async fn take(
 /// Writes down the intent to submit a doubtful job again. `None`, and nothing is kept, when the budget is spent.
 pub(super) async fn submit_again(
     db: Db<'_>,
-    run: RunId,
+    (run, me): (RunId, Option<Epoch>),
     seq: JobSeq,
     attempt: u32,
     now: Timestamp,
 ) -> Result<End<Option<JobState>>> {
-    let state = apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now).await?;
+    if let Some(me) = me {
+        must_hold(db, me).await?;
+    }
+    let by = By::Worker { attempt, epoch: me };
+    let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now).await?;
     let number = i64::from(attempt);
     let owner = db.one("SELECT run FROM tryon.attempts WHERE job = $1 AND attempt = $2", args![seq.0, number]).await?;
     if owner.try_get::<_, i64>(0)? != run.0 {

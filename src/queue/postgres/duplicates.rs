@@ -12,14 +12,15 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{ExternalTaskId, Failure, FailureKind, JobId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::columns::millis;
 use crate::queue::sqlite::Asking;
-use crate::queue::{ClaimOnce, Claimant, Note, PostgresAddress, QueueError, RunId};
+use crate::queue::{ClaimOnce, Claimant, Epoch, Note, PostgresAddress, QueueError, RunId};
 
 use super::Db;
 use super::claim::{next_free, next_ready, none_ready, take};
 use super::connect::End;
 use super::db::args;
+use super::epochs::{lock_room, must_hold};
 use super::error::Result;
-use super::transition::{apply, one_row};
+use super::transition::{By, apply, one_row};
 
 /// This many jobs are settled in one transaction, so that no other verb waits long.
 const MOST_SETTLED: usize = 256;
@@ -38,11 +39,15 @@ enum Duplicate {
 pub(super) async fn claim_once(
     db: Db<'_>,
     address: &PostgresAddress,
-    run: RunId,
+    (run, me): (RunId, Option<Epoch>),
     external_id: &ExternalTaskId,
     by: &Claimant,
     now: Timestamp,
 ) -> Result<End<ClaimOnce>> {
+    if let Some(me) = me {
+        must_hold(db, me).await?;
+    }
+    lock_room(db, by).await?;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
         let is_first = settled == 0;
@@ -61,8 +66,8 @@ pub(super) async fn claim_once(
             return Ok(End::Commit(ClaimOnce::Settled { failed }));
         }
         match duplicate_of(db, seq, &by.default_model).await? {
-            Some(duplicate) => failed.extend(settle(db, run, seq, duplicate, &by.default_model, now).await?),
-            None if is_first => return Ok(claimed(take(db, run, seq, external_id, by, now).await?)),
+            Some(duplicate) => failed.extend(settle(db, (run, me), seq, duplicate, &by.default_model, now).await?),
+            None if is_first => return Ok(claimed(take(db, (run, me), seq, external_id, by, now).await?)),
             None => break,
         }
     }
@@ -91,7 +96,7 @@ async fn lock_pair(db: Db<'_>, seq: JobSeq, is_waited_for: bool) -> Result<bool>
 /// Settles one job by its duplicate. Returns the failure, where it shares one.
 async fn settle(
     db: Db<'_>,
-    run: RunId,
+    (run, me): (RunId, Option<Epoch>),
     seq: JobSeq,
     duplicate: Duplicate,
     default_model: &ModelName,
@@ -127,7 +132,7 @@ async fn settle(
         args![seq.0, duplicate.0, run.0, default_model.as_str(), millis(now), outcome],
     )
     .await?;
-    match apply(db, seq, None, &transition, &Note::default(), now).await? {
+    match apply(db, seq, By::Run(me), &transition, &Note::default(), now).await? {
         JobState::Failed { failure, .. } => {
             let row = db.one("SELECT id FROM tryon.jobs WHERE seq = $1", args![seq.0]).await?;
             Ok(Some((JobId::trusted(row.try_get(0)?), failure)))

@@ -14,9 +14,6 @@ use super::error::Result;
 use super::rows::whole;
 use super::transition::{attempt_is_gone, one_row};
 
-/// A run whose last heartbeat is older than this, by the database's clock, is taken to have ended without a word.
-const SILENT_AFTER_SECONDS: i64 = 30;
-
 /// The value under a name; `None` where there is none.
 pub(super) async fn get_meta(db: Db<'_>, key: &str) -> Result<Option<String>> {
     let row = db.row("SELECT value FROM tryon.meta WHERE key = $1", args![key]).await?;
@@ -95,8 +92,7 @@ pub(super) async fn beat(db: Db<'_>, run: RunId, beat: &Beat, now: Timestamp) ->
     let changed = db
         .run(
             "UPDATE tryon.runs SET seen_at = $2, succeeded = $3, paused_until = $4, paused_why = $5,
-                    ended_at = CASE WHEN $6 THEN $2 END, slot_ms_busy = $7, slot_ms_all = $8, slots = $9,
-                    beat_at = clock_timestamp()
+                    ended_at = CASE WHEN $6 THEN $2 END, slot_ms_busy = $7, slot_ms_all = $8, slots = $9
               WHERE run = $1",
             args![
                 run.0,
@@ -165,13 +161,6 @@ pub(super) async fn note_sent_as(db: Db<'_>, seq: JobSeq, attempt: u32, sent_as:
     let statement = "UPDATE tryon.attempts SET sent_as = $3 WHERE job = $1 AND attempt = $2";
     let changed = db.run(statement, args![seq.0, i64::from(attempt), clean_text(sent_as)]).await?;
     one_row(changed, || attempt_is_gone(seq, attempt))
-}
-
-/// Whether a run is at work, as far as its heartbeats tell.
-pub(super) async fn is_at_work(db: Db<'_>) -> Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM tryon.runs
-                  WHERE ended_at IS NULL AND beat_at > clock_timestamp() - $1 * interval '1 second')";
-    Ok(db.one(query, args![SILENT_AFTER_SECONDS]).await?.try_get(0)?)
 }
 
 /// The last run, going on or ended.

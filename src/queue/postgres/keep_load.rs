@@ -20,7 +20,7 @@ use super::load::{Staged, on_staged};
 use super::rows::{state_of, storable, whole};
 use super::staged_copy;
 use super::tally::Changes;
-use super::transition::apply;
+use super::transition::{By, apply};
 
 /// Loads of more rows than this are looked at by the planner.
 const MANY_ROWS: i64 = 1_000;
@@ -141,7 +141,7 @@ async fn change_jobs(
     let failed =
         "SELECT j.seq FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate = 2 AND j.state = 'failed'";
     for row in db.rows(failed, args![]).await? {
-        apply(db, JobSeq(row.try_get(0)?), None, &Transition::Retry, &Note::default(), now).await?;
+        apply(db, JobSeq(row.try_get(0)?), By::Person, &Transition::Retry, &Note::default(), now).await?;
     }
     // One that no longer waits has no use for a priority.
     db.run(

@@ -13,7 +13,7 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::rows::whole;
-use super::transition::{apply, one_row};
+use super::transition::{By, apply, one_row};
 
 /// At most this many jobs with one picture are looked at. Where it came more often, any of them decide the flag.
 const MOST_DUPLICATES: i64 = 16;
@@ -127,7 +127,7 @@ pub(super) async fn make_flagged_anew(db: Db<'_>, now: Timestamp) -> Result<u64>
             return Ok(moved);
         }
         for row in &rows {
-            apply(db, JobSeq(row.try_get(0)?), None, &Transition::MakeAnew, &Note::default(), now).await?;
+            apply(db, JobSeq(row.try_get(0)?), By::Person, &Transition::MakeAnew, &Note::default(), now).await?;
         }
         moved += rows.len() as u64;
     }

@@ -12,16 +12,16 @@ use super::db::args;
 use super::error::Result;
 use super::looks;
 use super::tally::Changes;
-use super::transition::{apply, present_state};
+use super::transition::{By, apply, present_state};
 
 pub(super) async fn publish(
     db: Db<'_>,
     seq: JobSeq,
-    attempt: u32,
+    by: By,
     images: &[PublishedImage],
     now: Timestamp,
 ) -> Result<JobState> {
-    let state = apply(db, seq, Some(attempt), &Transition::Publish, &Note::default(), now).await?;
+    let state = apply(db, seq, by, &Transition::Publish, &Note::default(), now).await?;
     if !images.iter().any(|image| image.image == 0) {
         let id = present_state(db, seq).await?.id;
         let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };

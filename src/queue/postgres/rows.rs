@@ -9,7 +9,7 @@ use crate::job::{
 use crate::queue::columns::{
     RejectedPlace, StoredState, garment, maybe_timestamp, read_flags, rejected_report_row, timestamp,
 };
-use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, PublishedImage, QueueError, ReportRow};
+use crate::queue::{ActiveJob, AttemptRecord, Holder, JobRecord, Note, PublishedImage, QueueError, ReportRow};
 
 use super::error::Result;
 
@@ -49,7 +49,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "tryon.jobs j \
@@ -138,6 +138,7 @@ impl FullJob {
             claimed_at: timestamp(self.claimed_at.ok_or_else(missing)?)?,
             accepted_at: maybe_timestamp(self.accepted_at)?,
             shares: self.shares,
+            holder: Holder::Ours,
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })

@@ -9,13 +9,17 @@ use tokio_postgres::Row;
 use crate::job::state::{JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, JobSeq, TaskId, clean_text};
 use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
-use crate::queue::{Note, QueueError};
+use crate::queue::mover::is_allowed;
+use crate::queue::{Epoch, Note, QueueError};
 
 use super::Db;
 use super::db::args;
+use super::epochs::{CLOCK, Owner};
 use super::error::Result;
 use super::rows::whole;
 use super::tally::Changes;
+
+pub(super) use crate::queue::mover::By;
 
 /// Where a job is, and what a transition needs to know of it. Its row is locked until the transaction ends.
 pub(super) struct Present {
@@ -24,6 +28,14 @@ pub(super) struct Present {
     pub(super) attempt: u32,
     flagged: bool,
     cost: Cost,
+    owner: Owner,
+}
+
+impl Present {
+    /// Whether a worker of an epoch may move the job.
+    fn may_be_moved(&self, me: Option<Epoch>, transition: &Transition) -> bool {
+        me.is_none() || is_allowed(self.owner.holder(me), self.owner.epoch.is_none(), &self.state, transition)
+    }
 }
 
 /// What is known of the cost of the present attempt's task.
@@ -42,18 +54,20 @@ impl Cost {
     }
 }
 
-/// Moves one job. With `expected_attempt`, only while it is in that attempt.
+/// Moves one job: a worker, only while the job is in its attempt, and its own to move.
 pub(super) async fn apply(
     db: Db<'_>,
     seq: JobSeq,
-    expected_attempt: Option<u32>,
+    by: By,
     transition: &Transition,
     note: &Note,
     now: Timestamp,
 ) -> Result<JobState> {
     let present = present_state(db, seq).await?;
-    if expected_attempt.is_some_and(|expected| expected != present.attempt) {
-        return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
+    if let By::Worker { attempt: expected, epoch } = by
+        && (expected != present.attempt || !present.may_be_moved(epoch, transition))
+    {
+        return Err(QueueError::Stale { seq: seq.0, attempt: expected });
     }
     let after =
         next(&present.state, transition).map_err(|source| QueueError::Illegal { id: present.id.clone(), source })?;
@@ -70,7 +84,7 @@ pub(super) async fn apply(
         matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. });
     let lets_go = is_under_way(&present.state) && !is_under_way(&after);
     tokio::try_join!(
-        write_job(db, seq, &present, &after, transition, now),
+        write_job(db, seq, &present, &after, by, transition, now),
         async {
             match outcome {
                 Some(outcome) => write_attempt(db, seq, present.attempt, transition, outcome, note, now).await,
@@ -89,8 +103,10 @@ pub(super) async fn apply(
 const PRESENT_STATE: &str = "
     SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt,
            j.flags <> 0, a.units, a.paid,
-           coalesce(a.task_ended_at IS NOT NULL AND a.outcome <> 'task_failed', FALSE)
+           coalesce(a.task_ended_at IS NOT NULL AND a.outcome <> 'task_failed', FALSE),
+           j.epoch, h.dead_at IS NOT NULL OR h.epoch IS NULL, coalesce(h.lapsed_at IS NOT NULL, FALSE)
       FROM tryon.jobs j LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
+      LEFT JOIN tryon.hosts h ON h.epoch = j.epoch
      WHERE j.seq = $1";
 
 /// Locks a job until the transaction ends, and says where it is.
@@ -119,6 +135,7 @@ fn read_present(row: &Row) -> Result<Present> {
         state: stored.read(external_id, task_id)?,
         attempt: whole(row, 8)?,
         flagged: row.try_get(9)?,
+        owner: Owner { epoch: row.try_get(13)?, is_dead: row.try_get(14)?, has_lapsed: row.try_get(15)? },
         cost: Cost { units: row.try_get(10)?, paid: row.try_get(11)?, has_made: row.try_get(12)? },
     })
 }
@@ -128,6 +145,7 @@ async fn write_job(
     seq: JobSeq,
     before: &Present,
     after: &JobState,
+    by: By,
     transition: &Transition,
     now: Timestamp,
 ) -> Result<()> {
@@ -136,12 +154,15 @@ async fn write_job(
     let is_put_back = matches!(transition, Transition::Retry | Transition::MakeAnew);
     let changed = db
         .run(
-            "UPDATE tryon.jobs SET state = $4, attempt = $5, retry_at = $6,
-                    waits_since = CASE WHEN $6 IS NOT NULL THEN $12 END, failure_kind = $7, error_code = $8, error = $9,
-                    finished_at = $10, waits_for = NULL, flags = 0,
-                    forgiven = CASE WHEN $11 THEN attempt ELSE forgiven END,
-                    put_back_at = CASE WHEN $11 THEN $12 ELSE put_back_at END
-              WHERE seq = $1 AND state = $2 AND attempt = $3",
+            &format!(
+                            "UPDATE tryon.jobs SET state = $4, attempt = $5, retry_at = $6,
+                        waits_since = CASE WHEN $6 IS NOT NULL THEN $12 END, failure_kind = $7, error_code = $8, error = $9,
+                        finished_at = $10, waits_for = NULL, flags = 0, moved_at = CASE WHEN $13 THEN {CLOCK} END,
+                        epoch = CASE WHEN $14 THEN epoch ELSE $15 END,
+                        forgiven = CASE WHEN $11 THEN attempt ELSE forgiven END,
+                        put_back_at = CASE WHEN $11 THEN $12 ELSE put_back_at END
+                  WHERE seq = $1 AND state = $2 AND attempt = $3"
+            ),
             args![
                 seq.0,
                 before.state.name().word(),
@@ -155,6 +176,9 @@ async fn write_job(
                 has_ended.then(|| millis(now)),
                 is_put_back,
                 millis(now),
+                by.is_a_hosts(),
+                matches!(by, By::Survivor),
+                by.epoch_after(after),
             ],
         )
         .await?;

@@ -10,11 +10,13 @@ use crate::job::{
     Transition,
 };
 use crate::queue::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Load, Note, ProviderKind, Published,
-    PublishedImage, Queue, QueueReads, ReportPlace, ReportRow, RunHold, RunId, RunRecord, Selection, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
+    Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow, RunHold, RunId,
+    RunRecord, Selection, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
+use super::hosts;
 use super::lock::RunLock;
 use super::staged::StagedLoad;
 use super::{QueueReader, Result, pages};
@@ -56,6 +58,45 @@ impl Queue for SqliteQueue {
 
     async fn learn_pace(&self, base_url: String, per_second: f64) -> Result<()> {
         SqliteQueue::learn_pace(self, base_url, per_second).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    async fn join(&self, start: HostStart) -> Result<Epoch> {
+        let is_shared = self.is_shared;
+        let epoch = self.writer.write(move |db| hosts::join(db, &start, is_shared)).await?;
+        self.begins(epoch);
+        Ok(epoch)
+    }
+
+    async fn renew(&self) -> Result<Renewed> {
+        let me = self.joined()?;
+        self.writer.write(move |db| hosts::renew(db, me)).await
+    }
+
+    async fn leave(&self) -> Result<()> {
+        let me = self.joined()?;
+        self.writer.write(move |db| hosts::leave(db, me)).await
+    }
+
+    async fn forget_host(&self, name: String) -> Result<u64> {
+        self.writer.write(move |db| hosts::forget(db, &name)).await
+    }
+
+    async fn take_up(&self, states: &[StateName], most: usize, now: Timestamp) -> Result<Vec<ActiveJob>> {
+        let (me, states) = (self.joined()?, states.to_vec());
+        self.writer.write(move |db| hosts::take_up(db, me, &states, most, now)).await
+    }
+
+    async fn confirm(&self, seq: JobSeq, attempt: u32) -> Result<()> {
+        let me = self.joined()?;
+        self.writer.write(move |db| hosts::confirm(db, me, seq, attempt)).await
+    }
+
+    async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
+        self.writer.write(move |db| hosts::turn(db, &kind, per_second)).await
     }
 
     async fn assign_account(
@@ -221,6 +262,14 @@ impl QueueReads for SqliteQueue {
 
     async fn usual_task_time(&self) -> Result<Option<Duration>> {
         self.read(QueueReader::usual_task_time).await
+    }
+
+    async fn tasks_at(&self, account: Option<AccountName>, endpoint: Option<String>) -> Result<u32> {
+        self.read(move |reader| hosts::tasks_at(&reader.db, account.as_ref(), endpoint.as_deref())).await
+    }
+
+    async fn hosts(&self) -> Result<Vec<HostRecord>> {
+        self.read(|reader| hosts::hosts(&reader.db)).await
     }
 
     async fn active(&self, states: &[StateName], most: usize) -> Result<Vec<ActiveJob>> {

@@ -7,7 +7,7 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{JobSeq, StateName, TaskId, id_key};
 use crate::queue::Note;
 
-use super::transition::apply;
+use super::transition::{By, apply};
 use super::writer::Keep;
 use super::{QueueError, Result, SqliteQueue};
 
@@ -59,7 +59,7 @@ impl SqliteQueue {
                 if state != StateName::InDoubt {
                     return Err(QueueError::NotInDoubt { id, state });
                 }
-                apply(db, seq, None, &Transition::Accept { task_id }, &Note::default(), now)
+                apply(db, seq, By::Person, &Transition::Accept { task_id }, &Note::default(), now)
             })
             .await
     }
@@ -87,7 +87,7 @@ fn by_hand(
     transition: impl Fn(StateName) -> Transition,
 ) -> Result<JobState> {
     let (seq, state) = find(db, id)?;
-    apply(db, seq, None, &transition(state), &Note::default(), now)
+    apply(db, seq, By::Person, &transition(state), &Note::default(), now)
 }
 
 /// The job of exactly this id.
@@ -118,7 +118,7 @@ fn all_by_hand(
         let mut statement = db.prepare_cached(&page)?;
         let seqs: Vec<i64> = statement.query_map([after], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for seq in &seqs {
-            apply(db, JobSeq(*seq), None, &transition(state), &Note::default(), now)?;
+            apply(db, JobSeq(*seq), By::Person, &transition(state), &Note::default(), now)?;
         }
         moved += seqs.len() as u64;
         match seqs.last() {

@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
-use crate::queue::{Claim, Claimant, Note, RunId};
+use crate::queue::{Claim, Claimant, Epoch, Note, RunId};
 
+use super::epochs::{lacks_room, must_hold};
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
-use super::transition::{apply, give_back, one_row};
+use super::transition::{By, apply, give_back, one_row};
 use super::writer::Keep;
 use super::{QueueError, Result};
 
@@ -82,6 +83,7 @@ pub(super) fn next_up(db: &Connection, forms: Forms, now: Timestamp) -> Result<O
 pub(super) fn claim(
     db: &Connection,
     run: RunId,
+    me: Option<Epoch>,
     external_id: ExternalTaskId,
     by: &Claimant,
     now: Timestamp,
@@ -90,6 +92,14 @@ pub(super) fn claim(
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
+    if let Some(me) = me {
+        must_hold(db, me)?;
+        if let Some(room) = by.room
+            && let Some(lack) = lacks_room(db, me, by, room)?
+        {
+            return Ok(Claim::NoRoom(lack));
+        }
+    }
     if !reserve(db, run)? {
         return Ok(Claim::BudgetSpent);
     }
@@ -113,7 +123,7 @@ pub(super) fn claim(
         by.account.as_ref().map(AccountName::as_str),
         by.endpoint
     ])?;
-    apply(db, JobSeq(seq), None, &Transition::Claim { external_id }, &Note::default(), now)?;
+    apply(db, JobSeq(seq), By::Run(me), &Transition::Claim { external_id }, &Note::default(), now)?;
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;
     let mut rows = statement.query([seq])?;
@@ -125,11 +135,16 @@ pub(super) fn claim(
 pub(super) fn submit_again(
     db: &Connection,
     run: RunId,
+    me: Option<Epoch>,
     seq: JobSeq,
     attempt: u32,
     now: Timestamp,
 ) -> Result<(Option<JobState>, Keep)> {
-    let state = apply(db, seq, Some(attempt), &Transition::SubmitAgain, &Note::default(), now)?;
+    if let Some(me) = me {
+        must_hold(db, me)?;
+    }
+    let by = By::Worker { attempt, epoch: me };
+    let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now)?;
     let owner: i64 = db
         .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
         .query_row(params![seq.0, attempt], |row| row.get(0))?;

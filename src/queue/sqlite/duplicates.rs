@@ -12,12 +12,13 @@ use rusqlite::{Connection, params};
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
-use crate::queue::{Claimant, Note, RunId};
+use crate::queue::{Claimant, Epoch, Note, RunId};
 
 use super::claim::next_ready;
+use super::epochs::must_hold;
 use super::rows::millis;
 use super::same_request::Asking;
-use super::transition::{apply, one_row};
+use super::transition::{By, apply, one_row};
 use super::{QueueError, Result};
 
 /// This many jobs are settled in one transaction, so that no other verb waits long.
@@ -38,9 +39,13 @@ enum Duplicate {
 pub(super) fn settle_next(
     db: &Connection,
     run: RunId,
+    me: Option<Epoch>,
     by: &Claimant,
     now: Timestamp,
 ) -> Result<Option<Vec<(JobId, Failure)>>> {
+    if let Some(me) = me {
+        must_hold(db, me)?;
+    }
     let default_model = &by.default_model;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
@@ -49,7 +54,7 @@ pub(super) fn settle_next(
         let (Some(seq), Some(duplicate)) = (next, duplicate) else {
             return Ok((settled > 0).then_some(failed));
         };
-        failed.extend(settle(db, run, seq, duplicate, default_model, now)?);
+        failed.extend(settle(db, run, me, seq, duplicate, default_model, now)?);
     }
     Ok(Some(failed))
 }
@@ -58,6 +63,7 @@ pub(super) fn settle_next(
 fn settle(
     db: &Connection,
     run: RunId,
+    me: Option<Epoch>,
     seq: i64,
     duplicate: Duplicate,
     default_model: &ModelName,
@@ -93,7 +99,7 @@ fn settle(
                 http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
     )?
     .execute(params![seq, duplicate, run.0, default_model.as_str(), millis(now), outcome])?;
-    match apply(db, JobSeq(seq), None, &transition, &Note::default(), now)? {
+    match apply(db, JobSeq(seq), By::Run(me), &transition, &Note::default(), now)? {
         JobState::Failed { failure, .. } => {
             let id = db.prepare_cached("SELECT id FROM jobs WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
             Ok(Some((JobId::trusted(id), failure)))

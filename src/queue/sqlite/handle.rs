@@ -1,10 +1,11 @@
 //! The queue's handle: which file, and the way to its writer.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ambient;
-use crate::queue::QueueError;
+use crate::queue::{Epoch, QueueError};
 
 use super::error::Result;
 use super::open;
@@ -21,6 +22,10 @@ pub(super) struct SqliteQueue {
     pub(super) writer: Arc<Writer>,
     /// Readers that are not in use.
     readers: Arc<Mutex<Vec<QueueReader>>>,
+    /// The epoch that works through this handle; 0 before one has begun.
+    epoch: Arc<AtomicI64>,
+    /// Whether several hosts share the queue: in a simulation they may.
+    pub(super) is_shared: bool,
 }
 
 impl SqliteQueue {
@@ -33,7 +38,27 @@ impl SqliteQueue {
     }
 
     fn with(path: &Path, writer: Writer, readers: Vec<QueueReader>) -> Self {
-        Self { path: path.to_owned(), writer: Arc::new(writer), readers: Arc::new(Mutex::new(readers)) }
+        Self {
+            path: path.to_owned(),
+            writer: Arc::new(writer),
+            readers: Arc::new(Mutex::new(readers)),
+            epoch: Arc::default(),
+            is_shared: false,
+        }
+    }
+
+    /// The epoch that works through this handle.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch > 0).map(Epoch)
+    }
+
+    /// As [`Self::epoch`], for what only an epoch does.
+    pub(super) fn joined(&self) -> Result<Epoch> {
+        self.epoch().ok_or(QueueError::LeaseLost)
+    }
+
+    pub(super) fn begins(&self, epoch: Epoch) {
+        self.epoch.store(epoch.0, Ordering::Release);
     }
 
     /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
@@ -41,10 +66,10 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(super) fn open_inline(path: &Path, between: Between) -> Result<Self> {
+    pub(super) fn open_inline(path: &Path, between: Between, is_shared: bool) -> Result<Self> {
         let db = open::open_for_writing(path)?;
         db.pragma_update(None, "synchronous", 0)?;
-        Ok(Self::with(path, Writer::inline(db, between), Vec::new()))
+        Ok(Self { is_shared, ..Self::with(path, Writer::inline(db, between), Vec::new()) })
     }
 
     /// Opens the queue at `path`, which must exist.

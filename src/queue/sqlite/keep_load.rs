@@ -23,7 +23,7 @@ use super::lock::{LoadLock, RunLock};
 use super::meta::{get_meta, set_meta};
 use super::numbered::Pictures;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
-use super::transition::{apply, one_row};
+use super::transition::{By, apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
 
@@ -236,7 +236,7 @@ impl Carrying {
                 Some(standing) if !may_exist_at_provider(db, job)? => {
                     self.write_inputs(db, job, row)?;
                     if standing.state == StateName::Failed {
-                        apply(db, JobSeq(job), None, &Transition::Retry, &Note::default(), now)?;
+                        apply(db, JobSeq(job), By::Person, &Transition::Retry, &Note::default(), now)?;
                     }
                     Ok(())
                 }

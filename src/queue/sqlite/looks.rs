@@ -10,7 +10,7 @@ use crate::queue::{Note, PublishedImage};
 
 use super::rows::read_flags;
 use super::same_request::Asking;
-use super::transition::{apply, one_row};
+use super::transition::{By, apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
 
@@ -112,7 +112,7 @@ fn make_flagged_anew(db: &Connection, now: Timestamp) -> Result<(u64, Keep)> {
             return Ok((moved, Keep::Yes));
         }
         for seq in &seqs {
-            apply(db, JobSeq(*seq), None, &Transition::MakeAnew, &Note::default(), now)?;
+            apply(db, JobSeq(*seq), By::Person, &Transition::MakeAnew, &Note::default(), now)?;
         }
         moved += seqs.len() as u64;
     }

@@ -7,7 +7,7 @@ use crate::job::{
     AccountName, ExternalTaskId, ImageRef, ImageSource, JobId, JobSeq, JobSpec, Keep, ModelName, SecondGarment,
     StateName, TaskId,
 };
-use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Note, QueueError, ReportRow};
+use crate::queue::{ActiveJob, AttemptRecord, Holder, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
 pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
@@ -20,7 +20,7 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -108,6 +108,7 @@ impl FullJob {
             claimed_at: self.claimed_at.ok_or_else(missing)?,
             accepted_at: self.accepted_at,
             shares: self.shares,
+            holder: Holder::Ours,
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })

@@ -25,8 +25,8 @@ impl SqliteFile {
     }
 
     /// Opens the queue for a simulation; see [`crate::queue::open_simulated`].
-    pub(in crate::queue) fn open_inline(&self, between: Between) -> Result<Arc<dyn Queue>> {
-        Ok(Arc::new(SqliteQueue::open_inline(&self.path, between)?))
+    pub(in crate::queue) fn open_inline(&self, between: Between, is_shared: bool) -> Result<Arc<dyn Queue>> {
+        Ok(Arc::new(SqliteQueue::open_inline(&self.path, between, is_shared)?))
     }
 
     /// Runs what opens and reads files on a thread that may wait for them.

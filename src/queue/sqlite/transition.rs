@@ -8,23 +8,29 @@ use rusqlite::{Connection, named_params, params};
 
 use crate::job::state::{JobState, Transition, attempt_after, next};
 use crate::job::{ExternalTaskId, JobSeq, TaskId, clean_text};
-use crate::queue::{Note, QueueError};
+use crate::queue::{Epoch, Note, QueueError};
 
+pub(super) use crate::queue::mover::By;
+use crate::queue::mover::is_allowed;
+
+use super::epochs::{clock, holder};
 use super::error::Result;
 use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
 
-/// Moves one job. With `expected_attempt`, only while it is in that attempt.
+/// Moves one job: a worker, only while the job is in its attempt, and its own to move.
 pub(super) fn apply(
     db: &Connection,
     seq: JobSeq,
-    expected_attempt: Option<u32>,
+    by: By,
     transition: &Transition,
     note: &Note,
     now: Timestamp,
 ) -> Result<JobState> {
     let (id, before, attempt) = present_state(db, seq)?;
-    if expected_attempt.is_some_and(|expected| expected != attempt) {
-        return Err(QueueError::Stale { seq: seq.0, attempt: expected_attempt.unwrap_or_default() });
+    if let By::Worker { attempt: expected, epoch } = by
+        && (expected != attempt || !may_move(db, seq, epoch, &before, transition)?)
+    {
+        return Err(QueueError::Stale { seq: seq.0, attempt: expected });
     }
     let after = next(&before, transition).map_err(|source| QueueError::Illegal { id, source })?;
     let stored = StoredState::of(&after);
@@ -33,7 +39,8 @@ pub(super) fn apply(
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6,
                     waits_since = CASE WHEN ?6 IS NOT NULL THEN ?12 END, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL, flags = 0,
+                    finished_at = ?10, waits_for = NULL, flags = 0, moved_at = ?13,
+                    epoch = CASE WHEN ?14 THEN epoch ELSE ?15 END,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END
               WHERE seq = ?1 AND state = ?2 AND attempt = ?3",
@@ -51,6 +58,9 @@ pub(super) fn apply(
             has_ended.then(|| millis(now)),
             matches!(transition, Transition::Retry | Transition::MakeAnew),
             millis(now),
+            by.is_a_hosts().then(clock),
+            matches!(by, By::Survivor),
+            by.epoch_after(&after),
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
@@ -64,6 +74,21 @@ pub(super) fn apply(
         let_go(db, seq)?;
     }
     Ok(after)
+}
+
+/// Whether a worker of an epoch may move a job; see [`is_allowed`].
+fn may_move(
+    db: &Connection,
+    seq: JobSeq,
+    me: Option<Epoch>,
+    before: &JobState,
+    transition: &Transition,
+) -> Result<bool> {
+    if me.is_none() {
+        return Ok(true);
+    }
+    let owner = db.prepare_cached("SELECT epoch FROM jobs WHERE seq = ?1")?.query_row([seq.0], |row| row.get(0))?;
+    Ok(is_allowed(holder(db, me, owner)?, owner.is_none(), before, transition))
 }
 
 /// The id, the state and the attempt that a job is in.

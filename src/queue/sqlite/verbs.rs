@@ -14,7 +14,7 @@ use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
 use super::rows::millis;
-use super::transition::{apply, one_row, present_state};
+use super::transition::{By, apply, one_row, present_state};
 use super::{QueueError, Result, SqliteQueue};
 use crate::queue::columns::path_key;
 
@@ -160,7 +160,8 @@ impl SqliteQueue {
         by: Claimant,
         now: Timestamp,
     ) -> Result<Claim> {
-        self.writer.write(move |db| claim(db, run, external_id, &by, now)).await
+        let me = self.epoch();
+        self.writer.write(move |db| claim(db, run, me, external_id, &by, now)).await
     }
 
     /// As [`Self::claim`], for a run that has identical pairs made once: a job whose pair another job has had made
@@ -173,10 +174,11 @@ impl SqliteQueue {
         by: Claimant,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
+        let me = self.epoch();
         self.writer
-            .write(move |db| match duplicates::settle_next(db, run, &by, now)? {
+            .write(move |db| match duplicates::settle_next(db, run, me, &by, now)? {
                 Some(failed) => Ok(ClaimOnce::Settled { failed }),
-                None => claim(db, run, external_id, &by, now).map(ClaimOnce::Claim),
+                None => claim(db, run, me, external_id, &by, now).map(ClaimOnce::Claim),
             })
             .await
     }
@@ -193,7 +195,8 @@ impl SqliteQueue {
         note: Note,
         now: Timestamp,
     ) -> Result<JobState> {
-        self.writer.write(move |db| apply(db, seq, Some(attempt), &transition, &note, now)).await
+        let by = By::Worker { attempt, epoch: self.epoch() };
+        self.writer.write(move |db| apply(db, seq, by, &transition, &note, now)).await
     }
 
     /// Writes down what is made of an attempt's pictures, before they are sent.
@@ -220,7 +223,8 @@ impl SqliteQueue {
         attempt: u32,
         now: Timestamp,
     ) -> Result<Option<JobState>> {
-        self.writer.write_if(move |db| submit_again(db, run, seq, attempt, now)).await
+        let me = self.epoch();
+        self.writer.write_if(move |db| submit_again(db, run, me, seq, attempt, now)).await
     }
 
     /// Records that a job's images are on disk under their final names.
@@ -235,9 +239,10 @@ impl SqliteQueue {
         images: Vec<PublishedImage>,
         now: Timestamp,
     ) -> Result<JobState> {
+        let by = By::Worker { attempt, epoch: self.epoch() };
         self.writer
             .write(move |db| {
-                let state = apply(db, seq, Some(attempt), &Transition::Publish, &Note::default(), now)?;
+                let state = apply(db, seq, by, &Transition::Publish, &Note::default(), now)?;
                 if !images.iter().any(|image| image.image == 0) {
                     let (id, ..) = present_state(db, seq)?;
                     let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };

@@ -124,6 +124,7 @@ async fn live_with(folder: &Path, more: &[&str], slots: usize, config: SandboxCo
         scratch: Scratch::new(folder.join("made")),
         links: Some(Arc::new(SandboxShelf::new(&sandbox.kling_url(), timeouts).expect("a shelf"))),
         clock: Arc::new(SystemClock),
+        host: tryon::queue::HostStart::alone(),
     };
     let ended = tokio::time::timeout(LONGEST_RUN, run(resources, settings(), Default::default(), |_| {})).await;
     let outcome = ended.expect("it ends").expect("the machine is well");

@@ -99,6 +99,7 @@ pub(crate) fn run_into(
             scratch: Scratch::new(shop.out().join("queue.db-pictures")),
             links: None,
             clock: Arc::new(SystemClock),
+            host: tryon::queue::HostStart::alone(),
         };
         let run = run(resources, settings, Default::default(), |_| {});
         tokio::time::timeout(LONGEST_RUN, run).await

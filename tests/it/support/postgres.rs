@@ -70,10 +70,6 @@ impl Postgres {
         Some(postgres)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// A new database.
     pub(crate) fn database(&self) -> String {
         let name = format!("queue_{}", DATABASES.fetch_add(1, Ordering::Relaxed));

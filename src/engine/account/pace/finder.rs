@@ -4,7 +4,8 @@
 //! about where the limit is. From then on the rate follows a cubic curve, as congestion control of networks does (CUBIC, RFC
 //! 9438): it falls a little below, comes back to the limit slowly, stays about there, and goes beyond it the faster the longer
 //! nothing is refused. Where refusals come at the same rate again and again, that is the limit, and it is come back to ever more
-//! slowly. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate fall too,
+//! slowly. A provider that goes on refusing some requests however far the rate falls does not refuse them because of the rate: it
+//! rises again then, as long as most are accepted. Answers that take much longer than the quickest ones did are a provider that has enough: they make the rate fall too,
 //! though not below where it began.
 
 use std::collections::VecDeque;
@@ -53,6 +54,17 @@ const SLOWED: f64 = 0.7;
 /// So many answers make a mean.
 const ENOUGH_ANSWERS: u32 = 4;
 
+/// Refusals are not about the rate where this many came, with no long row of accepted requests between two of them, while the
+/// rate fell to this share of what it was at the first of them.
+const MANY_REFUSALS: u32 = 8;
+const FELL_FAR: f64 = 0.25;
+const LONG_ROW: u32 = 100;
+
+/// They are about it after all where more than this share of the last requests is refused. It is then taken so for a while.
+const MOST_REFUSED: f64 = 0.33;
+const LAST_REQUESTS: usize = 48;
+const BELIEVED_FOR: Duration = Duration::from_secs(600);
+
 /// So many changes of the rate are remembered, for requests that are still on their way.
 const MOST_CHANGES: usize = 32;
 
@@ -82,8 +94,66 @@ pub(super) struct Finder {
     step: Step,
     /// When the last requests were accepted, within the last second.
     accepted: VecDeque<Instant>,
+    refusals: Refusals,
     /// The mean time of answers of the quickest step, in seconds.
     quickest: Option<f64>,
+}
+
+/// What tells whether requests are refused because of the rate.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// How many came since the last long row of accepted requests, and the rate at the first of them.
+    many: u32,
+    from: f64,
+    accepted_in_a_row: u32,
+    /// Whether each of the last requests was refused.
+    last: VecDeque<bool>,
+    /// Whether they are about something else.
+    are_ignored: bool,
+    /// When they were last found to be about the rate after all.
+    believed_at: Option<Instant>,
+}
+
+impl Refusals {
+    fn accepted(&mut self) {
+        self.accepted_in_a_row += 1;
+        if self.accepted_in_a_row >= LONG_ROW {
+            self.many = 0;
+        }
+        self.note(false);
+    }
+
+    /// A request was refused at a rate. Returns whether that is because of it.
+    fn refused(&mut self, rate: f64, now: Instant) -> bool {
+        self.accepted_in_a_row = 0;
+        self.note(true);
+        if self.are_ignored {
+            self.are_ignored = self.share() <= MOST_REFUSED;
+            if !self.are_ignored {
+                (self.many, self.believed_at) = (0, Some(now));
+            }
+            return !self.are_ignored;
+        }
+        if self.many == 0 {
+            self.from = rate;
+        }
+        self.many += 1;
+        let is_believed = self.believed_at.is_some_and(|at| now.saturating_duration_since(at) < BELIEVED_FOR);
+        let is_at_every_rate = self.many >= MANY_REFUSALS && rate <= (self.from * FELL_FAR).max(SLOWEST);
+        self.are_ignored = is_at_every_rate && !is_believed && self.share() <= MOST_REFUSED;
+        !self.are_ignored
+    }
+
+    fn note(&mut self, is_refused: bool) {
+        self.last.push_back(is_refused);
+        if self.last.len() > LAST_REQUESTS {
+            self.last.pop_front();
+        }
+    }
+
+    fn share(&self) -> f64 {
+        to_rate(self.last.iter().filter(|is_refused| **is_refused).count()) / to_rate(LAST_REQUESTS)
+    }
 }
 
 /// A limit that was met.
@@ -142,6 +212,7 @@ impl Finder {
             changes: VecDeque::from([(now, rate)]),
             step: Step::at(now),
             accepted: VecDeque::new(),
+            refusals: Refusals::default(),
             quickest: None,
         }
     }
@@ -169,6 +240,7 @@ impl Finder {
     pub(super) fn answered(&mut self, sent: Instant, now: Instant) -> bool {
         self.accepted.push_back(now);
         self.forget_old(now);
+        self.refusals.accepted();
         self.step.answers += 1;
         self.step.seconds += now.saturating_duration_since(sent).as_secs_f64();
         // How the account bears the present rate is told by requests that left at it.
@@ -199,6 +271,11 @@ impl Finder {
         }
         self.forget_old(now);
         let (accepted, rate) = (self.accepted.len(), self.rate_at(sent));
+        if !self.refusals.refused(rate, now) {
+            // It rises as at the beginning.
+            self.limit = None;
+            return false;
+        }
         let share = if self.limit.is_some() { BORNE } else { BORNE_AT_FIRST };
         let is_same = self.limit.is_some_and(|before| {
             let most = before.accepted.max(accepted);
@@ -253,157 +330,4 @@ fn to_rate(requests: usize) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FREE: Bounds = Bounds { first: 8.0, most: None, limit: None };
-
-    /// A provider that accepts `limit` requests in any second and answers after `latency`; sent as fast as the pace allows.
-    /// Returns the numbers of accepted and refused requests, and the last rate.
-    fn night(bounds: Bounds, limit: usize, latency: Duration, seconds: u64) -> (usize, usize, Finder) {
-        let begin = Instant::now();
-        let mut finder = Finder::new(bounds, begin);
-        let (mut now, mut next, mut accepted, mut refused) = (begin, begin, 0, 0);
-        let mut window: VecDeque<Instant> = VecDeque::new();
-        let mut on_the_way: VecDeque<(Instant, Instant, bool)> = VecDeque::new();
-        let mut held_until = begin;
-        while now < begin + Duration::from_secs(seconds) {
-            while on_the_way.front().is_some_and(|(answer, ..)| *answer <= now) {
-                let Some((answer, sent, is_accepted)) = on_the_way.pop_front() else { break };
-                let has_changed =
-                    if is_accepted { finder.answered(sent, answer) } else { finder.refused(sent, answer) };
-                if !is_accepted {
-                    // The gate holds everything for a second.
-                    held_until = answer + Duration::from_secs(1);
-                }
-                if has_changed {
-                    next = next.max(now) + Duration::from_secs_f64(1.0 / finder.rate());
-                }
-            }
-            if now >= next && now >= held_until {
-                finder.had_turn(true);
-                next = now + Duration::from_secs_f64(1.0 / finder.rate());
-                while window.front().is_some_and(|at| now - *at >= Duration::from_secs(1)) {
-                    window.pop_front();
-                }
-                let is_accepted = window.len() < limit;
-                if is_accepted {
-                    window.push_back(now);
-                    accepted += 1;
-                } else {
-                    refused += 1;
-                }
-                on_the_way.push_back((now + latency, now, is_accepted));
-            }
-            now += Duration::from_millis(1);
-        }
-        (accepted, refused, finder)
-    }
-
-    #[test]
-    fn where_nothing_is_refused_a_thousand_slots_are_filled_within_five_seconds() {
-        let (accepted, refused, _) = night(FREE, usize::MAX, Duration::from_millis(50), 5);
-        assert!(accepted >= 1_000 && refused == 0, "{accepted}");
-    }
-
-    #[test]
-    fn the_first_second_holds_no_burst() {
-        let (accepted, ..) = night(FREE, usize::MAX, Duration::from_millis(1), 1);
-        assert!(accepted <= 13, "{accepted}");
-    }
-
-    #[test]
-    fn a_reseller_that_allows_three_a_second_refuses_no_more_than_two_in_a_hundred() {
-        for latency in [20, 200, 900] {
-            for seconds in [300, 1_800] {
-                let (accepted, refused, finder) = night(FREE, 3, Duration::from_millis(latency), seconds);
-                assert!(refused * 50 <= accepted + refused, "{refused} of {accepted} at {latency} ms");
-                assert!(accepted as u64 * 100 >= seconds * 3 * 75, "{accepted} in {seconds} s at {latency} ms");
-                assert!(finder.found().is_some());
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_found_is_begun_with_and_a_given_rate_is_never_exceeded() {
-        let found = Bounds { limit: Some(3.0), ..FREE };
-        let (_, refused, _) = night(found, 3, Duration::from_millis(50), 4);
-        assert_eq!(refused, 0, "not even at the beginning");
-        let (accepted, ..) = night(Bounds { most: Some(2.0), ..FREE }, usize::MAX, Duration::from_millis(50), 100);
-        assert!((195..=201).contains(&accepted), "{accepted}");
-        let (_, refused, finder) = night(Bounds { most: Some(50.0), ..FREE }, 10, Duration::from_millis(50), 100);
-        assert!(finder.rate() < 11.0 && refused < 60, "{} after {refused} refusals", finder.rate());
-    }
-
-    #[test]
-    fn a_limit_that_is_lifted_is_found_out() {
-        let bounds = Bounds { limit: Some(3.0), ..FREE };
-        let (_, _, finder) = night(bounds, usize::MAX, Duration::from_millis(50), 120);
-        assert!(finder.rate() > 20.0, "{}", finder.rate());
-    }
-
-    #[test]
-    fn a_provider_that_refuses_at_random_does_not_bring_it_to_a_standstill() {
-        let begin = Instant::now();
-        for seed in 1..20_u64 {
-            let mut finder = Finder::new(FREE, begin);
-            let (mut now, mut dice, mut sent) = (begin, seed, 0);
-            while now < begin + Duration::from_secs(600) {
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                finder.had_turn(true);
-                let answer = now + Duration::from_millis(50);
-                // One in twenty is refused, whatever the rate; the gate holds everything for a second then.
-                if (dice >> 33) % 20 == 0 {
-                    finder.refused(now, answer);
-                    now += Duration::from_secs(1);
-                } else {
-                    finder.answered(now, answer);
-                }
-                sent += 1;
-                now += Duration::from_secs_f64(1.0 / finder.rate());
-            }
-            assert!(sent >= 900, "{sent} in ten minutes, at {} a second in the end", finder.rate());
-        }
-    }
-
-    #[test]
-    fn slow_answers_make_it_fall_and_not_below_its_beginning() {
-        let begin = Instant::now();
-        let mut finder = Finder::new(FREE, begin);
-        let mut now = begin;
-        let mut second = |finder: &mut Finder, latency_ms: u64| {
-            for _ in 0..8 {
-                now += Duration::from_millis(126);
-                finder.had_turn(true);
-                finder.answered(now, now + Duration::from_millis(latency_ms));
-            }
-        };
-        for _ in 0..4 {
-            second(&mut finder, 20);
-        }
-        let quick = finder.rate();
-        assert!(quick > 30.0, "{quick}");
-        second(&mut finder, 2_000);
-        second(&mut finder, 2_000);
-        second(&mut finder, 2_000);
-        for _ in 0..3 {
-            second(&mut finder, 2_000);
-        }
-        assert!(finder.rate() < quick, "{}", finder.rate());
-        for _ in 0..40 {
-            second(&mut finder, 2_000);
-        }
-        assert!((finder.rate() - 8.0).abs() < 0.01, "{}", finder.rate());
-    }
-
-    #[test]
-    fn a_rate_that_holds_nobody_up_stays() {
-        let begin = Instant::now();
-        let mut finder = Finder::new(FREE, begin);
-        for second in 0..10 {
-            finder.had_turn(false);
-            let sent = begin + Duration::from_secs(second);
-            assert!(!finder.answered(sent, sent + Duration::from_millis(20)));
-        }
-    }
-}
+mod tests;

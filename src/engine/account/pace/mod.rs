@@ -3,10 +3,12 @@
 
 mod finder;
 
+use std::fmt::Debug;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use governor::clock::{Clock, QuantaClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -26,6 +28,15 @@ const MARGIN: f64 = 1.05;
 #[derive(Debug)]
 pub(crate) struct Pace {
     state: Mutex<State>,
+    /// Where several hosts share a given rate.
+    shared: Option<Arc<dyn SharedTurns>>,
+}
+
+/// Turns among all hosts that share a rate.
+#[async_trait]
+pub(crate) trait SharedTurns: Debug + Send + Sync {
+    /// Waits for a turn.
+    async fn turn(&self);
 }
 
 #[derive(Debug)]
@@ -49,10 +60,10 @@ struct RuntimeClock(Instant);
 
 impl Pace {
     /// One request at a time: no burst, not even at the start.
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(bounds: Bounds, shared: Option<Arc<dyn SharedTurns>>) -> Arc<Self> {
         let finder = Finder::new(bounds, Instant::now());
         let limiter = Arc::new(Limiter::at(finder.rate()));
-        Arc::new(Self { state: Mutex::new(State { finder, limiter }) })
+        Arc::new(Self { state: Mutex::new(State { finder, limiter }), shared })
     }
 
     /// Waits for a turn.
@@ -61,6 +72,9 @@ impl Pace {
         loop {
             let limiter = Arc::clone(&self.locked().limiter);
             was_held_up |= limiter.turn().await;
+            if let Some(shared) = &self.shared {
+                shared.turn().await;
+            }
             let mut state = self.locked();
             // Where the rate has changed meanwhile, the turn is waited for again, at the new one.
             if Arc::ptr_eq(&state.limiter, &limiter) {
@@ -184,7 +198,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_waits_when_the_rate_falls_leaves_at_the_new_one() {
         ambient::simulate_on_this_thread(Some(1));
-        let pace = Pace::new(Bounds { first: 10.0, most: None, limit: None });
+        let pace = Pace::new(Bounds { first: 10.0, most: None, limit: None }, None);
         pace.turn().await;
         let waits = tokio::spawn({
             let pace = Arc::clone(&pace);
