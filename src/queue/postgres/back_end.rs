@@ -103,6 +103,10 @@ impl Queue for PostgresQueue {
         verb!(self, |db| facts::keep_text(db, "identity", &fresh))
     }
 
+    async fn keep_output(&self, fresh: String) -> Result<String> {
+        verb!(self, |db| facts::keep_text(db, "output", &fresh))
+    }
+
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         verb!(self, |db| facts::learn(db, "external_ids", &base_url, supported))
     }
@@ -294,6 +298,10 @@ impl QueueReads for PostgresQueue {
 
     async fn address(&self) -> Result<Option<String>> {
         Ok(reading!(self, |db| facts::get_meta(db, "base_url"))?.filter(|url| !url.is_empty()))
+    }
+
+    async fn output(&self) -> Result<Option<String>> {
+        reading!(self, |db| facts::get_meta(db, "output"))
     }
 
     async fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {
