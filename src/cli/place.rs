@@ -67,11 +67,13 @@ impl Place {
         let is_bucket = |path: &Path| ObjectUrl::of_path(path).is_some();
         match kept {
             Some(kept) if !self.is_out_named => Ok(Self { out: kept, ..self.clone() }),
-            Some(kept) if kept != self.out && (is_bucket(&kept) || is_bucket(&self.out)) => Err(Failure::usage(format!(
-                "the results of this queue go to {}, and -o names {}; leave -o away, or name that place",
-                kept.display(),
-                self.out.display()
-            ))),
+            Some(kept) if kept != self.out && (is_bucket(&kept) || is_bucket(&self.out)) => {
+                Err(Failure::usage(format!(
+                    "the results of this queue go to {}, and -o names {}; leave -o away, or name that place",
+                    kept.display(),
+                    self.out.display()
+                )))
+            }
             None if !self.is_out_named => Err(Failure::usage(
                 "a queue in a database has no output folder of its own: name one with -o the first time, a bucket or a folder \
                  that all hosts share; it is remembered",

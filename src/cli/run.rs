@@ -275,7 +275,9 @@ fn run_again() -> String {
 /// A word of the command line as it may be shown: an address of a database without its password.
 fn without_password(word: OsString) -> OsString {
     let Some(text) = word.to_str() else { return word };
-    let Some(begin) = text.find("postgres").filter(|begin| *begin == 0 || text[..*begin].ends_with('=')) else { return word };
+    let Some(begin) = text.find("postgres").filter(|begin| *begin == 0 || text[..*begin].ends_with('=')) else {
+        return word;
+    };
     match PostgresAddress::parse(&text[begin..]) {
         Some(Ok(address)) => format!("{}{address}", &text[..begin]).into(),
         _ => word,

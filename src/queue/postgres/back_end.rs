@@ -253,7 +253,7 @@ impl Queue for PostgresQueue {
     }
 
     async fn begin_load(&self) -> Result<Box<dyn Load>> {
-        Ok(Box::new(PostgresLoad::into_queue(self).await?))
+        Ok(Box::new(PostgresLoad::into_queue(&self.server).await?))
     }
 
     /// A load is one transaction, so none is ever cut off.

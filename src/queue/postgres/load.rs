@@ -2,7 +2,7 @@
 //! with what the queue says about them, some hundred at a time; the queue learns of them when they are kept.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,7 +14,6 @@ use crate::queue::{
 };
 
 use super::Db;
-use super::back_end::PostgresQueue;
 use super::connect::{Server, in_transaction};
 use super::db::args;
 use super::error::Result;
@@ -22,6 +21,7 @@ use super::facts::get_meta;
 use super::open::{migrate, version};
 use super::read::limit;
 use super::rows::{state_of, whole};
+use super::staged::{Staged, on_staged};
 use super::{keep_load, repeats};
 
 /// After a load of this many rows the planner looks at the tables again.
@@ -40,28 +40,16 @@ pub(super) struct PostgresLoad {
     tally: Enqueued,
 }
 
-/// The staged rows, for threads that may wait for the disk.
-pub(super) type Staged = Arc<Mutex<Loader>>;
-
 impl std::fmt::Debug for PostgresLoad {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresLoad").field("tally", &self.tally).finish_non_exhaustive()
     }
 }
 
-/// Runs what reads or writes staged rows on a thread that may wait for the disk.
-pub(super) async fn on_staged<T: Send + 'static>(
-    staged: &Staged,
-    work: impl FnOnce(&mut Loader) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let staged = Arc::clone(staged);
-    blocking(move || work(&mut staged.lock().unwrap_or_else(PoisonError::into_inner))).await
-}
-
 impl PostgresLoad {
     /// A load of an open queue. Another load is not waited for here: loads follow each other when they are kept.
-    pub(super) async fn into_queue(queue: &PostgresQueue) -> Result<Self> {
-        Self::begin(queue.server.clone(), true, false).await
+    pub(super) async fn into_queue(server: &Server) -> Result<Self> {
+        Self::begin(server.clone(), true, false).await
     }
 
     /// A load for a queue that does not exist yet.

@@ -26,6 +26,7 @@ mod read;
 mod repeats;
 mod rows;
 mod site;
+mod staged;
 mod staged_copy;
 mod tally;
 mod tls;

@@ -7,8 +7,8 @@ use crate::queue::{PairAgain, PairsAgain};
 use super::Db;
 use super::db::args;
 use super::error::Result;
-use super::load::{Staged, on_staged};
 use super::rows::state_of;
+use super::staged::{Staged, on_staged};
 
 /// This many rows are asked about at a time.
 const PAGE: i64 = 500;

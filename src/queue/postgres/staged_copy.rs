@@ -7,8 +7,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Db;
 use super::error::Result;
-use super::load::{Staged, on_staged};
 use super::rows::storable;
+use super::staged::{Staged, on_staged};
 
 /// Rows that are read and sent at a time.
 const PAGE: i64 = 5_000;

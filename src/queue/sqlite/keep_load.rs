@@ -15,10 +15,9 @@ use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
+use super::compared::{may_exist_at_provider, owner_of_further_image, standing};
 use super::handle::blocking;
-use super::load::{
-    Loader, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path, standing,
-};
+use super::load::{Loader, against_queue, name_of_further_image, staging_path};
 use super::lock::{LoadLock, RunLock};
 use super::meta::{get_meta, set_meta};
 use super::numbered::Pictures;

@@ -8,16 +8,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
-
-use crate::job::{JobSpec, Keep, StateName, default_id};
+use crate::job::{JobSpec, StateName, default_id};
 use crate::queue::{Enqueued, LoadRow, ManifestNames, NotTaken, RejectedRow};
 
-use super::compared::{Compared, Known};
+use super::compared::{Compared, Known, Standing};
 use super::inputs::{Inputs, StagedInputs};
 use super::lock::LoadLock;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
-use super::{QueueError, Result, open};
+use super::{Result, open};
 
 /// An open load. All of it is kept, or nothing.
 pub(in crate::queue) struct Loader {
@@ -42,16 +40,6 @@ struct Manifest {
     name: String,
     /// The same however it is spelt.
     identity: String,
-}
-
-/// A job of the queue that has the id of a row.
-#[derive(Clone)]
-pub(in crate::queue) struct Standing {
-    pub(in crate::queue) seq: i64,
-    pub(in crate::queue) id: String,
-    pub(in crate::queue) inputs: Inputs,
-    pub(in crate::queue) priority: i64,
-    pub(in crate::queue) state: StateName,
 }
 
 impl std::fmt::Debug for Loader {
@@ -335,49 +323,6 @@ pub(super) const NEXT_REJECTED_MANIFEST: &str = "SELECT min(manifest) FROM rejec
 /// Where the rows of a load lie that is being kept.
 pub(super) fn staging_path(queue: &Path) -> std::path::PathBuf {
     super::lock::beside(queue, "-load")
-}
-
-/// The job of the queue that has an id.
-pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standing>> {
-    let mut statement = queue.prepare_cached(
-        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state, keep
-           FROM jobs WHERE id_key = ?1",
-    )?;
-    let mut rows = statement.query([id_key])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let state: String = row.get(9)?;
-    Ok(Some(Standing {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        inputs: Inputs {
-            human: row.get(2)?,
-            cloth: row.get(3)?,
-            cloth_type: row.get(4)?,
-            cloth_2: row.get(5)?,
-            cloth_type_2: row.get(6)?,
-            model: row.get(7)?,
-            keep: Keep::of_bits(row.get(10)?),
-        },
-        priority: row.get(8)?,
-        state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,
-    }))
-}
-
-/// Whether some attempt of the job was accepted, or may have been.
-pub(super) fn may_exist_at_provider(queue: &Connection, seq: i64) -> Result<bool> {
-    Ok(queue
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM attempts
-                             WHERE job = ?1 AND outcome NOT IN ('released', 'turned_away', 'refused'))",
-        )?
-        .query_row([seq], |row| row.get(0))?)
-}
-
-pub(super) fn owner_of_further_image(queue: &Connection, id_key: &str) -> Result<Option<String>> {
-    Ok(queue
-        .prepare_cached("SELECT j.id FROM images i JOIN jobs j ON j.seq = i.job WHERE i.path_key = ?1 AND i.image > 0")?
-        .query_row([id_key], |row| row.get(0))
-        .optional()?)
 }
 
 pub(in crate::queue) fn name_of_further_image(id: &str, owner: &str) -> String {

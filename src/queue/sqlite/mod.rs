@@ -33,10 +33,10 @@ mod verbs;
 mod workload;
 mod writer;
 
-pub(super) use compared::Known;
+pub(super) use compared::{Known, Standing};
 pub(super) use handle::blocking;
 pub(super) use inputs::Inputs;
-pub(super) use load::{Loader, Standing, against_queue, name_of_further_image};
+pub(super) use load::{Loader, against_queue, name_of_further_image};
 pub(super) use repeats::Candidate;
 pub(super) use same_request::Asking;
 pub(super) use site::SqliteFile;

@@ -1,6 +1,7 @@
 //! PostgreSQL as the tests of the contract know it, straight and by way of a pooler, and what only it can show.
 
 mod claims;
+mod hosts;
 mod opening;
 
 use tokio_postgres::SimpleQueryMessage;
