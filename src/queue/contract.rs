@@ -117,7 +117,7 @@ pub trait Queue: QueueReads {
     async fn forget_host(&self, name: String) -> QueueResult<u64>;
 
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
-    /// most `most` in all. Epochs whose lease is over lapse. Running jobs and downloads of a lapsed or dead epoch, and those
+    /// most `most` in all. Epochs whose lease is over lapse, if this host has been in touch with the queue for as long. Running jobs and downloads of a lapsed or dead epoch, and those
     /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
     /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
     ///

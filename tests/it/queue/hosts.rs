@@ -293,6 +293,26 @@ async fn slots_hold_over_all_hosts_and_are_shared_where_both_want_them() {
 }
 
 #[tokio::test]
+async fn who_was_cut_off_itself_lets_nobody_lapse_before_it_could_hear_of_them() {
+    on_every_shared_queue(1, async |ground| {
+        let silent = ground.host("silent", Duration::from_secs(2)).await;
+        silent.claim().await;
+        // Both were cut off from the queue for longer than the lease; this one is back first.
+        let back = ground.host("back", Duration::from_secs(1)).await;
+        let began = Instant::now();
+        while back.state_of(silent.epoch).await != HostState::Overdue {
+            assert!(began.elapsed() < Duration::from_secs(20), "its lease does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        back.queue.renew().await.expect("nobody has let it lapse");
+        assert!(back.take_up().await.is_empty(), "it was cut off itself");
+        silent.queue.renew().await.expect("it is back as well");
+        assert_eq!(back.state_of(silent.epoch).await, HostState::Live);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn turns_of_a_kind_are_spread_over_all_hosts() {
     on_every_shared_queue(0, async |ground| {
         let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
