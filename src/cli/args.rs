@@ -77,8 +77,11 @@ pub(super) struct PlaceOptions {
     #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
     out: Option<PathBuf>,
 
-    /// Queue file [default: DIR/queue.db]
-    #[arg(long, value_name = "FILE", env = "TRYON_QUEUE")]
+    /// Queue file, or database: `postgres://user@host/database` [default: DIR/queue.db]
+    ///
+    /// A queue in PostgreSQL can be worked by several hosts; -o is given the first time, and remembered. The password is taken
+    /// from PGPASSWORD, from the password file, or from the URL, and shown nowhere. See docs/postgres.md.
+    #[arg(long, value_name = "FILE", env = "TRYON_QUEUE", hide_env_values = true)]
     queue: Option<PathBuf>,
 }
 
@@ -171,6 +174,9 @@ pub(super) enum Command {
     /// Tidy up the bucket that `--upload-to` puts pictures into
     #[command(after_help = examples::UPLOADS)]
     Uploads(At<super::uploads::UploadsArgs>),
+    /// Print which hosts work the queue, or forget one that will never come back
+    #[command(after_help = examples::HOSTS)]
+    Hosts(At<super::hosts::HostsArgs>),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),

@@ -12,7 +12,7 @@ use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpe
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
     Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace, ReportRow,
-    RunHold, RunId, RunRecord, Selection, Workload,
+    RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::connect::{End, Server, begin_reading, in_transaction};
@@ -20,7 +20,9 @@ use super::db::args;
 use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
-use super::{Db, by_hand, claim, duplicates, facts, hosts, looks, pages, publish, read, tally, transition, workload};
+use super::{
+    Db, by_hand, claim, duplicates, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition, workload,
+};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -377,8 +379,8 @@ impl QueueReads for PostgresQueue {
         reading!(self, |db| read::held_back(db))
     }
 
-    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
-        reading!(self, |db| read::task_of_the_same_account(db, seq, attempt))
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TakenTask>> {
+        reading!(self, |db| last_tasks::task_of_the_same_account(db, seq, attempt))
     }
 
     async fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {

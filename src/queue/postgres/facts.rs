@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::job::{AccountName, JobSeq, ModelName, clean_text};
 use crate::queue::columns::{millis, timestamp};
-use crate::queue::{AccountStanding, Beat, Pause, ProviderKind, QueueError, RunId, RunRecord};
+use crate::queue::{AccountStanding, AccountTally, Beat, Pause, ProviderKind, QueueError, RunId, RunRecord};
 
 use super::Db;
 use super::db::{Typed, args, typed};
 use super::error::Result;
+use super::last_tasks;
 use super::rows::whole;
 use super::transition::{attempt_is_gone, one_row};
 
@@ -116,21 +117,30 @@ pub(super) async fn beat(db: Db<'_>, run: RunId, beat: &Beat, now: Timestamp) ->
 
 /// How one of a run's accounts goes on.
 async fn write_standing(db: Db<'_>, run: RunId, place: i64, account: &AccountStanding) -> Result<()> {
+    let done = account.done;
+    let told = |cost: f64| (done.has_told_cost && cost.is_finite()).then_some(cost);
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     db.run(
-        "INSERT INTO tryon.run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO tryon.run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended,
+                                         images, failed, units, paid)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (run, place) DO UPDATE SET
                 slots = excluded.slots, in_flight = excluded.in_flight, submitted = excluded.submitted,
-                trouble = excluded.trouble, has_ended = excluded.has_ended",
+                trouble = excluded.trouble, has_ended = excluded.has_ended, images = excluded.images,
+                failed = excluded.failed, units = excluded.units, paid = excluded.paid",
         args![
             run.0,
             place,
             account.name.as_str(),
             i64::from(account.slots),
             i64::from(account.in_flight),
-            i64::try_from(account.submitted).unwrap_or(i64::MAX),
+            count(done.submitted),
             account.trouble.as_deref().map(clean_text),
             account.has_ended,
+            count(done.images),
+            count(done.failed),
+            told(done.units),
+            told(done.paid),
         ],
     )
     .await?;
@@ -145,6 +155,7 @@ pub(super) async fn assign_account(
     account: Option<&AccountName>,
     endpoint: Option<&str>,
 ) -> Result<()> {
+    let known_by = last_tasks::task_of_the_same_account(db, seq, attempt).await?;
     let changed = db
         .run(
             "UPDATE tryon.attempts SET account = $3, endpoint = $4
@@ -153,7 +164,11 @@ pub(super) async fn assign_account(
             args![seq.0, i64::from(attempt), account.map(AccountName::as_str), endpoint],
         )
         .await?;
-    one_row(changed, || QueueError::Stale { seq: seq.0, attempt })
+    one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
+    match known_by {
+        Some(task) => last_tasks::keep_for_doubt(db, seq, attempt, &task).await,
+        None => Ok(()),
+    }
 }
 
 /// Writes down what is made of an attempt's pictures, before they are sent.
@@ -188,7 +203,7 @@ pub(super) async fn last_run(db: Db<'_>) -> Result<Option<RunRecord>> {
 
 /// How the accounts of a run go on, in their order.
 async fn accounts_of(db: Db<'_>, run: i64) -> Result<Vec<AccountStanding>> {
-    let query = "SELECT account, slots, in_flight, submitted, trouble, has_ended
+    let query = "SELECT account, slots, in_flight, submitted, trouble, has_ended, images, failed, units, paid
                    FROM tryon.run_accounts WHERE run = $1 ORDER BY place";
     let rows = db.rows(query, args![run]).await?;
     let read = |row: &tokio_postgres::Row| -> Result<AccountStanding> {
@@ -196,7 +211,14 @@ async fn accounts_of(db: Db<'_>, run: i64) -> Result<Vec<AccountStanding>> {
             name: AccountName::trusted(row.try_get(0)?),
             slots: whole(row, 1)?,
             in_flight: whole(row, 2)?,
-            submitted: whole(row, 3)?,
+            done: AccountTally {
+                submitted: whole(row, 3)?,
+                images: whole(row, 6)?,
+                failed: whole(row, 7)?,
+                units: row.try_get::<_, Option<f64>>(8)?.unwrap_or_default(),
+                paid: row.try_get::<_, Option<f64>>(9)?.unwrap_or_default(),
+                has_told_cost: row.try_get::<_, Option<f64>>(8)?.is_some(),
+            },
             trouble: row.try_get(4)?,
             has_ended: row.try_get(5)?,
         })

@@ -30,8 +30,8 @@ pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
     bury_proven(db, start).await?;
     refuse_living(db, &start.name).await?;
     let statement = format!(
-        "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, lease_ms)
-         SELECT $1, $2, $3, $4, $5, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"
+        "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
+         SELECT $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"
     );
     let lease = i64::try_from(start.lease.as_millis()).unwrap_or(i64::MAX >> 1);
     let row = db
@@ -67,8 +67,12 @@ async fn refuse_living(db: Db<'_>, name: &str) -> Result<()> {
 
 /// The epoch's heartbeat.
 pub(super) async fn renew(db: Db<'_>, me: Epoch) -> Result<Renewed> {
-    let statement =
-        format!("UPDATE tryon.hosts SET seen_at = {CLOCK} WHERE epoch = $1 AND dead_at IS NULL AND lapsed_at IS NULL");
+    let statement = format!(
+        "UPDATE tryon.hosts
+            SET seen_at = {CLOCK},
+                steady_since = CASE WHEN {CLOCK} - seen_at > lease_ms / 2 THEN {CLOCK} ELSE steady_since END
+          WHERE epoch = $1 AND dead_at IS NULL AND lapsed_at IS NULL"
+    );
     if db.run(&statement, args![me.0]).await? == 0 {
         return Err(QueueError::LeaseLost);
     }
@@ -110,11 +114,13 @@ pub(super) async fn take_up(
     now: Timestamp,
 ) -> Result<Vec<ActiveJob>> {
     must_hold(db, me).await?;
-    // A host whose row is locked is at work this very moment.
+    // Who was cut off from the queue itself cannot tell who else was: it waits for their heartbeats first. A host whose row is
+    // locked is at work this very moment.
     let lapse = format!(
         "UPDATE tryon.hosts SET lapsed_at = {CLOCK} WHERE epoch IN (
             SELECT epoch FROM tryon.hosts
              WHERE dead_at IS NULL AND lapsed_at IS NULL AND epoch <> $1 AND seen_at + lease_ms < {CLOCK}
+               AND lease_ms < {CLOCK} - (SELECT steady_since FROM tryon.hosts WHERE epoch = $1)
                FOR NO KEY UPDATE SKIP LOCKED)"
     );
     db.run(&lapse, args![me.0]).await?;

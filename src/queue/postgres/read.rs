@@ -106,25 +106,6 @@ pub(super) fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }
 
-/// A task that the attempt's account took from the run that made it, or else from the last run before it that had one there.
-pub(super) async fn task_of_the_same_account(db: Db<'_>, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
-    let account = |a: &str| {
-        format!("(coalesce({a}.endpoint, '') || CASE WHEN {a}.model LIKE 'virtual-try-on-3%' THEN '/3' ELSE '' END)")
-    };
-    let query = format!(
-        "SELECT l.task_id
-           FROM tryon.attempts a
-           JOIN tryon.attempts l ON {} = {} AND l.run <= a.run
-                AND l.accepted_at IS NOT NULL AND l.task_id IS NOT NULL AND l.shares IS NULL
-          WHERE a.job = $1 AND a.attempt = $2
-          ORDER BY l.run DESC, l.accepted_at DESC, l.job DESC LIMIT 1",
-        account("l"),
-        account("a")
-    );
-    let row = db.row(&query, args![seq.0, i64::from(attempt)]).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?.map(TaskId))
-}
-
 /// A job's images, the result first.
 pub(super) async fn images(db: Db<'_>, seq: JobSeq) -> Result<Vec<PublishedImage>> {
     let query = format!("SELECT {IMAGE_COLUMNS} FROM tryon.images WHERE job = $1 ORDER BY image");

@@ -12,6 +12,7 @@ mod hosts;
 mod inputs;
 mod keep_load;
 mod kept_texts;
+mod last_tasks;
 mod load;
 mod lock;
 mod looks;

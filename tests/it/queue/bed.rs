@@ -3,6 +3,7 @@
 //! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each back end in [`BACK_ENDS`], and
 //! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(crate) struct BackEnd {
     pub(crate) is_exclusive: bool,
     pub(crate) dump: fn(&Location) -> Tables,
     pub(crate) check: fn(&Location),
+    /// Keeps everybody else from writing until what it returns is dropped.
+    pub(crate) hold_writers: fn(&Location) -> Box<dyn Any>,
 }
 
 /// Every back end there is. A later one is a line here, and passes what the first one passes.
@@ -164,6 +167,10 @@ impl Bed {
     /// Where another queue of this kind can be made.
     pub(crate) fn another(&self) -> Arc<dyn Site> {
         queue::at((self.back_end.location)(&self.folder, "other").expect("another place"))
+    }
+
+    pub(crate) fn hold_writers(&self) -> Box<dyn Any> {
+        (self.back_end.hold_writers)(self.location())
     }
 
     pub(crate) fn tables(&self) -> Tables {

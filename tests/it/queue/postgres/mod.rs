@@ -4,6 +4,9 @@ mod claims;
 mod hosts;
 mod opening;
 
+use std::any::Any;
+use std::sync::mpsc;
+
 use tokio_postgres::SimpleQueryMessage;
 
 use tryon::queue::Location;
@@ -17,6 +20,7 @@ pub(crate) const POSTGRES: BackEnd = BackEnd {
     location: |_, _| Postgres::server().map(|server| server.location(&server.database())),
     dump,
     check: |_| {},
+    hold_writers,
 };
 
 /// The same by way of a pooler in transaction mode.
@@ -25,6 +29,24 @@ pub(crate) const POOLED: BackEnd = BackEnd {
     location: |_, _| Postgres::server().and_then(|server| server.pooled(&server.database())),
     ..POSTGRES
 };
+
+/// A transaction of another program that keeps everybody else from writing to jobs, until it is dropped.
+fn hold_writers(location: &Location) -> Box<dyn Any> {
+    let (held, is_held) = mpsc::channel();
+    let (until, end) = mpsc::channel::<()>();
+    let database = database_of(location);
+    std::thread::spawn(move || {
+        let server = Postgres::server().expect("the server");
+        server.with_client(&database, async move |client| {
+            client.batch_execute("BEGIN; LOCK TABLE tryon.jobs IN EXCLUSIVE MODE").await.expect("nobody writes");
+            held.send(()).expect("somebody waits");
+            let _ = end.recv();
+            client.batch_execute("ROLLBACK").await.expect("taken back");
+        });
+    });
+    is_held.recv().expect("held");
+    Box::new(until)
+}
 
 /// The database of a location.
 pub(crate) fn database_of(location: &Location) -> String {

@@ -1,5 +1,6 @@
 //! SQLite as the tests of the contract know it: where its queues are, and what is in them, seen from outside.
 
+use std::any::Any;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -13,7 +14,15 @@ pub(crate) const SQLITE: BackEnd = BackEnd {
     is_exclusive: true,
     dump: |location| dump_sqlite(location.as_file().expect("a file")),
     check: |location| sqlite_is_sound(location.as_file().expect("a file")),
+    hold_writers: |location| hold_writers(location.as_file().expect("a file")),
 };
+
+/// A transaction of another program that has begun to write. It is taken back when its connection is closed.
+fn hold_writers(path: &Path) -> Box<dyn Any> {
+    let db = outside(path);
+    db.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    Box::new(db)
+}
 
 /// Connects to a queue file as another program would.
 pub(crate) fn outside(path: &Path) -> Connection {
