@@ -71,6 +71,9 @@ pub trait Queue: QueueReads {
     /// else `fresh`, which is kept from now on.
     async fn keep_identity(&self, fresh: String) -> QueueResult<String>;
 
+    /// Where results go, for runs that are not told: the place that is kept, or else `fresh`, which is kept from now on.
+    async fn keep_output(&self, fresh: String) -> QueueResult<String>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 
@@ -117,7 +120,7 @@ pub trait Queue: QueueReads {
     async fn forget_host(&self, name: String) -> QueueResult<u64>;
 
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
-    /// most `most` in all. Epochs whose lease is over lapse. Running jobs and downloads of a lapsed or dead epoch, and those
+    /// most `most` in all. Epochs whose lease is over lapse, if this host has been in touch with the queue for as long. Running jobs and downloads of a lapsed or dead epoch, and those
     /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
     /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
     ///
@@ -282,6 +285,9 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// The address at which the last run worked, where it is not the provider's usual one.
     async fn address(&self) -> QueueResult<Option<String>>;
+
+    /// Where results go, once a run has kept it.
+    async fn output(&self) -> QueueResult<Option<String>>;
 
     /// Whether external task ids have come back from an endpoint; `None` before its first answer.
     async fn external_ids(&self, base_url: &str) -> QueueResult<Option<bool>>;

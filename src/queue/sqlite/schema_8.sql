@@ -12,6 +12,7 @@ CREATE TABLE hosts (
     started_at INTEGER NOT NULL,
     seen_at    INTEGER NOT NULL,
     lease_ms   INTEGER NOT NULL,
+    steady_since INTEGER NOT NULL,                       -- since when its heartbeats have come without a gap
     wants_at   INTEGER,                                  -- when it last claimed, or found no room
     lapsed_at  INTEGER,                                  -- when another host acted on the end of its lease
     dead_at    INTEGER,                                  -- since when it is proven that it sends nothing any more
