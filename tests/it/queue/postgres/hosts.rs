@@ -137,8 +137,8 @@ async fn only_proof_of_death_lets_another_host_submit_again() {
             bed.add(&[spec(proof)]).await;
             let one = Host::joined(bed, start(&first)).await;
             let submitting = one.claim().await;
-            fall_silent(bed, &first);
             let two = Host::joined(bed, start(&second)).await;
+            fall_silent(bed, &first);
             let holder_of = async || {
                 let jobs = two.take_up().await;
                 jobs.iter().find(|job| job.seq == submitting.seq).map(|job| job.holder)
