@@ -287,11 +287,6 @@ impl Going {
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
 
-    /// Its process id.
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Whether it has not ended yet.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("its state").is_none()

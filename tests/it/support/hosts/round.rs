@@ -358,8 +358,13 @@ impl<'a> Round<'a> {
 
     /// Whether a host's process is one of the queue's hosts: it has its lock then.
     fn has_joined(&self, number: usize) -> bool {
-        let Life::Running(going) = &self.hosts[number].life else { return false };
-        let is_there = format!("SELECT 1 FROM tryon.hosts WHERE dead_at IS NULL AND process = {}", going.process());
+        let host = &self.hosts[number];
+        let is_there = format!(
+            "SELECT 1 FROM tryon.hosts WHERE name = '{}' AND dead_at IS NULL
+                AND started_at >= extract(epoch FROM clock_timestamp()) * 1000 - {}",
+            host.name,
+            host.started.elapsed().as_millis()
+        );
         self.up_at.is_none() && !self.database.ask(&self.name, &is_there).is_empty()
     }
 
