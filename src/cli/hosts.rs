@@ -147,7 +147,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::queue::{Death, Epoch};
+    use crate::queue::{Death, Epoch, Location};
 
     fn host(name: &str, epoch: i64, state: HostState, silent: u64, (at_work, in_doubt): (u64, u64)) -> HostRecord {
         HostRecord {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn who_is_silent_and_has_doubt_is_told_with_what_to_say() {
-        let place = Place::new(None, Some("postgres://shop@db/tryon".into()));
+        let place = Place::new(None, Some(Location::parse("postgres://shop@db/tryon".as_ref()).expect("a database")));
         let hosts = [
             host("web-2", 4, HostState::Live, 1, (12, 0)),
             host("web-1", 3, HostState::Lapsed, 330, (0, 2)),

@@ -200,7 +200,7 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
 /// Where the queue stands, its sentences filled to so many columns.
 pub(super) fn text(status: &Status, place: &Place, columns: Option<usize>, now: Timestamp, zone: &TimeZone) -> String {
     let counts = &status.counts;
-    let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue.display()), String::new()];
+    let mut lines = vec![format!("{} in {}", counted(counts.total(), "job"), place.queue), String::new()];
     let spent = wording::cost(counts.units, counts.paid, counts.untold);
     let (number, untold) = spent.split_once("; ").map_or((&*spent, ""), |(number, _)| (number, &spent[number.len()..]));
     let number_width = if number.contains(' ') { 0 } else { number.len() };

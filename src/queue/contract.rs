@@ -71,6 +71,9 @@ pub trait Queue: QueueReads {
     /// else `fresh`, which is kept from now on.
     async fn keep_identity(&self, fresh: String) -> QueueResult<String>;
 
+    /// Where results go, for runs that are not told: the place that is kept, or else `fresh`, which is kept from now on.
+    async fn keep_output(&self, fresh: String) -> QueueResult<String>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 
@@ -282,6 +285,9 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// The address at which the last run worked, where it is not the provider's usual one.
     async fn address(&self) -> QueueResult<Option<String>>;
+
+    /// Where results go, once a run has kept it.
+    async fn output(&self) -> QueueResult<Option<String>>;
 
     /// Whether external task ids have come back from an endpoint; `None` before its first answer.
     async fn external_ids(&self, base_url: &str) -> QueueResult<Option<bool>>;

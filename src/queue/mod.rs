@@ -6,22 +6,29 @@
 //!
 //! [`at`] is the only place that chooses a back end: a further one is a folder, and a line there.
 //!
-//! `now` is a parameter of every verb that stores a time. No type of the database library leaves `sqlite/`.
+//! `now` is a parameter of every verb that stores a time. No type of a database library leaves `sqlite/` or `postgres/`.
 
+mod address;
+mod back_ends;
+mod columns;
 mod contract;
 mod error;
 mod hosts;
 mod loading;
 mod location;
+mod mover;
+mod postgres;
 mod record;
 mod sqlite;
 mod walk;
 
+pub use address::{BadAddress, PostgresAddress};
+pub use back_ends::{at, open, open_simulated};
 pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
 pub use error::QueueError;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
-pub use location::{at, open, open_simulated};
+pub use location::Location;
 pub use record::{
     AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
     PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use crate::job::{AccountName, JobSeq, StateName, Transition};
+use crate::queue::hosts::MARGIN;
 use crate::queue::{ActiveJob, Death, Epoch, Holder, HostRecord, HostStart, HostState, Note, QueueError, Renewed};
 
 use super::epochs::{IS_LIVE, clock, holder, must_hold};
@@ -16,10 +17,6 @@ use super::error::Result;
 use super::read::active_jobs;
 use super::rows::{FullJob, timestamp};
 use super::transition::{By, apply};
-
-/// Requests leave a little later than the plain interval, so that the network's jitter does not push one more into a window
-/// of a second.
-const MARGIN: f64 = 1.05;
 
 /// Begins an epoch. With `is_shared`, beside others.
 pub(super) fn join(db: &Connection, start: &HostStart, is_shared: bool) -> Result<Epoch> {

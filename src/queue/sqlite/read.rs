@@ -124,6 +124,11 @@ impl QueueReader {
         Ok(self.meta("base_url")?.filter(|url| !url.is_empty()))
     }
 
+    /// Where results go, once a run has kept it.
+    pub(super) fn output(&self) -> Result<Option<String>> {
+        self.meta("output")
+    }
+
     fn meta(&self, key: &str) -> Result<Option<String>> {
         Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }
