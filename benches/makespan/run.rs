@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::books::{Books, Figures, Rules};
 use crate::child::{self, Taken};
 use crate::contender::{Contender, Manner, Told};
-use crate::provider::Provider;
+use crate::provider::{Door, Provider};
 use crate::schedule::ideal_makespan;
 use crate::workshop::{Inputs, Workshop, picture};
 
