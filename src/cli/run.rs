@@ -370,3 +370,16 @@ pub(super) async fn interruption() -> ExitCode {
     }
     ExitCode::Interrupted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_is_shown_without_a_password() {
+        let shown = |word: &str| without_password(word.into()).into_string().expect("text");
+        assert_eq!(shown("postgres://shop:hush@db/may"), "postgres://shop@db/may");
+        assert_eq!(shown("--queue=postgresql://shop:hush@db/may"), "--queue=postgresql://shop@db/may");
+        assert_eq!(shown("postgres.csv"), "postgres.csv");
+    }
+}

@@ -21,7 +21,9 @@ use super::db::args;
 use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
-use super::{Db, by_hand, claim, duplicates, facts, hosts, looks, pages, publish, read, tally, transition, workload};
+use super::{
+    Db, by_hand, claim, duplicates, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition, workload,
+};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -398,7 +400,7 @@ impl QueueReads for PostgresQueue {
     }
 
     async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TakenTask>> {
-        reading!(self, |db| read::task_of_the_same_account(db, seq, attempt))
+        reading!(self, |db| last_tasks::task_of_the_same_account(db, seq, attempt))
     }
 
     async fn published(&self, after: JobSeq, most: usize) -> Result<Vec<Published>> {

@@ -126,7 +126,11 @@ impl Server {
 
     /// A connection, which is kept for others when it is dropped.
     pub(super) async fn client(&self) -> Result<Object> {
-        Ok(self.pool.get().await?)
+        self.pool.get().await.map_err(|error| match error.into() {
+            // What is wrong before anything is asked is the address, the password or the certificate.
+            QueueError::Database(why) => QueueError::Unreadable { at: self.address.clone().into(), why },
+            other => other,
+        })
     }
 }
 

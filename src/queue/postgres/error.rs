@@ -1,7 +1,7 @@
 //! What PostgreSQL and the way to it report, as errors of the queue.
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::queue::QueueError;
 
@@ -10,7 +10,7 @@ pub(super) type Result<T> = std::result::Result<T, QueueError>;
 
 impl From<tokio_postgres::Error> for QueueError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let said = said(&error);
+        let said = error.as_db_error().map_or_else(|| said(&error), in_words);
         let Some(code) = error.code() else {
             // What the server did not say is of the way to it, except what cannot be sent or read at all.
             let is_of_the_way = error.is_closed() || has_io(&error);
@@ -46,12 +46,19 @@ impl From<PoolError> for QueueError {
 fn has_io(error: &dyn std::error::Error) -> bool {
     let mut source = error.source();
     while let Some(cause) = source {
-        if cause.is::<std::io::Error>() {
-            return true;
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            // A certificate that is not to be trusted is no trouble of the way that passes.
+            return !matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput);
         }
         source = cause.source();
     }
     false
+}
+
+/// What the server says.
+fn in_words(error: &DbError) -> String {
+    let more = [error.detail(), error.hint()].into_iter().flatten();
+    std::iter::once(error.message()).chain(more).collect::<Vec<_>>().join("; ")
 }
 
 /// An error with its causes. None of them knows the password.

@@ -11,7 +11,7 @@ use crate::queue::{AccountStanding, AccountTally, Beat, Pause, ProviderKind, Que
 use super::Db;
 use super::db::{Typed, args, typed};
 use super::error::Result;
-use super::read::{account_of, task_of_the_same_account};
+use super::last_tasks;
 use super::rows::whole;
 use super::transition::{attempt_is_gone, one_row};
 
@@ -119,7 +119,7 @@ pub(super) async fn beat(db: Db<'_>, run: RunId, beat: &Beat, now: Timestamp) ->
 async fn write_standing(db: Db<'_>, run: RunId, place: i64, account: &AccountStanding) -> Result<()> {
     let done = account.done;
     let told = |cost: f64| (done.has_told_cost && cost.is_finite()).then_some(cost);
-    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     db.run(
         "INSERT INTO tryon.run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended,
                                          images, failed, units, paid)
@@ -134,11 +134,11 @@ async fn write_standing(db: Db<'_>, run: RunId, place: i64, account: &AccountSta
             account.name.as_str(),
             i64::from(account.slots),
             i64::from(account.in_flight),
-            whole(done.submitted),
+            count(done.submitted),
             account.trouble.as_deref().map(clean_text),
             account.has_ended,
-            whole(done.images),
-            whole(done.failed),
+            count(done.images),
+            count(done.failed),
             told(done.units),
             told(done.paid),
         ],
@@ -155,7 +155,7 @@ pub(super) async fn assign_account(
     account: Option<&AccountName>,
     endpoint: Option<&str>,
 ) -> Result<()> {
-    let known_by = task_of_the_same_account(db, seq, attempt).await?;
+    let known_by = last_tasks::task_of_the_same_account(db, seq, attempt).await?;
     let changed = db
         .run(
             "UPDATE tryon.attempts SET account = $3, endpoint = $4
@@ -165,19 +165,10 @@ pub(super) async fn assign_account(
         )
         .await?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
-    let Some(known_by) = known_by else { return Ok(()) };
-    // Of a doubtful attempt: that account is told by this task from now on, unless it has one of its own from that run.
-    let statement = format!(
-        "INSERT INTO tryon.known_tasks (run, account, task_id, external_id)
-         SELECT a.run, {}, $3, $4 FROM tryon.attempts a
-          WHERE a.job = $1 AND a.attempt = $2
-            AND EXISTS (SELECT 1 FROM tryon.jobs WHERE seq = $1 AND state = 'in_doubt')
-         ON CONFLICT (account, run) DO NOTHING",
-        account_of("a")
-    );
-    let external_id = known_by.external_id.map(|id| id.0);
-    db.run(&statement, args![seq.0, i64::from(attempt), known_by.task_id.0, external_id]).await?;
-    Ok(())
+    match known_by {
+        Some(task) => last_tasks::keep_for_doubt(db, seq, attempt, &task).await,
+        None => Ok(()),
+    }
 }
 
 /// Writes down what is made of an attempt's pictures, before they are sent.

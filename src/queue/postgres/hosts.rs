@@ -68,7 +68,8 @@ async fn refuse_living(db: Db<'_>, name: &str) -> Result<()> {
 /// The epoch's heartbeat.
 pub(super) async fn renew(db: Db<'_>, me: Epoch) -> Result<Renewed> {
     let statement = format!(
-        "UPDATE tryon.hosts SET seen_at = {CLOCK},
+        "UPDATE tryon.hosts
+            SET seen_at = {CLOCK},
                 steady_since = CASE WHEN {CLOCK} - seen_at > lease_ms / 2 THEN {CLOCK} ELSE steady_since END
           WHERE epoch = $1 AND dead_at IS NULL AND lapsed_at IS NULL"
     );
@@ -113,13 +114,13 @@ pub(super) async fn take_up(
     now: Timestamp,
 ) -> Result<Vec<ActiveJob>> {
     must_hold(db, me).await?;
-    // A host whose row is locked is at work this very moment. And who was cut off from the queue itself cannot tell who else was:
-    // it waits for their heartbeats first.
+    // Who was cut off from the queue itself cannot tell who else was: it waits for their heartbeats first. A host whose row is
+    // locked is at work this very moment.
     let lapse = format!(
         "UPDATE tryon.hosts SET lapsed_at = {CLOCK} WHERE epoch IN (
             SELECT epoch FROM tryon.hosts
              WHERE dead_at IS NULL AND lapsed_at IS NULL AND epoch <> $1 AND seen_at + lease_ms < {CLOCK}
-               AND lease_ms < {CLOCK} - (SELECT me.steady_since FROM tryon.hosts me WHERE me.epoch = $1)
+               AND lease_ms < {CLOCK} - (SELECT steady_since FROM tryon.hosts WHERE epoch = $1)
                FOR NO KEY UPDATE SKIP LOCKED)"
     );
     db.run(&lapse, args![me.0]).await?;

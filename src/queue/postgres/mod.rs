@@ -16,6 +16,7 @@ mod error;
 mod facts;
 mod hosts;
 mod keep_load;
+mod last_tasks;
 mod load;
 mod looks;
 mod open;

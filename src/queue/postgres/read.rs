@@ -106,35 +106,6 @@ pub(super) fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }
 
-/// A task that the attempt's account took from the run that made it, or else from the last run before it that had one there.
-pub(super) async fn task_of_the_same_account(db: Db<'_>, seq: JobSeq, attempt: u32) -> Result<Option<TakenTask>> {
-    let (of_task, of_attempt) = (account_of("l"), account_of("a"));
-    let query = format!(
-        "(SELECT l.task_id, l.external_task_id, l.run, 1 AS is_own
-            FROM tryon.attempts a
-            JOIN tryon.attempts l ON {of_task} = {of_attempt} AND l.run <= a.run
-                 AND l.accepted_at IS NOT NULL AND l.task_id IS NOT NULL AND l.shares IS NULL
-           WHERE a.job = $1 AND a.attempt = $2
-           ORDER BY l.run DESC, l.accepted_at DESC, l.job DESC LIMIT 1)
-         UNION ALL
-         (SELECT k.task_id, k.external_id, k.run, 0
-            FROM tryon.attempts a JOIN tryon.known_tasks k ON k.account = {of_attempt} AND k.run <= a.run
-           WHERE a.job = $1 AND a.attempt = $2
-           ORDER BY k.run DESC LIMIT 1)
-         ORDER BY run DESC, is_own DESC LIMIT 1"
-    );
-    let Some(row) = db.row(&query, args![seq.0, i64::from(attempt)]).await? else { return Ok(None) };
-    let external_id = row.try_get::<_, Option<String>>(1)?.map(ExternalTaskId);
-    Ok(Some(TakenTask { task_id: TaskId(row.try_get(0)?), external_id }))
-}
-
-/// How an attempt's account is told from others: by its endpoint; forms of the API have tasks of their own.
-pub(super) fn account_of(attempt: &str) -> String {
-    format!(
-        "(coalesce({attempt}.endpoint, '') || CASE WHEN {attempt}.model LIKE 'virtual-try-on-3%' THEN '/3' ELSE '' END)"
-    )
-}
-
 /// A job's images, the result first.
 pub(super) async fn images(db: Db<'_>, seq: JobSeq) -> Result<Vec<PublishedImage>> {
     let query = format!("SELECT {IMAGE_COLUMNS} FROM tryon.images WHERE job = $1 ORDER BY image");

@@ -6,11 +6,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -84,16 +85,16 @@ impl Security {
     /// The certificates of the authorities cannot be read.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let by_authority = match self.trust {
-            Trust::Anyone => None,
+        let (by_authority, named) = match self.trust {
+            Trust::Anyone => (None, Vec::new()),
             Trust::Authority | Trust::Host => {
-                let verifier =
-                    WebPkiServerVerifier::builder_with_provider(Arc::new(self.authorities()?), provider.clone());
-                Some(verifier.build().map_err(|error| format!("its root certificates: {error}"))?)
+                let (store, named) = self.authorities()?;
+                let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone());
+                (Some(verifier.build().map_err(|error| format!("its root certificates: {error}"))?), named)
             }
         };
         let asks_for_host = self.trust == Trust::Host;
-        let verifier = Arc::new(Verifier { provider: Arc::clone(&provider), by_authority, asks_for_host });
+        let verifier = Arc::new(Verifier { provider: Arc::clone(&provider), by_authority, named, asks_for_host });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -103,7 +104,8 @@ impl Security {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    fn authorities(&self) -> Result<RootCertStore, String> {
+    /// The authorities, and the certificates of the file that names them.
+    fn authorities(&self) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), String> {
         let mut store = RootCertStore::empty();
         let certificates = match &self.roots {
             Some(path) => {
@@ -114,12 +116,12 @@ impl Security {
             }
             None => rustls_native_certs::load_native_certs().certs,
         };
-        if store.add_parsable_certificates(certificates).0 == 0 {
+        if store.add_parsable_certificates(certificates.iter().cloned()).0 == 0 {
             let place =
                 self.roots.as_ref().map_or("this machine's store".to_owned(), |path| path.display().to_string());
             return Err(format!("there is no root certificate in {place}; name a file with sslrootcert"));
         }
-        Ok(store)
+        Ok((store, if self.roots.is_some() { certificates } else { Vec::new() }))
     }
 }
 
@@ -128,6 +130,9 @@ impl Security {
 struct Verifier {
     provider: Arc<CryptoProvider>,
     by_authority: Option<Arc<WebPkiServerVerifier>>,
+    /// A server may show a certificate that it has issued itself, and that was named as a root. It is taken as it is, as libpq
+    /// takes it.
+    named: Vec<CertificateDer<'static>>,
     asks_for_host: bool,
 }
 
@@ -141,6 +146,12 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let Some(verifier) = &self.by_authority else { return Ok(ServerCertVerified::assertion()) };
+        if self.named.iter().any(|named| named == end_entity) {
+            if self.asks_for_host {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            }
+            return Ok(ServerCertVerified::assertion());
+        }
         match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The name is looked at last, when everything else is right.
             Err(rustls::Error::InvalidCertificate(

@@ -34,12 +34,13 @@ struct Host {
 
 /// Runs a test on each kind of queue that hosts can share, with this many jobs in it.
 async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
-    for ground in [Some(sqlite().await), postgres().await].into_iter().flatten() {
-        on_a_shared_queue(&ground, jobs, &test).await;
+    on_a_shared_queue(sqlite().await, jobs, &test).await;
+    if let Some(ground) = postgres().await {
+        on_a_shared_queue(ground, jobs, &test).await;
     }
 }
 
-async fn on_a_shared_queue(ground: &Ground, jobs: usize, test: &impl AsyncFn(&Ground)) {
+async fn on_a_shared_queue(ground: Ground, jobs: usize, test: &impl AsyncFn(&Ground)) {
     let queue = (ground.open)().await;
     let mut load = queue.begin_load().await.expect("a load");
     load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
@@ -62,14 +63,13 @@ async fn sqlite() -> Ground {
     Ground { _folder: folder, open: Box::new(open) }
 }
 
-/// A database of its own, where there is a server.
+/// A real one, by a handle for each host.
 async fn postgres() -> Option<Ground> {
     let server = Postgres::server()?;
     let location = server.location(&server.database());
-    queue::open(location.clone(), Opening::OrMake).await.expect("a queue");
     let open = move || -> BoxFuture<'static, Arc<dyn Queue>> {
-        let location = location.clone();
-        Box::pin(async move { queue::open(location, Opening::Existing).await.expect("a queue") })
+        let site = queue::at(&location);
+        Box::pin(async move { site.open(Opening::OrMake).await.expect("a queue") })
     };
     Some(Ground { _folder: tempfile::tempdir().expect("a folder"), open: Box::new(open) })
 }

@@ -77,7 +77,6 @@ impl Host {
 
 /// The host is not heard of for longer than its lease.
 fn fall_silent(bed: &Bed, name: &str) {
-    // The others have been in touch with the queue all the while.
     let sql = format!(
         "UPDATE tryon.hosts SET seen_at = seen_at - lease_ms - 60000 WHERE name = '{name}';
          UPDATE tryon.hosts SET steady_since = steady_since - lease_ms - 60000"

@@ -30,20 +30,22 @@ pub(crate) const POOLED: BackEnd = BackEnd {
     ..POSTGRES
 };
 
-/// A transaction of another program that keeps all others from writing, until what is returned is dropped.
+/// A transaction of another program that keeps everybody else from writing to jobs, until it is dropped.
 fn hold_writers(location: &Location) -> Box<dyn Any> {
-    let (database, server) = (database_of(location), Postgres::server().expect("the server"));
     let (held, is_held) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
+    let (until, end) = mpsc::channel::<()>();
+    let database = database_of(location);
     std::thread::spawn(move || {
+        let server = Postgres::server().expect("the server");
         server.with_client(&database, async move |client| {
-            client.batch_execute("BEGIN; LOCK TABLE tryon.jobs IN EXCLUSIVE MODE").await.expect("held");
-            held.send(()).expect("somebody waits for it");
-            let _ = released.recv();
+            client.batch_execute("BEGIN; LOCK TABLE tryon.jobs IN EXCLUSIVE MODE").await.expect("nobody writes");
+            held.send(()).expect("somebody waits");
+            let _ = end.recv();
+            client.batch_execute("ROLLBACK").await.expect("taken back");
         });
     });
     is_held.recv().expect("held");
-    Box::new(release)
+    Box::new(until)
 }
 
 /// The database of a location.
