@@ -147,7 +147,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::queue::{Death, Epoch, Location};
+    use crate::queue::{Death, Epoch};
 
     fn host(name: &str, epoch: i64, state: HostState, silent: u64, (at_work, in_doubt): (u64, u64)) -> HostRecord {
         HostRecord {

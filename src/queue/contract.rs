@@ -12,7 +12,6 @@
 //! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
 //! here: they are a back end's own.
 
-use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +26,7 @@ use crate::job::{
 };
 
 use super::error::QueueError;
+use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
@@ -485,22 +485,4 @@ pub enum Opening {
     Existing,
     /// It is made where there is none.
     OrMake,
-}
-
-/// A run's hold on its queue. It ends when this is dropped.
-pub struct RunHold {
-    _held: Box<dyn Any + Send + Sync>,
-}
-
-impl RunHold {
-    /// A hold that lasts as long as `held`.
-    pub(super) fn by(held: impl Any + Send + Sync) -> Self {
-        Self { _held: Box::new(held) }
-    }
-}
-
-impl Debug for RunHold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunHold").finish_non_exhaustive()
-    }
 }

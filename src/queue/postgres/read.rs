@@ -1,7 +1,7 @@
 //! Reads: what a run needs, and single jobs.
 
-use crate::job::{ExternalTaskId, Forms, JobId, JobSeq, ModelName, StateName, TaskId, id_key};
-use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Published, PublishedImage, QueueError, TakenTask};
+use crate::job::{Forms, JobId, JobSeq, ModelName, StateName, TaskId, id_key};
+use crate::queue::{ActiveJob, AttemptRecord, JobRecord, Published, PublishedImage, QueueError};
 
 use super::Db;
 use super::claim::of_forms;

@@ -96,7 +96,6 @@ CREATE TABLE tryon.hosts (
     seen_at    BIGINT NOT NULL,
     steady_since BIGINT NOT NULL,                         -- since when its heartbeats have come without a gap
     lease_ms   BIGINT NOT NULL,
-    steady_since BIGINT NOT NULL,                         -- since when its heartbeats have come without a gap
     wants_at   BIGINT,                                    -- when it last claimed, or found no room
     lapsed_at  BIGINT,                                    -- when another host acted on the end of its lease
     dead_at    BIGINT,                                    -- since when it is proven that it sends nothing any more
@@ -152,16 +151,6 @@ CREATE TABLE tryon.run_accounts (
     paid      DOUBLE PRECISION,
     PRIMARY KEY (run, place)
 ) WITH (fillfactor = 50);
-
--- Tasks by which an account is known that a doubtful attempt was found to be of, where it has none of its own from that run. ''
--- is the account without a name; a form of the API that has tasks of its own is told by `/3` behind the endpoint.
-CREATE TABLE tryon.known_tasks (
-    run         BIGINT NOT NULL REFERENCES tryon.runs (run),
-    account     TEXT   NOT NULL,
-    task_id     TEXT   NOT NULL,
-    external_id TEXT,
-    PRIMARY KEY (account, run)
-);
 
 CREATE TABLE tryon.attempts (
     job              BIGINT NOT NULL REFERENCES tryon.jobs (seq) ON DELETE CASCADE,

@@ -47,7 +47,7 @@ async fn on_a_shared_queue(ground: Ground, jobs: usize, test: &impl AsyncFn(&Gro
     let row = |number: usize| LoadRow::Job { spec: spec(&format!("j{number}")), line: number as u64 + 2 };
     load.add((0..jobs).map(row).collect()).await.expect("rows");
     load.keep(Keeping::default(), at(0)).await.expect("kept");
-    test(ground).await;
+    test(&ground).await;
 }
 
 /// SQLite as it is in a simulation: the rules of hosts are the same everywhere.
