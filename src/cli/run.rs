@@ -134,6 +134,7 @@ pub(super) async fn run(
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
+    queue.wait_for_return(interrupted.clone());
     let (mut progress, began) = (console.progress(), Instant::now());
     let outcome = engine::run(
         clients.into_resources(

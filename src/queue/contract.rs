@@ -12,13 +12,13 @@
 //! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
 //! here: they are a back end's own.
 
-use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::job::{
     AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -26,6 +26,7 @@ use crate::job::{
 };
 
 use super::error::QueueError;
+use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
@@ -95,6 +96,12 @@ pub trait Queue: QueueReads {
     /// Whether several hosts may work this queue at once.
     fn is_shared(&self) -> bool;
 
+    /// From now on, verbs and reads that cannot reach the queue wait for its return, until `until` is cancelled. Nothing is to be
+    /// waited for where the queue is a file.
+    fn wait_for_return(&self, until: CancellationToken) {
+        let _ = until;
+    }
+
     /// Begins an epoch: from now on, what workers do through this handle is that epoch's. What proves that an earlier epoch is
     /// dead is made use of: the same lock on the same boot of the same machine, or another boot of it. Where one run at a time
     /// works a queue, every earlier epoch is.
@@ -122,7 +129,8 @@ pub trait Queue: QueueReads {
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
     /// most `most` in all. Epochs whose lease is over lapse, if this host has been in touch with the queue for as long. Running jobs and downloads of a lapsed or dead epoch, and those
     /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
-    /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
+    /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them;
+    /// what is being submitted is told of this epoch's own jobs.
     ///
     /// # Errors
     /// [`QueueError::LeaseLost`], as [`Self::renew`].
@@ -477,22 +485,4 @@ pub enum Opening {
     Existing,
     /// It is made where there is none.
     OrMake,
-}
-
-/// A run's hold on its queue. It ends when this is dropped.
-pub struct RunHold {
-    _held: Box<dyn Any + Send + Sync>,
-}
-
-impl RunHold {
-    /// A hold that lasts as long as `held`.
-    pub(super) fn by(held: impl Any + Send + Sync) -> Self {
-        Self { _held: Box::new(held) }
-    }
-}
-
-impl Debug for RunHold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunHold").finish_non_exhaustive()
-    }
 }

@@ -13,6 +13,7 @@ mod back_ends;
 mod columns;
 mod contract;
 mod error;
+mod hold;
 mod hosts;
 mod loading;
 mod location;
@@ -24,8 +25,9 @@ mod walk;
 
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
-pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
+pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, Site};
 pub use error::QueueError;
+pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;

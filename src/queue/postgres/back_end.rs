@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
@@ -15,7 +16,7 @@ use crate::queue::{
     RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
-use super::connect::{End, Server, begin_reading, in_transaction};
+use super::connect::{End, Server, begin_reading, in_transaction, patiently};
 use super::db::args;
 use super::error::Result;
 use super::load::PostgresLoad;
@@ -51,31 +52,35 @@ impl PostgresQueue {
 /// Runs a verb that is kept whenever it succeeds.
 macro_rules! verb {
     ($queue:expr, |$db:ident| $body:expr) => {
-        in_transaction!($queue.server, |$db| Ok(End::Commit($body.await?)))
+        patiently!($queue.server, in_transaction!($queue.server, |$db| Ok(End::Commit($body.await?))))
     };
 }
 
 /// Runs a read of one statement.
 macro_rules! reading {
-    ($queue:expr, |$db:ident| $body:expr) => {{
-        let client = $queue.server.client().await?;
-        let $db = Db::by_itself(&client);
-        $body.await
-    }};
+    ($queue:expr, |$db:ident| $body:expr) => {
+        patiently!($queue.server, {
+            let client = $queue.server.client().await?;
+            let $db = Db::by_itself(&client);
+            $body.await
+        })
+    };
 }
 
 /// Runs a read of several statements, all of one moment.
 macro_rules! reading_at_once {
-    ($queue:expr, |$db:ident| $body:expr) => {{
-        let mut client = $queue.server.client().await?;
-        let transaction = begin_reading(&mut client).await?;
-        let read = {
-            let $db = Db::within(&transaction);
-            $body.await
-        };
-        transaction.rollback().await?;
-        read
-    }};
+    ($queue:expr, |$db:ident| $body:expr) => {
+        patiently!($queue.server, {
+            let mut client = $queue.server.client().await?;
+            let transaction = begin_reading(&mut client).await?;
+            let read = {
+                let $db = Db::within(&transaction);
+                $body.await
+            };
+            transaction.rollback().await?;
+            read
+        })
+    };
 }
 
 #[async_trait]
@@ -83,6 +88,10 @@ impl Queue for PostgresQueue {
     /// Any number of processes run a queue together, so nobody is kept out.
     async fn hold(&self) -> Result<RunHold> {
         Ok(RunHold::by(()))
+    }
+
+    fn wait_for_return(&self, until: CancellationToken) {
+        self.server.wait_for_return(until);
     }
 
     async fn bind(&self, kind: ProviderKind) -> Result<()> {
@@ -170,7 +179,10 @@ impl Queue for PostgresQueue {
 
     async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> Result<Claim> {
         let (address, me) = (self.server.address(), self.epoch());
-        in_transaction!(self.server, |db| claim::claim(db, address, (run, me), &external_id, &by, now).await)
+        patiently!(
+            self.server,
+            in_transaction!(self.server, |db| claim::claim(db, address, (run, me), &external_id, &by, now).await)
+        )
     }
 
     async fn claim_once(
@@ -181,7 +193,12 @@ impl Queue for PostgresQueue {
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         let (address, me) = (self.server.address(), self.epoch());
-        in_transaction!(self.server, |db| duplicates::claim_once(db, address, (run, me), &external_id, &by, now).await)
+        patiently!(
+            self.server,
+            in_transaction!(self.server, |db| {
+                duplicates::claim_once(db, address, (run, me), &external_id, &by, now).await
+            })
+        )
     }
 
     async fn assign_account(
@@ -212,7 +229,10 @@ impl Queue for PostgresQueue {
 
     async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
         let me = self.epoch();
-        in_transaction!(self.server, |db| claim::submit_again(db, (run, me), seq, attempt, now).await)
+        patiently!(
+            self.server,
+            in_transaction!(self.server, |db| claim::submit_again(db, (run, me), seq, attempt, now).await)
+        )
     }
 
     async fn publish(
@@ -416,6 +436,6 @@ impl QueueReads for PostgresQueue {
     }
 
     async fn report_page(&self, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
-        reading_at_once!(self, |db| pages::report_after(db, after, most))
+        reading_at_once!(self, |db| pages::report_after(db, after.clone(), most))
     }
 }

@@ -1,11 +1,14 @@
 //! The way to the server: connections that are kept, and transactions on them.
 
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, IsolationLevel, NoTls, Transaction};
+use tokio_util::sync::CancellationToken;
 
 use crate::ambient;
 use crate::queue::{PostgresAddress, QueueError};
@@ -26,6 +29,10 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 const KEEPALIVES: u32 = 4;
 
+/// How long what cannot reach the server waits before it tries again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// A transaction that others are in the way of is tried again, after a moment of at most this long each time.
 pub(super) const MOST_TRIES: u32 = 8;
 const LONGEST_PAUSE_MS: f64 = 40.0;
@@ -35,6 +42,15 @@ const LONGEST_PAUSE_MS: f64 = 40.0;
 pub(super) struct Server {
     address: PostgresAddress,
     pool: Pool,
+    patience: Arc<Patience>,
+}
+
+/// Whether what cannot reach the server waits for its return.
+#[derive(Debug, Default)]
+struct Patience {
+    /// Until this is cancelled; nothing waits where there is none.
+    until: OnceLock<CancellationToken>,
+    is_away: AtomicBool,
 }
 
 impl std::fmt::Debug for Server {
@@ -73,11 +89,39 @@ impl Server {
             .wait_timeout(Some(WAIT_TIMEOUT))
             .build()
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { address: address.clone(), pool })
+        Ok(Self { address: address.clone(), pool, patience: Arc::default() })
     }
 
     pub(super) fn address(&self) -> &PostgresAddress {
         &self.address
+    }
+
+    /// From now on what cannot reach the server waits for its return, until `until` is cancelled.
+    pub(super) fn wait_for_return(&self, until: CancellationToken) {
+        let _ = self.patience.until.set(until);
+    }
+
+    /// After the server could not be reached for the `tries`-th time in a row: waits a while. Returns whether it is to be tried
+    /// again.
+    pub(super) async fn is_to_be_tried_again(&self, tries: u32, why: &str) -> bool {
+        let Some(until) = self.patience.until.get() else { return false };
+        if !self.patience.is_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the queue at {} cannot be reached, and is waited for: {why}", self.address);
+        }
+        let wait = FIRST_WAIT * 2_u32.saturating_pow(tries.min(8));
+        let wait = wait.min(LONGEST_WAIT).mul_f64(0.5 + 0.5 * ambient::fraction());
+        tokio::select! {
+            biased;
+            () = until.cancelled() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+
+    /// The server was reached.
+    pub(super) fn note_reached(&self) {
+        if self.patience.is_away.load(Ordering::Relaxed) && self.patience.is_away.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the queue at {} can be reached again", self.address);
+        }
     }
 
     /// A connection, which is kept for others when it is dropped.
@@ -114,6 +158,31 @@ pub(super) enum End<T> {
     Commit(T),
     RollBack(T),
 }
+
+/// Runs a verb or a read again for as long as the server cannot be reached and is waited for. Where it was cut off in the middle, it
+/// may have happened: verbs of workers are refused the second time then (the job is not where they believe it), and whoever
+/// asked finds out where it is.
+macro_rules! patiently {
+    ($server:expr, $body:expr) => {{
+        let mut cuts = 0_u32;
+        loop {
+            let outcome: crate::queue::postgres::error::Result<_> = async { $body }.await;
+            match outcome {
+                Err(crate::queue::QueueError::Unreachable(why)) => {
+                    if !$server.is_to_be_tried_again(cuts, &why).await {
+                        break Err(crate::queue::QueueError::Unreachable(why));
+                    }
+                    cuts += 1;
+                }
+                outcome => {
+                    $server.note_reached();
+                    break outcome;
+                }
+            }
+        }
+    }};
+}
+pub(super) use patiently;
 
 /// Runs a verb as a transaction, again where another one was in its way: nothing of it has happened then. The body may run
 /// several times; it ends with an [`End`], or with an error, which rolls it back.

@@ -130,7 +130,8 @@ pub(super) async fn take_up(
         let left = most.saturating_sub(jobs.len());
         match state {
             StateName::Running | StateName::Downloading => jobs.extend(taken(db, me, *state, left).await?),
-            StateName::InDoubt => jobs.extend(held_in(db, me, *state, left).await?),
+            // What is being submitted by others was put in doubt just now, or is a living host's.
+            StateName::InDoubt | StateName::Submitting => jobs.extend(held_in(db, me, *state, left).await?),
             _ => {}
         }
     }

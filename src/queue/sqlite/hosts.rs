@@ -131,16 +131,18 @@ pub(super) fn take_up(
     .execute(params![me.0, clock])?;
     leave_submissions_in_doubt(db, me, now)?;
     let mut jobs = Vec::new();
-    for state in
-        states.iter().filter(|state| matches!(state, StateName::Running | StateName::Downloading | StateName::InDoubt))
-    {
+    let is_held = |state: &&StateName| {
+        use StateName::{Downloading, InDoubt, Running, Submitting};
+        matches!(state, Submitting | InDoubt | Running | Downloading)
+    };
+    for state in states.iter().filter(is_held) {
         for (mut job, epoch) in held_in(db, *state)? {
             if jobs.len() >= most {
                 return Ok(jobs);
             }
             let Some(holder) = holder(db, Some(me), epoch)? else { continue };
             job.holder = holder;
-            if *state != StateName::InDoubt && holder != Holder::Ours {
+            if matches!(state, StateName::Running | StateName::Downloading) && holder != Holder::Ours {
                 db.prepare_cached("UPDATE jobs SET epoch = ?2, moved_at = ?3 WHERE seq = ?1")?
                     .execute(params![job.seq.0, me.0, clock])?;
                 job.holder = Holder::Ours;

@@ -84,7 +84,7 @@ fn start_on(name: &str, boot: &str, lock: &str) -> HostStart {
         machine: Some("machine".to_owned()),
         boot: Some(boot.to_owned()),
         lock: Some(lock.to_owned()),
-        ..start(name, SHORT)
+        ..start(name, Duration::from_secs(1))
     }
 }
 
