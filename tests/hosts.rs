@@ -39,7 +39,7 @@ const FAULTS_A_ROUND: usize = 25;
 const SHORT: usize = 14;
 
 /// Enough work for as long as the faults take.
-const JOBS_A_FAULT: usize = 12;
+const JOBS_A_FAULT: usize = 9;
 
 /// What was asked for.
 struct Options {
