@@ -31,8 +31,9 @@ use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, TakenTask, Workload,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, Selection, TakenTask, Workload,
 };
+use super::runs::RunRecord;
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
 /// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.

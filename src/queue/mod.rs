@@ -20,6 +20,7 @@ mod location;
 mod mover;
 mod postgres;
 mod record;
+mod runs;
 mod sqlite;
 mod walk;
 
@@ -32,9 +33,10 @@ pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, 
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use record::{
-    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
-    PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
-    RunRecord, Selection, SlotUse, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause,
+    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
+    TakenTask, Workload,
 };
+pub use runs::{AccountStanding, AccountTally, RunRecord};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

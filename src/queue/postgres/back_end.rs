@@ -131,11 +131,13 @@ impl Queue for PostgresQueue {
     }
 
     async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
-        verb!(self, |db| facts::begin_run(db, slots, budget, &model, now))
+        let me = self.epoch();
+        verb!(self, |db| facts::begin_run(db, me, slots, budget, &model, now))
     }
 
     async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> Result<()> {
-        verb!(self, |db| facts::beat(db, run, &beat, now))?;
+        let me = self.epoch();
+        verb!(self, |db| facts::beat(db, run, me, &beat, now))?;
         verb!(self, |db| tally::add_up(db))
     }
 
