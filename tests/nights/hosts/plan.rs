@@ -82,7 +82,7 @@ impl Plan {
         for host in 0..hosts {
             let starts =
                 if host == 0 { Duration::ZERO } else { dice.time(0, dice.clone().one_of(&[50, 5_000, 40_000])) };
-            let lives = (0..dice.between(1, 4)).map(|_| {
+            let lives = (0..dice.between(1, 3)).map(|_| {
                 let mut life = life(dice, lease, number);
                 life.process.budget = has_budget.then(|| dice.between(0, 8));
                 number += 1;
@@ -90,7 +90,7 @@ impl Plan {
             });
             plan.hosts.push(Host { name: format!("host-{host}"), starts, lives: lives.collect() });
         }
-        if dice.chance(0.4) {
+        if dice.chance(0.7) {
             have_much_to_do(weather, dice);
         }
         weather.calm_from = until;
@@ -129,8 +129,9 @@ impl Plan {
 /// Tasks that take a while, and are found by our ids: so that there is something to take over, and to be told of.
 fn have_much_to_do(weather: &mut Weather, dice: &mut Dice) {
     use crate::weather::Ids;
-    weather.jobs = weather.jobs.max(12);
+    weather.jobs = weather.jobs.max(dice.between(8, 24) as usize);
     weather.cap = weather.cap.max(4);
+    weather.task_ms = dice.one_of(&[(3_000, 12_000), (8_000, 30_000)]);
     weather.ids = dice.one_of(&[Ids::Refused { echoed: true }, Ids::Charged { echoed: true }]);
     weather.own_id_lag_ms = 0;
     if weather.odd_creates == 0.0 {
@@ -158,8 +159,8 @@ fn life(dice: &mut Dice, lease: Duration, number: usize) -> Life {
     if dice.chance(0.2) {
         fate.at_step = Some((dice.between(5, 200), a_while(dice, lease)));
     }
-    if dice.chance(0.3) {
-        fate.at_create = Some((dice.between(1, 8), a_while(dice, lease)));
+    if dice.chance(0.4) {
+        fate.at_create = Some((dice.between(1, 5), a_while(dice, lease)));
     }
     if dice.chance(0.2) {
         fate.cuts.push((dice.time(200, 30_000), a_while(dice, lease)));
