@@ -171,6 +171,9 @@ pub(super) enum Command {
     /// Tidy up the bucket that `--upload-to` puts pictures into
     #[command(after_help = examples::UPLOADS)]
     Uploads(At<super::uploads::UploadsArgs>),
+    /// Print which hosts work the queue, or forget one that will never come back
+    #[command(after_help = examples::HOSTS)]
+    Hosts(At<super::hosts::HostsArgs>),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),

@@ -98,6 +98,14 @@ Examples:
 
 Only pictures that a run has put there are removed, and none that a job needs that is still to be made.";
 
+pub(super) const HOSTS: &str = "\
+Examples:
+  tryon hosts --queue postgres://shop@db.example/tryon
+  tryon hosts forget web-2 --queue postgres://shop@db.example/tryon
+
+Say forget only of a machine that is switched off or whose process is gone for good: what that host was submitting is then
+looked up at the provider once more, and submitted again where the provider does not know it.";
+
 pub(super) const SANDBOX: &str = "\
 Examples:
   tryon sandbox                            it says how to run against it

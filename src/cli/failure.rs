@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::exit_code::ExitCode;
+use crate::ops::this_host::HostError;
 use crate::ops::{AdoptError, LoadError};
 use crate::queue::QueueError;
 use crate::report::ReportError;
@@ -75,6 +76,17 @@ impl From<AdoptError> for Failure {
         match error {
             AdoptError::NoTaskId => Self::usage(error),
             AdoptError::Queue(error) => error.into(),
+        }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Name(_) | HostError::NoName => Self::usage(error),
+            HostError::Held { .. } => Self { code: ExitCode::Held, message: error.to_string() },
+            HostError::Lock { .. } => Self::machine(error),
+            HostError::Queue(error) => error.into(),
         }
     }
 }

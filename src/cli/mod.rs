@@ -11,6 +11,7 @@ mod edit;
 mod examples;
 mod failure;
 mod full_screen;
+mod hosts;
 mod id_list;
 mod json_log;
 mod list;
@@ -82,6 +83,12 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         }
         Command::List(At { args, place }) => {
             read(&place.or(&file.options)?, async |queue, _, out| list::list(&args, queue, out).await)
+        }
+        Command::Hosts(At { args: hosts::HostsArgs { verb: Some(_), name: Some(name), .. }, place }) => {
+            wait(hosts::forget(&name, &place.or(&file.options)?))
+        }
+        Command::Hosts(At { args, place }) => {
+            read(&place.or(&file.options)?, async |queue, place, out| hosts::hosts(&args, queue, place, out).await)
         }
         Command::Show(At { args, place }) => {
             read(&place.or(&file.options)?, async |queue, place, out| show::show(&args, queue, place, out).await)

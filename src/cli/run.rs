@@ -13,7 +13,8 @@ use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, Ru
 use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
-use crate::queue::{self, HostStart, Opening, ProviderKind, QueueReads};
+use crate::ops::this_host::ThisHost;
+use crate::queue::{self, Opening, ProviderKind, QueueReads};
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
@@ -47,6 +48,7 @@ pub(super) async fn run(
     let mut settings = Settings::resolve(options)?;
     // Everything that can be wrong is looked at before anything is changed.
     let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
+    settings.provider_shares_network = settings.sandbox || accounts.iter().all(|(account, _)| account.shares_network());
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -91,6 +93,7 @@ pub(super) async fn run(
     };
     queue.check_provider(kind).await?;
     let tree = output::tree(folder, place, &*queue).await?;
+    let this_host = ThisHost::of(&*queue, settings.host.clone(), settings.lease).await?;
     let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
@@ -134,7 +137,7 @@ pub(super) async fn run(
             tree.clone(),
             links,
             Scratch::new(place.beside_queue("pictures")),
-            HostStart::alone(),
+            this_host.start(),
         ),
         run_settings(&settings),
         interrupted.clone(),
@@ -199,6 +202,7 @@ async fn conclude(
     })?;
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
+    let accounts = queue.last_run().await?.map(|run| run.accounts).unwrap_or_default();
     let stopped = stopped_because(&outcome.end);
     let summary = summary(&RunSummary {
         counts: &outcome.counts,
@@ -208,6 +212,7 @@ async fn conclude(
         is_sandbox: settings.sandbox,
         stopped: stopped.as_deref(),
         reasons: &reasons,
+        accounts: &accounts,
         flags: &flags,
         report: Some(&place.out.join(output::REPORT)),
         page: Some(&place.out.join(output::PAGE)),

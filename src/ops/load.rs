@@ -104,8 +104,7 @@ pub async fn read(
     mut tell: impl FnMut(LoadEvent<'_>),
 ) -> Result<ReadRows, LoadError> {
     let (sender, mut portions) = mpsc::channel(PORTIONS_AHEAD);
-    let pictures =
-        PictureChecks::new().fitting(settings.fit_images).sharing_network(settings.provider_shares_network());
+    let pictures = PictureChecks::new().fitting(settings.fit_images).sharing_network(settings.provider_shares_network);
     let pictures = pictures.linking(settings.links_local_pictures());
     let places = ResultPlaces::below(out);
     let mut reading = ManifestReading { how: reading(settings), pictures, places, portions: sender };

@@ -30,7 +30,7 @@ use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, Workload,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
@@ -117,7 +117,7 @@ pub trait Queue: QueueReads {
     async fn forget_host(&self, name: String) -> QueueResult<u64>;
 
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
-    /// most `most` in all. Epochs whose lease is over lapse. Running jobs and downloads of a lapsed or dead epoch, and those
+    /// most `most` in all. Epochs whose lease is over lapse, if this host has been in touch with the queue for as long. Running jobs and downloads of a lapsed or dead epoch, and those
     /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
     /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
     ///
@@ -158,7 +158,8 @@ pub trait Queue: QueueReads {
     ) -> QueueResult<ClaimOnce>;
 
     /// Writes down which account has been found to have an attempt's task: the account that it was sent to has another
-    /// name in this run.
+    /// name in this run. What a job in doubt was found by is a task of that name from then on, so that a key that is changed
+    /// later still has something to be told by.
     ///
     /// # Errors
     /// [`QueueError::Stale`] when the job is in another attempt.
@@ -348,8 +349,8 @@ pub trait QueueReads: Debug + Send + Sync {
     async fn held_back(&self) -> QueueResult<u64>;
 
     /// A task that this attempt's account took from the run that made it, or else from the last run before it that had one
-    /// there. Who does not know it is not the account that the attempt was sent to.
-    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TaskId>>;
+    /// there. Who does not have it, by both of its names, is not the account that the attempt was sent to.
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TakenTask>>;
 
     // Reads: one job.
 

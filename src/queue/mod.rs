@@ -23,9 +23,9 @@ pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, 
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::{at, open, open_simulated};
 pub use record::{
-    AccountStanding, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain,
-    PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, RunRecord,
-    Selection, SlotUse, Workload,
+    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
+    PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
+    RunRecord, Selection, SlotUse, TakenTask, Workload,
 };
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

@@ -41,6 +41,15 @@ pub struct ActiveJob {
     pub holder: Holder,
 }
 
+/// A task that an account has taken, by the provider's name for it and by ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTask {
+    /// The provider's name: another account's provider may have a task of the same number.
+    pub task_id: TaskId,
+    /// Ours, which no other task has; `None` where the queue does not know it (any more).
+    pub external_id: Option<ExternalTaskId>,
+}
+
 /// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Note {
@@ -412,7 +421,7 @@ pub struct SlotUse {
 }
 
 /// A run's heartbeat: how it goes on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Beat {
     /// Images finished in this run.
     pub succeeded: u64,
@@ -426,16 +435,33 @@ pub struct Beat {
     pub accounts: Vec<AccountStanding>,
 }
 
+/// What an account did in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AccountTally {
+    /// Tasks that it took.
+    pub submitted: u64,
+    /// Jobs whose images it made.
+    pub images: u64,
+    /// Jobs that failed there: refused, or ended without an image.
+    pub failed: u64,
+    /// Units of its packs that its tasks have cost, as far as it told.
+    pub units: f64,
+    /// Money that they have cost, as far as it told.
+    pub paid: f64,
+    /// Whether it told of any task what it cost.
+    pub has_told_cost: bool,
+}
+
 /// How an account of a run goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AccountStanding {
     pub name: AccountName,
     /// Tasks that it takes at once, as far as is known.
     pub slots: u32,
     /// Tasks that it has.
     pub in_flight: u32,
-    /// Tasks that it took in this run.
-    pub submitted: u64,
+    /// What it did in this run.
+    pub done: AccountTally,
     /// Why it takes nothing at present, or any more.
     pub trouble: Option<String>,
     /// Whether it takes nothing any more in this run.

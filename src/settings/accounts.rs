@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::job::{AccountName, ModelName};
 
-use super::resolve::{check_base_url, usual_url};
+use super::resolve::{check_base_url, is_near, usual_url};
 use super::values::{Concurrency, Price, ProviderName, Rate};
 use super::{Options, Settings, SettingsError};
 
@@ -17,7 +17,7 @@ use super::{Options, Settings, SettingsError};
 pub struct AccountTable {
     name: String,
     pub(super) provider: Option<ProviderName>,
-    base_url: Option<String>,
+    pub(super) base_url: Option<String>,
     key_env: Option<String>,
     key_file: Option<PathBuf>,
     model: Option<String>,
@@ -44,6 +44,14 @@ pub struct Account {
     pub rate: Option<f64>,
     /// Status requests a second, at most; `None` finds out.
     pub poll_rate: Option<f64>,
+}
+
+impl Account {
+    /// Whether it is at an address of this machine or its network.
+    #[must_use]
+    pub fn shares_network(&self) -> bool {
+        is_near(&self.base_url)
+    }
 }
 
 /// Where an account's key is.

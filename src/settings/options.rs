@@ -162,10 +162,21 @@ declare_options! {
     #[arg(long, value_name = "COMMAND", env = "TRYON_ON_END", help_heading = "Results")]
     on_end: String => Option<String>, by resolve::on_end;
 
+    /// The name of this host among those that work one queue; without it, the machine's own
+    #[arg(long, value_name = "NAME", env = "TRYON_HOST", help_heading = "Several hosts")]
+    host: String => Option<String>, by resolve::host;
+
+    /// A host that is not heard of for so long counts as gone: others take over what it had [default: 30s]
+    #[arg(long, value_name = "DUR", env = "TRYON_LEASE", help_heading = "Several hosts")]
+    lease: Span => Duration, by resolve::lease;
+
     // What follows from several options, and is none.
     derived {
         /// Why try-on 3.0 cannot be asked for, if it cannot.
         no_solutions: Option<&'static str>, by resolve::no_solutions;
+        /// Whether every account is the stand-in, or at an address of this machine or its network, and so can fetch pictures
+        /// that only this network knows. A run that uses some of its accounts narrows it to those.
+        provider_shares_network: bool, by resolve::provider_shares_network;
     }
 
     // Other commands have these as well, so they are no arguments of `Options`; see `crate::cli`.

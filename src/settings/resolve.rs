@@ -1,12 +1,13 @@
 //! The settings that are more than one option with its default: what is checked, or follows from several.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use url::Url;
 
 use crate::job::{Keep, ModelName, ObjectUrl, is_on_this_network};
 
-use super::values::{ListenAddress, ProviderName};
+use super::values::{ListenAddress, ProviderName, Span};
 use super::{Options, Settings, SettingsError};
 
 /// dmxapi's usual address.
@@ -30,13 +31,6 @@ impl Settings {
     pub fn callback(&self) -> Option<Callback> {
         let (url, listen) = self.callback_url.clone().zip(self.callback_listen)?;
         Some(Callback { url, listen })
-    }
-
-    /// Whether the provider is the stand-in, or at an address of this machine or its network, and so can fetch pictures
-    /// that only this network knows.
-    #[must_use]
-    pub fn provider_shares_network(&self) -> bool {
-        self.sandbox || Url::parse(&self.base_url).is_ok_and(|url| is_on_this_network(&url))
     }
 
     /// Whether local pictures can be linked to, for models that take URLs only: from a bucket, or by the stand-in, which
@@ -97,6 +91,22 @@ pub(super) fn no_solutions(options: &Options) -> Option<&'static str> {
     )
 }
 
+/// Whether all accounts can fetch what only this network knows.
+pub(super) fn provider_shares_network(options: &Options) -> bool {
+    if options.sandbox == Some(true) {
+        return true;
+    }
+    match options.account.as_deref().unwrap_or_default() {
+        [] => options.base_url.as_deref().is_some_and(is_near),
+        tables => tables.iter().all(|table| table.base_url.as_deref().is_some_and(is_near)),
+    }
+}
+
+/// Whether a base URL is on this machine or its network; a provider's usual one is not.
+pub(super) fn is_near(base_url: &str) -> bool {
+    Url::parse(base_url).is_ok_and(|url| is_on_this_network(&url))
+}
+
 /// The address that was named, or the usual one of the provider.
 pub(super) fn base_url(options: &Options) -> Result<String, SettingsError> {
     let provider = options.provider.unwrap_or(ProviderName::Dmxapi);
@@ -116,6 +126,21 @@ pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, Settings
 
 /// A command without words is none.
 #[expect(clippy::unnecessary_wraps, reason = "as the others")]
+pub(super) fn host(options: &Options) -> Result<Option<String>, SettingsError> {
+    Ok(options.host.clone())
+}
+
+/// A host is heard of every other second, and a lease that is hardly longer would end by a hiccup.
+const SHORTEST_LEASE: Duration = Duration::from_secs(2);
+
+pub(super) fn lease(options: &Options) -> Result<Duration, SettingsError> {
+    let lease = options.lease.map_or(Duration::from_secs(30), Span::duration);
+    if lease < SHORTEST_LEASE {
+        return Err(wrong("lease", "is too short: at least 2s".to_owned()));
+    }
+    Ok(lease)
+}
+
 pub(super) fn on_end(options: &Options) -> Result<Option<String>, SettingsError> {
     Ok(options.on_end.clone().filter(|command| !command.trim().is_empty()))
 }

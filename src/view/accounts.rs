@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::job::clean_text;
-use crate::queue::AccountStanding;
+use crate::queue::{AccountStanding, AccountTally};
 
-use super::wording::thousands;
+use super::wording::{thousands, units};
 
 /// One account, for scripts.
 #[derive(Debug, Serialize)]
@@ -13,6 +13,13 @@ pub struct AccountJson<'a> {
     name: &'a str,
     /// Tasks that it took in the last run.
     submitted: u64,
+    /// Jobs whose images it made in that run.
+    images: u64,
+    /// Jobs that failed there in that run.
+    failed: u64,
+    /// What its tasks have cost in that run; null where it does not tell.
+    units: Option<f64>,
+    paid: Option<f64>,
     in_flight: u32,
     slots: u32,
     /// Why it takes nothing at present, or any more.
@@ -23,9 +30,14 @@ pub struct AccountJson<'a> {
 
 impl<'a> AccountJson<'a> {
     pub fn of(account: &'a AccountStanding) -> Self {
+        let done = account.done;
         Self {
             name: account.name.as_str(),
-            submitted: account.submitted,
+            submitted: done.submitted,
+            images: done.images,
+            failed: done.failed,
+            units: done.has_told_cost.then_some(done.units),
+            paid: done.has_told_cost.then_some(done.paid),
             in_flight: account.in_flight,
             slots: account.slots,
             trouble: account.trouble.as_deref(),
@@ -39,18 +51,12 @@ pub fn account_lines(accounts: &[AccountStanding], is_at_work: bool) -> Vec<Stri
     if accounts.is_empty() {
         return Vec::new();
     }
-    let name_width = accounts.iter().map(|account| console::measure_text_width(account.name.as_str())).max();
-    let name_width = name_width.unwrap_or_default().max("account".len());
-    let line = |name: &str, taken: &str, in_flight: &str, slots: &str| {
-        let name = console::pad_str(name, name_width, console::Alignment::Left, None).into_owned();
-        let line = format!("  {name}  {taken:>9}");
-        if is_at_work { format!("{line}  {in_flight:>9}  {slots:>5}") } else { line }
-    };
-    let mut lines = vec![String::new(), line("account", "submitted", "in flight", "slots")];
-    for account in accounts {
-        let (taken, in_flight) = (thousands(account.submitted), account.in_flight.to_string());
-        lines.push(line(account.name.as_str(), &taken, &in_flight, &account.slots.to_string()));
-    }
+    let mut rows =
+        vec![["account", "submitted", "images", "failed", "charged", "in flight", "slots"].map(str::to_owned)];
+    rows.extend(accounts.iter().map(row));
+    let columns = if is_at_work { 7 } else { 5 };
+    let mut lines = vec![String::new()];
+    lines.extend(aligned(&rows, columns));
     let troubled = accounts.iter().filter(|account| account.has_ended || is_at_work);
     let troubles = troubled.filter_map(|account| {
         let what = if account.has_ended { "took nothing any more" } else { "waits" };
@@ -58,6 +64,43 @@ pub fn account_lines(accounts: &[AccountStanding], is_at_work: bool) -> Vec<Stri
     });
     lines.extend(troubles);
     lines
+}
+
+fn row(account: &AccountStanding) -> [String; 7] {
+    let done = account.done;
+    [
+        account.name.as_str().to_owned(),
+        thousands(done.submitted),
+        thousands(done.images),
+        thousands(done.failed),
+        charged(done),
+        account.in_flight.to_string(),
+        account.slots.to_string(),
+    ]
+}
+
+/// Units, and money where some was paid; a dash where the provider told nothing.
+fn charged(done: AccountTally) -> String {
+    match (done.has_told_cost, done.paid > 0.0) {
+        (false, _) => "–".to_owned(),
+        (true, false) => units(done.units),
+        (true, true) if done.units > 0.0 => format!("{} + {} paid", units(done.units), units(done.paid)),
+        (true, true) => format!("{} paid", units(done.paid)),
+    }
+}
+
+/// The first `columns` of the rows, names to the left and numbers to the right.
+fn aligned(rows: &[[String; 7]], columns: usize) -> impl Iterator<Item = String> {
+    let width =
+        |column: usize| rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter().map(move |row| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            let side = if column == 0 { console::Alignment::Left } else { console::Alignment::Right };
+            console::pad_str(cell, *width, side, None).into_owned()
+        });
+        format!("  {}", cells.collect::<Vec<_>>().join("  "))
+    })
 }
 
 #[cfg(test)]
@@ -70,7 +113,14 @@ mod tests {
             name: AccountName::parse(name).expect("a name"),
             slots: 10,
             in_flight: 7,
-            submitted: 1_234,
+            done: AccountTally {
+                submitted: 1_234,
+                images: 1_200,
+                failed: 27,
+                units: 1_200.5,
+                paid: 0.0,
+                has_told_cost: true,
+            },
             trouble: trouble.map(str::to_owned),
             has_ended,
         }
@@ -84,13 +134,13 @@ mod tests {
             lines,
             [
                 "",
-                "  account  submitted  in flight  slots",
-                "  主账号       1,234          7     10",
-                "  second       1,234          7     10",
+                "  account  submitted  images  failed  charged  in flight  slots",
+                "  主账号       1,234   1,200      27  1,200.5          7     10",
+                "  second       1,234   1,200      27  1,200.5          7     10",
                 "  second took nothing any more: 429 1102: used up",
             ]
         );
-        assert_eq!(account_lines(&accounts, false)[1], "  account  submitted");
+        assert_eq!(account_lines(&accounts, false)[1], "  account  submitted  images  failed  charged");
         assert!(account_lines(&[], true).is_empty());
     }
 
@@ -99,5 +149,17 @@ mod tests {
         let accounts = [account("a", Some("503: no channel"), false)];
         assert_eq!(account_lines(&accounts, true).last().expect("lines"), "  a waits: 503: no channel");
         assert_eq!(account_lines(&accounts, false).len(), 3);
+    }
+
+    #[test]
+    fn what_was_charged_is_told_as_far_as_the_provider_tells() {
+        let of = |units, paid, has_told_cost| {
+            charged(AccountTally { units, paid, has_told_cost, ..AccountTally::default() })
+        };
+        assert_eq!(of(0.0, 0.0, false), "–");
+        assert_eq!(of(0.0, 0.0, true), "0");
+        assert_eq!(of(3.0, 0.0, true), "3");
+        assert_eq!(of(0.0, 1.5, true), "1.5 paid");
+        assert_eq!(of(3.0, 1.5, true), "3 + 1.5 paid");
     }
 }

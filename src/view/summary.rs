@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::job::{Flag, StateName};
-use crate::queue::Counts;
+use crate::queue::{AccountStanding, Counts};
 
 use super::wording::{cost, percent, span, thousands};
-use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE};
+use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE, account_lines};
 use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
 /// This many reasons are shown.
@@ -31,6 +31,8 @@ pub struct RunSummary<'a> {
     pub stopped: Option<&'a str>,
     /// Why jobs failed.
     pub reasons: &'a FailureReasons,
+    /// The accounts of the run; none for one whose account has no name.
+    pub accounts: &'a [AccountStanding],
     /// How many results have which flag.
     pub flags: &'a [(Flag, u64)],
     /// Where the report is, if it could be written.
@@ -54,6 +56,9 @@ impl RunSummary<'_> {
 pub fn summary(run: &RunSummary<'_>) -> String {
     let mut text = String::new();
     say_result(run, &mut text);
+    if run.accounts.len() > 1 {
+        account_lines(run.accounts, false).iter().for_each(|told| line(&mut text, told));
+    }
     say_failed(run, &mut text);
     let (counts, commands) = (run.counts, run.commands());
     for advice in [
@@ -141,7 +146,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::job::{Failure, FailureKind};
+    use crate::job::{AccountName, Failure, FailureKind};
+    use crate::queue::AccountTally;
 
     fn counts(states: &[(StateName, u64)]) -> Counts {
         let mut counts = Counts::default();
@@ -161,6 +167,7 @@ mod tests {
             is_sandbox: false,
             stopped: None,
             reasons,
+            accounts: &[],
             flags: &[],
             report: Some(Path::new("results/report.csv")),
             page: Some(Path::new("results/index.html")),
@@ -267,6 +274,47 @@ mod tests {
             1,003 results flagged: 1 unchanged, 1,002 blank. Look at them first: what is made again is paid for again.
               to see them      tryon list --flagged -o results
               to make again    tryon retry --again --flagged -o results && tryon run -o results
+            ");
+    }
+
+    #[test]
+    fn what_each_of_several_accounts_did_is_told() {
+        let counts = counts(&[(StateName::Succeeded, 10_000)]);
+        let reasons = FailureReasons::default();
+        let account = |name: &str, done, trouble: Option<&str>| AccountStanding {
+            name: AccountName::parse(name).expect("a name"),
+            slots: 10,
+            in_flight: 0,
+            done,
+            trouble: trouble.map(str::to_owned),
+            has_ended: trouble.is_some(),
+        };
+        let busy = AccountTally {
+            submitted: 5_020,
+            images: 5_000,
+            failed: 20,
+            units: 5_000.0,
+            paid: 0.0,
+            has_told_cost: true,
+        };
+        let silent = AccountTally { submitted: 895, images: 895, ..AccountTally::default() };
+        let accounts =
+            [account("kling", busy, None), account("reseller", silent, Some("429 1101: account in arrears"))];
+        let one = RunSummary { accounts: &accounts[..1], ..run(&counts, &reasons) };
+        assert_eq!(summary(&one), summary(&run(&counts, &reasons)), "one account says nothing that is not said");
+        assert_snapshot!(summary(&RunSummary { accounts: &accounts, ..one }), @"
+            Finished in 4 h 54 min
+
+              images    10,000 of 10,000, 5,895 in this run
+              units     9,997
+              slots     97 % busy
+              report    results/report.csv
+              page      results/index.html
+
+              account   submitted  images  failed  charged
+              kling         5,020   5,000      20    5,000
+              reseller        895     895       0        –
+              reseller took nothing any more: 429 1101: account in arrears
             ");
     }
 

@@ -93,6 +93,7 @@ function factsOf(job) {
     ['units', job.units === undefined ? undefined : `${job.units}`],
     ['size', job.size === undefined ? undefined : `${job.size[0]} × ${job.size[1]}`],
     ['model', job.model],
+    ['account', job.account],
     ['task', job.task],
     ['human', job.human.name],
     ['garment', job.cloths.map(({ name }) => name).join(', ')],
@@ -102,7 +103,7 @@ function factsOf(job) {
 
 function metaOf(job) {
   const facts = Object.fromEntries(factsOf(job));
-  return [facts.took, facts.finished, facts.attempts && `${facts.attempts} attempts`].filter(Boolean).join(' · ');
+  return [facts.took, facts.finished, facts.attempts && `${facts.attempts} attempts`, facts.account].filter(Boolean).join(' · ');
 }
 
 /** Shows on a card, or in the viewer, whether its result is rejected. */

@@ -15,7 +15,7 @@ function breathe() {
 }
 
 function takeBlock(element) {
-  const { pictures, models, jobs: entries } = JSON.parse(element.textContent);
+  const { pictures, models, accounts = [], jobs: entries } = JSON.parse(element.textContent);
   const named = pictures.map(([name, link]) => ({ name, link: link ?? null }));
   for (const job of entries) {
     job.order = jobs.length;
@@ -25,6 +25,7 @@ function takeBlock(element) {
       job.cloths.push(named[job.second_cloth]);
     }
     job.model = models[job.model];
+    job.account = accounts[job.account];
     jobs.push(job);
   }
   element.remove();
@@ -68,7 +69,7 @@ const FLAGS = [ANY_FLAG, 'unchanged', 'blank', 'small', 'aspect', 'twin', 'forma
 /** What the text filter looks at. */
 function textOf(job) {
   if (job.text === undefined) {
-    const said = [job.id, spoken(job.state), ...flagsOf(job), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task];
+    const said = [job.id, spoken(job.state), ...flagsOf(job), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task, job.account];
     job.text = said.filter(Boolean).join('\n').toLowerCase();
   }
   return job.text;

@@ -19,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("view", &["engine", "job", "queue"]),
     ("report", &["job", "queue", "view"]),
     ("progress", &["engine", "job", "queue", "view"]),
-    ("ops", &["exit_code", "job", "manifest", "picture", "provider", "queue", "settings", "store", "view"]),
+    ("ops", &["ambient", "exit_code", "job", "manifest", "picture", "provider", "queue", "settings", "store", "view"]),
     (
         "cli",
         &[

@@ -17,14 +17,19 @@ use crate::world::World;
 /// Under which name what is learnt of the one account is remembered.
 pub(crate) const ENDPOINT: &str = "simulated";
 
+/// What the ids of the first provider's tasks begin with.
+pub(crate) const FIRST_PREFIX: &str = "task-";
+
 /// The names of two accounts, in the order of their providers.
 const NAMES: [&str; 2] = ["one", "two"];
 
 /// One of this number of nights has two accounts. Such a night's first account is that of the same seed with one.
 const EVERY: u64 = 8;
 
-/// What the ids of the second provider's tasks begin with.
-const SECOND_PREFIX: &str = "other-";
+/// What the ids of the second provider's tasks begin with: in every other of these nights both count their tasks from 1.
+fn second_prefix(seed: u64) -> &'static str {
+    if (seed / EVERY).is_multiple_of(2) { FIRST_PREFIX } else { "other-" }
+}
 
 /// Whether the night of a seed has two accounts.
 pub(crate) fn is_of_two(seed: u64) -> bool {
@@ -51,7 +56,7 @@ pub(crate) fn second(seed: u64, weather: &mut Weather, world: &Arc<World>) -> Ar
         foreign: None,
         ..own
     };
-    Arc::new(Simulated::new(seed, Arc::clone(world), weather, dice, SECOND_PREFIX))
+    Arc::new(Simulated::new(seed, Arc::clone(world), weather, dice, second_prefix(seed)))
 }
 
 /// The names of two accounts in a process: in one of three the shop has swapped them, in one it has new ones.
@@ -111,8 +116,8 @@ pub(crate) struct Results(pub(crate) Vec<Arc<Simulated>>);
 
 impl ResultHost for Results {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Box<dyn Download>, FetchError>> {
-        let id = url.trim_start_matches("sim://");
-        let maker = self.0.iter().find(|provider| id.starts_with(provider.prefix)).unwrap_or(&self.0[0]);
+        let place = url.trim_start_matches("sim://").split('/').next().and_then(|place| place.parse().ok());
+        let maker = place.and_then(|place: usize| self.0.get(place)).unwrap_or(&self.0[0]);
         async move { maker.fetch(url).await }.boxed()
     }
 }

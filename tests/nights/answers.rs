@@ -89,7 +89,11 @@ pub(crate) fn report(task: &Task, now: Duration, ids: Ids, is_whole: bool) -> Ta
         message: message.filter(|_| is_whole),
         units: (has_ended && task.is_charged()).then_some(1.0),
         paid: None,
-        images: if has_image { vec![ResultImage { index: 0, url: format!("sim://{}", task.id) }] } else { Vec::new() },
+        images: if has_image {
+            vec![ResultImage { index: 0, url: format!("sim://{}", task.image()) }]
+        } else {
+            Vec::new()
+        },
         took: has_ended.then(|| task.ends_at - task.made_at),
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use tryon::job::TaskId;
+
 use crate::dice::Dice;
 use crate::weather::{Ids, LATEST_TASK_MS, Weather};
 
@@ -33,6 +35,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Its image, in the words of its provider's place and number: no other task has the same.
+    pub(crate) fn image(&self) -> String {
+        format!("{}/{}", self.account / 2, self.id)
+    }
+
     /// What ends with an image, or should have, is charged; what fails is not.
     pub(crate) fn is_charged(&self) -> bool {
         !matches!(self.outcome, Outcome::Fails(_))
@@ -105,6 +112,12 @@ impl Books {
     pub(crate) fn new_task_id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}{}", self.made)
+    }
+
+    /// Whether it has made this task, or is about to.
+    pub(crate) fn has_made(&self, task_id: &TaskId, pair: &str) -> bool {
+        self.tasks.iter().any(|task| task.id == task_id.0 && task.pair == pair)
+            || self.arrivals.iter().any(|arrival| arrival.task_id == task_id.0 && arrival.pair == pair)
     }
 
     pub(crate) fn arrives(&mut self, arrival: Arrival) {

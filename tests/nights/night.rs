@@ -105,7 +105,7 @@ impl Night {
         let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
         let world = Arc::new(World::new(&weather, seed));
         let second = has_two_accounts.then(|| accounts::second(seed, &mut weather, &world));
-        let first = Simulated::new(seed, Arc::clone(&world), weather.clone(), dice, "task-");
+        let first = Simulated::new(seed, Arc::clone(&world), weather.clone(), dice, accounts::FIRST_PREFIX);
         let providers = [Arc::new(first)].into_iter().chain(second).collect();
         let jobs = weather.jobs as u64;
         let tally = Tally { nights: 1, jobs, ..Tally::default() };
@@ -246,8 +246,10 @@ impl Night {
                 Fact::Parked { id, .. } | Fact::AccountMissing { id, .. } => {
                     self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.as_str().to_owned());
                 }
-                Fact::Submitted { task_id, .. } => {
-                    let maker = self.providers.iter().find(|provider| task_id.0.starts_with(provider.prefix));
+                Fact::Submitted { id, task_id, .. } => {
+                    let pair = self.pair_of(id.as_str());
+                    let is_maker = |provider: &&Arc<Simulated>| provider.books().has_made(task_id, &pair);
+                    let maker = self.providers.iter().find(is_maker);
                     maker.expect("its provider").books().accepted.insert(number);
                 }
                 _ => {}
@@ -358,6 +360,12 @@ impl Night {
             queue.active(states, 10_000).await
         });
         read.expect("the queue")
+    }
+
+    /// What the provider sees of a job.
+    pub(crate) fn pair_of(&self, id: &str) -> String {
+        let (human, cloth) = pair_of(id.trim_start_matches('j').parse().expect("one of ours"), self.weather.dedupe);
+        format!("{human} {cloth}")
     }
 
     pub(crate) fn is_wrong(&self, what: String) {

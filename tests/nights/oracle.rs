@@ -133,13 +133,15 @@ fn wrong_with(night: &Night, job: &JobRecord, tasks: Tasks<'_>, knows_ids: bool)
     let Tasks { of_the_pair: tasks, own } = tasks;
     match &job.state {
         JobState::Succeeded { task_id } => {
-            let Some(task) = tasks.iter().find(|task| task.id == task_id.0) else {
+            // Where both accounts count their tasks, it may have had one of that number at each.
+            let named: Vec<_> = tasks.iter().filter(|task| task.id == task_id.0).collect();
+            if named.is_empty() {
                 return Some(format!("it has the image of {task_id}, which is none of its tasks"));
-            };
+            }
             let Some(output) = &job.output else { return Some("it has no image".to_owned()) };
             let kept = std::fs::read(night.tree.root().expect("a folder").join(output)).unwrap_or_default();
-            (task.outcome != Outcome::Image || kept != pictures::of(&task.id))
-                .then(|| "its image is another".to_owned())
+            let is_its = |task: &&&Task| task.outcome == Outcome::Image && kept == pictures::of(&task.image());
+            (!named.iter().any(is_its)).then(|| "its image is another".to_owned())
         }
         // It was in doubt, and is refused each time it is sent again: each run tries a few times.
         JobState::InDoubt { .. } if nature(night, job) == Nature::InternalError => None,

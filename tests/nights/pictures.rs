@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-/// The picture of a task.
-pub(crate) fn of(task_id: &str) -> Bytes {
-    let number: u32 = task_id.trim_start_matches("task-").parse().unwrap_or_default();
+/// The picture of a task, by what [`crate::books::Task::image`] calls it.
+pub(crate) fn of(image: &str) -> Bytes {
+    let hash = image.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let mut picture = Vec::new();
     let mut encoder = png::Encoder::new(&mut picture, 4, 4);
     encoder.set_color(png::ColorType::Rgb);
-    let pixels: Vec<u8> = (0..48_u32).map(|at| (at * 5 + number * (at + 1)).to_le_bytes()[0]).collect();
+    let pixels: Vec<u8> =
+        (0..48_u32).map(|at| hash.to_le_bytes()[at as usize % 4].wrapping_mul(at as u8 + 1)).collect();
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
     written.expect("a picture");
     picture.into()

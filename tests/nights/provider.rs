@@ -15,7 +15,7 @@ use tryon::provider::{
 };
 
 use crate::answers::{empty_account, facts, odd_create, odd_question, over_cap, report, trouble};
-use crate::books::{Arrival, Books, Nature, nature};
+use crate::books::{Arrival, Books, Nature, Task, nature};
 use crate::dice::Dice;
 use crate::pictures;
 use crate::weather::{Calls, Ids, LATEST_TASK_MS, Lane, List, Odd, REQUEST_TIMEOUT, Weather};
@@ -315,10 +315,11 @@ impl Simulated {
         let mut books = self.books();
         let odd = self.odd(Lane::Downloads, &mut books);
         let how = books.dice.below(5);
-        let id = url.trim_start_matches("sim://");
-        let Some(task) = books.tasks.iter_mut().find(|task| task.id == id) else { return Err(FetchError::Gone(404)) };
+        let image = url.trim_start_matches("sim://");
+        let is_it = |task: &&mut Task| task.image() == image;
+        let Some(task) = books.tasks.iter_mut().find(is_it) else { return Err(FetchError::Gone(404)) };
         task.fetches += 1;
-        let whole = pictures::of(id);
+        let whole = pictures::of(image);
         Ok(match (odd.is_some(), how) {
             (true, 0) => return Err(FetchError::Gone(403)),
             (true, 1) => return Err(FetchError::Status(503)),

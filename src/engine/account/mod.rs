@@ -6,8 +6,10 @@ mod blame;
 pub(crate) mod capabilities;
 pub(crate) mod gate;
 pub(crate) mod pace;
+pub(crate) mod recognize;
 pub(crate) mod refusals;
 pub(crate) mod slots;
+pub(crate) mod tally;
 pub(crate) mod verdict;
 pub(crate) mod watcher;
 
@@ -31,6 +33,7 @@ use gate::{Gate, Lane};
 use pace::{Bounds, Pace, SharedTurns};
 use refusals::Refusals;
 use slots::Slots;
+use tally::Tally;
 use watcher::{Watcher, Watching};
 
 /// Submissions and status requests a second at the beginning, where nobody has said how many there may be.
@@ -124,7 +127,7 @@ pub(crate) struct Account {
     /// Slots that are taken for a job that is not claimed yet.
     reaching: Arc<AtomicU64>,
     /// Tasks that it took in this run, in all its forms.
-    submitted: Arc<AtomicU64>,
+    pub(crate) tally: Arc<Tally>,
     /// The same account in another form of the API: the same slots, gate and pace, and capabilities and a watcher of its own.
     other_form: Option<Arc<Account>>,
 }
@@ -169,7 +172,7 @@ impl Account {
         }));
         let slots = Slots::new(endpoint.slots, remembered.slots);
         let refusals: Arc<Refusals> = Arc::default();
-        let (submitted, reaching): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
+        let (tally, reaching): (Arc<Tally>, Arc<AtomicU64>) = Default::default();
         let place = endpoint.account.as_ref().map(|_| endpoint.name.clone());
         let form = |provider: Arc<dyn Provider>, name, external_ids, callbacks, other_form| {
             let watcher = Watcher::start(
@@ -199,7 +202,7 @@ impl Account {
                 no_room: AtomicU32::new(0),
                 is_fed: AtomicBool::new(false),
                 reaching: Arc::clone(&reaching),
-                submitted: Arc::clone(&submitted),
+                tally: Arc::clone(&tally),
                 other_form,
             })
         };
@@ -241,11 +244,6 @@ impl Account {
         self.is_fed.store(true, Ordering::Release);
     }
 
-    /// Notes a task that it took in this run.
-    pub(crate) fn count_submission(&self) {
-        self.submitted.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// How it goes on; `None` for an account without a name.
     pub(crate) fn standing(&self, now: Timestamp) -> Option<AccountStanding> {
         let name = self.id.clone()?;
@@ -254,7 +252,7 @@ impl Account {
             name,
             slots: self.slots.limit(),
             in_flight: self.slots.held(),
-            submitted: self.submitted.load(Ordering::Relaxed),
+            done: self.tally.now(),
             has_ended: stopped.is_some(),
             trouble: stopped.or_else(|| self.gate.pause(now).map(|pause| pause.why)),
         })

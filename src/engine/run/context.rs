@@ -75,6 +75,20 @@ impl Context {
         self.accounts.iter().take_while(|account| account.price < self.account.price)
     }
 
+    /// Records the end of a job that failed at this account, and says so.
+    pub(crate) async fn fail(
+        &self,
+        job: &ActiveJob,
+        transition: Transition,
+        note: Note,
+        failure: Failure,
+    ) -> Result<JobState, RunError> {
+        let state = self.record(job, transition, note).await?;
+        self.account.tally.failed();
+        self.tell(Fact::Failed { id: job.spec.id.clone(), failure });
+        Ok(state)
+    }
+
     pub(crate) fn has_cheaper_accounts(&self) -> bool {
         self.cheaper_accounts().next().is_some()
     }
@@ -118,19 +132,6 @@ impl Shared {
     /// Records the intent to submit a doubtful job again; `None` when the budget does not allow it.
     pub(crate) async fn record_again(&self, job: &ActiveJob) -> Result<Option<JobState>, RunError> {
         Ok(self.queue.submit_again(self.run, job.seq, job.attempt, self.now()).await?)
-    }
-
-    /// Records that a job has failed for good, and tells it.
-    pub(crate) async fn fail(
-        &self,
-        job: &ActiveJob,
-        transition: Transition,
-        note: Note,
-        failure: Failure,
-    ) -> Result<JobState, RunError> {
-        let state = self.record(job, transition, note).await?;
-        self.tell(Fact::Failed { id: job.spec.id.clone(), failure });
-        Ok(state)
     }
 
     /// Hands a fact to the coordinator. When it is gone, nobody listens any more.

@@ -15,6 +15,7 @@ use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
 use crate::queue::{ActiveJob, Holder, Note};
 
 use crate::engine::account::capabilities::{Accepted, Asked, Named};
+use crate::engine::account::recognize::Has;
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
@@ -182,21 +183,21 @@ async fn sought_in_vain(ctx: &Context, job: &ActiveJob, held: &Held) -> Result<O
 /// Whether this run's key is of the account that an earlier run sent the job to; `None` where it was not told.
 ///
 /// Another account's key finds nothing under our ids, and would have the job made and paid for a second time. So a task that
-/// the provider took from that run is asked for, which is free. Where it took none, there is nothing to compare.
+/// the provider took from that run is asked for, which is free. Its number alone proves nothing, also where the queue does not
+/// know more of it. Where it took none, there is nothing to compare.
 async fn is_same_account(ctx: &Context, job: &ActiveJob) -> Result<Option<bool>, RunError> {
-    let Some(task_id) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
+    let Some(task) = ctx.queue.task_of_the_same_account(job.seq, job.attempt).await? else {
         return Ok(Some(true));
     };
-    let named = Named::Theirs(task_id);
-    let asked = tokio::select! {
+    let has = tokio::select! {
         biased;
-        asked = ctx.account.ask(&named) => asked,
+        has = ctx.account.has(&task) => has,
         () = ctx.shutdown.cancelled() => return Ok(None),
     };
-    Ok(match asked {
-        Asked::Task(_) => Some(true),
-        Asked::Unknown => Some(false),
-        Asked::Evaded(_) | Asked::Nothing(_) | Asked::Stopped(_) => None,
+    Ok(match has {
+        Has::Yes => Some(true),
+        Has::SameNumber | Has::No => Some(false),
+        Has::Evaded | Has::NotTold | Has::Stopped => None,
     })
 }
 

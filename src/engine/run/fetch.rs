@@ -99,6 +99,9 @@ async fn published(ctx: &Context, job: &ActiveJob, images: Vec<PublishedImage>) 
     let outdated: Vec<String> =
         before.into_iter().map(|image| image.path).filter(|old| images.iter().all(|new| new.path != *old)).collect();
     let state = ctx.queue.publish(job.seq, job.attempt, images, ctx.now()).await?;
+    if job.shares.is_none() {
+        ctx.account.tally.made_image();
+    }
     for path in outdated {
         ctx.tree.remove(&path, job.seq).await;
     }

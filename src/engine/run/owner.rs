@@ -1,19 +1,18 @@
 //! Which account a job of an earlier run belongs to.
 //!
 //! Its attempt says so by name and address. Where this run has no such account (the shop has named its accounts since, renamed
-//! one, or given one another address), the accounts are asked: who knows a task of that account has it. The question is free; a
-//! guess would let a task that was paid for be taken for lost, or have it made and paid for a second time.
+//! one, or given one another address), the accounts are asked: who has a task of that account, by our name for it, is it. The
+//! question is free; a guess would let a task that was paid for be taken for lost, or have it made and paid for a second time.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::job::{JobState, TaskId};
-use crate::provider::TaskReport;
-use crate::queue::{ActiveJob, QueueError};
+use crate::job::JobState;
+use crate::queue::{ActiveJob, QueueError, TakenTask};
 
 use crate::engine::account::Account;
-use crate::engine::account::capabilities::{Asked, Named};
+use crate::engine::account::recognize::Has;
 use crate::engine::error::RunError;
 use crate::engine::run::context::{Context, Shared};
 
@@ -23,36 +22,21 @@ pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Ac
     accounts.iter().find(is_it).map(|account| account.for_model(&job.model))
 }
 
-/// The account that knows a task of the account to which the job was sent; `None` where none does, or none can be asked for.
+/// The account that has a task of the account to which the job was sent; `None` where none has, or none can be asked for.
 pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option<Arc<Account>>, RunError> {
-    let Some(task_id) = task_to_ask_for(shared, job).await? else { return Ok(None) };
-    let (named, began) = (Named::Theirs(task_id), Instant::now());
+    let Some(task) = task_to_ask_for(shared, job).await? else { return Ok(None) };
+    let began = Instant::now();
     loop {
-        let mut is_settled = true;
-        for account in shared.accounts.iter().map(|account| account.for_model(&job.model)) {
-            let asked = tokio::select! {
-                biased;
-                () = shared.shutdown.cancelled() => return Ok(None),
-                asked = account.ask(&named) => asked,
-            };
-            match asked {
-                // Providers that count their tasks may have one of the same number.
-                Asked::Task(task) if is_anothers(&task, job) => {}
-                Asked::Task(_) => {
-                    let (name, endpoint) = (account.id.clone(), account.endpoint.clone());
-                    match shared.queue.assign_account(job.seq, job.attempt, name, endpoint).await {
-                        // A person has put it back meanwhile, and it was claimed: it is another worker's now.
-                        Err(QueueError::Stale { .. }) => return Ok(None),
-                        assigned => assigned?,
-                    }
-                    return Ok(Some(account));
-                }
-                Asked::Unknown | Asked::Stopped(_) => {}
-                Asked::Evaded(_) | Asked::Nothing(_) => is_settled = false,
-            }
-        }
-        if is_settled || began.elapsed() >= shared.settings.task_timeout {
-            return Ok(None);
+        let asked = tokio::select! {
+            biased;
+            () = shared.shutdown.cancelled() => return Ok(None),
+            asked = ask_all(shared, job, &task) => asked,
+        };
+        match asked {
+            Owner::Is(account) => return assign(shared, job, account).await,
+            Owner::Nobody => return Ok(None),
+            Owner::NotTold if began.elapsed() >= shared.settings.task_timeout => return Ok(None),
+            Owner::NotTold => {}
         }
         tokio::select! {
             biased;
@@ -62,11 +46,71 @@ pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option
     }
 }
 
-/// Whether a task under the id of the job's own says that it is another one.
-fn is_anothers(task: &TaskReport, job: &ActiveJob) -> bool {
-    let names_it = matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. });
-    // The task of a duplicate carries its leader's id.
-    names_it && job.shares.is_none() && task.external_id.as_ref().is_some_and(|carried| *carried != job.external_id)
+/// What all accounts together say.
+enum Owner {
+    Is(Arc<Account>),
+    Nobody,
+    /// Some of them have to be asked again.
+    NotTold,
+}
+
+/// Asks the accounts once, one after the other, until one has the task.
+async fn ask_all(shared: &Shared, job: &ActiveJob, task: &TakenTask) -> Owner {
+    let (mut same_number, mut evaded, mut untold, mut stopped) = (Vec::new(), false, false, false);
+    for account in shared.accounts.iter().map(|account| account.for_model(&job.model)) {
+        match account.has(task).await {
+            Has::Yes => return Owner::Is(account),
+            Has::SameNumber => same_number.push(account),
+            Has::No => {}
+            Has::Evaded => evaded = true,
+            Has::NotTold => untold = true,
+            Has::Stopped => stopped = true,
+        }
+    }
+    match by_number(shared, job, same_number, !untold && !stopped) {
+        Some(account) => Owner::Is(account),
+        None if untold || evaded => Owner::NotTold,
+        None => Owner::Nobody,
+    }
+}
+
+/// The account that a job may be taken to be at because it has a task of that number, where no answer says whose task it is.
+///
+/// Many resellers do not know our names for tasks, and a shop may still rename its account there, give it another address, or
+/// name the accounts of a queue that was begun without names. What decides is the address, which has one count. A job in doubt
+/// never goes by a number: at the wrong account it would be unknown, and be paid for twice.
+fn by_number(shared: &Shared, job: &ActiveJob, same: Vec<Arc<Account>>, have_all_told: bool) -> Option<Arc<Account>> {
+    if !names_its_task(job) {
+        return None;
+    }
+    let place = job.endpoint.as_deref().map(address);
+    let is_there = |account: &Account| place.is_none_or(|place| address_of(account) == place);
+    let there = shared.accounts.iter().filter(|account| is_there(account)).count();
+    let may_be = |account: &Account| match there {
+        0 => account.id == job.account,
+        _ => is_there(account),
+    };
+    let [account] = <[_; 1]>::try_from(same.into_iter().filter(|account| may_be(account)).collect::<Vec<_>>()).ok()?;
+    (have_all_told || there == 1).then_some(account)
+}
+
+/// The address in what is kept of an account's place, which is `NAME at ADDRESS`; names have no spaces.
+fn address(place: &str) -> &str {
+    place.split_once(" at ").map_or(place, |(_, address)| address)
+}
+
+fn address_of(account: &Account) -> &str {
+    address(account.endpoint.as_deref().unwrap_or(&account.name))
+}
+
+/// Writes down whose job it is; `None` where it is another worker's meanwhile.
+async fn assign(shared: &Shared, job: &ActiveJob, account: Arc<Account>) -> Result<Option<Arc<Account>>, RunError> {
+    let (name, endpoint) = (account.id.clone(), account.endpoint.clone());
+    match shared.queue.assign_account(job.seq, job.attempt, name, endpoint).await {
+        // A person has put it back meanwhile, and it was claimed.
+        Err(QueueError::Stale { .. }) => Ok(None),
+        assigned => assigned.map(|()| Some(account)).map_err(RunError::from),
+    }
 }
 
 /// Whether another account of this run turns out to have what the job's account does not know: the shop has given that name to
@@ -80,9 +124,17 @@ pub(crate) async fn is_elsewhere(ctx: &Context, job: &ActiveJob) -> Result<bool,
 }
 
 /// The job's own task; or, for one that nobody saw accepted, another task of the account that it was sent to.
-async fn task_to_ask_for(shared: &Shared, job: &ActiveJob) -> Result<Option<TaskId>, RunError> {
+async fn task_to_ask_for(shared: &Shared, job: &ActiveJob) -> Result<Option<TakenTask>, RunError> {
     match &job.state {
-        JobState::Running { task_id } | JobState::Downloading { task_id } => Ok(Some(task_id.clone())),
+        JobState::Running { task_id } | JobState::Downloading { task_id } => {
+            // The task of a duplicate has the name that its leader's job gave it.
+            let external_id = job.shares.is_none().then(|| job.external_id.clone());
+            Ok(Some(TakenTask { task_id: task_id.clone(), external_id }))
+        }
         _ => Ok(shared.queue.task_of_the_same_account(job.seq, job.attempt).await?),
     }
+}
+
+fn names_its_task(job: &ActiveJob) -> bool {
+    matches!(job.state, JobState::Running { .. } | JobState::Downloading { .. })
 }

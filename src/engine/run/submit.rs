@@ -118,7 +118,7 @@ pub(crate) async fn accepted(
     facts: AnswerFacts,
 ) -> Result<Step, RunError> {
     ctx.account.accepted(job.seq, held.slot.as_mut());
-    ctx.account.count_submission();
+    ctx.account.tally.took_task();
     let note = Note { answer: None, ..note(&facts) };
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note).await?;
     if echoed {

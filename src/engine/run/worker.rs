@@ -92,6 +92,7 @@ async fn task_ended(
     task: TaskReport,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
+    ctx.account.tally.cost(task.units, task.paid);
     let cost = Note { units: task.units, paid: task.paid, ..Note::default() };
     if task.external_id.as_ref() == Some(&job.external_id) {
         ctx.learn_external_ids(true).await?;

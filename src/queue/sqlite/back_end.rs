@@ -12,7 +12,7 @@ use crate::job::{
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
     Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow, RunHold, RunId,
-    RunRecord, Selection, Workload,
+    RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -297,7 +297,7 @@ impl QueueReads for SqliteQueue {
         self.read(QueueReader::held_back).await
     }
 
-    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
+    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TakenTask>> {
         self.read(move |reader| reader.task_of_the_same_account(seq, attempt)).await
     }
 

@@ -88,17 +88,17 @@ pub(super) fn claim(
     by: &Claimant,
     now: Timestamp,
 ) -> Result<Claim> {
+    if let Some(me) = me {
+        must_hold(db, me)?;
+    }
     let Some(seq) = next_ready(db, by.forms, now)? else {
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };
-    if let Some(me) = me {
-        must_hold(db, me)?;
-        if let Some(room) = by.room
-            && let Some(lack) = lacks_room(db, me, by, room)?
-        {
-            return Ok(Claim::NoRoom(lack));
-        }
+    if let (Some(me), Some(room)) = (me, by.room)
+        && let Some(lack) = lacks_room(db, me, by, room)?
+    {
+        return Ok(Claim::NoRoom(lack));
     }
     if !reserve(db, run)? {
         return Ok(Claim::BudgetSpent);

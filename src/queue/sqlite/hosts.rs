@@ -34,8 +34,8 @@ pub(super) fn join(db: &Connection, start: &HostStart, is_shared: bool) -> Resul
         )?;
     }
     db.execute(
-        "INSERT INTO hosts (name, machine, boot, lock, process, started_at, seen_at, lease_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)",
+        "INSERT INTO hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7)",
         params![
             start.name,
             start.machine,
@@ -78,7 +78,11 @@ fn refuse_living(db: &Connection, name: &str, clock: i64) -> Result<()> {
 pub(super) fn renew(db: &Connection, me: Epoch) -> Result<Renewed> {
     let clock = clock();
     let renewed = db
-        .prepare_cached("UPDATE hosts SET seen_at = ?2 WHERE epoch = ?1 AND dead_at IS NULL AND lapsed_at IS NULL")?
+        .prepare_cached(
+            "UPDATE hosts SET seen_at = ?2,
+                    steady_since = CASE WHEN ?2 - seen_at > lease_ms / 2 THEN ?2 ELSE steady_since END
+              WHERE epoch = ?1 AND dead_at IS NULL AND lapsed_at IS NULL",
+        )?
         .execute(params![me.0, clock])?;
     if renewed == 0 {
         return Err(QueueError::LeaseLost);
@@ -121,9 +125,11 @@ pub(super) fn take_up(
 ) -> Result<Vec<ActiveJob>> {
     must_hold(db, me)?;
     let clock = clock();
+    // Who was cut off from the queue itself cannot tell who else was: it waits for their heartbeats first.
     db.prepare_cached(
         "UPDATE hosts SET lapsed_at = ?2
-          WHERE dead_at IS NULL AND lapsed_at IS NULL AND epoch <> ?1 AND seen_at + lease_ms < ?2",
+          WHERE dead_at IS NULL AND lapsed_at IS NULL AND epoch <> ?1 AND seen_at + lease_ms < ?2
+            AND lease_ms < ?2 - (SELECT steady_since FROM hosts WHERE epoch = ?1)",
     )?
     .execute(params![me.0, clock])?;
     leave_submissions_in_doubt(db, me, now)?;

@@ -11,6 +11,7 @@ mod hosts;
 mod inputs;
 mod keep_load;
 mod kept_texts;
+mod last_tasks;
 mod load;
 mod lock;
 mod looks;

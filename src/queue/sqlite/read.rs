@@ -6,13 +6,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{AccountName, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId, id_key};
 use crate::queue::{
-    AccountStanding, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published, PublishedImage,
-    RunRecord,
+    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Counts, JobRecord, Pause, ProviderKind, Published,
+    PublishedImage, RunRecord, TakenTask,
 };
 
 use super::claim::{next_up, of_forms};
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
-use super::{QueueError, Result, open};
+use super::{QueueError, Result, last_tasks, open};
 
 /// The counts that triggers keep.
 pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
@@ -22,7 +22,8 @@ pub(super) const LAST_RUN: &str =
        FROM runs ORDER BY run DESC LIMIT 1";
 
 /// The accounts of run `?1`.
-pub(super) const ACCOUNTS_OF_RUN: &str = "SELECT account, slots, in_flight, submitted, trouble, has_ended
+pub(super) const ACCOUNTS_OF_RUN: &str =
+    "SELECT account, slots, in_flight, submitted, trouble, has_ended, images, failed, units, paid
        FROM run_accounts WHERE run = ?1 ORDER BY place";
 
 /// Whether the two indexes that claims look into have a row of these forms; and whether what they took last is being submitted.
@@ -35,13 +36,6 @@ pub(super) fn claimable_and_claimed(of_forms: &str) -> String {
            EXISTS (SELECT 1 FROM jobs WHERE state = 'submitting')"
     )
 }
-
-/// See [`QueueReader::task_of_the_same_account`].
-pub(super) const TASK_OF_THE_SAME_ACCOUNT: &str = "SELECT l.task_id
-       FROM attempts a
-       JOIN last_tasks l ON l.account = coalesce(a.endpoint, '') || iif(a.model LIKE 'virtual-try-on-3%', '/3', '')
-                        AND l.run <= a.run
-      WHERE a.job = ?1 AND a.attempt = ?2 ORDER BY l.run DESC LIMIT 1";
 
 /// A page of the finished jobs with their images: after job `?1`, at most `?2` jobs.
 pub(super) const PUBLISHED_PAGE: &str = "SELECT j.seq, j.id, j.attempt, i.path
@@ -184,7 +178,14 @@ impl QueueReader {
                 name: AccountName::trusted(row.get(0)?),
                 slots: row.get(1)?,
                 in_flight: row.get(2)?,
-                submitted: row.get(3)?,
+                done: AccountTally {
+                    submitted: row.get(3)?,
+                    images: row.get(6)?,
+                    failed: row.get(7)?,
+                    units: row.get::<_, Option<f64>>(8)?.unwrap_or_default(),
+                    paid: row.get::<_, Option<f64>>(9)?.unwrap_or_default(),
+                    has_told_cost: row.get::<_, Option<f64>>(8)?.is_some(),
+                },
                 trouble: row.get(4)?,
                 has_ended: row.get(5)?,
             });
@@ -226,13 +227,12 @@ impl QueueReader {
     }
 
     /// A task that the attempt's account took from the run that made it, or else from the last run before it that had one
-    /// there. Who does not know it is not the account that the attempt was sent to.
+    /// there.
     ///
     /// # Errors
     /// Those of the queue.
-    pub(super) fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TaskId>> {
-        let mut statement = self.db.prepare_cached(TASK_OF_THE_SAME_ACCOUNT)?;
-        Ok(statement.query_row((seq.0, attempt), |row| row.get(0)).optional()?.map(TaskId))
+    pub(super) fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> Result<Option<TakenTask>> {
+        last_tasks::task_of_the_same_account(&self.db, seq, attempt)
     }
 
     /// Whether a job waits that can be claimed, now or when its retry time has come: not one that waits for its duplicate.

@@ -15,7 +15,7 @@ use super::looks;
 use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{By, apply, one_row, present_state};
-use super::{QueueError, Result, SqliteQueue};
+use super::{QueueError, Result, SqliteQueue, last_tasks};
 
 impl SqliteQueue {
     /// Binds the queue to the kind of provider of its first run.
@@ -108,6 +108,7 @@ impl SqliteQueue {
     ) -> Result<()> {
         self.writer
             .write(move |db| {
+                let known_by = last_tasks::task_of_the_same_account(db, seq, attempt)?;
                 let changed = db
                     .prepare_cached(
                         "UPDATE attempts SET account = ?3, endpoint = ?4
@@ -115,7 +116,8 @@ impl SqliteQueue {
                             AND EXISTS (SELECT 1 FROM jobs WHERE seq = ?1 AND attempt = ?2)",
                     )?
                     .execute(params![seq.0, attempt, account.as_ref().map(AccountName::as_str), endpoint])?;
-                one_row(changed, || QueueError::Stale { seq: seq.0, attempt })
+                one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
+                known_by.map_or(Ok(()), |task| last_tasks::keep_for_doubt(db, seq, attempt, &task))
             })
             .await
     }
@@ -277,12 +279,16 @@ impl SqliteQueue {
 
 /// How one of a run's accounts goes on.
 fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountStanding) -> Result<()> {
+    let done = account.done;
+    let told = |cost: f64| (done.has_told_cost && cost.is_finite()).then_some(cost);
     db.prepare_cached(
-        "INSERT INTO run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO run_accounts (run, place, account, slots, in_flight, submitted, trouble, has_ended,
+                                   images, failed, units, paid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (run, place) DO UPDATE SET
                 slots = excluded.slots, in_flight = excluded.in_flight, submitted = excluded.submitted,
-                trouble = excluded.trouble, has_ended = excluded.has_ended",
+                trouble = excluded.trouble, has_ended = excluded.has_ended, images = excluded.images,
+                failed = excluded.failed, units = excluded.units, paid = excluded.paid",
     )?
     .execute(params![
         run.0,
@@ -290,9 +296,13 @@ fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountSt
         account.name.as_str(),
         account.slots,
         account.in_flight,
-        account.submitted,
+        done.submitted,
         account.trouble.as_deref().map(clean_text),
-        account.has_ended
+        account.has_ended,
+        done.images,
+        done.failed,
+        told(done.units),
+        told(done.paid)
     ])?;
     Ok(())
 }

@@ -65,6 +65,8 @@ struct Block {
     /// Each picture once: as the manifest names it, and the link to it.
     pictures: Vec<(String, Option<String>)>,
     models: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<String>,
     jobs: Vec<Job>,
     #[serde(skip)]
     by_source: HashMap<(String, String), usize>,
@@ -81,6 +83,8 @@ struct Job {
     second_cloth: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +163,8 @@ impl Block {
             human,
             cloth,
             second_cloth,
-            model: (!row.model.is_empty()).then(|| self.model(row.model)),
+            model: (!row.model.is_empty()).then(|| number_of(&mut self.models, row.model)),
+            account: row.account.map(|account| number_of(&mut self.accounts, account.as_str().to_owned())),
             result: row.output.map(|path| links.to_result(&path)),
             why,
             reason,
@@ -187,14 +192,14 @@ impl Block {
         self.by_source.insert(key, next);
         next
     }
+}
 
-    /// The number of a model in this block; there are few.
-    fn model(&mut self, name: String) -> usize {
-        self.models.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.models.push(name);
-            self.models.len() - 1
-        })
-    }
+/// The number of a name in this block; there are few.
+fn number_of(names: &mut Vec<String>, name: String) -> usize {
+    names.iter().position(|known| *known == name).unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    })
 }
 
 /// JSON that can stand in a `<script>`: without `<` no text in it can end the element, or open a comment.

@@ -102,7 +102,7 @@ fn policy() -> String {
 pub(super) struct Body {
     title: String,
     as_of: String,
-    provider: &'static str,
+    provider: String,
     sandbox_notice: Option<&'static str>,
     figures: Vec<Figure>,
     states: Vec<State>,
@@ -175,7 +175,7 @@ impl Body {
         Self {
             title: title.to_owned(),
             as_of: local(page.now, &page.zone),
-            provider: provider.map_or("no run yet", ProviderKind::word),
+            provider: place_of_work(provider, run),
             sandbox_notice: is_sandbox.then_some(SANDBOX_NOTICE),
             figures: figures(totals, run, &page.zone),
             states: states(totals),
@@ -222,6 +222,16 @@ fn figures(totals: &Totals, run: Option<&RunRecord>, zone: &TimeZone) -> Vec<Fig
     }
     figures.extend(run.map(|run| of_run(run, zone)).into_iter().flatten());
     figures
+}
+
+/// Where the last run worked: its accounts, or the provider of the one that has no name.
+fn place_of_work(provider: Option<ProviderKind>, run: Option<&RunRecord>) -> String {
+    let names: Vec<&str> = run.iter().flat_map(|run| &run.accounts).map(|account| account.name.as_str()).collect();
+    match names[..] {
+        [] => provider.map_or("no run yet", ProviderKind::word).to_owned(),
+        [name] => format!("account {name}"),
+        _ => format!("accounts {}", names.join(", ")),
+    }
 }
 
 /// The last run: how long, how fast, and how much of the provider's slots it used.

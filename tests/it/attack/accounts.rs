@@ -1,5 +1,6 @@
 //! Several accounts at once: all of them used, one's trouble left to that one, and never a pair paid for at two of them.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::accounts::TwoAccounts;
@@ -21,6 +22,11 @@ fn all_accounts_are_used_at_once_and_every_place_names_the_account() {
     let report = std::fs::read_to_string(two.shop.out().join("report.csv")).expect("a report");
     let named = |name: &str| report.lines().filter(|line| line.contains(&format!(",{name},small"))).count();
     assert_eq!((named("a"), named("b")), (at_a, at_b), "{report}");
+    let page = std::fs::read_to_string(two.shop.out().join("index.html")).expect("a page");
+    assert!(
+        page.contains("· accounts a, b") && page.contains(r#""account":0"#) && page.contains(r#""account":1"#),
+        "{page}"
+    );
     let shown = two.call(&["show", "job-001"]).said;
     assert!(shown.contains("account      a") || shown.contains("account      b"), "{shown}");
     let status = two.call(&["status"]).said;
@@ -139,7 +145,7 @@ fn tasks_are_collected_where_they_were_made_after_a_kill_also_under_other_names(
     going.kill();
     // The settings name them otherwise now, and the other way round.
     two.name_them(("b", ""), ("new", ""));
-    two.run(&["--concurrency", "4"]).assert_code(0);
+    two.run(&["--concurrency", "4", "--task-timeout", "15s"]).assert_code(0);
     two.assert_all_done();
 }
 
@@ -176,6 +182,91 @@ fn tasks_of_a_run_without_named_accounts_are_found_at_the_account_that_has_them(
     assert!(two.b.books().tasks.len() >= 4);
 }
 
+/// Two accounts whose providers count their tasks from 1, both with tasks 1 to 3; A has made one of which the answer was lost,
+/// and nobody could ask for it before the program was killed. B is the cheaper one, so it is asked first.
+fn killed_where_both_count_from_1() -> TwoAccounts {
+    let lost = Arc::new(Mutex::new(String::new()));
+    let seen_lost = Arc::clone(&lost);
+    let slow = || Script { task_time: Duration::from_millis(1_500), ..quick() };
+    let loses = Script {
+        on_create: Box::new(move |seen| match seen.nth {
+            2 => {
+                seen.job.clone_into(&mut seen_lost.lock().expect("the job"));
+                OnCreate::Lose(Loss::Closed)
+            }
+            _ => OnCreate::Take,
+        }),
+        on_query: Box::new(move |seen| match seen.job.as_ref() == Some(&*lost.lock().expect("the job")) {
+            true => OnQuery::Answer(Answer::maintenance()),
+            false => OnQuery::Truth,
+        }),
+        ..slow()
+    };
+    let two = TwoAccounts::new(16, loses, slow(), "price = 0.2", "price = 0.1");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "3"]);
+    two.a.wait_until("three tasks at A", |books| books.tasks.len() == 3);
+    two.b.wait_until("three tasks at B", |books| books.tasks.len() == 3);
+    going.kill();
+    two.a.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
+    two
+}
+
+#[test]
+fn a_task_of_the_same_number_at_another_account_is_not_taken_for_the_task_of_a_renamed_account() {
+    let two = killed_where_both_count_from_1();
+    two.name_them(("new", "price = 0.2"), ("b", "price = 0.1"));
+    two.run(&["--concurrency", "3", "--doubt-age", "1s"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn a_task_of_the_same_number_at_another_account_is_no_proof_where_the_renamed_account_is_not_used() {
+    let two = killed_where_both_count_from_1();
+    two.name_them(("new", "price = 0.2"), ("b", "price = 0.1"));
+    for _ in 0..2 {
+        two.run(&["--account", "b", "--concurrency", "3", "--doubt-age", "1s"]).assert_code(1);
+        two.assert_no_double_charge();
+        assert_eq!(two.shop.count("succeeded"), 13, "{}", two.shop.standing());
+    }
+    two.run(&["--doubt-age", "1s"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alone() {
+    let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(3), ..quick() };
+    let two = TwoAccounts::new(8, slow(), slow(), "", "");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "2"]);
+    two.a.wait_until("two tasks at A", |books| books.tasks.len() == 2);
+    two.b.wait_until("two tasks at B", |books| books.tasks.len() == 2);
+    // Their answers are on disk too: what is in doubt at such a provider stays in doubt.
+    two.a.wait_until("four tasks that run", |_| two.shop.count("running") == 4);
+    going.kill();
+    two.name_them(("new", ""), ("b", ""));
+    two.run(&["--account", "b", "--concurrency", "2"]).assert_code(1);
+    assert_eq!(two.shop.count("succeeded"), 6, "{}", two.shop.standing());
+    two.run(&["--concurrency", "2"]).assert_code(0);
+    two.assert_all_done();
+}
+
+#[test]
+fn a_name_that_is_given_to_another_address_does_not_take_the_tasks_of_the_old_one_along() {
+    let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(3), ..quick() };
+    let two = TwoAccounts::new(8, slow(), slow(), "", "");
+    two.b.change(|script| script.task_prefix = "task-");
+    let going = two.start(&["--concurrency", "2"]);
+    two.a.wait_until("two tasks at A", |books| books.tasks.len() == 2);
+    two.b.wait_until("two tasks at B", |books| books.tasks.len() == 2);
+    // Their answers are on disk too: what is in doubt at such a provider stays in doubt.
+    two.a.wait_until("four tasks that run", |_| two.shop.count("running") == 4);
+    going.kill();
+    two.name_them(("b", ""), ("a", ""));
+    two.run(&["--concurrency", "2", "--task-timeout", "10s"]).assert_code(0);
+    two.assert_all_done();
+}
+
 #[test]
 fn questions_that_fail_at_one_account_do_not_make_another_send() {
     let mute = Script { on_query: Box::new(|_| OnQuery::Answer(Answer::maintenance())), ..quick() };
@@ -186,6 +277,25 @@ fn questions_that_fail_at_one_account_do_not_make_another_send() {
     two.a.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));
     two.run(&[]).assert_code(0);
     two.assert_all_done();
+}
+
+#[test]
+fn pictures_of_this_network_are_fine_where_all_accounts_that_are_used_are_on_it() {
+    let two = TwoAccounts::new(1, quick(), quick(), "", "");
+    let picture = "http://127.0.0.1:9/small.png";
+    std::fs::write(two.shop.file("urls.csv"), format!("id,human,cloth\nu,{picture},{picture}\n")).expect("a manifest");
+    two.call(&["check", "urls.csv"]).assert_code(0);
+    let settings = two.shop.file("tryon.toml");
+    let tables = std::fs::read_to_string(&settings).expect("the tables");
+    let public = "[[account]]\nname = \"far\"\nbase-url = \"https://far.example/kling\"\nkey-env = \"SHOP_KEY\"\n";
+    std::fs::write(settings, tables + public).expect("a settings file");
+    let end = two.call(&["check", "urls.csv"]);
+    end.assert_code(2);
+    assert!(end.said.contains("where the provider cannot fetch it"), "{}", end.said);
+    let end = two.call(&["run", "urls.csv", "--account", "far"]);
+    end.assert_code(2);
+    // The one that cannot fetch it is not used.
+    two.call(&["run", "urls.csv", "--account", "a", "--account", "b", "--budget", "0"]).assert_code(3);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use tryon::engine::{RunEnd, SlotCount};
 
 use crate::support::in_process::{Setup, run_here};
@@ -92,10 +93,36 @@ fn doubt_is_not_settled_by_one_question() {
 
 #[test]
 fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
+    // The other account has none of these tasks.
+    another_key_submits_nothing_again(|_| OnQuery::Unknown);
+}
+
+#[test]
+fn a_task_of_another_account_with_the_same_number_does_not_make_its_key_the_same() {
+    let counted = |info: serde_json::Value| {
+        another_key_submits_nothing_again(move |seen| match seen.is_by_external_id {
+            true => OnQuery::Unknown,
+            false => OnQuery::Answer(Answer::json(200, &json!({ "code": 0, "message": "SUCCEED", "data": info }))),
+        });
+    };
+    let task = json!({ "task_id": "task-1", "task_status": "processing", "created_at": 1, "updated_at": 2 });
+    let mut of_another = task.clone();
+    of_another["task_info"] = json!({ "external_task_id": "of-another-shop" });
+    counted(of_another);
+    counted(task);
+}
+
+/// A submission of which the answer was lost, and a run with another account's key, which answers questions as it says.
+fn another_key_submits_nothing_again(another: impl Fn(&QuerySeen) -> OnQuery + Send + 'static) {
     let provider = Provider::start(Script {
         on_create: Box::new(|seen| match seen.job.as_str() {
             "job-002" => OnCreate::Lose(Loss::Closed),
             _ => OnCreate::Take,
+        }),
+        // It is not found before the kill.
+        on_query: Box::new(|seen| match seen.job.as_deref() {
+            Some("job-002") => OnQuery::Answer(Answer::html(502, "502 Bad Gateway")),
+            _ => OnQuery::Truth,
         }),
         refuses_duplicates: false,
         ..Script::default()
@@ -106,8 +133,7 @@ fn what_one_accounts_key_has_submitted_is_not_submitted_again_with_anothers() {
         quick(settings);
         settings.doubt_age = Duration::ZERO;
     };
-    // The other account has none of these tasks.
-    provider.change(|script| script.on_query = Box::new(|_| OnQuery::Unknown));
+    provider.change(|script| script.on_query = Box::new(move |seen| another(seen)));
     assert_eq!(run_here(&shop, &provider, now), RunEnd::Done);
     assert_eq!(shop.count("in_doubt"), 1, "{}", shop.standing());
     provider.change(|script| script.on_query = Box::new(|_| OnQuery::Truth));

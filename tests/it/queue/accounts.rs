@@ -1,7 +1,9 @@
 //! What the queue knows of accounts: to which one an attempt goes, what each took last, and how they go on.
 
 use tryon::job::{AccountName, ExternalTaskId, Forms, JobSpec, ModelName, StateName, Transition};
-use tryon::queue::{AccountStanding, ActiveJob, Beat, Claim, Claimant, Note, ProviderKind, QueueError};
+use tryon::queue::{
+    AccountStanding, AccountTally, ActiveJob, Beat, Claim, Claimant, Note, ProviderKind, QueueError, TakenTask,
+};
 
 use super::bed::{Bed, at, model, on_every_queue, report_of, spec, task, with_priority};
 
@@ -50,17 +52,42 @@ async fn an_attempt_belongs_to_the_account_that_claimed_it_last() {
 async fn an_account_is_told_by_its_own_last_task_and_by_no_other_accounts() {
     on_every_queue(async |bed| {
         bed.add(&[spec("a"), spec("b"), spec("c"), spec("d")]).await;
-        for (account, id) in [("one", "1"), ("two", "2"), ("", "3")] {
+        let mut taken = Vec::new();
+        // Two of them count their tasks.
+        for (account, id) in [("one", "1"), ("two", "1"), ("", "3")] {
             let job = claim_for(bed, account).await;
             bed.step(&job, Transition::Accept { task_id: task(id) }).await;
+            taken.push(Some(TakenTask { task_id: task(id), external_id: Some(job.external_id) }));
         }
+        let [one, two, unnamed] = <[_; 3]>::try_from(taken).expect("three");
         let doubtful = claim_for(bed, "one").await;
         let told = async || bed.queue.task_of_the_same_account(doubtful.seq, 1).await.expect("an answer");
-        assert_eq!(told().await, Some(task("1")));
-        for (account, expected) in [("two", Some(task("2"))), ("", Some(task("3"))), ("three", None)] {
+        assert_eq!(told().await, one);
+        for (account, expected) in [("two", two), ("", unnamed), ("three", None)] {
             bed.queue.assign_account(doubtful.seq, 1, name(account), at_home(account)).await.expect("assigned");
             assert_eq!(told().await, expected, "{account}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_doubtful_job_was_found_by_tells_its_account_from_then_on() {
+    on_every_queue(async |bed| {
+        bed.add(&[spec("a"), spec("b"), spec("c")]).await;
+        let taken = claim_for(bed, "old").await;
+        bed.step(&taken, Transition::Accept { task_id: task("1") }).await;
+        let known_by = Some(TakenTask { task_id: task("1"), external_id: Some(taken.external_id) });
+        let doubtful = claim_for(bed, "old").await;
+        bed.step(&doubtful, Transition::LoseAnswer).await;
+        let told = async || bed.queue.task_of_the_same_account(doubtful.seq, 1).await.expect("an answer");
+        assert_eq!(told().await, known_by);
+        bed.queue.assign_account(doubtful.seq, 1, name("new"), at_home("new")).await.expect("assigned");
+        assert_eq!(told().await, known_by);
+        // What the account takes itself is better.
+        let third = claim_for(bed, "new").await;
+        bed.step(&third, Transition::Accept { task_id: task("2") }).await;
+        assert_eq!(told().await, Some(TakenTask { task_id: task("2"), external_id: Some(third.external_id) }));
     })
     .await;
 }
@@ -83,7 +110,14 @@ async fn a_heartbeat_tells_how_the_accounts_go_on() {
             name: name(text).expect("a name"),
             slots: 10,
             in_flight: 3,
-            submitted,
+            done: AccountTally {
+                submitted,
+                images: submitted,
+                failed: 1,
+                units: if submitted > 1 { 2.5 } else { 0.0 },
+                paid: 0.0,
+                has_told_cost: submitted > 1,
+            },
             trouble: None,
             has_ended: false,
         };

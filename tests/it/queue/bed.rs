@@ -3,6 +3,7 @@
 //! A test says `on_every_queue(async |bed| …)`. It gets a queue of its own from each back end in [`BACK_ENDS`], and
 //! when it is done, every row that stood there before must stand unchanged, and the whole must be consistent.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct BackEnd {
     pub(crate) location: fn(&TempDir, &str) -> PathBuf,
     pub(crate) dump: fn(&Path) -> Tables,
     pub(crate) check: fn(&Path),
+    /// Keeps everybody else from writing until what it returns is dropped.
+    pub(crate) hold_writers: fn(&Path) -> Box<dyn Any>,
 }
 
 /// Every back end there is. A later one is a line here, and passes what the first one passes.
@@ -149,6 +152,10 @@ impl Bed {
     /// Where another queue of this kind can be made.
     pub(crate) fn another(&self) -> Arc<dyn Site> {
         queue::at(&(self.back_end.location)(&self.folder, "other"))
+    }
+
+    pub(crate) fn hold_writers(&self) -> Box<dyn Any> {
+        (self.back_end.hold_writers)(self.path())
     }
 
     pub(crate) fn tables(&self) -> Tables {

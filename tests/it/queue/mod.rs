@@ -10,6 +10,7 @@ mod contradictions;
 mod facts;
 mod flags;
 mod hold;
+mod hosts;
 mod load;
 mod order;
 mod publish;

@@ -1,5 +1,7 @@
 //! Reading beside the writer: lists, stories, what a restart takes up, and the report.
 
+use std::time::Duration;
+
 use tryon::job::{FailureKind, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName, StateName, Transition};
 use tryon::queue::{JobRecord, Note, QueueError, RepeatedPair, ReportRow, Selection, Workload, each_job};
 
@@ -29,6 +31,38 @@ async fn jobs_are_listed_in_the_order_of_the_manifest_by_state_or_all() {
         assert_eq!(listed(bed, &[StateName::InDoubt, StateName::Failed]).await, ["z", "y", "x"]);
         assert_eq!(listed(bed, &[]).await, ["by/running", "by/done", "by/cancelled", "z", "y", "x"]);
         assert_eq!(listed(bed, &[StateName::Submitting]).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_writer_that_is_held_up_holds_no_read_up() {
+    on_every_queue(async |bed| {
+        let job = bed.bring("a", StateName::Running).await;
+        let held = bed.hold_writers();
+        let write = bed.queue.record(job.seq, 1, Transition::TaskSucceed, Note::default(), at(9));
+        let reads = async {
+            assert_eq!(bed.queue.counts().await.expect("counts").of(StateName::Running), 2);
+            assert_eq!(listed(bed, &[StateName::Running]).await, ["by/running", "a"]);
+            assert_eq!(bed.job("a").await.state.name(), StateName::Running);
+            assert_eq!(bed.attempts("a").await.len(), 1);
+            assert_eq!(bed.queue.active(&[StateName::Running], 9).await.expect("jobs").len(), 2);
+            assert!(bed.queue.last_run().await.expect("an answer").is_some());
+            assert_eq!(report_row(bed, "a").await.state, StateName::Running);
+            // A reader that comes new, such as `status` beside a run.
+            let other = bed.open(bed.path()).await;
+            assert_eq!(other.counts().await.expect("counts").of(StateName::Running), 2);
+        };
+        let mut write = std::pin::pin!(write);
+        // The write is begun first, and asked again whenever the reads go on.
+        tokio::select! {
+            biased;
+            _ = &mut write => panic!("the writer was not held"),
+            read = tokio::time::timeout(Duration::from_secs(30), reads) => read.expect("reads that wait for nobody"),
+        }
+        drop(held);
+        write.await.expect("written, once nobody is in its way");
+        assert_eq!(bed.job("a").await.state.name(), StateName::Downloading);
     })
     .await;
 }

@@ -315,8 +315,9 @@ impl Several {
         if may_be > most_in_doubt {
             night.is_wrong(format!("{may_be} jobs are in doubt over all hosts with --max-in-doubt {most_in_doubt}"));
         }
-        if let Fact::Submitted { task_id, .. } = &event.fact {
-            let maker = night.providers.iter().find(|provider| task_id.0.starts_with(provider.prefix));
+        if let Fact::Submitted { id, task_id, .. } = &event.fact {
+            let pair = night.pair_of(id.as_str());
+            let maker = night.providers.iter().find(|provider| provider.books().has_made(task_id, &pair));
             maker.expect("its provider").books().accepted.insert(number);
         }
         if !matches!(event.fact, Fact::Ticked) {

@@ -94,11 +94,47 @@ impl Plan {
             have_much_to_do(weather, dice);
         }
         weather.calm_from = until;
+        if dice.chance(0.08) {
+            plan.contest_doubt(weather, dice);
+        }
         if plan.is_added {
             plan.be_an_addition(weather, dice);
         }
         weather.processes = plan.hosts.iter().flat_map(|host| &host.lives).map(|life| life.process).collect();
         plan
+    }
+
+    /// The doubt of a host that is proven dead is settled by all others at once, and one after the other sends it again, for
+    /// want of slots. Whoever does so by what was asked before another one has sent it pays twice.
+    fn contest_doubt(&mut self, weather: &mut Weather, dice: &mut Dice) {
+        use crate::weather::{Ids, Odd};
+        weather.ids = Ids::Charged { echoed: true };
+        weather.oddities = vec![Odd::AnswerLost, Odd::AnswerLost, Odd::RequestLost];
+        (weather.odd_creates, weather.odd_queries) = (0.6, 0.0);
+        weather.outages.clear();
+        (weather.jobs, weather.cap, weather.max_in_doubt) = (24, 6, 1_000);
+        weather.task_ms = (8_000, 30_000);
+        (weather.bad_pairs, weather.own_id_lag_ms, weather.step_ms) = (0.0, 0, 0);
+        weather.calm_from = Duration::from_secs(240);
+        self.slots = Some(dice.between(2, 5) as usize);
+        for host in &mut self.hosts {
+            host.starts = dice.time(0, 2_000);
+            let lives: Vec<Life> = host.lives.iter().cycle().take(3).cloned().collect();
+            host.lives = lives;
+            for life in &mut host.lives {
+                life.process.death = if dice.chance(0.5) {
+                    Death::At(dice.time(3_000, 90_000))
+                } else {
+                    Death::Interrupted(dice.time(3_000, 90_000))
+                };
+                life.process.rest = dice.time(0, 2_000);
+                life.proof = Proof::Lock;
+                (life.next_beside, life.process.budget) = (None, None);
+                life.fate.at_create = None;
+            }
+        }
+        let lives = self.hosts.iter_mut().flat_map(|host| &mut host.lives);
+        lives.enumerate().for_each(|(number, life)| life.number = number);
     }
 
     /// The one night whose course is known: see [`Self::is_added`].

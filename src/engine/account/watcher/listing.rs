@@ -25,6 +25,11 @@ const SMALLEST_PAGE: usize = 20;
 /// Walks are no closer together than this share of a typical task's time: half of it is how long a slot lies idle.
 const GAP: f64 = 0.032;
 
+/// Where many tasks are at work, walks may be closer together than the interval between two questions about one task: a page asks
+/// for hundreds, and for each task that ends so many pages are looked at. Closer than this share of the interval they never are.
+const PAGES_A_TASK: f64 = 0.36;
+const CLOSEST: f64 = 0.25;
+
 /// A list that showed none of the tasks so often, one walk after the other, is of no use.
 const MOST_FRUITLESS: u32 = 2;
 
@@ -49,6 +54,8 @@ pub(crate) enum WalkEnd {
 pub(crate) struct Walked {
     /// When its last request left.
     pub(crate) at: Instant,
+    /// How many pages were looked at.
+    pub(crate) pages: u32,
     pub(crate) seen: Vec<TaskReport>,
     pub(crate) missing: BTreeSet<TaskId>,
     pub(crate) end: WalkEnd,
@@ -67,6 +74,8 @@ pub(crate) struct Listing {
     /// Whether it has shown tasks of ours.
     has_listed: bool,
     fruitless: u32,
+    /// How many pages the last walk looked at.
+    pages: u32,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -110,9 +119,10 @@ impl Listing {
         async move { Answer::Walk(walk(&asker, wanted).await) }
     }
 
-    /// Takes in how a walk ended, and whether it showed any of the tasks.
-    pub(crate) fn note(&mut self, at: Instant, end: WalkEnd, was_fruitful: bool) {
+    /// Takes in how a walk ended, whether it showed any of the tasks, and how many pages it looked at.
+    pub(crate) fn note(&mut self, at: Instant, end: WalkEnd, was_fruitful: bool, pages: u32) {
         self.is_open = false;
+        self.pages = pages;
         match end {
             WalkEnd::Complete => {
                 self.use_it = Use::Yes;
@@ -141,15 +151,16 @@ impl Listing {
         }
     }
 
-    /// Plans the next walk: when it is worth it, and not before the interval (or a share of a task's time) has passed.
+    /// Plans the next walk: when it is worth it, and not before a while has passed. `listed` tasks are at work.
     pub(crate) fn plan(
         &mut self,
         walked: Instant,
         interval: Duration,
         typical: Option<Duration>,
+        listed: usize,
         is_worth_it: impl Fn(Instant) -> bool,
     ) {
-        let gap = typical.map_or(interval, |typical| typical.mul_f64(GAP).max(interval));
+        let gap = gap(interval, typical, listed, self.pages);
         self.not_before = Some(walked + gap);
         if self.use_it == Use::Yes {
             // Doubling waits find a moment that is at most twice as late as it should be.
@@ -159,10 +170,19 @@ impl Listing {
     }
 }
 
+/// The distance that walks keep: the interval, or a share of a task's time; less, where a walk's pages are few beside the tasks that
+/// end between two.
+fn gap(interval: Duration, typical: Option<Duration>, listed: usize, pages: u32) -> Duration {
+    let Some(typical) = typical else { return interval };
+    #[expect(clippy::cast_precision_loss, reason = "tasks at work")]
+    let cheap = typical.mul_f64(f64::from(pages.max(1)) / (PAGES_A_TASK * listed.max(1) as f64));
+    cheap.max(interval.mul_f64(CLOSEST)).min(typical.mul_f64(GAP).max(interval))
+}
+
 async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
     // Tasks that ended while an older one still works stand before it.
     let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
-    let mut walked = Walked { at: Instant::now(), seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
+    let mut walked = Walked { at: Instant::now(), pages: 0, seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
     let mut from: Option<String> = None;
     for _ in 0..MOST_PAGES {
         let Ok(pass) = asker.pass().await else {
@@ -170,6 +190,7 @@ async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
             break;
         };
         walked.at = Instant::now();
+        walked.pages += 1;
         match asker.provider.list(from.as_deref(), size).await {
             ListAnswer::Page { tasks, next } => {
                 pass.worked();
@@ -219,18 +240,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn many_tasks_are_listed_more_often_than_one_is_asked_about_and_few_are_not() {
+        let gap = |listed, pages| gap(Duration::from_secs(1), Some(Duration::from_secs(30)), listed, pages).as_millis();
+        assert_eq!(gap(10, 1), 1_000);
+        assert_eq!(gap(100, 1), 833, "a page for 2.8 tasks that end");
+        assert_eq!(gap(1_000, 3), 250, "a quarter of the interval");
+        assert_eq!(gap(1_000, 4), 333);
+        assert_eq!(super::gap(Duration::from_secs(8), Some(Duration::from_secs(30)), 1_000, 3).as_secs(), 2);
+    }
+
+    #[test]
     fn a_list_that_has_shown_tasks_is_used_again_after_an_odd_answer_and_one_that_has_not_is_given_up() {
         let now = Instant::now();
         let later = now + REST.longest;
         let mut used = Listing::default();
-        used.note(now, WalkEnd::Complete, true);
-        used.note(now, WalkEnd::NoList, false);
+        used.note(now, WalkEnd::Complete, true, 1);
+        used.note(now, WalkEnd::NoList, false, 1);
         assert_eq!(used.walk_at(now), None, "it rests");
         assert!(used.walk_at(later).is_some());
         for end in [WalkEnd::Complete, WalkEnd::NoList] {
             let mut fresh = Listing::default();
-            fresh.note(now, end, false);
-            fresh.note(now, end, false);
+            fresh.note(now, end, false, 1);
+            fresh.note(now, end, false, 1);
             assert_eq!(fresh.walk_at(later), None, "{end:?}");
         }
     }

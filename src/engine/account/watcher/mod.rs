@@ -324,8 +324,8 @@ impl Watch {
     }
 
     fn take_in_walk(&mut self, walked: Walked) {
-        let Walked { at, seen, missing, end } = walked;
-        self.listing.note(at, end, !seen.is_empty());
+        let Walked { at, pages, seen, missing, end } = walked;
+        self.listing.note(at, end, !seen.is_empty(), pages);
         for report in seen {
             let task_id = report.task_id.clone();
             if let Some(task) = self.tasks.get_mut(&task_id) {
@@ -350,7 +350,8 @@ impl Watch {
             let idle = listed.iter().map(|task| self.times.idle_seconds(task.alive_at, task.began.age(at)));
             idle.sum::<f64>() >= price
         };
-        self.listing.plan(walked, self.watching.interval, self.times.typical(), is_worth_it);
+        let (interval, typical) = (self.watching.interval, self.times.typical());
+        self.listing.plan(walked, interval, typical, listed.len(), is_worth_it);
     }
 
     /// Takes in what was learnt about a task from a request that left at a moment.

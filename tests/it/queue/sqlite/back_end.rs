@@ -1,5 +1,6 @@
 //! SQLite as the tests of the contract know it: where its queues are, and what is in them, seen from outside.
 
+use std::any::Any;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -12,7 +13,15 @@ pub(crate) const SQLITE: BackEnd = BackEnd {
     location: |folder, name| folder.path().join(format!("{name}.db")),
     dump: dump_sqlite,
     check: sqlite_is_sound,
+    hold_writers,
 };
+
+/// A transaction of another program that has begun to write. It is taken back when its connection is closed.
+fn hold_writers(path: &Path) -> Box<dyn Any> {
+    let db = outside(path);
+    db.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    Box::new(db)
+}
 
 /// Connects to a queue file as another program would.
 pub(crate) fn outside(path: &Path) -> Connection {

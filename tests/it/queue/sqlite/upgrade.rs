@@ -113,6 +113,21 @@ async fn what_version_1_knew_is_told_by_the_present_one() {
 }
 
 #[tokio::test]
+async fn what_tells_an_account_from_others_is_known_of_an_older_queue_too() {
+    let (_folder, path) = left_by_version_1();
+    let queue = open(&path).await;
+    let doubtful = queue.active(&[StateName::InDoubt], 10).await.expect("jobs");
+    assert_eq!(doubtful.len(), 2);
+    let attempts = "SELECT external_task_id FROM attempts WHERE task_id = ?1";
+    for job in doubtful {
+        let told = queue.task_of_the_same_account(job.seq, job.attempt).await.expect("an answer").expect("a task");
+        let ours: String =
+            outside(&path).query_row(attempts, [&told.task_id.0], |row| row.get(0)).expect("its attempt");
+        assert_eq!(told.external_id, Some(ExternalTaskId(ours)));
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_version_1_left_is_gone_on_with() {
     let (_folder, path) = left_by_version_1();
     let queue = open(&path).await;
