@@ -190,15 +190,18 @@ pub trait Queue: QueueReads {
     async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> QueueResult<()>;
 
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
-    /// `None` when the budget is spent; the job then stays in doubt.
+    /// `None` when the budget is spent; the job then stays in doubt. `of` is whose it was when its task was asked for
+    /// ([`ActiveJob::epoch`]): what was asked before another host has sent it again proves nothing of that host's request.
     ///
     /// # Errors
-    /// As [`Self::record`]: a lapsed epoch's job is not submitted again by another one. [`QueueError::LeaseLost`].
+    /// As [`Self::record`]: a lapsed epoch's job is not submitted again by another one. [`QueueError::Stale`] also where the
+    /// job is neither this epoch's nor still `of`'s. [`QueueError::LeaseLost`].
     async fn submit_again(
         &self,
         run: RunId,
         seq: JobSeq,
         attempt: u32,
+        of: Option<Epoch>,
         now: Timestamp,
     ) -> QueueResult<Option<JobState>>;
 

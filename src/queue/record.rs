@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::hosts::{Holder, NoRoom, Room};
+use super::hosts::{Epoch, Holder, NoRoom, Room};
 
 use crate::job::{
     AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -39,6 +39,8 @@ pub struct ActiveJob {
     pub shares: Option<JobSeq>,
     /// Whose it is.
     pub holder: Holder,
+    /// The epoch that has it; `None` where none has.
+    pub epoch: Option<Epoch>,
 }
 
 /// A task that an account has taken, by the provider's name for it and by ours.

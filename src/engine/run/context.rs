@@ -131,7 +131,7 @@ impl Shared {
 
     /// Records the intent to submit a doubtful job again; `None` when the budget does not allow it.
     pub(crate) async fn record_again(&self, job: &ActiveJob) -> Result<Option<JobState>, RunError> {
-        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, self.now()).await?)
+        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, job.epoch, self.now()).await?)
     }
 
     /// Hands a fact to the coordinator. When it is gone, nobody listens any more.

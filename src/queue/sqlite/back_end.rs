@@ -146,8 +146,15 @@ impl Queue for SqliteQueue {
         SqliteQueue::note_sent_as(self, seq, attempt, sent_as).await
     }
 
-    async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
-        SqliteQueue::submit_again(self, run, seq, attempt, now).await
+    async fn submit_again(
+        &self,
+        run: RunId,
+        seq: JobSeq,
+        attempt: u32,
+        of: Option<Epoch>,
+        now: Timestamp,
+    ) -> Result<Option<JobState>> {
+        SqliteQueue::submit_again(self, run, (seq, attempt, of), now).await
     }
 
     async fn publish(

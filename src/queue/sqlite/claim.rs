@@ -131,17 +131,24 @@ pub(super) fn claim(
     Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
 }
 
+/// A doubtful job's attempt, and whose it was when its task was asked for.
+pub(super) type Doubt = (JobSeq, u32, Option<Epoch>);
+
 /// Writes down the intent to submit a doubtful job again. `None`, and nothing is to be kept, when the budget is spent.
 pub(super) fn submit_again(
     db: &Connection,
     run: RunId,
     me: Option<Epoch>,
-    seq: JobSeq,
-    attempt: u32,
+    (seq, attempt, of): Doubt,
     now: Timestamp,
 ) -> Result<(Option<JobState>, Keep)> {
     if let Some(me) = me {
         must_hold(db, me)?;
+        let owner: Option<i64> =
+            db.prepare_cached("SELECT epoch FROM jobs WHERE seq = ?1")?.query_row([seq.0], |row| row.get(0))?;
+        if ![Some(me), of].contains(&owner.map(Epoch)) {
+            return Err(QueueError::Stale { seq: seq.0, attempt });
+        }
     }
     let by = By::Worker { attempt, epoch: me };
     let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now)?;

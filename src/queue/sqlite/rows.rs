@@ -7,7 +7,7 @@ use crate::job::{
     AccountName, ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec,
     JobState, Keep, ModelName, SecondGarment, StateName, TaskId,
 };
-use crate::queue::{ActiveJob, AttemptRecord, Holder, JobRecord, Note, QueueError, ReportRow};
+use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
 
@@ -51,6 +51,7 @@ pub(super) struct FullJob {
     forgiven: u32,
     shares: Option<JobSeq>,
     endpoint: Option<String>,
+    epoch: Option<i64>,
 }
 
 impl FullJob {
@@ -102,6 +103,7 @@ impl FullJob {
             forgiven: row.get(26)?,
             shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
             endpoint: row.get(31)?,
+            epoch: row.get(32)?,
         })
     }
 
@@ -120,6 +122,7 @@ impl FullJob {
             accepted_at: self.accepted_at,
             shares: self.shares,
             holder: Holder::Ours,
+            epoch: self.epoch.map(Epoch),
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })

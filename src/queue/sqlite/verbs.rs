@@ -9,7 +9,7 @@ use crate::job::state::{IllegalTransition, JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
 use crate::queue::{AccountStanding, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
 
-use super::claim::{claim, submit_again};
+use super::claim::{Doubt, claim, submit_again};
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
@@ -217,15 +217,9 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub(super) async fn submit_again(
-        &self,
-        run: RunId,
-        seq: JobSeq,
-        attempt: u32,
-        now: Timestamp,
-    ) -> Result<Option<JobState>> {
+    pub(super) async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Option<JobState>> {
         let me = self.epoch();
-        self.writer.write_if(move |db| submit_again(db, run, me, seq, attempt, now)).await
+        self.writer.write_if(move |db| submit_again(db, run, me, doubt, now)).await
     }
 
     /// Records that a job's images are on disk under their final names.

@@ -313,7 +313,7 @@ async fn submitting_again_counts_against_the_run_that_does_it() {
     on_every_queue(async |bed| {
         let (earlier, job) = left_in_doubt(bed, "a").await;
         let run = run_with_budget(bed, 1).await;
-        let state = bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("submitted");
+        let state = bed.queue.submit_again(run, job.seq, 1, job.epoch, at(6)).await.expect("submitted");
         assert_eq!(state, Some(JobState::Submitting { external_id: job.external_id.clone() }));
         assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 1));
         let attempt = &bed.attempt_rows("a")[0];
@@ -321,7 +321,7 @@ async fn submitting_again_counts_against_the_run_that_does_it() {
 
         // Once more within the same run is the same task, and not a second one.
         bed.step(&job, Transition::LoseAnswer).await;
-        assert!(bed.queue.submit_again(run, job.seq, 1, at(7)).await.expect("submitted").is_some());
+        assert!(bed.queue.submit_again(run, job.seq, 1, job.epoch, at(7)).await.expect("submitted").is_some());
         assert_eq!(bed.spent(run), 1);
         bed.step(&job, Transition::Refuse { failure: failure(FailureKind::Refused) }).await;
         assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 0));
@@ -336,7 +336,7 @@ async fn a_spent_budget_submits_nothing_again_however_often_it_is_asked() {
         let run = run_with_budget(bed, 0).await;
         let before = bed.tables();
         for _ in 0..3 {
-            assert_eq!(bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("an answer"), None);
+            assert_eq!(bed.queue.submit_again(run, job.seq, 1, job.epoch, at(6)).await.expect("an answer"), None);
             assert_eq!(bed.tables(), before, "the job stays in doubt, and its attempt its own run's");
         }
     })
@@ -351,9 +351,9 @@ async fn only_a_doubtful_job_is_submitted_again_and_only_in_its_attempt() {
         let running = bed.bring("b", StateName::Running).await;
         let before = bed.tables();
         for run in [bed.run, spent] {
-            let error = bed.queue.submit_again(run, running.seq, 1, at(6)).await.expect_err("illegal");
+            let error = bed.queue.submit_again(run, running.seq, 1, running.epoch, at(6)).await.expect_err("illegal");
             assert!(matches!(error, QueueError::Illegal { .. }), "{error}");
-            let error = bed.queue.submit_again(run, job.seq, 2, at(6)).await.expect_err("stale");
+            let error = bed.queue.submit_again(run, job.seq, 2, job.epoch, at(6)).await.expect_err("stale");
             assert!(matches!(error, QueueError::Stale { .. }), "{error}");
         }
         assert_eq!(bed.tables(), before);
