@@ -9,6 +9,7 @@
 //! `now` is a parameter of every verb that stores a time. No type of the database library leaves `sqlite/`.
 
 mod contract;
+mod doubt;
 mod error;
 mod hosts;
 mod loading;
@@ -18,6 +19,7 @@ mod sqlite;
 mod walk;
 
 pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
+pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};

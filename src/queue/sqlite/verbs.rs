@@ -7,9 +7,11 @@ use rusqlite::{Connection, ToSql, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
-use crate::queue::{AccountStanding, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
+use crate::queue::{
+    AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, Note, ProviderKind, PublishedImage, Resubmission, RunId,
+};
 
-use super::claim::{Doubt, claim, submit_again};
+use super::claim::{claim, submit_again};
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
@@ -213,11 +215,11 @@ impl SqliteQueue {
     }
 
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
-    /// `None` when the budget is spent; the job then stays in doubt.
+    /// Where it may not, the job stays in doubt.
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub(super) async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Option<JobState>> {
+    pub(super) async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Resubmission> {
         let me = self.epoch();
         self.writer.write_if(move |db| submit_again(db, run, me, doubt, now)).await
     }

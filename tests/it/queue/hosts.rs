@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
-    self, ActiveJob, Claim, Claimant, Epoch, Holder, HostStart, HostState, Keeping, LoadRow, ManifestNames, NoRoom,
-    Note, Opening, Queue, QueueError, Room, RunId,
+    self, ActiveJob, Claim, Claimant, Doubt, Epoch, Holder, HostStart, HostState, Keeping, LoadRow, ManifestNames,
+    NoRoom, Note, Opening, Queue, QueueError, Resubmission, Room, RunId,
 };
 
 use super::bed::{at, spec, task};
@@ -180,7 +180,7 @@ async fn what_a_silent_host_was_submitting_is_in_doubt_and_is_sent_again_by_nobo
         let job = silent.claim().await;
         let taken = other.take_up_in_time().await;
         assert_eq!((taken[0].holder, taken[0].state.name()), (Holder::Lapsed, StateName::InDoubt));
-        assert!(is_stale(other.queue.submit_again(other.run, job.seq, job.attempt, job.epoch, at(4)).await));
+        assert!(is_stale(other.queue.submit_again(other.run, Doubt::about(&job), at(4)).await));
         for transition in [Transition::GiveUpDoubt, Transition::Release { retry_at: None }] {
             assert!(is_stale(other.record(&job, transition).await));
         }
@@ -214,8 +214,8 @@ async fn a_goodbye_and_a_persons_word_let_others_submit_again() {
         assert!(other.take_up().await.is_empty(), "it lives");
         polite.queue.leave().await.expect("goodbye");
         assert_eq!(other.take_up().await[0].holder, Holder::Gone);
-        let again = other.queue.submit_again(other.run, job.seq, job.attempt, job.epoch, at(4)).await.expect("allowed");
-        assert_eq!(again.map(|state| state.name()), Some(StateName::Submitting));
+        let again = other.queue.submit_again(other.run, Doubt::about(&job), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(JobState::Submitting { .. })), "{again:?}");
         other.accept(&job, "t").await;
 
         let silent = ground.host("silent", SHORT).await;
@@ -247,13 +247,13 @@ async fn a_start_proves_the_death_of_an_earlier_one_by_its_lock_or_a_boot_and_ne
         // The name, without the lock: another machine of that name, or the file was made again beside a stopped process.
         let second = ground.begin(start_on("web", "boot-1", "lock-2")).await.expect("the first is silent");
         assert_eq!(other.state_of(first.epoch).await, HostState::Lapsed);
-        assert!(is_stale(second.queue.submit_again(second.run, job.seq, job.attempt, job.epoch, at(4)).await));
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&job), at(4)).await));
         // The same lock on the same boot.
         second.queue.leave().await.expect("goodbye");
         let third = ground.begin(start_on("web", "boot-1", "lock-1")).await.expect("it joins");
         assert_eq!(third.take_up().await[0].holder, Holder::Gone);
-        let again = third.queue.submit_again(third.run, job.seq, job.attempt, job.epoch, at(4)).await.expect("allowed");
-        assert!(again.is_some());
+        let again = third.queue.submit_again(third.run, Doubt::about(&job), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
         third.record(&job, Transition::LoseAnswer).await.expect("in doubt");
         // Another boot: also what ran under another name is gone.
         let rebooted = ground.begin(start_on("renamed", "boot-2", "lock-3")).await.expect("it joins");
