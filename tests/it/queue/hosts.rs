@@ -341,3 +341,54 @@ async fn a_run_that_has_a_queue_for_itself_is_the_end_of_every_earlier_one() {
     assert!(second > first);
     assert_eq!(queue.hosts().await.expect("hosts").len(), 1, "a dead epoch without doubt is of no interest");
 }
+
+#[tokio::test]
+async fn what_was_asked_before_another_host_sent_it_again_lets_nobody_send_it_once_more() {
+    on_every_shared_queue(2, async |ground| {
+        let (gone, first) = (ground.host("gone", LONG).await, ground.host("first", LONG).await);
+        let second = ground.host("second", LONG).await;
+        let (job, bystander) = (gone.claim().await, second.claim().await);
+        gone.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        gone.queue.leave().await.expect("goodbye");
+        let seen = second.take_up().await.into_iter().find(|taken| taken.seq == job.seq).expect("told");
+        assert_eq!((seen.holder, seen.epoch), (Holder::Gone, Some(gone.epoch)));
+
+        let again = first.queue.submit_again(first.run, Doubt::about(&seen), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&seen), at(4)).await));
+        first.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        let own = first.queue.submit_again(first.run, Doubt::about(&seen), at(5)).await.expect("its own by now");
+        assert!(matches!(own, Resubmission::Job(_)), "{own:?}");
+        first.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        first.queue.leave().await.expect("goodbye");
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&seen), at(6)).await));
+
+        let seen = second.take_up().await.into_iter().find(|taken| taken.seq == job.seq).expect("told");
+        assert_eq!(seen.epoch, Some(first.epoch));
+        let again = second.queue.submit_again(second.run, Doubt::about(&seen), at(7)).await.expect("asked since");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
+        second.accept(&bystander, "its own").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_doubtful_job_is_sent_again_within_the_slots_of_all_hosts() {
+    on_every_shared_queue(2, async |ground| {
+        let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
+        let job = one.claim().await;
+        one.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        let doubt = |slots| Doubt { slots: Some(slots), ..Doubt::about(&job) };
+        let beside = other.claim().await;
+        let full = one.queue.submit_again(one.run, doubt(1), at(4)).await.expect("an answer");
+        assert_eq!(full, Resubmission::NoRoom);
+        assert_eq!(one.take_up().await[0].state.name(), StateName::InDoubt, "it stays as it was");
+        other.accept(&beside, "t").await;
+        let full = one.queue.submit_again(one.run, doubt(1), at(5)).await.expect("an answer");
+        assert_eq!(full, Resubmission::NoRoom);
+        // It has a slot of its own, and takes no second one.
+        let again = one.queue.submit_again(one.run, doubt(2), at(6)).await.expect("an answer");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
+    })
+    .await;
+}
