@@ -94,8 +94,10 @@ impl Plan {
             have_much_to_do(weather, dice);
         }
         weather.calm_from = until;
-        if dice.chance(0.08) {
-            plan.contest_doubt(weather, dice);
+        match dice.below(10) {
+            0 => plan.contest_doubt(weather, dice),
+            1 => plan.have_a_sleeper(weather, dice),
+            _ => {}
         }
         if plan.is_added {
             plan.be_an_addition(weather, dice);
@@ -133,6 +135,29 @@ impl Plan {
                 life.fate.at_create = None;
             }
         }
+        let lives = self.hosts.iter_mut().flat_map(|host| &mut host.lives);
+        lives.enumerate().for_each(|(number, life)| life.number = number);
+    }
+
+    /// A process is stopped just before a create leaves, for long after its doubt could be settled, and others start beside it.
+    /// Whoever takes it for dead pays twice when it wakes.
+    fn have_a_sleeper(&mut self, weather: &mut Weather, dice: &mut Dice) {
+        use crate::weather::Ids;
+        weather.ids = dice.one_of(&[Ids::Charged { echoed: true }, Ids::Refused { echoed: true }]);
+        (weather.odd_creates, weather.odd_queries, weather.bad_pairs) = (0.0, 0.0, 0.0);
+        (weather.jobs, weather.cap, weather.max_in_doubt) = (weather.jobs.max(12), weather.cap.max(4), 1_000);
+        (weather.own_id_lag_ms, weather.step_ms, weather.empty) = (0, 0, None);
+        weather.outages.clear();
+        weather.calm_from = Duration::from_secs(300);
+        self.slots = None;
+        let host = &mut self.hosts[0];
+        let mut lives: Vec<Life> = host.lives.iter().cycle().take(2).cloned().collect();
+        let process = Process { death: Death::ByItself, rest: Duration::ZERO, budget: None, slots: None };
+        let asleep = dice.time(110_000, 200_000);
+        lives[0].fate = Fate { at_create: Some((dice.between(2, 6), asleep)), ..Fate::default() };
+        (lives[0].process, lives[0].next_beside) = (process, Some(self.lease + dice.time(1_000, 20_000)));
+        (lives[1].process, lives[1].next_beside, lives[1].fate) = (process, None, Fate::default());
+        host.lives = lives;
         let lives = self.hosts.iter_mut().flat_map(|host| &mut host.lives);
         lives.enumerate().for_each(|(number, life)| life.number = number);
     }
