@@ -15,6 +15,9 @@ use crate::weather::{Death, Weather};
 /// When the night begins, in seconds of Unix time.
 const EVENING: i64 = 1_764_100_000;
 
+/// The steps of a process among several, reads included: some ten thousand in a long night.
+const MOST_STEPS: u64 = 200_000;
+
 #[derive(Debug)]
 pub(crate) struct World {
     state: Mutex<State>,
@@ -25,6 +28,8 @@ pub(crate) struct World {
     dice: Mutex<Dice>,
     jumps: Vec<(Duration, i64)>,
     fate: Fate,
+    /// A process that takes more steps is busy for nothing: it is killed.
+    most_steps: u64,
 }
 
 /// What befalls a process beside others, but for its death. Times are the night's.
@@ -77,6 +82,7 @@ impl World {
             dice: Mutex::new(Dice::new(!seed)),
             jumps: weather.jumps.clone(),
             fate: Fate::default(),
+            most_steps: u64::MAX,
         }
     }
 
@@ -87,7 +93,7 @@ impl World {
             (state.before, state.began)
         };
         let state = State { before, began, ..State::dying(Some(death)) };
-        Self { state: Mutex::new(state), fate, ..Self::new(weather, seed) }
+        Self { state: Mutex::new(state), fate, most_steps: MOST_STEPS, ..Self::new(weather, seed) }
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, State> {
@@ -132,7 +138,10 @@ impl World {
             let mut state = self.locked();
             state.steps += 1;
             let is_at = |step: Option<u64>| step == Some(state.steps);
-            (state.is_dead || is_at(state.dies_at_step), is_at(state.interrupted_at_step))
+            (
+                state.is_dead || is_at(state.dies_at_step) || state.steps > self.most_steps,
+                is_at(state.interrupted_at_step),
+            )
         };
         if is_dead {
             self.kill();
@@ -170,6 +179,11 @@ impl World {
             tokio::time::sleep(until.saturating_sub(self.time())).await;
             self.step().await;
         }
+    }
+
+    /// Whether it was busy for nothing.
+    pub(crate) fn has_run_in_circles(&self) -> bool {
+        self.locked().steps > self.most_steps
     }
 
     /// How often a step had to wait because the process was stopped.

@@ -240,6 +240,9 @@ impl Several {
         for provider in &self.night.providers {
             provider.books().given_up(self.now(), |arrival| arrival.process == number);
         }
+        if world.has_run_in_circles() {
+            self.night.is_wrong(format!("process {number} runs in circles"));
+        }
         self.count(|tally| tally.stops += world.stops());
         world.process_ends();
         self.machines.ends(number, self.now());
