@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::hosts::{Holder, NoRoom, Room};
+use super::hosts::{Epoch, Holder, NoRoom, Room};
 use super::runs::AccountStanding;
 
 use crate::job::{
@@ -40,6 +40,8 @@ pub struct ActiveJob {
     pub shares: Option<JobSeq>,
     /// Whose it is.
     pub holder: Holder,
+    /// The epoch that has it; `None` where none has.
+    pub epoch: Option<Epoch>,
 }
 
 /// A task that an account has taken, by the provider's name for it and by ours.

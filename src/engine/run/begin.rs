@@ -121,7 +121,8 @@ pub async fn run(
         match ended {
             // It was paused, or cut off from its queue, for longer than its lease. What it had is others' by now, and what it was
             // submitting is in doubt; nothing of it is on its way any more, and it goes on like a process that was started.
-            Err(RunError::Queue(error)) if is_over(&error) && !interrupted.is_cancelled() => {
+            // Interrupted meanwhile, it ends as it would have.
+            Err(RunError::Queue(error)) if is_over(&error) => {
                 tracing::warn!("{error}; it goes on");
                 hosts.join_again().await?;
             }
