@@ -35,10 +35,10 @@ pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, 
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use record::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
     ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
     TakenTask, Workload,
 };
-pub use runs::{AccountStanding, AccountTally, RunRecord};
+pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

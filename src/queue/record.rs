@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::hosts::{Epoch, Holder, NoRoom, Room};
-use super::runs::AccountStanding;
+use super::runs::{AccountStanding, Pause};
 
 use crate::job::{
     AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -361,15 +361,6 @@ impl ProviderKind {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Dmxapi, Self::Kling, Self::Sandbox, Self::Accounts].into_iter().find(|kind| kind.word() == word)
     }
-}
-
-/// What a run waits for, so that `status` can say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// The next moment at which something is tried.
-    pub until: Timestamp,
-    /// Why, completing "paused until 02:14, because …".
-    pub why: String,
 }
 
 /// A run's number in its queue.

@@ -2,8 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::record::Pause;
 use crate::job::AccountName;
+
+/// What a run waits for, so that `status` can say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The next moment at which something is tried.
+    pub until: Timestamp,
+    /// Why, completing "paused until 02:14, because …".
+    pub why: String,
+}
 
 /// What an account did in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
