@@ -187,8 +187,8 @@ pub(super) async fn last_run(db: Db<'_>) -> Result<Option<RunRecord>> {
     let columns = "r.started_at, r.seen_at, r.ended_at, r.slots, r.slot_ms_busy, r.slot_ms_all, r.succeeded,
                    r.paused_until, r.paused_why, r.run";
     let going_on = format!(
-        "SELECT {columns} FROM tryon.runs r JOIN tryon.hosts h ON h.epoch = r.epoch
-          WHERE r.ended_at IS NULL AND {} ORDER BY r.run",
+        "SELECT {columns} FROM tryon.runs r
+          WHERE r.ended_at IS NULL AND r.epoch IN (SELECT epoch FROM tryon.hosts WHERE {}) ORDER BY r.run",
         is_live()
     );
     let mut rows = db.rows(&going_on, args![]).await?;

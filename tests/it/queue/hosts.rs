@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
-    self, ActiveJob, Claim, Claimant, Doubt, Epoch, Holder, HostStart, HostState, Keeping, LoadRow, ManifestNames,
-    NoRoom, Note, Opening, Queue, QueueError, Resubmission, Room, RunId,
+    self, ActiveJob, Beat, Claim, Claimant, Doubt, Epoch, Holder, HostStart, HostState, Keeping, LoadRow,
+    ManifestNames, NoRoom, Note, Opening, Queue, QueueError, Resubmission, Room, RunId, SlotUse,
 };
 
 use super::bed::{at, spec, task};
@@ -328,6 +328,27 @@ async fn who_was_cut_off_itself_lets_nobody_lapse_before_it_could_hear_of_them()
         assert!(back.take_up().await.is_empty(), "it was cut off itself");
         silent.queue.renew().await.expect("it is back as well");
         assert_eq!(back.state_of(silent.epoch).await, HostState::Live);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn runs_of_hosts_that_live_are_told_as_one() {
+    on_every_shared_queue(0, async |ground| {
+        let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
+        for (host, succeeded) in [(&one, 3), (&other, 4)] {
+            let slots = SlotUse { limit: 5, ..SlotUse::default() };
+            let beat = Beat { succeeded, slots, ..Beat::default() };
+            host.queue.beat(host.run, beat, at(5)).await.expect("a heartbeat");
+        }
+        let told = one.queue.last_run().await.expect("an answer").expect("a run");
+        // A simulated queue tells of the last run alone.
+        if told.hosts == 2 {
+            assert_eq!((told.succeeded, told.slots, told.ended_at), (7, 10, None));
+        }
+        other.queue.leave().await.expect("goodbye");
+        let told = one.queue.last_run().await.expect("an answer").expect("a run");
+        assert_eq!(told.hosts, 1);
     })
     .await;
 }
