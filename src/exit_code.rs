@@ -72,6 +72,8 @@ impl ExitCode {
             | QueueError::DiskFull(_)
             | QueueError::Database(_)
             | QueueError::Damaged(_)
+            | QueueError::Unreachable(_)
+            | QueueError::Conflict(_)
             | QueueError::Closed => Self::Machine,
         }
     }

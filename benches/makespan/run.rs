@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::books::{Books, Figures, Rules};
 use crate::child::{self, Taken};
 use crate::contender::{Contender, Manner, Told};
-use crate::provider::Provider;
+use crate::provider::{Door, Provider};
 use crate::schedule::ideal_makespan;
 use crate::workshop::{Inputs, Workshop, picture};
 
@@ -103,6 +103,10 @@ fn rules(order: &Order) -> Rules {
     match &order.contender {
         // Both accounts are in one book: a page of the list that the one asks for shows the tasks of the other.
         Contender::Tryon { manner: Manner::TwoAccounts, .. } => Rules::default(),
+        // A page of the list asks for hundreds at once, and may be asked for more often than for one of them.
+        Contender::Tryon { manner: Manner::NoFlags, door: Door::List, .. } => {
+            Rules { ask_interval: ask_interval.map(|interval| interval / 4), ..Rules::default() }
+        }
         Contender::Tryon { manner: Manner::NoFlags, .. } => Rules { ask_interval, ..Rules::default() },
         Contender::Tryon { manner, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),

@@ -77,8 +77,11 @@ pub(super) struct PlaceOptions {
     #[arg(short, long, value_name = "DIR", env = "TRYON_OUT")]
     out: Option<PathBuf>,
 
-    /// Queue file [default: DIR/queue.db]
-    #[arg(long, value_name = "FILE", env = "TRYON_QUEUE")]
+    /// Queue file, or database: `postgres://user@host/database` [default: DIR/queue.db]
+    ///
+    /// A queue in PostgreSQL can be worked by several hosts; -o is given the first time, and remembered. The password is taken
+    /// from PGPASSWORD, from the password file, or from the URL, and shown nowhere. See docs/postgres.md.
+    #[arg(long, value_name = "FILE", env = "TRYON_QUEUE", hide_env_values = true)]
     queue: Option<PathBuf>,
 }
 

@@ -12,7 +12,7 @@ use crate::settings::{Account, Options, ProviderName, Settings};
 use crate::view::wording::{counted, thousands};
 
 use super::clients::{self, Clients};
-use super::load::{println, sentence, told_on};
+use super::load::{println, sentence, settled, told_on};
 use super::{Console, Failure, Place, repeats};
 
 /// How long the account is waited for.
@@ -37,6 +37,7 @@ pub(super) async fn command(
         ));
     }
     let telling = Clients::of(&settings, telling, None)?;
+    let place = &settled(place).await?;
     let begun = queue::at(&place.queue).look().await?;
     let mut rows = read(begun, manifests, &settings, &place.out, Purpose::Check, told_on(console)).await?;
     println(&sentence(&rows.load.tally()))?;
@@ -60,7 +61,7 @@ async fn lines(
     let people = if work.humans == 1 { "1 person".to_owned() } else { format!("{} people", thousands(work.humans)) };
     let mut lines = Lines::new();
     if rows.load.has_queue() {
-        lines.push(("queue", format!("compared with {}; nothing was changed there", place.queue.display())));
+        lines.push(("queue", format!("compared with {}; nothing was changed there", place.queue)));
     }
     lines.push(match work.jobs {
         0 => ("images", "none to make: every row is in the queue, and none waits".to_owned()),

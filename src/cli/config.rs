@@ -56,7 +56,7 @@ fn values(settings: &Settings, place: &Place, common: &Common, file: &Options) -
     let mut values = BTreeMap::from_iter(settings.in_force());
     values.extend([
         ("out".to_owned(), json!(place.out)),
-        ("queue".to_owned(), json!(place.queue)),
+        ("queue".to_owned(), json!(place.queue.to_string())),
         ("log-format".to_owned(), format.unwrap_or_default()),
         ("verbose".to_owned(), json!(verbose)),
         ("quiet".to_owned(), json!(quiet)),

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn who_is_silent_and_has_doubt_is_told_with_what_to_say() {
-        let place = Place::new(None, Some("postgres://shop@db/tryon".into()));
+        let place = Place::checked(None, Some("postgres://shop@db/tryon".into())).expect("a place");
         let hosts = [
             host("web-2", 4, HostState::Live, 1, (12, 0)),
             host("web-1", 3, HostState::Lapsed, 330, (0, 2)),

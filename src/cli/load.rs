@@ -25,6 +25,7 @@ pub(super) async fn command(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let settings = Settings::resolve(options)?;
+    let place = &settled(place).await?;
     let begun = load::begin(&*queue::at(&place.queue)).await?;
     let mut rows = load::read(begun, manifests, &settings, &place.out, Purpose::Load, told_on(console)).await?;
     agree_to_repeats(&mut rows, &settings, options, console).await?;
@@ -34,6 +35,15 @@ pub(super) async fn command(
     let tally = load::keep(rows, told_on(console)).await?;
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
+}
+
+/// The place with the output that its queue remembers, where it is in a database.
+pub(super) async fn settled(place: &Place) -> Result<Place, Failure> {
+    let site = queue::at(&place.queue);
+    match place.queue.as_file().is_none() && site.exists().await {
+        true => place.settled(Some(&*site.open_to_read().await?)).await,
+        false => place.settled(None).await,
+    }
 }
 
 /// Says on the console what is noticed while manifests are read and kept.

@@ -123,6 +123,7 @@ fn read(
 ) -> Result<ExitCode, Failure> {
     wait(async {
         let queue = queue::at(&place.queue).open_to_read().await?;
+        let place = &place.settled_to_read(&*queue).await;
         command(&*queue, place, &mut std::io::stdout().lock()).await?;
         Ok(ExitCode::Ok)
     })

@@ -113,7 +113,7 @@ fn status_json_has_the_promised_keys_and_no_pause_of_a_dead_run() {
 #[test]
 fn status_sees_that_a_run_is_at_work_by_its_lock() {
     let stocked = stocked();
-    let place = Place::new(Some(stocked.folder.path().to_owned()), Some(stocked.path.clone()));
+    let place = Place::new(Some(stocked.folder.path().to_owned()), Some((&stocked.path).into()));
     let at_work = || {
         let text = printed(async |out| {
             status::status(&StatusArgs { json: true, watch: false }, &*stocked.queue, &place, out).await

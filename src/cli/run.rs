@@ -1,5 +1,6 @@
 //! `tryon run`: load, work, report.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
 use crate::ops::this_host::ThisHost;
-use crate::queue::{self, Opening, ProviderKind, QueueReads};
+use crate::queue::{self, Opening, PostgresAddress, ProviderKind, QueueReads};
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
@@ -65,6 +66,7 @@ pub(super) async fn run(
     };
     // What another run holds is not read for.
     let open = if existed { Some(site.open_to_run().await?) } else { None };
+    let place = &place.settled(open.as_ref().map(|(queue, _)| &**queue as &dyn QueueReads)).await?;
     if let Some((queue, _)) = &open {
         queue.check_provider(kind).await?;
     }
@@ -92,8 +94,10 @@ pub(super) async fn run(
         }
     };
     queue.check_provider(kind).await?;
+    place.remember(&*queue).await?;
     let tree = output::tree(folder, place, &*queue).await?;
     let this_host = ThisHost::of(&*queue, settings.host.clone(), settings.lease).await?;
+    let tree = if queue.is_shared() { tree.of_host(&this_host.start().name) } else { tree };
     let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),
@@ -130,6 +134,7 @@ pub(super) async fn run(
     }
     let interrupted = CancellationToken::new();
     let signal = tokio::spawn(cancel_on_signal(interrupted.clone()));
+    queue.wait_for_return(interrupted.clone());
     let (mut progress, began) = (console.progress(), Instant::now());
     let outcome = engine::run(
         clients.into_resources(
@@ -231,7 +236,7 @@ async fn conclude(
 fn nothing_to_do(place: &Place) -> Failure {
     Failure::usage(format!(
         "nothing was loaded into {} yet; name a manifest: {}",
-        place.queue.display(),
+        place.queue,
         place.command("run jobs.csv")
     ))
 }
@@ -270,8 +275,20 @@ fn stopped_because(end: &RunEnd) -> Option<String> {
 
 /// The command that goes on: the one that was typed. A manifest from standard input is in the queue by now.
 fn run_again() -> String {
-    let typed = std::env::args_os().skip(1).filter(|word| word != "-");
+    let typed = std::env::args_os().skip(1).filter(|word| word != "-").map(without_password);
     std::iter::once("tryon".to_owned()).chain(typed.map(|word| quoted_os(&word))).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of the command line as it may be shown: an address of a database without its password.
+fn without_password(word: OsString) -> OsString {
+    let Some(text) = word.to_str() else { return word };
+    let Some(begin) = text.find("postgres").filter(|begin| *begin == 0 || text[..*begin].ends_with('=')) else {
+        return word;
+    };
+    match PostgresAddress::parse(&text[begin..]) {
+        Some(Ok(address)) => format!("{}{address}", &text[..begin]).into(),
+        _ => word,
+    }
 }
 
 /// The exit code of a run that the machine did not fail.
@@ -353,4 +370,17 @@ pub(super) async fn interruption() -> ExitCode {
         std::future::pending::<()>().await;
     }
     ExitCode::Interrupted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_is_shown_without_a_password() {
+        let shown = |word: &str| without_password(word.into()).into_string().expect("text");
+        assert_eq!(shown("postgres://shop:hush@db/may"), "postgres://shop@db/may");
+        assert_eq!(shown("--queue=postgresql://shop:hush@db/may"), "--queue=postgresql://shop@db/may");
+        assert_eq!(shown("postgres.csv"), "postgres.csv");
+    }
 }

@@ -12,13 +12,13 @@
 //! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
 //! here: they are a back end's own.
 
-use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::job::{
     AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -27,12 +27,14 @@ use crate::job::{
 
 use super::doubt::{Doubt, Resubmission};
 use super::error::QueueError;
+use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, TakenTask, Workload,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, Selection, TakenTask, Workload,
 };
+use super::runs::RunRecord;
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
 /// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
@@ -72,6 +74,9 @@ pub trait Queue: QueueReads {
     /// else `fresh`, which is kept from now on.
     async fn keep_identity(&self, fresh: String) -> QueueResult<String>;
 
+    /// Where results go, for runs that are not told: the place that is kept, or else `fresh`, which is kept from now on.
+    async fn keep_output(&self, fresh: String) -> QueueResult<String>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 
@@ -92,6 +97,12 @@ pub trait Queue: QueueReads {
 
     /// Whether several hosts may work this queue at once.
     fn is_shared(&self) -> bool;
+
+    /// From now on, verbs and reads that cannot reach the queue wait for its return, until `until` is cancelled. Nothing is to be
+    /// waited for where the queue is a file.
+    fn wait_for_return(&self, until: CancellationToken) {
+        let _ = until;
+    }
 
     /// Begins an epoch: from now on, what workers do through this handle is that epoch's. What proves that an earlier epoch is
     /// dead is made use of: the same lock on the same boot of the same machine, or another boot of it. Where one run at a time
@@ -120,7 +131,8 @@ pub trait Queue: QueueReads {
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at
     /// most `most` in all. Epochs whose lease is over lapse, if this host has been in touch with the queue for as long. Running jobs and downloads of a lapsed or dead epoch, and those
     /// that a person has put back, are this epoch's from now on; submissions of such an epoch are in doubt, and remain that
-    /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them.
+    /// epoch's; doubtful jobs are told with whose they are ([`ActiveJob::holder`]). What a living host has is not among them;
+    /// what is being submitted is told of this epoch's own jobs.
     ///
     /// # Errors
     /// [`QueueError::LeaseLost`], as [`Self::renew`].
@@ -279,6 +291,9 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// The address at which the last run worked, where it is not the provider's usual one.
     async fn address(&self) -> QueueResult<Option<String>>;
+
+    /// Where results go, once a run has kept it.
+    async fn output(&self) -> QueueResult<Option<String>>;
 
     /// Whether external task ids have come back from an endpoint; `None` before its first answer.
     async fn external_ids(&self, base_url: &str) -> QueueResult<Option<bool>>;
@@ -468,22 +483,4 @@ pub enum Opening {
     Existing,
     /// It is made where there is none.
     OrMake,
-}
-
-/// A run's hold on its queue. It ends when this is dropped.
-pub struct RunHold {
-    _held: Box<dyn Any + Send + Sync>,
-}
-
-impl RunHold {
-    /// A hold that lasts as long as `held`.
-    pub(super) fn by(held: impl Any + Send + Sync) -> Self {
-        Self { _held: Box::new(held) }
-    }
-}
-
-impl Debug for RunHold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunHold").finish_non_exhaustive()
-    }
 }

@@ -1,33 +1,35 @@
 //! What can go wrong with the queue, in words for the person who owns it.
 
-use std::path::PathBuf;
-
 use crate::job::IllegalTransition;
 
-/// A queue operation that did not happen. Nothing of it was stored.
+use super::location::Location;
+
+/// A queue operation that did not happen. Nothing of it was stored; of [`QueueError::Unreachable`] alone nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// There is no queue yet where one is needed.
-    #[error("there is no queue at {}; `tryon load` or `tryon run` with a manifest makes one", .0.display())]
-    Missing(PathBuf),
+    #[error("there is no queue at {0}; `tryon load` or `tryon run` with a manifest makes one")]
+    Missing(Location),
     /// The file is no database, or another program's.
-    #[error("{} is not a tryon queue ({why}); give another place with --queue or -o, or move that file away", .path.display())]
-    Foreign { path: PathBuf, why: String },
+    #[error("{at} is not a tryon queue ({why}); give another place with --queue or -o, or move that file away")]
+    Foreign { at: Location, why: String },
     /// The file was written by a later version of this program.
-    #[error("{} was written by a newer tryon (queue version {found}, this program knows up to {known}); update tryon", .path.display())]
-    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{at} was written by a newer tryon (queue version {found}, this program knows up to {known}); update tryon"
+    )]
+    Newer { at: Location, found: i64, known: i64 },
     /// The file or its folder cannot be opened or written.
-    #[error("cannot open the queue {}: {why}", .path.display())]
-    Unreadable { path: PathBuf, why: String },
+    #[error("cannot open the queue {at}: {why}")]
+    Unreadable { at: Location, why: String },
     /// Another run holds the queue.
-    #[error("another run is working on {} (process {holder}); `tryon status` shows how far it is", .path.display())]
-    Held { path: PathBuf, holder: String },
+    #[error("another run is working on {at} (process {holder}); `tryon status` shows how far it is")]
+    Held { at: Location, holder: String },
     /// Another load of the queue does not end.
-    #[error("another load of {} is going on (process {holder}); wait for its end and run the same command again", .path.display())]
-    LoadGoingOn { path: PathBuf, holder: String },
+    #[error("another load of {at} is going on (process {holder}); wait for its end and run the same command again")]
+    LoadGoingOn { at: Location, holder: String },
     /// The queue was not there when the load began.
-    #[error("another process has made the queue {} meanwhile; run the same command again", .0.display())]
-    MadeMeanwhile(PathBuf),
+    #[error("another process has made the queue {0} meanwhile; run the same command again")]
+    MadeMeanwhile(Location),
     /// The queue belongs to another kind of provider.
     #[error(
         "this queue belongs to {bound} and cannot be run against {wanted}: its tasks live there; \
@@ -71,7 +73,13 @@ pub enum QueueError {
     /// The disk is full.
     #[error("the disk that holds the queue is full; make room and run the same command again ({0})")]
     DiskFull(String),
-    /// SQLite could not do it.
+    /// The database cannot be reached, or the connection was lost. What was asked may have happened all the same.
+    #[error("the queue's database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database has undone it, because another transaction was in its way; nothing of it has happened.
+    #[error("the queue's database had too many transactions in each other's way: {0}")]
+    Conflict(String),
+    /// The database could not do it.
     #[error("the queue's database failed: {0}")]
     Database(String),
     /// A stored value makes no sense.
@@ -80,4 +88,12 @@ pub enum QueueError {
     /// The writer thread is gone, which only follows an earlier error.
     #[error("the queue is closed")]
     Closed,
+}
+
+impl QueueError {
+    /// Whether the same may well succeed later: nothing is wrong but the way to the database, or the crowd there.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Conflict(_))
+    }
 }

@@ -14,6 +14,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// A job in doubt counts against the account's slots for this long, in milliseconds: its task has been found by then, or was
+/// never made.
+pub(super) const DOUBT_HOLDS_SLOT_MS: i64 = 60_000;
+
+/// A host wants slots for this long after it has claimed, or has found no room, in milliseconds.
+pub(super) const WANTS_FOR_MS: i64 = 3_000;
+
+/// Requests leave a little later than the plain interval, so that the network's jitter does not push one more into a window
+/// of a second.
+pub(super) const MARGIN: f64 = 1.05;
+
 /// A start of a run on a host, counted over the whole queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub i64);

@@ -6,28 +6,39 @@
 //!
 //! [`at`] is the only place that chooses a back end: a further one is a folder, and a line there.
 //!
-//! `now` is a parameter of every verb that stores a time. No type of the database library leaves `sqlite/`.
+//! `now` is a parameter of every verb that stores a time. No type of a database library leaves `sqlite/` or `postgres/`.
 
+mod address;
+mod back_ends;
+mod columns;
 mod contract;
 mod doubt;
 mod error;
+mod hold;
 mod hosts;
 mod loading;
 mod location;
+mod mover;
+mod postgres;
 mod record;
+mod runs;
 mod sqlite;
 mod walk;
 
-pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, RunHold, Site};
+pub use address::{BadAddress, PostgresAddress};
+pub use back_ends::{at, open, open_simulated};
+pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, Site};
 pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
+pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
-pub use location::{at, open, open_simulated};
+pub use location::Location;
 pub use record::{
-    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
-    PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
-    RunRecord, Selection, SlotUse, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain, Pause,
+    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
+    TakenTask, Workload,
 };
+pub use runs::{AccountStanding, AccountTally, RunRecord};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

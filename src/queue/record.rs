@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::hosts::{Epoch, Holder, NoRoom, Room};
+use super::runs::AccountStanding;
 
 use crate::job::{
     AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -435,66 +436,4 @@ pub struct Beat {
     pub ended: bool,
     /// Its accounts, where they have names.
     pub accounts: Vec<AccountStanding>,
-}
-
-/// What an account did in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct AccountTally {
-    /// Tasks that it took.
-    pub submitted: u64,
-    /// Jobs whose images it made.
-    pub images: u64,
-    /// Jobs that failed there: refused, or ended without an image.
-    pub failed: u64,
-    /// Units of its packs that its tasks have cost, as far as it told.
-    pub units: f64,
-    /// Money that they have cost, as far as it told.
-    pub paid: f64,
-    /// Whether it told of any task what it cost.
-    pub has_told_cost: bool,
-}
-
-/// How an account of a run goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AccountStanding {
-    pub name: AccountName,
-    /// Tasks that it takes at once, as far as is known.
-    pub slots: u32,
-    /// Tasks that it has.
-    pub in_flight: u32,
-    /// What it did in this run.
-    pub done: AccountTally,
-    /// Why it takes nothing at present, or any more.
-    pub trouble: Option<String>,
-    /// Whether it takes nothing any more in this run.
-    pub has_ended: bool,
-}
-
-/// One run that worked on a queue.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRecord {
-    pub started_at: Timestamp,
-    /// Its last heartbeat.
-    pub seen_at: Timestamp,
-    pub ended_at: Option<Timestamp>,
-    /// Tasks it keeps in flight at the provider.
-    pub slots: u32,
-    /// Slot time in use, and slot time there was, in milliseconds.
-    pub slot_ms_busy: u64,
-    pub slot_ms_all: u64,
-    /// Images finished in this run.
-    pub succeeded: u64,
-    pub pause: Option<Pause>,
-    /// Its accounts, where they have names.
-    pub accounts: Vec<AccountStanding>,
-}
-
-impl RunRecord {
-    /// Share of slot time in use so far, from 0 to 1; `None` when there was no slot time.
-    #[must_use]
-    pub fn slots_busy(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "a share of milliseconds")]
-        let share = self.slot_ms_busy as f64 / self.slot_ms_all as f64;
-        (self.slot_ms_all > 0).then_some(share)
-    }
 }

@@ -84,13 +84,13 @@ pub async fn run(
     }
     accounts.sort_by(|one, other| one.price.total_cmp(&other.price));
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
+    let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
     let run = queue.begin_run(slots, settings.budget, model, clock.now()).await?;
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
     let links = links.map(|maker| Links { maker, life });
     let pictures = Arc::new(RequestPictures::new(scratch, settings.fit_images, links));
     let people = Arc::new(People::new(pictures.objects().clone()));
-    let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
     let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);
     let ended = loop {
         // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell

@@ -1,18 +1,17 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{JobSeq, JobState, StateName};
-use crate::queue::{ActiveJob, Beat, Holder, Pause, SlotUse};
+use crate::job::{ExternalTaskId, JobSeq, JobState, StateName, Transition};
+use crate::queue::{ActiveJob, Beat, Holder, Note, Pause, QueueError, SlotUse};
 
 use crate::engine::account::Account;
 use crate::engine::error::RunError;
@@ -23,6 +22,7 @@ use crate::engine::run::feeder::{Claimed, FeederEnd, feed};
 use crate::engine::run::learning::learn_external_ids;
 use crate::engine::run::missing::refetch_missing;
 use crate::engine::run::owner;
+use crate::engine::run::pauses;
 use crate::engine::run::remember::Known;
 use crate::engine::run::search::{may_hold_slot, search_and_see_through};
 use crate::engine::run::step::Held;
@@ -54,6 +54,8 @@ pub(crate) struct Coordinator<O> {
     known: Known,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    /// Jobs that are being submitted without a worker, as of the last look.
+    orphans: HashSet<(JobSeq, ExternalTaskId)>,
     /// How the feeders of the accounts have ended, as far as they have.
     fed: Vec<FeederEnd>,
 }
@@ -69,6 +71,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             pause: None,
             known: Known::default(),
             has_searched: false,
+            orphans: HashSet::new(),
             fed: Vec::new(),
         }
     }
@@ -138,6 +141,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                         self.renew().await?;
                         self.beat(false).await?;
                         self.take_up().await?;
+                        self.give_up_orphans().await?;
                     }
                 }
             }
@@ -157,7 +161,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             return Ok(Some(end));
         }
         if self.is_unreached() && !self.is_idle().await? {
-            let why = self.paused().map_or_else(String::new, |pause| pause.why);
+            let why = pauses::paused(&self.shared).map_or_else(String::new, |pause| pause.why);
             return Ok(Some(RunEnd::NeverReached(why)));
         }
         if !self.workers.is_empty() {
@@ -280,6 +284,28 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         self.take_up_in(&states).await
     }
 
+    /// A verb that was cut off from the queue may have happened: then a job is being submitted that no worker knows of. It is in
+    /// doubt, when two looks have found it so.
+    async fn give_up_orphans(&mut self) -> Result<(), RunError> {
+        if !self.shared.queue.is_shared() {
+            return Ok(());
+        }
+        let mut ours = self.shared.queue.take_up(&[StateName::Submitting], MOST_TAKEN_UP, self.shared.now()).await?;
+        ours.retain(|job| job.holder == Holder::Ours && !self.working.contains_key(&job.seq));
+        let found: HashSet<_> = ours.iter().map(|job| (job.seq, job.external_id.clone())).collect();
+        let before = std::mem::replace(&mut self.orphans, found);
+        for job in ours.into_iter().filter(|job| before.contains(&(job.seq, job.external_id.clone()))) {
+            let note = Note::of("the queue could not be reached when it was claimed");
+            match self.shared.record(&job, Transition::LoseAnswer, note).await {
+                Ok(state) => self.take_up_jobs(vec![ActiveJob { state, ..job }]),
+                // It has found its worker after all.
+                Err(RunError::Queue(QueueError::Stale { .. } | QueueError::Illegal { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
         let mut jobs = self.shared.queue.take_up(states, MOST_TAKEN_UP, self.shared.now()).await?;
         // Asking about doubt again tells nothing new where an account has not shown that it knows our ids.
@@ -353,31 +379,16 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         for account in &self.shared.accounts {
             account.slots.set_has_work(has_work);
         }
-        let pause = self.paused().or_else(|| self.shut_out());
+        let pause = pauses::paused(&self.shared).or_else(|| pauses::shut_out(&self.shared));
         match (&self.pause, &pause) {
             (Some(_), None) => self.emit(Fact::Resumed),
-            (before, Some(pause)) if before.as_ref().is_none_or(|before| is_news(before, pause)) => {
+            (before, Some(pause)) if before.as_ref().is_none_or(|before| pauses::is_news(before, pause)) => {
                 self.emit(Fact::Paused(pause.clone()));
             }
             _ => {}
         }
         self.pause = pause;
         Ok(())
-    }
-
-    /// What all accounts wait for: the pause that ends first.
-    fn paused(&self) -> Option<Pause> {
-        let pauses: Option<Vec<_>> =
-            self.shared.accounts.iter().map(|account| account.gate.pause(self.shared.now())).collect();
-        pauses?.into_iter().min_by_key(|pause| pause.until)
-    }
-
-    /// Waiting for room at the accounts, where this run has none of it.
-    fn shut_out(&self) -> Option<Pause> {
-        let until: Option<Vec<_>> = self.shared.accounts.iter().map(|account| account.slots.shut_out_until()).collect();
-        let wait = until?.into_iter().min()?.saturating_duration_since(Instant::now());
-        let until = self.shared.now() + SignedDuration::try_from(wait).unwrap_or_default();
-        Some(Pause { until, why: "all slots of the account are in use, none of them by this run".to_owned() })
     }
 
     fn emit(&mut self, fact: Fact) {
@@ -483,9 +494,4 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
     let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
     is_stopped && may_hold_slot(job)
-}
-
-/// Whether a pause differs from the one that was told. Its end is computed again each time, so a little is nothing.
-fn is_news(told: &Pause, pause: &Pause) -> bool {
-    told.why != pause.why || pause.until.duration_since(told.until).abs() > SignedDuration::from_secs(1)
 }

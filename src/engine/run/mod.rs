@@ -11,6 +11,7 @@ pub(crate) mod learning;
 pub(crate) mod membership;
 pub(crate) mod missing;
 mod owner;
+mod pauses;
 mod remember;
 mod search;
 pub(crate) mod step;

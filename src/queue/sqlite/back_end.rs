@@ -48,6 +48,10 @@ impl Queue for SqliteQueue {
         SqliteQueue::keep_identity(self, fresh).await
     }
 
+    async fn keep_output(&self, fresh: String) -> Result<String> {
+        SqliteQueue::keep_output(self, fresh).await
+    }
+
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         SqliteQueue::learn_external_ids(self, base_url, supported).await
     }
@@ -217,6 +221,10 @@ impl QueueReads for SqliteQueue {
 
     async fn address(&self) -> Result<Option<String>> {
         self.read(QueueReader::address).await
+    }
+
+    async fn output(&self) -> Result<Option<String>> {
+        self.read(QueueReader::output).await
     }
 
     async fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {

@@ -4,15 +4,10 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::ambient;
 use crate::job::{AccountName, JobSeq};
+use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
 use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 
 use super::error::Result;
-
-/// A job in doubt counts against the account's slots for this long: its task has been found by then, or was never made.
-const DOUBT_HOLDS_SLOT_MS: i64 = 60_000;
-
-/// A host wants slots for this long after it has claimed, or has found no room.
-const WANTS_FOR_MS: i64 = 3_000;
 
 /// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
 pub(super) const IS_LIVE: &str = "dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= :clock";

@@ -122,6 +122,8 @@ impl SqliteQueue {
 }
 
 /// Runs what reads files and databases on a thread that may wait for them.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(in crate::queue) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     ambient::blocking(work).await.map_err(|error| QueueError::Database(error.to_string()))?
 }

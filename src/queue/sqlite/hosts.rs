@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use crate::job::{AccountName, JobSeq, StateName, Transition};
+use crate::queue::hosts::MARGIN;
 use crate::queue::{ActiveJob, Death, Epoch, Holder, HostRecord, HostStart, HostState, Note, QueueError, Renewed};
 
 use super::epochs::{IS_LIVE, clock, holder, must_hold};
@@ -16,10 +17,6 @@ use super::error::Result;
 use super::read::active_jobs;
 use super::rows::{FullJob, timestamp};
 use super::transition::{By, apply};
-
-/// Requests leave a little later than the plain interval, so that the network's jitter does not push one more into a window
-/// of a second.
-const MARGIN: f64 = 1.05;
 
 /// Begins an epoch. With `is_shared`, beside others.
 pub(super) fn join(db: &Connection, start: &HostStart, is_shared: bool) -> Result<Epoch> {
@@ -134,16 +131,18 @@ pub(super) fn take_up(
     .execute(params![me.0, clock])?;
     leave_submissions_in_doubt(db, me, now)?;
     let mut jobs = Vec::new();
-    for state in
-        states.iter().filter(|state| matches!(state, StateName::Running | StateName::Downloading | StateName::InDoubt))
-    {
+    let is_held = |state: &&StateName| {
+        use StateName::{Downloading, InDoubt, Running, Submitting};
+        matches!(state, Submitting | InDoubt | Running | Downloading)
+    };
+    for state in states.iter().filter(is_held) {
         for mut job in held_in(db, *state)? {
             if jobs.len() >= most {
                 return Ok(jobs);
             }
             let Some(holder) = holder(db, Some(me), job.epoch.map(|epoch| epoch.0))? else { continue };
             job.holder = holder;
-            if *state != StateName::InDoubt && holder != Holder::Ours {
+            if matches!(state, StateName::Running | StateName::Downloading) && holder != Holder::Ours {
                 db.prepare_cached("UPDATE jobs SET epoch = ?2, moved_at = ?3 WHERE seq = ?1")?
                     .execute(params![job.seq.0, me.0, clock])?;
                 (job.holder, job.epoch) = (Holder::Ours, Some(me));

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::job::{self, ImageRef, JobSpec};
 
 use super::Result;
+use super::compared::Compared;
 
 /// How many pictures' numbers are kept at hand. Beyond it the queue is asked, so that memory stays flat.
 const MOST_AT_HAND: usize = 1 << 16;
 
 /// What a job asks for, with the numbers that a database has for its pictures.
-pub(super) type Inputs = job::Inputs<i64, String>;
+pub(in crate::queue) type Inputs = job::Inputs<i64, String>;
 
 /// The number of a picture, which it gets where it has none. Most are new ones, so they are not looked for first.
 pub(super) fn added(db: &Connection, source: &str, written: &str) -> Result<i64> {
@@ -54,12 +55,7 @@ pub(super) struct StagedInputs {
 
 impl StagedPictures {
     /// The inputs of a row, staged in `db`. `queue` is asked once for each picture.
-    pub(super) fn inputs_of(
-        &mut self,
-        db: &Connection,
-        queue: Option<&Connection>,
-        spec: &JobSpec,
-    ) -> Result<StagedInputs> {
+    pub(super) fn inputs_of(&mut self, db: &Connection, queue: &Compared, spec: &JobSpec) -> Result<StagedInputs> {
         let human = self.picture(db, queue, &spec.human)?;
         let cloth = self.picture(db, queue, &spec.cloth)?;
         let second = match &spec.second {
@@ -86,19 +82,13 @@ impl StagedPictures {
         Ok(StagedInputs { staged, known })
     }
 
-    fn picture(&mut self, db: &Connection, queue: Option<&Connection>, image: &ImageRef) -> Result<StagedPicture> {
+    fn picture(&mut self, db: &Connection, queue: &Compared, image: &ImageRef) -> Result<StagedPicture> {
         let source = image.source.stored();
         if let Some(picture) = self.by_source.get(&source) {
             return Ok(*picture);
         }
         let staged = added(db, &source, &image.written)?;
-        let known = match queue {
-            Some(queue) => queue
-                .prepare_cached("SELECT input FROM inputs WHERE source = ?1")?
-                .query_row([&source], |row| row.get(0))
-                .optional()?,
-            None => None,
-        };
+        let known = queue.number_of(&source)?;
         if known.is_some() {
             db.prepare_cached("UPDATE inputs SET known = ?2 WHERE input = ?1")?.execute(params![staged, known])?;
         }

@@ -15,10 +15,9 @@ use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
+use super::compared::{may_exist_at_provider, owner_of_further_image, standing};
 use super::handle::blocking;
-use super::load::{
-    Loader, against_queue, may_exist_at_provider, name_of_further_image, owner_of_further_image, staging_path, standing,
-};
+use super::load::{Loader, against_queue, name_of_further_image, staging_path};
 use super::lock::{LoadLock, RunLock};
 use super::meta::{get_meta, set_meta};
 use super::numbered::Pictures;
@@ -79,7 +78,7 @@ impl SqliteQueue {
         let lock = blocking(move || LoadLock::wait_for(&path)).await?;
         self.complete(&lock).await?;
         let counts = self.read(QueueReader::counts).await?;
-        if counts.total() > 0 { Err(QueueError::MadeMeanwhile(self.path().to_owned())) } else { Ok(lock) }
+        if counts.total() > 0 { Err(QueueError::MadeMeanwhile(self.path().into())) } else { Ok(lock) }
     }
 
     /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
@@ -240,7 +239,7 @@ impl Carrying {
                     }
                     Ok(())
                 }
-                Some(standing) => self.is_too_late(db, row, job, against_queue(&row.id, &standing)),
+                Some(standing) => self.is_too_late(db, row, job, against_queue(&row.id, &standing.id, standing.state)),
                 None => {
                     let reason = format!("job `{}` was taken out of the queue meanwhile; load the row again", row.id);
                     self.is_too_late(db, row, job, reason)

@@ -15,6 +15,11 @@ impl SqliteQueue {
         self.keep_text("identity", fresh).await
     }
 
+    /// Where results go.
+    pub(super) async fn keep_output(&self, fresh: String) -> Result<String> {
+        self.keep_text("output", fresh).await
+    }
+
     async fn keep_text(&self, name: &'static str, fresh: String) -> Result<String> {
         self.writer
             .write(move |db| match get_meta(db, name)? {

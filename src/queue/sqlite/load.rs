@@ -8,21 +8,19 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
-
-use crate::job::{JobSpec, Keep, StateName, default_id};
+use crate::job::{JobSpec, StateName, default_id};
 use crate::queue::{Enqueued, LoadRow, ManifestNames, NotTaken, RejectedRow};
 
+use super::compared::{Compared, Known, Standing};
 use super::inputs::{Inputs, StagedInputs};
 use super::lock::LoadLock;
 use super::staging::{Fate, StagedRejection, StagedRow, Staging};
-use super::{QueueError, Result, open};
+use super::{Result, open};
 
 /// An open load. All of it is kept, or nothing.
-pub(super) struct Loader {
-    pub(super) staging: Staging,
-    /// What the rows are compared with; `None` where there is no queue yet.
-    pub(super) queue: Option<Connection>,
+pub(in crate::queue) struct Loader {
+    pub(in crate::queue) staging: Staging,
+    pub(super) queue: Compared,
     has_jobs: bool,
     /// Whether any task has left further images, whose names new ids must not take.
     has_further_images: bool,
@@ -32,7 +30,7 @@ pub(super) struct Loader {
     next: i64,
     manifests: Vec<Manifest>,
     /// The names under which the queue has rejected rows of these manifests.
-    pub(super) to_forget: Vec<String>,
+    pub(in crate::queue) to_forget: Vec<String>,
     tally: Enqueued,
 }
 
@@ -44,15 +42,6 @@ struct Manifest {
     identity: String,
 }
 
-/// A job of the queue that has the id of a row.
-pub(super) struct Standing {
-    pub(super) seq: i64,
-    pub(super) id: String,
-    inputs: Inputs,
-    priority: i64,
-    pub(super) state: StateName,
-}
-
 impl std::fmt::Debug for Loader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loader").field("tally", &self.tally).finish_non_exhaustive()
@@ -62,26 +51,33 @@ impl std::fmt::Debug for Loader {
 impl Loader {
     /// A load for a queue that does not exist yet.
     pub(super) fn for_new_queue() -> Result<Self> {
-        Self::new(Staging::in_temporary_folder()?, None, None)
+        Self::new(Staging::in_temporary_folder()?, Compared::Nothing, None)
     }
 
     /// A load that is only looked at: what would it change in the queue at `path`? Nothing is created or changed there,
     /// and a queue of an earlier version is left as it is.
     pub(super) fn looking_at(path: &Path) -> Result<Self> {
-        Self::new(Staging::in_temporary_folder()?, open::open_as_it_is(path)?, None)
+        let queue = open::open_as_it_is(path)?.map_or(Compared::Nothing, Compared::Queue);
+        Self::new(Staging::in_temporary_folder()?, queue, None)
     }
 
     /// A load beside the queue at `path`, which no other load changes meanwhile.
     pub(super) fn beside(path: &Path, lock: LoadLock) -> Result<Self> {
-        Self::new(Staging::at(&staging_path(path))?, Some(open::open_for_reading(path)?), Some(lock))
+        Self::new(Staging::at(&staging_path(path))?, Compared::Queue(open::open_for_reading(path)?), Some(lock))
     }
 
-    fn new(staging: Staging, queue: Option<Connection>, lock: Option<LoadLock>) -> Result<Self> {
-        let has = |table: &str| -> Result<bool> {
-            let Some(queue) = &queue else { return Ok(false) };
-            Ok(queue.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get(0))?)
-        };
-        let (has_jobs, has_further_images) = (has("jobs")?, has("images WHERE image > 0")?);
+    /// A load whose rows are compared with what a queue elsewhere says about them; see [`Self::know`].
+    pub(in crate::queue) fn for_queue_elsewhere(known: Known) -> Result<Self> {
+        Self::new(Staging::in_temporary_folder()?, Compared::Known(known), None)
+    }
+
+    /// What the queue elsewhere says about the rows that are added next.
+    pub(in crate::queue) fn know(&mut self, known: Known) {
+        self.queue = Compared::Known(known);
+    }
+
+    fn new(staging: Staging, queue: Compared, lock: Option<LoadLock>) -> Result<Self> {
+        let (has_jobs, has_further_images) = (queue.has_jobs()?, queue.has_further_images()?);
         Ok(Self {
             staging,
             queue,
@@ -97,7 +93,7 @@ impl Loader {
 
     /// The manifests of which the queue has rejected rows, by name: those after `after`, at most `most`.
     pub(super) fn rejected_manifests(&self, after: &str, most: usize) -> Result<Vec<String>> {
-        let Some(queue) = &self.queue else { return Ok(Vec::new()) };
+        let Some(queue) = self.queue.sqlite() else { return Ok(Vec::new()) };
         let mut statement = queue.prepare_cached(NEXT_REJECTED_MANIFEST)?;
         let mut names: Vec<String> = Vec::new();
         while names.len() < most {
@@ -110,7 +106,7 @@ impl Loader {
     }
 
     /// The rows that follow are from this manifest.
-    pub(super) fn begin_manifest(&mut self, manifest: ManifestNames) -> Result<()> {
+    pub(in crate::queue) fn begin_manifest(&mut self, manifest: ManifestNames) -> Result<()> {
         self.staging.add_manifest(self.manifests.len(), &manifest.name, &manifest.identity)?;
         self.to_forget.extend(manifest.former);
         self.to_forget.extend([manifest.identity.clone(), manifest.name.clone()]);
@@ -119,7 +115,7 @@ impl Loader {
     }
 
     /// Adds rows; see [`crate::queue::Load::add`].
-    pub(super) fn add_all(&mut self, rows: &[LoadRow]) -> Result<Vec<NotTaken>> {
+    pub(in crate::queue) fn add_all(&mut self, rows: &[LoadRow]) -> Result<Vec<NotTaken>> {
         let mut not_taken = Vec::new();
         for (shown_by, row) in rows.iter().enumerate() {
             match row {
@@ -138,12 +134,12 @@ impl Loader {
     fn add(&mut self, spec: &JobSpec, line: u64) -> Result<Vec<(String, RejectedRow)>> {
         let id_key = spec.id.key();
         if self.has_further_images
-            && let Some(owner) = self.owner_of_further_image(&id_key)?
+            && let Some(owner) = self.queue.owner_of_further_image(&id_key)?
         {
             return self.reject_row(spec, line, name_of_further_image(spec.id.as_str(), &owner)).map(|row| vec![row]);
         }
-        let StagedInputs { staged, known } = self.staging.pictures_of(self.queue.as_ref(), spec)?;
-        let standing = if self.has_jobs { self.standing(&id_key)? } else { None };
+        let StagedInputs { staged, known } = self.staging.pictures_of(&self.queue, spec)?;
+        let standing = if self.has_jobs { self.queue.standing(&id_key)? } else { None };
         let fate = self.fate(spec, known.as_ref(), standing.as_ref())?;
         let row = StagedRow {
             n: self.next,
@@ -160,9 +156,9 @@ impl Loader {
             return self.add_again(spec, &row, standing.as_ref());
         }
         match standing.filter(|_| fate == Fate::Rejected) {
-            Some(standing) => {
-                self.reject_row(spec, line, against_queue(spec.id.as_str(), &standing)).map(|row| vec![row])
-            }
+            Some(standing) => self
+                .reject_row(spec, line, against_queue(spec.id.as_str(), &standing.id, standing.state))
+                .map(|row| vec![row]),
             None => {
                 *self.counted_as(fate) += 1;
                 self.next += 1;
@@ -182,7 +178,7 @@ impl Loader {
                 _ => Fate::Unchanged,
             });
         }
-        let may_change = same_id && !self.may_exist_at_provider(standing.seq)?;
+        let may_change = same_id && !self.queue.may_exist_at_provider(standing.seq)?;
         Ok(if may_change { Fate::Changed } else { Fate::Rejected })
     }
 
@@ -199,9 +195,9 @@ impl Loader {
                 let reason = format!("`{}` is used by rows that contradict each other", row.id);
                 self.reject_row(spec, row.line, reason).map(|row| vec![row])
             }
-            (Fate::Rejected, Some(standing)) if row.fate == Fate::Rejected => {
-                self.reject_row(spec, row.line, against_queue(&row.id, standing)).map(|row| vec![row])
-            }
+            (Fate::Rejected, Some(standing)) if row.fate == Fate::Rejected => self
+                .reject_row(spec, row.line, against_queue(&row.id, &standing.id, standing.state))
+                .map(|row| vec![row]),
             (fate, _) if fate.is_taken() && first.id == row.id && first.inputs == row.inputs => {
                 self.tally.repeated += 1;
                 Ok(Vec::new())
@@ -262,7 +258,7 @@ impl Loader {
     }
 
     /// What has become of the rows so far.
-    pub(super) fn tally(&self) -> Enqueued {
+    pub(in crate::queue) fn tally(&self) -> Enqueued {
         self.tally
     }
 
@@ -311,18 +307,6 @@ impl Loader {
         }
     }
 
-    fn standing(&self, id_key: &str) -> Result<Option<Standing>> {
-        self.queue.as_ref().map_or(Ok(None), |queue| standing(queue, id_key))
-    }
-
-    fn may_exist_at_provider(&self, seq: i64) -> Result<bool> {
-        self.queue.as_ref().map_or(Ok(false), |queue| may_exist_at_provider(queue, seq))
-    }
-
-    fn owner_of_further_image(&self, id_key: &str) -> Result<Option<String>> {
-        self.queue.as_ref().map_or(Ok(None), |queue| owner_of_further_image(queue, id_key))
-    }
-
     fn present_manifest(&self) -> u32 {
         u32::try_from(self.manifests.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
@@ -341,63 +325,20 @@ pub(super) fn staging_path(queue: &Path) -> std::path::PathBuf {
     super::lock::beside(queue, "-load")
 }
 
-/// The job of the queue that has an id.
-pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standing>> {
-    let mut statement = queue.prepare_cached(
-        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state, keep
-           FROM jobs WHERE id_key = ?1",
-    )?;
-    let mut rows = statement.query([id_key])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let state: String = row.get(9)?;
-    Ok(Some(Standing {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        inputs: Inputs {
-            human: row.get(2)?,
-            cloth: row.get(3)?,
-            cloth_type: row.get(4)?,
-            cloth_2: row.get(5)?,
-            cloth_type_2: row.get(6)?,
-            model: row.get(7)?,
-            keep: Keep::of_bits(row.get(10)?),
-        },
-        priority: row.get(8)?,
-        state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,
-    }))
-}
-
-/// Whether some attempt of the job was accepted, or may have been.
-pub(super) fn may_exist_at_provider(queue: &Connection, seq: i64) -> Result<bool> {
-    Ok(queue
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM attempts
-                             WHERE job = ?1 AND outcome NOT IN ('released', 'turned_away', 'refused'))",
-        )?
-        .query_row([seq], |row| row.get(0))?)
-}
-
-pub(super) fn owner_of_further_image(queue: &Connection, id_key: &str) -> Result<Option<String>> {
-    Ok(queue
-        .prepare_cached("SELECT j.id FROM images i JOIN jobs j ON j.seq = i.job WHERE i.path_key = ?1 AND i.image > 0")?
-        .query_row([id_key], |row| row.get(0))
-        .optional()?)
-}
-
-pub(super) fn name_of_further_image(id: &str, owner: &str) -> String {
+pub(in crate::queue) fn name_of_further_image(id: &str, owner: &str) -> String {
     format!("`{id}` is the name of a further image of job `{owner}`; give the row another id")
 }
 
 /// Why a row cannot be the job that is in the queue.
-pub(super) fn against_queue(id: &str, standing: &Standing) -> String {
-    if standing.id == id {
+pub(in crate::queue) fn against_queue(id: &str, theirs: &str, state: StateName) -> String {
+    if theirs == id {
         format!(
             "`{id}` stands in the queue with other inputs, and was already submitted with those; give the row a new id \
              (state: {})",
-            standing.state.word()
+            state.word()
         )
     } else {
-        same_file(id, &standing.id, "the queue")
+        same_file(id, theirs, "the queue")
     }
 }
 

@@ -50,7 +50,7 @@ impl RunLock {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        Err(QueueError::Held { path: queue.to_owned(), holder: holder(&mut file) })
+        Err(QueueError::Held { at: queue.into(), holder: holder(&mut file) })
     }
 
     /// Whether some process holds the lock now.
@@ -94,7 +94,7 @@ impl LoadLock {
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => {
-                Err(QueueError::LoadGoingOn { path: queue.to_owned(), holder: holder(&mut file) })
+                Err(QueueError::LoadGoingOn { at: queue.into(), holder: holder(&mut file) })
             }
             Err(TryLockError::Error(error)) => Err(unreadable(queue, &error)),
         }
@@ -117,7 +117,7 @@ fn open(queue: &Path, suffix: &str) -> Result<File> {
 }
 
 fn unreadable(queue: &Path, error: &std::io::Error) -> QueueError {
-    QueueError::Unreadable { path: queue.to_owned(), why: format!("its lock file: {error}") }
+    QueueError::Unreadable { at: queue.into(), why: format!("its lock file: {error}") }
 }
 
 fn holder(file: &mut File) -> String {

@@ -3,6 +3,7 @@
 mod back_end;
 mod by_hand;
 mod claim;
+mod compared;
 mod duplicates;
 mod epochs;
 mod error;
@@ -33,6 +34,12 @@ mod verbs;
 mod workload;
 mod writer;
 
+pub(super) use compared::{Known, Standing};
+pub(super) use handle::blocking;
+pub(super) use inputs::Inputs;
+pub(super) use load::{Loader, against_queue, name_of_further_image};
+pub(super) use repeats::Candidate;
+pub(super) use same_request::Asking;
 pub(super) use site::SqliteFile;
 pub use writer::Between;
 

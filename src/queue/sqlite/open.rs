@@ -36,7 +36,7 @@ const WAL_LIMIT_BYTES: i64 = 64 << 20;
 
 /// Opens the queue for the writer thread, and makes it when it is not there.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
-    let unreadable = |why: String| QueueError::Unreadable { path: path.to_owned(), why };
+    let unreadable = |why: String| QueueError::Unreadable { at: path.into(), why };
     if path.is_dir() {
         return Err(unreadable("it is a folder".to_owned()));
     }
@@ -52,14 +52,14 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection> {
 /// every query has one schema to know.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
-        return Err(QueueError::Missing(path.to_owned()));
+        return Err(QueueError::Missing(path.into()));
     }
     if path.is_dir() {
-        return Err(QueueError::Unreadable { path: path.to_owned(), why: "it is a folder".to_owned() });
+        return Err(QueueError::Unreadable { at: path.into(), why: "it is a folder".to_owned() });
     }
     let mut db = connect(path)?;
     if version(&db, path)? == 0 {
-        return Err(QueueError::Missing(path.to_owned()));
+        return Err(QueueError::Missing(path.into()));
     }
     migrate(&mut db, path)?;
     set_and_check(&db, "query_only", 1)?;
@@ -73,7 +73,7 @@ pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>> {
         return Ok(None);
     }
     if path.is_dir() {
-        return Err(QueueError::Unreadable { path: path.to_owned(), why: "it is a folder".to_owned() });
+        return Err(QueueError::Unreadable { at: path.into(), why: "it is a folder".to_owned() });
     }
     let db = look_at(path)?;
     if version(&db, path)? == 0 {
@@ -108,9 +108,9 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
 fn look_at(path: &Path) -> Result<Connection> {
     let unreadable = |why: rusqlite::Error| match why.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
-            QueueError::Foreign { path: path.to_owned(), why: "it is no SQLite database".to_owned() }
+            QueueError::Foreign { at: path.into(), why: "it is no SQLite database".to_owned() }
         }
-        _ => QueueError::Unreadable { path: path.to_owned(), why: why.to_string() },
+        _ => QueueError::Unreadable { at: path.into(), why: why.to_string() },
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let has_log = has_log(path);
@@ -125,8 +125,8 @@ fn look_at(path: &Path) -> Result<Connection> {
     // What still is in a log of theirs would be moved into it when we close it again.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     version(&db, path).map_err(|error| match error {
-        QueueError::Damaged(why) => QueueError::Foreign { path: path.to_owned(), why },
-        QueueError::Database(why) => QueueError::Unreadable { path: path.to_owned(), why },
+        QueueError::Damaged(why) => QueueError::Foreign { at: path.into(), why },
+        QueueError::Database(why) => QueueError::Unreadable { at: path.into(), why },
         other => other,
     })?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
@@ -135,10 +135,10 @@ fn look_at(path: &Path) -> Result<Connection> {
 
 fn connect(path: &Path) -> Result<Connection> {
     let db = look_at(path)?;
-    let mode = keep_a_log(&db).map_err(|why| QueueError::Unreadable { path: path.to_owned(), why: why.to_string() })?;
+    let mode = keep_a_log(&db).map_err(|why| QueueError::Unreadable { at: path.into(), why: why.to_string() })?;
     if mode != "wal" {
         let why = format!("its file system cannot keep a write-ahead log (SQLite chose `{mode}`)");
-        return Err(QueueError::Unreadable { path: path.to_owned(), why });
+        return Err(QueueError::Unreadable { at: path.into(), why });
     }
     set_and_check(&db, "synchronous", 2)?; // FULL: a commit is on disk when it returns
     set_and_check(&db, "foreign_keys", 1)?;
@@ -185,12 +185,12 @@ fn version(db: &Connection, path: &Path) -> Result<i64> {
 
 /// [`version`], asked within a transaction.
 fn version_within(db: &Connection, path: &Path) -> Result<i64> {
-    let foreign = |why: &str| QueueError::Foreign { path: path.to_owned(), why: why.to_owned() };
+    let foreign = |why: &str| QueueError::Foreign { at: path.into(), why: why.to_owned() };
     let known = MIGRATIONS.len() as i64;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application == APPLICATION_ID {
-        return if found > known { Err(QueueError::Newer { path: path.to_owned(), found, known }) } else { Ok(found) };
+        return if found > known { Err(QueueError::Newer { at: path.into(), found, known }) } else { Ok(found) };
     }
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application == 0 && found == 0 && tables == 0 { Ok(0) } else { Err(foreign("it is another program's database")) }

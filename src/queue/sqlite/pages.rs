@@ -12,6 +12,7 @@ use super::Result;
 use super::rows::{
     FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, RejectedPlace, read_rejected_row, read_report_row,
 };
+use crate::queue::columns::in_manifest_order;
 
 /// A page of jobs by a query of [`jobs_page`].
 pub(super) fn jobs_after(db: &Connection, query: &str, after: i64, most: usize) -> Result<Vec<JobRecord>> {
@@ -44,24 +45,9 @@ pub(super) fn jobs_page(selection: &Selection<'_>) -> String {
 
 /// A page of the report: jobs, and the manifest rows that were passed over, each behind the job that came before it.
 pub(super) fn report_after(db: &Connection, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
-    let mut place = after;
-    let mut rejected = rejected_after(db, &place, most)?.into_iter().peekable();
-    let mut jobs = report_jobs_after(db, place.job, most)?.into_iter().peekable();
-    let mut page = Vec::new();
-    while page.len() < most {
-        let next_job = jobs.peek().map(|(seq, _)| seq.0);
-        let is_before = |behind: &RejectedPlace| next_job.is_none_or(|seq| behind.after_seq < seq);
-        if let Some((behind, row)) = rejected.next_if(|(behind, _)| is_before(behind)) {
-            place.rejected = Some((JobSeq(behind.after_seq), behind.manifest, behind.line));
-            page.push(row);
-        } else if let Some((seq, row)) = jobs.next() {
-            place.job = seq;
-            page.push(row);
-        } else {
-            break;
-        }
-    }
-    Ok((page, place))
+    let rejected = rejected_after(db, &after, most)?;
+    let jobs = report_jobs_after(db, after.job, most)?;
+    Ok(in_manifest_order(after, jobs, rejected, most))
 }
 
 /// The next jobs as the report shows them, each with its place.

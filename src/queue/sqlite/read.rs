@@ -124,6 +124,11 @@ impl QueueReader {
         Ok(self.meta("base_url")?.filter(|url| !url.is_empty()))
     }
 
+    /// Where results go, once a run has kept it.
+    pub(super) fn output(&self) -> Result<Option<String>> {
+        self.meta("output")
+    }
+
     fn meta(&self, key: &str) -> Result<Option<String>> {
         Ok(self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }
@@ -156,6 +161,7 @@ impl QueueReader {
             _ => None,
         };
         Ok(Some(RunRecord {
+            hosts: 1,
             started_at: timestamp(row.get(0)?)?,
             seen_at: timestamp(row.get(1)?)?,
             ended_at: row.get::<_, Option<i64>>(2)?.map(timestamp).transpose()?,

@@ -14,14 +14,28 @@ use super::workload::{Waiting, workload};
 
 /// New jobs, and jobs with new inputs, whose pictures the queue knows: only these can ask for a pair that is there.
 const CANDIDATES: &str = "
-    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1), r.keep
+    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1), r.keep, r.n
       FROM rows r
       JOIN inputs h ON h.input = r.human
       JOIN inputs c ON c.input = r.cloth
       LEFT JOIN inputs c2 ON c2.input = r.cloth_2
      WHERE (r.fate = 0 OR r.fate = 2) AND h.known IS NOT NULL AND c.known IS NOT NULL
-       AND (r.cloth_2 IS NULL OR c2.known IS NOT NULL)
-     ORDER BY r.n";
+       AND (r.cloth_2 IS NULL OR c2.known IS NOT NULL) AND r.n > ?2
+     ORDER BY r.n LIMIT ?3";
+
+/// A row of a load that may ask for a pair that a queue elsewhere has, with that queue's numbers for its pictures.
+pub(in crate::queue) struct Candidate {
+    pub(in crate::queue) n: i64,
+    pub(in crate::queue) id: String,
+    pub(in crate::queue) id_key: String,
+    pub(in crate::queue) human: i64,
+    pub(in crate::queue) cloth: i64,
+    pub(in crate::queue) cloth_2: Option<i64>,
+    pub(in crate::queue) cloth_type: Option<String>,
+    pub(in crate::queue) cloth_type_2: Option<String>,
+    pub(in crate::queue) model: String,
+    pub(in crate::queue) keep: i64,
+}
 
 /// Jobs with the same pair under another id that are paid for, or will be. One that was refused, that failed at the
 /// provider, or that a person took out, leaves nothing that could be used instead.
@@ -58,9 +72,9 @@ impl Loader {
     /// at most `most_named` of the pairs are named.
     pub(super) fn pairs_again(&self, default_model: &ModelName, most_named: usize) -> Result<PairsAgain> {
         let mut again = PairsAgain::default();
-        let Some(queue) = &self.queue else { return Ok(again) };
+        let Some(queue) = self.queue.sqlite() else { return Ok(again) };
         let mut statement = self.staging.db.prepare_cached(CANDIDATES)?;
-        let mut rows = statement.query([default_model.as_str()])?;
+        let mut rows = statement.query(params![default_model.as_str(), 0, i64::MAX])?;
         while let Some(row) = rows.next()? {
             let Some((earlier, state)) = self.earlier(queue, row, default_model)? else { continue };
             again.jobs += 1;
@@ -69,6 +83,31 @@ impl Loader {
             }
         }
         Ok(again)
+    }
+
+    /// The candidates after row `after`, in their order: a page of them.
+    pub(in crate::queue) fn candidates(
+        &self,
+        default_model: &ModelName,
+        after: i64,
+        most: i64,
+    ) -> Result<Vec<Candidate>> {
+        let mut statement = self.staging.db.prepare_cached(CANDIDATES)?;
+        let rows = statement.query_map(params![default_model.as_str(), after, most], |row| {
+            Ok(Candidate {
+                id: row.get(0)?,
+                id_key: row.get(1)?,
+                human: row.get(2)?,
+                cloth: row.get(3)?,
+                cloth_2: row.get(4)?,
+                cloth_type: row.get(5)?,
+                cloth_type_2: row.get(6)?,
+                model: row.get(7)?,
+                keep: row.get(8)?,
+                n: row.get(9)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The first job of the queue that has a row's pair and goes on having it.
@@ -106,18 +145,18 @@ impl Loader {
     }
 
     /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
-    pub(super) fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
+    pub(in crate::queue) fn workload(&self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {
         workload(&self.staging.db, &Waiting::IN_A_LOAD, default_model, most_repeats)
     }
 
     /// Whether there is a queue that the rows are compared with.
     pub(super) fn has_queue(&self) -> bool {
-        self.queue.is_some()
+        self.queue.sqlite().is_some()
     }
 
     /// Whether the queue was loaded with `--dedupe`: then its runs make identical pairs once.
     pub(super) fn queue_dedupes(&self) -> Result<bool> {
-        let Some(queue) = &self.queue else { return Ok(false) };
+        let Some(queue) = self.queue.sqlite() else { return Ok(false) };
         let found = queue.query_row("SELECT 1 FROM meta WHERE key = 'dedupe'", [], |_| Ok(())).optional()?;
         Ok(found.is_some())
     }

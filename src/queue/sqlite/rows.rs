@@ -4,26 +4,15 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::job::{
-    AccountName, ExternalTaskId, Failure, FailureKind, Flags, Garment, ImageRef, ImageSource, JobId, JobSeq, JobSpec,
-    JobState, Keep, ModelName, SecondGarment, StateName, TaskId,
+    AccountName, ExternalTaskId, ImageRef, ImageSource, JobId, JobSeq, JobSpec, Keep, ModelName, SecondGarment,
+    StateName, TaskId,
 };
 use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
-
-/// A time as it is stored: Unix milliseconds.
-pub(super) fn millis(time: Timestamp) -> i64 {
-    time.as_millisecond()
-}
-
-/// The time that [`millis`] stored.
-pub(super) fn timestamp(millis: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(millis).map_err(|_| QueueError::Damaged(format!("{millis} is no time")))
-}
-
-fn maybe_timestamp(millis: Option<i64>) -> Result<Option<Timestamp>> {
-    millis.map(timestamp).transpose()
-}
+pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
+pub(super) use crate::queue::columns::{StoredState, millis, timestamp};
+use crate::queue::columns::{garment, maybe_timestamp, rejected_report_row};
 
 /// The columns that every query for jobs selects, in the order that the readers below expect. `a` is the
 /// attempt that the job's counter names; a released attempt is not counted, and so not shown.
@@ -129,64 +118,6 @@ impl FullJob {
     }
 }
 
-fn garment(word: &str) -> Result<Garment> {
-    Garment::from_word(word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no garment")))
-}
-
-/// The columns of `jobs` that hold its state.
-pub(super) struct StoredState {
-    pub(super) state: String,
-    pub(super) retry_at: Option<i64>,
-    pub(super) failure_kind: Option<String>,
-    pub(super) error_code: Option<String>,
-    pub(super) error: Option<String>,
-}
-
-impl StoredState {
-    /// The columns of a state.
-    pub(super) fn of(state: &JobState) -> Self {
-        let (retry_at, failure) = match state {
-            JobState::Pending { retry_at } => (retry_at.map(millis), None),
-            JobState::Failed { failure, .. } => (None, Some(failure)),
-            _ => (None, None),
-        };
-        Self {
-            state: state.name().word().to_owned(),
-            retry_at,
-            failure_kind: failure.map(|f| f.kind.word().to_owned()),
-            error_code: failure.map(|f| f.code.clone()),
-            error: failure.map(|f| f.message.clone()),
-        }
-    }
-
-    /// The state of the columns; the ids are those of the job's present attempt.
-    pub(super) fn read(self, external_id: Option<ExternalTaskId>, task_id: Option<TaskId>) -> Result<JobState> {
-        let name = StateName::from_word(&self.state)
-            .ok_or_else(|| QueueError::Damaged(format!("`{}` is no state", self.state)))?;
-        let missing = |what: &str| QueueError::Damaged(format!("a job is {} without {what}", name.word()));
-        let external = || external_id.clone().ok_or_else(|| missing("an external task id"));
-        let task = || task_id.clone().ok_or_else(|| missing("a task id"));
-        Ok(match name {
-            StateName::Pending => JobState::Pending { retry_at: maybe_timestamp(self.retry_at)? },
-            StateName::Submitting => JobState::Submitting { external_id: external()? },
-            StateName::InDoubt => JobState::InDoubt { external_id: external()? },
-            StateName::Running => JobState::Running { task_id: task()? },
-            StateName::Downloading => JobState::Downloading { task_id: task()? },
-            StateName::Succeeded => JobState::Succeeded { task_id: task()? },
-            StateName::Failed => {
-                let kind = self.failure_kind.as_deref().and_then(FailureKind::from_word);
-                let failure = Failure {
-                    kind: kind.ok_or_else(|| missing("a reason"))?,
-                    code: self.error_code.unwrap_or_default(),
-                    message: self.error.unwrap_or_default(),
-                };
-                JobState::Failed { failure, task_id }
-            }
-            StateName::Cancelled => JobState::Cancelled,
-        })
-    }
-}
-
 /// The columns of an attempt, as [`read_attempt`] expects them.
 pub(super) const ATTEMPT_COLUMNS: &str = "attempt, external_task_id, model, claimed_at, asked, outcome, accepted_at, \
      task_id, task_ended_at, ended_at, request_id, http_status, code, message, units, sent_as, \
@@ -283,53 +214,13 @@ pub(super) const REJECTED_PAGE: &str = "
      WHERE (after_seq, manifest, line) > (?1, ?2, ?3)
      ORDER BY after_seq, manifest, line LIMIT ?4";
 
-/// Where a manifest row that was passed over is in the report.
-pub(super) struct RejectedPlace {
-    /// Behind this job.
-    pub(super) after_seq: i64,
-    pub(super) manifest: String,
-    pub(super) line: i64,
-}
-
 pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportRow)> {
     let place = RejectedPlace { after_seq: row.get(0)?, manifest: row.get(1)?, line: row.get(2)? };
-    let report = ReportRow {
-        id: row.get(3)?,
-        state: StateName::Failed,
-        human_image: row.get(4)?,
-        cloth_image: row.get(5)?,
-        human_source: String::new(),
-        cloth_source: String::new(),
-        second_cloth: None,
-        model: String::new(),
-        output: None,
-        error_code: Some(FailureKind::InvalidInput.word().to_owned()),
-        error: Some(row.get(6)?),
-        attempts: 0,
-        task_id: None,
-        external_task_id: None,
-        request_id: None,
-        units: None,
-        paid: None,
-        width: None,
-        height: None,
-        bytes: None,
-        sha256: None,
-        submitted_at: None,
-        finished_at: None,
-        sent_as: None,
-        flags: Flags::NONE,
-        account: None,
-    };
+    let report = rejected_report_row(row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?);
     Ok((place, report))
 }
 
 /// The account's name that a column holds.
 fn read_account(row: &Row<'_>, column: usize) -> Result<Option<AccountName>> {
     Ok(row.get::<_, Option<String>>(column)?.map(AccountName::trusted))
-}
-
-/// The flags that a column holds.
-pub(super) fn read_flags(bits: u8) -> Result<Flags> {
-    Flags::from_bits(bits).ok_or_else(|| QueueError::Damaged(format!("{bits} are no flags")))
 }

@@ -3,17 +3,20 @@
 
 use crate::job::ModelName;
 
+/// Equal, where NULL equals NULL; SQLite and PostgreSQL both know it.
+const NO_OTHER: &str = "IS NOT DISTINCT FROM";
+
 /// Where a query finds what a job asks for: an SQL expression each.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asking<'a> {
-    pub(super) human: &'a str,
-    pub(super) cloth: &'a str,
-    pub(super) cloth_type: &'a str,
-    pub(super) cloth_2: &'a str,
-    pub(super) cloth_type_2: &'a str,
+pub(in crate::queue) struct Asking<'a> {
+    pub(in crate::queue) human: &'a str,
+    pub(in crate::queue) cloth: &'a str,
+    pub(in crate::queue) cloth_type: &'a str,
+    pub(in crate::queue) cloth_2: &'a str,
+    pub(in crate::queue) cloth_type_2: &'a str,
     /// The model that is asked for, the default where the row names none.
-    pub(super) model: &'a str,
-    pub(super) keep: &'a str,
+    pub(in crate::queue) model: &'a str,
+    pub(in crate::queue) keep: &'a str,
 }
 
 impl Asking<'_> {
@@ -30,23 +33,23 @@ impl Asking<'_> {
     }
 
     /// What a query groups by, so that a group is the jobs of one request.
-    pub(super) fn group(&self) -> String {
+    pub(in crate::queue) fn group(&self) -> String {
         self.request().join(", ")
     }
 
     /// The condition that both ask for the same image. An index over the first two pictures fits it.
-    pub(super) fn same_as(&self, other: &Asking<'_>) -> String {
+    pub(in crate::queue) fn same_as(&self, other: &Asking<'_>) -> String {
         let pairs = self.request().into_iter().zip(other.request());
         // `=` where there is always a value, so that an index is seen to fit.
-        let signs = ["=", "=", "IS", "IS", "IS", "=", "IS"];
+        let signs = ["=", "=", NO_OTHER, NO_OTHER, NO_OTHER, "=", NO_OTHER];
         let equal = pairs.zip(signs).map(|((one, other), sign)| format!("{one} {sign} {other}"));
         equal.collect::<Vec<_>>().join(" AND ")
     }
 
     /// The condition that both are made of the same pictures, by whatever model.
-    pub(super) fn same_pictures_as(&self, other: &Asking<'_>) -> String {
+    pub(in crate::queue) fn same_pictures_as(&self, other: &Asking<'_>) -> String {
         let (one, other) = ((self.human, self.cloth, self.cloth_2), (other.human, other.cloth, other.cloth_2));
-        format!("{} = {} AND {} = {} AND {} IS {}", one.0, other.0, one.1, other.1, one.2, other.2)
+        format!("{} = {} AND {} = {} AND {} {NO_OTHER} {}", one.0, other.0, one.1, other.1, one.2, other.2)
     }
 }
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::job::{JobSpec, Keep};
 
+use super::compared::Compared;
 use super::inputs::{Inputs, StagedInputs, StagedPictures};
 use super::transition::one_row;
 use super::{QueueError, Result};
@@ -60,7 +61,7 @@ CREATE TABLE rejected (
 
 /// What a load makes of the first row with an id. The numbers are those of the column `fate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::queue) enum Fate {
     /// A new job.
     Added = 0,
     /// A job of the queue with the same inputs, which was submitted, or is not to be.
@@ -94,16 +95,16 @@ impl Fate {
 
 /// A row that was staged.
 #[derive(Clone)]
-pub(super) struct StagedRow {
-    pub(super) n: i64,
-    pub(super) id: String,
-    pub(super) id_key: String,
-    pub(super) inputs: Inputs,
-    pub(super) priority: i64,
-    pub(super) fate: Fate,
-    pub(super) job: Option<i64>,
-    pub(super) manifest: u32,
-    pub(super) line: u64,
+pub(in crate::queue) struct StagedRow {
+    pub(in crate::queue) n: i64,
+    pub(in crate::queue) id: String,
+    pub(in crate::queue) id_key: String,
+    pub(in crate::queue) inputs: Inputs,
+    pub(in crate::queue) priority: i64,
+    pub(in crate::queue) fate: Fate,
+    pub(in crate::queue) job: Option<i64>,
+    pub(in crate::queue) manifest: u32,
+    pub(in crate::queue) line: u64,
 }
 
 /// The columns of [`StagedRow`].
@@ -135,19 +136,19 @@ fn read_row(row: &Row<'_>) -> Result<StagedRow> {
 
 /// A row that is not taken, at its place in the load.
 #[derive(Clone)]
-pub(super) struct StagedRejection {
-    pub(super) n: i64,
+pub(in crate::queue) struct StagedRejection {
+    pub(in crate::queue) n: i64,
     /// The identity of its manifest, which need not be how it was spelt.
-    pub(super) manifest: String,
-    pub(super) line: u64,
-    pub(super) id: String,
-    pub(super) human: String,
-    pub(super) cloth: String,
-    pub(super) reason: String,
+    pub(in crate::queue) manifest: String,
+    pub(in crate::queue) line: u64,
+    pub(in crate::queue) id: String,
+    pub(in crate::queue) human: String,
+    pub(in crate::queue) cloth: String,
+    pub(in crate::queue) reason: String,
 }
 
 /// The staging database. Its file is removed when it is dropped, unless it has to outlive the process.
-pub(super) struct Staging {
+pub(in crate::queue) struct Staging {
     pub(super) db: Connection,
     path: PathBuf,
     /// Holds a file that has no place beside the queue yet.
@@ -160,7 +161,7 @@ impl Staging {
     /// In a folder of its own that goes when it does.
     pub(super) fn in_temporary_folder() -> Result<Self> {
         let unwritable = |error: std::io::Error| QueueError::Unreadable {
-            path: std::env::temp_dir(),
+            at: std::env::temp_dir().into(),
             why: format!("no temporary folder: {error}"),
         };
         let folder = tempfile::Builder::new().prefix("tryon-load-").tempdir().map_err(unwritable)?;
@@ -172,7 +173,7 @@ impl Staging {
     pub(super) fn at(path: &Path) -> Result<Self> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(QueueError::Unreadable { path: path.to_owned(), why: error.to_string() })
+                Err(QueueError::Unreadable { at: path.into(), why: error.to_string() })
             }
             _ => Self::make(path.to_owned(), None),
         }
@@ -180,7 +181,7 @@ impl Staging {
 
     fn make(path: PathBuf, folder: Option<tempfile::TempDir>) -> Result<Self> {
         super::open::create_private(&path)
-            .map_err(|error| QueueError::Unreadable { path: path.clone(), why: error.to_string() })?;
+            .map_err(|error| QueueError::Unreadable { at: path.as_path().into(), why: error.to_string() })?;
         let db = connect(&path)?;
         db.execute_batch(SCHEMA)?;
         db.execute_batch("BEGIN")?;
@@ -207,7 +208,7 @@ impl Staging {
     }
 
     /// Nothing is added from here on.
-    pub(super) fn close(&self) -> Result<()> {
+    pub(in crate::queue) fn close(&self) -> Result<()> {
         Ok(self.db.execute_batch("COMMIT")?)
     }
 
@@ -215,7 +216,7 @@ impl Staging {
     pub(super) fn make_durable(mut self, path: &Path) -> Result<Self> {
         let unwritable = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::StorageFull => QueueError::DiskFull(error.to_string()),
-            _ => QueueError::Unreadable { path: path.to_owned(), why: error.to_string() },
+            _ => QueueError::Unreadable { at: path.into(), why: error.to_string() },
         };
         let db = Connection::open_in_memory()?;
         drop(std::mem::replace(&mut self.db, db));
@@ -242,7 +243,7 @@ impl Staging {
     }
 
     /// The inputs of a row, with the load's numbers and those of `queue`.
-    pub(super) fn pictures_of(&mut self, queue: Option<&Connection>, spec: &JobSpec) -> Result<StagedInputs> {
+    pub(super) fn pictures_of(&mut self, queue: &Compared, spec: &JobSpec) -> Result<StagedInputs> {
         self.pictures.inputs_of(&self.db, queue, spec)
     }
 
@@ -254,7 +255,7 @@ impl Staging {
     }
 
     /// The name and the identity of a manifest of the load; those of standard input before the first.
-    pub(super) fn manifest(&self, number: u32) -> Result<(String, String)> {
+    pub(in crate::queue) fn manifest(&self, number: u32) -> Result<(String, String)> {
         let mut statement = self.db.prepare_cached("SELECT name, identity FROM manifests WHERE manifest = ?1")?;
         let found = statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         Ok(found.unwrap_or_else(|| ("-".to_owned(), "-".to_owned())))
@@ -316,7 +317,7 @@ impl Staging {
     }
 
     /// The rows from `from` on, before `to`, in their order.
-    pub(super) fn rows(&self, from: i64, to: i64) -> Result<Vec<StagedRow>> {
+    pub(in crate::queue) fn rows(&self, from: i64, to: i64) -> Result<Vec<StagedRow>> {
         let query = format!("SELECT {ROW} FROM rows WHERE n >= ?1 AND n < ?2 ORDER BY n");
         self.collect(&query, params![from, to])
     }
@@ -341,14 +342,14 @@ impl Staging {
     }
 
     /// Whether a job of the queue gets other inputs by this load, or is taken out.
-    pub(super) fn asks_otherwise(&self, job: i64) -> Result<bool> {
+    pub(in crate::queue) fn asks_otherwise(&self, job: i64) -> Result<bool> {
         let mut statement =
             self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM rows WHERE job = ?1 AND (fate = 2 OR fate = 6))")?;
         Ok(statement.query_row([job], |row| row.get(0))?)
     }
 
     /// The rejected rows from `from` on, before `to`, in their order.
-    pub(super) fn rejections(&self, from: i64, to: i64) -> Result<Vec<StagedRejection>> {
+    pub(in crate::queue) fn rejections(&self, from: i64, to: i64) -> Result<Vec<StagedRejection>> {
         let mut statement = self.db.prepare_cached(
             "SELECT n, manifest, line, id, human, cloth, reason FROM rejected WHERE n >= ?1 AND n < ?2 ORDER BY n",
         )?;
@@ -373,14 +374,23 @@ impl Staging {
     }
 
     /// Behind the last row.
-    pub(super) fn end(&self) -> Result<i64> {
+    pub(in crate::queue) fn end(&self) -> Result<i64> {
         let query =
             "SELECT max(coalesce((SELECT max(n) FROM rows), 0), coalesce((SELECT max(n) FROM rejected), 0)) + 1";
         Ok(self.db.query_row(query, [], |row| row.get(0))?)
     }
 
+    /// The pictures after number `after`, in the order of their numbers, each with its source and how it is spelt: a page.
+    pub(in crate::queue) fn pictures_after(&self, after: i64, most: i64) -> Result<Vec<(i64, String, String)>> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT input, source, written FROM inputs WHERE input > ?1 ORDER BY input LIMIT ?2")?;
+        let rows = statement.query_map([after, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// How a picture is spelt, and which number the queue had for it.
-    pub(super) fn picture(&self, input: i64) -> Result<(String, String, Option<i64>)> {
+    pub(in crate::queue) fn picture(&self, input: i64) -> Result<(String, String, Option<i64>)> {
         let mut statement = self.db.prepare_cached("SELECT source, written, known FROM inputs WHERE input = ?1")?;
         let found = statement.query_row([input], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
         found.ok_or_else(|| QueueError::Damaged(format!("picture {input} of the load is gone")))

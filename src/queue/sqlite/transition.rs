@@ -7,32 +7,15 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params, params};
 
 use crate::job::state::{JobState, Transition, attempt_after, next};
-use crate::job::{ExternalTaskId, FailureKind, JobSeq, TaskId, clean_text};
-use crate::queue::{Epoch, Holder, Note, QueueError};
+use crate::job::{ExternalTaskId, JobSeq, TaskId, clean_text};
+use crate::queue::{Epoch, Note, QueueError};
+
+pub(super) use crate::queue::mover::By;
+use crate::queue::mover::is_allowed;
 
 use super::epochs::{clock, holder};
 use super::error::Result;
-use super::rows::{StoredState, millis};
-
-/// Who moves a job.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum By {
-    /// A worker that holds it in this attempt, for an epoch. Without one, for a run that has joined no others.
-    Worker { attempt: u32, epoch: Option<Epoch> },
-    /// A run that takes it, for an epoch.
-    Run(Option<Epoch>),
-    /// A person: no host has it then.
-    Person,
-    /// Another host, which writes down what has become of it: it remains the lapsed or dead epoch's.
-    Survivor,
-}
-
-impl By {
-    /// Whether it is done for an epoch, and so beside others perhaps.
-    fn is_a_hosts(self) -> bool {
-        matches!(self, Self::Worker { epoch: Some(_), .. } | Self::Run(Some(_)) | Self::Survivor)
-    }
-}
+use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
 
 /// Moves one job: a worker, only while the job is in its attempt, and its own to move.
 pub(super) fn apply(
@@ -77,7 +60,7 @@ pub(super) fn apply(
             millis(now),
             by.is_a_hosts().then(clock),
             matches!(by, By::Survivor),
-            epoch_after(by, &after),
+            by.epoch_after(&after),
         ])?;
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
@@ -93,16 +76,7 @@ pub(super) fn apply(
     Ok(after)
 }
 
-/// The epoch that has a job after it was moved.
-fn epoch_after(by: By, after: &JobState) -> Option<i64> {
-    match by {
-        By::Worker { epoch, .. } | By::Run(epoch) if is_under_way(after) => epoch.map(|epoch| epoch.0),
-        _ => None,
-    }
-}
-
-/// Whether a worker of an epoch may move a job: its own, or nobody's. Of a lapsed epoch's job the task may be found, because
-/// that costs nothing; the doubt of a dead one is whoever's settles it.
+/// Whether a worker of an epoch may move a job; see [`is_allowed`].
 fn may_move(
     db: &Connection,
     seq: JobSeq,
@@ -114,13 +88,7 @@ fn may_move(
         return Ok(true);
     }
     let owner = db.prepare_cached("SELECT epoch FROM jobs WHERE seq = ?1")?.query_row([seq.0], |row| row.get(0))?;
-    let is_in_doubt = matches!(before, JobState::InDoubt { .. });
-    Ok(match holder(db, me, owner)? {
-        Some(Holder::Ours) => true,
-        Some(Holder::Gone) => owner.is_none() || is_in_doubt,
-        Some(Holder::Lapsed) => is_in_doubt && matches!(transition, Transition::Accept { .. }),
-        None => false,
-    })
+    Ok(is_allowed(holder(db, me, owner)?, owner.is_none(), before, transition))
 }
 
 /// The id, the state and the attempt that a job is in.
@@ -144,32 +112,6 @@ pub(super) fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, Job
     Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
 }
 
-/// What a transition makes of the attempt it belongs to; `None` leaves the attempt as it is.
-fn outcome(transition: &Transition, before: &JobState) -> Option<&'static str> {
-    match transition {
-        // What begins an attempt writes its row itself.
-        Transition::Claim { .. } | Transition::Share { .. } | Transition::ShareFailure { .. } => None,
-        Transition::Cancel | Transition::MakeAnew => None,
-        Transition::Retry => {
-            let JobState::Failed { failure, task_id: Some(_) } = before else { return None };
-            (failure.kind == FailureKind::Download).then_some("downloading")
-        }
-        Transition::Accept { .. } => Some("running"),
-        Transition::Release { .. } | Transition::WithdrawRefusal => Some("released"),
-        Transition::TurnAway { .. } => Some("turned_away"),
-        Transition::Refuse { .. } => Some("refused"),
-        Transition::LoseAnswer => Some("in_doubt"),
-        Transition::SubmitAgain => Some("submitting"),
-        Transition::GiveUpDoubt => Some("doubt_given_up"),
-        Transition::TaskSucceed | Transition::Refetch => Some("downloading"),
-        Transition::TaskFailForNow { .. } | Transition::TaskFindsNoRoom { .. } | Transition::TaskFail { .. } => {
-            Some("task_failed")
-        }
-        Transition::Publish => Some("succeeded"),
-        Transition::DownloadFail { .. } => Some("download_failed"),
-    }
-}
-
 /// Writes what a transition means for the attempt it belongs to, and what was said along with it.
 fn write_attempt(
     db: &Connection,
@@ -184,14 +126,6 @@ fn write_attempt(
         Transition::Accept { task_id } => Some(&task_id.0),
         _ => None,
     };
-    let task_has_ended = matches!(
-        transition,
-        Transition::TaskSucceed
-            | Transition::TaskFail { .. }
-            | Transition::TaskFailForNow { .. }
-            | Transition::TaskFindsNoRoom { .. }
-    );
-    let is_over = !matches!(outcome, "running" | "submitting" | "downloading" | "in_doubt");
     let changed = db
         .prepare_cached(
             "UPDATE attempts SET
@@ -223,8 +157,8 @@ fn write_attempt(
             ":units": note.units.filter(|units| units.is_finite()),
             ":paid": note.paid.filter(|paid| paid.is_finite()),
             ":answer": note.answer.as_deref().map(clean_text),
-            ":task_has_ended": task_has_ended,
-            ":is_over": is_over,
+            ":task_has_ended": has_task_ended(transition),
+            ":is_over": is_over(outcome),
             ":job": seq.0,
             ":attempt": attempt,
         })?;
@@ -239,12 +173,6 @@ pub(super) fn give_back(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()
         )?
         .execute(params![seq.0, attempt])?;
     one_row(changed, || QueueError::Damaged(format!("the run of job {} is gone", seq.0)))
-}
-
-/// Whether a job's end is open, and its duplicates wait for it.
-pub(super) fn is_under_way(state: &JobState) -> bool {
-    use JobState::{Downloading, InDoubt, Running, Submitting};
-    matches!(state, Submitting { .. } | InDoubt { .. } | Running { .. } | Downloading { .. })
 }
 
 pub(super) const LET_GO: &str = "UPDATE jobs SET waits_for = NULL WHERE waits_for = ?1";

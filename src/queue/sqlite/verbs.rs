@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
-use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text, id_key};
+use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text};
 use crate::queue::{
     AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, Note, ProviderKind, PublishedImage, Resubmission, RunId,
 };
@@ -18,6 +18,7 @@ use super::meta::{get_meta, set_meta};
 use super::rows::millis;
 use super::transition::{By, apply, one_row, present_state};
 use super::{QueueError, Result, SqliteQueue, last_tasks};
+use crate::queue::columns::path_key;
 
 impl SqliteQueue {
     /// Binds the queue to the kind of provider of its first run.
@@ -301,12 +302,6 @@ fn write_standing(db: &Connection, run: RunId, place: usize, account: &AccountSt
         told(done.paid)
     ])?;
     Ok(())
-}
-
-/// What two image paths share when a file system could take them for one file, or a viewer for one picture.
-fn path_key(path: &str) -> String {
-    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
-    id_key(stem)
 }
 
 fn check_provider(db: &Connection, kind: ProviderKind) -> Result<()> {

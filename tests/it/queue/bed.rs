@@ -16,25 +16,30 @@ use tryon::job::{
     SecondGarment, StateName, TaskId, Transition,
 };
 use tryon::queue::{
-    self, ActiveJob, AttemptRecord, Beat, Claim, Claimant, Enqueued, JobRecord, Keeping, Load, LoadRow, ManifestNames,
-    NotTaken, Note, Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site, each_report_row,
+    self, ActiveJob, AttemptRecord, Beat, Claim, Claimant, Enqueued, JobRecord, Keeping, Load, LoadRow, Location,
+    ManifestNames, NotTaken, Note, Opening, PublishedImage, Queue, QueueError, RejectedRow, ReportRow, RunId, Site,
+    each_report_row,
 };
 
+use super::postgres::POSTGRES;
 use super::sqlite::SQLITE;
 
 /// A back end: where its queues are, and how they are looked into behind its back.
 pub(crate) struct BackEnd {
     pub(crate) name: &'static str,
     /// Where a new queue of this name is to be, of which nothing stays when the folder goes.
-    pub(crate) location: fn(&TempDir, &str) -> PathBuf,
-    pub(crate) dump: fn(&Path) -> Tables,
-    pub(crate) check: fn(&Path),
+    /// `None` where this machine has none of the kind.
+    pub(crate) location: fn(&TempDir, &str) -> Option<Location>,
+    /// Whether a run keeps all others out.
+    pub(crate) is_exclusive: bool,
+    pub(crate) dump: fn(&Location) -> Tables,
+    pub(crate) check: fn(&Location),
     /// Keeps everybody else from writing until what it returns is dropped.
-    pub(crate) hold_writers: fn(&Path) -> Box<dyn Any>,
+    pub(crate) hold_writers: fn(&Location) -> Box<dyn Any>,
 }
 
 /// Every back end there is. A later one is a line here, and passes what the first one passes.
-const BACK_ENDS: [&BackEnd; 1] = [&SQLITE];
+const BACK_ENDS: [&BackEnd; 2] = [&SQLITE, &POSTGRES];
 
 /// One row: its columns by name, as text.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -50,7 +55,7 @@ pub(crate) async fn on_every_queue(test: impl AsyncFn(&Bed)) {
 
 /// Runs a test against one kind of queue; see [`on_every_queue`].
 pub(crate) async fn on_a_queue_of(back_end: &'static BackEnd, test: impl AsyncFn(&Bed)) {
-    let bed = Bed::new(back_end).await;
+    let Some(bed) = Bed::new(back_end).await else { return };
     test(&bed).await;
     bed.check().await;
 }
@@ -59,7 +64,7 @@ pub(crate) async fn on_a_queue_of(back_end: &'static BackEnd, test: impl AsyncFn
 pub(crate) struct Bed {
     back_end: &'static BackEnd,
     folder: TempDir,
-    location: PathBuf,
+    location: Location,
     pub(crate) queue: Arc<dyn Queue>,
     /// A run without a budget.
     pub(crate) run: RunId,
@@ -129,42 +134,52 @@ pub(crate) fn image(number: u32, path: &str) -> PublishedImage {
 }
 
 impl Bed {
-    async fn new(back_end: &'static BackEnd) -> Self {
+    async fn new(back_end: &'static BackEnd) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        let location = (back_end.location)(&folder, "queue");
+        let location = (back_end.location)(&folder, "queue")?;
         let queue = queue::open(&location, Opening::OrMake).await.expect("a queue");
         settle_bystanders(&*queue).await;
         let before = (back_end.dump)(&location);
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-        Self { back_end, folder, location, queue, run, before }
+        Some(Self { back_end, folder, location, queue, run, before })
     }
 
     /// Where the queue is.
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) fn location(&self) -> &Location {
         &self.location
     }
 
+    /// The queue's file, of a queue in one.
+    pub(crate) fn path(&self) -> &Path {
+        self.location.as_file().expect("a queue in a file")
+    }
+
+    /// Whether a run keeps all others out.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.back_end.is_exclusive
+    }
+
     /// Opens a queue once more, as another process would.
-    pub(crate) async fn open(&self, location: &Path) -> Arc<dyn Queue> {
+    pub(crate) async fn open(&self, location: impl Into<Location>) -> Arc<dyn Queue> {
         queue::open(location, Opening::OrMake).await.expect("a queue")
     }
 
     /// Where another queue of this kind can be made.
     pub(crate) fn another(&self) -> Arc<dyn Site> {
-        queue::at(&(self.back_end.location)(&self.folder, "other"))
+        queue::at((self.back_end.location)(&self.folder, "other").expect("another place"))
     }
 
     pub(crate) fn hold_writers(&self) -> Box<dyn Any> {
-        (self.back_end.hold_writers)(self.path())
+        (self.back_end.hold_writers)(self.location())
     }
 
     pub(crate) fn tables(&self) -> Tables {
-        self.tables_of(self.path())
+        (self.back_end.dump)(self.location())
     }
 
     /// The tables of another queue of this kind.
     pub(crate) fn tables_of(&self, path: &Path) -> Tables {
-        (self.back_end.dump)(path)
+        (self.back_end.dump)(&path.into())
     }
 
     /// Every row that stood before the test is unchanged, and what is counted is what is there.
@@ -180,7 +195,7 @@ impl Bed {
         }
         self.check_counts().await;
         check_stories(&now);
-        (self.back_end.check)(self.path());
+        (self.back_end.check)(self.location());
     }
 
     /// The counts are those of the rows.

@@ -154,7 +154,7 @@ async fn no_job_is_ever_claimed_twice_by_several_claimers() {
     on_every_queue(async |bed| {
         let rows: Vec<_> = (0..60).map(|n| spec(&format!("job-{n}"))).collect();
         bed.add(&rows).await;
-        let other_process = bed.open(bed.path()).await;
+        let other_process = bed.open(bed.location()).await;
         let claims = (0..80).map(|n| {
             let queue = if n % 2 == 0 { &bed.queue } else { &other_process };
             queue.claim(bed.run, ExternalTaskId::unique(), Claimant::default(), at(1))

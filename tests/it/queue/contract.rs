@@ -101,7 +101,7 @@ async fn no_read_holds_up_the_thread_that_asks() {
         assert!(leaves_the_thread(async || queue.attempts(seq).await).await);
         assert!(leaves_the_thread(async || queue.jobs_page(page, JobSeq(0), 3).await).await);
         assert!(leaves_the_thread(async || queue.report_page(ReportPlace::default(), 3).await).await);
-        assert!(leaves_the_thread(async || queue::at(bed.path()).open_to_read().await).await);
+        assert!(leaves_the_thread(async || queue::at(bed.location()).open_to_read().await).await);
     })
     .await;
 }

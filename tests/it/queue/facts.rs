@@ -24,7 +24,7 @@ async fn a_queue_belongs_to_the_provider_of_its_first_run() {
         }
         bed.queue.check_provider(ProviderKind::Sandbox).await.expect("its own");
         assert!(bed.queue.check_provider(ProviderKind::Kling).await.is_err());
-        let reopened = bed.open(bed.path()).await;
+        let reopened = bed.open(bed.location()).await;
         assert!(reopened.bind(ProviderKind::Kling).await.is_err(), "it is remembered");
         assert_eq!(bed.queue.provider().await.expect("an answer"), Some(ProviderKind::Sandbox));
     })
@@ -34,7 +34,7 @@ async fn a_queue_belongs_to_the_provider_of_its_first_run() {
 #[tokio::test]
 async fn of_two_first_runs_at_once_one_is_refused() {
     on_every_queue(async |bed| {
-        let other_process = bed.open(bed.path()).await;
+        let other_process = bed.open(bed.location()).await;
         let (one, two) = tokio::join!(bed.queue.bind(ProviderKind::Kling), other_process.bind(ProviderKind::Dmxapi));
         assert!(one.is_ok() != two.is_ok());
     })
@@ -86,6 +86,7 @@ async fn a_run_shows_its_signs_of_life() {
         let run = bed.queue.begin_run(12, Some(5), ModelName::default(), at(10)).await.expect("a run");
         let last = async || bed.queue.last_run().await.expect("an answer").expect("a run");
         let begun = RunRecord {
+            hosts: 1,
             started_at: at(10),
             seen_at: at(10),
             ended_at: None,
@@ -148,14 +149,14 @@ async fn the_model_of_the_last_run_is_the_default() {
 #[tokio::test]
 async fn the_first_path_for_callbacks_is_kept() {
     on_every_queue(async |bed| {
-        let other_process = bed.open(bed.path()).await;
+        let other_process = bed.open(bed.location()).await;
         let (one, two) = tokio::join!(
             bed.queue.keep_callback_path("first".to_owned()),
             other_process.keep_callback_path("second".to_owned())
         );
         let kept = one.expect("a path");
         assert_eq!(two.expect("a path"), kept, "both processes have the same one");
-        let reopened = bed.open(bed.path()).await;
+        let reopened = bed.open(bed.location()).await;
         assert_eq!(reopened.keep_callback_path("third".to_owned()).await.expect("a path"), kept);
     })
     .await;

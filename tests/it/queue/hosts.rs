@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
@@ -12,6 +13,7 @@ use tryon::queue::{
 };
 
 use super::bed::{at, spec, task};
+use crate::support::postgres::Postgres;
 
 /// A lease that nobody outlives within a test, and one that ends in it.
 const LONG: Duration = Duration::from_secs(600);
@@ -20,7 +22,7 @@ const SHORT: Duration = Duration::from_millis(60);
 /// A queue that hosts share.
 struct Ground {
     _folder: TempDir,
-    open: Box<dyn Fn() -> Arc<dyn Queue>>,
+    open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Queue>>>,
 }
 
 /// A host at work on it.
@@ -32,8 +34,14 @@ struct Host {
 
 /// Runs a test on each kind of queue that hosts can share, with this many jobs in it.
 async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
-    let ground = sqlite().await;
-    let queue = (ground.open)();
+    on_a_shared_queue(sqlite().await, jobs, &test).await;
+    if let Some(ground) = postgres().await {
+        on_a_shared_queue(ground, jobs, &test).await;
+    }
+}
+
+async fn on_a_shared_queue(ground: Ground, jobs: usize, test: &impl AsyncFn(&Ground)) {
+    let queue = (ground.open)().await;
     let mut load = queue.begin_load().await.expect("a load");
     load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
     let row = |number: usize| LoadRow::Job { spec: spec(&format!("j{number}")), line: number as u64 + 2 };
@@ -47,11 +55,23 @@ async fn sqlite() -> Ground {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");
     drop(queue::open(&path, Opening::OrMake).await.expect("a queue"));
-    let open = move || {
-        let between = Box::new(|| -> futures_util::future::BoxFuture<'static, ()> { Box::pin(async {}) });
-        queue::open_simulated(&path, between, true).expect("a queue")
+    let open = move || -> BoxFuture<'static, Arc<dyn Queue>> {
+        let between = Box::new(|| -> BoxFuture<'static, ()> { Box::pin(async {}) });
+        let queue = queue::open_simulated(&path, between, true).expect("a queue");
+        Box::pin(async move { queue })
     };
     Ground { _folder: folder, open: Box::new(open) }
+}
+
+/// A real one, by a handle for each host.
+async fn postgres() -> Option<Ground> {
+    let server = Postgres::server()?;
+    let location = server.location(&server.database());
+    let open = move || -> BoxFuture<'static, Arc<dyn Queue>> {
+        let site = queue::at(&location);
+        Box::pin(async move { site.open(Opening::OrMake).await.expect("a queue") })
+    };
+    Some(Ground { _folder: tempfile::tempdir().expect("a folder"), open: Box::new(open) })
 }
 
 fn start(name: &str, lease: Duration) -> HostStart {
@@ -64,7 +84,7 @@ fn start_on(name: &str, boot: &str, lock: &str) -> HostStart {
         machine: Some("machine".to_owned()),
         boot: Some(boot.to_owned()),
         lock: Some(lock.to_owned()),
-        ..start(name, SHORT)
+        ..start(name, Duration::from_secs(1))
     }
 }
 
@@ -74,7 +94,7 @@ impl Ground {
     }
 
     async fn begin(&self, start: HostStart) -> Result<Host, QueueError> {
-        let queue = (self.open)();
+        let queue = (self.open)().await;
         let epoch = queue.join(start).await?;
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await?;
         Ok(Host { queue, epoch, run })

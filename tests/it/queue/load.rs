@@ -346,7 +346,7 @@ async fn jobs_are_numbered_in_the_order_in_which_manifests_name_them() {
 async fn jobs_can_be_added_while_others_are_at_work() {
     on_every_queue(async |bed| {
         let job = bed.bring("a", StateName::Submitting).await;
-        let other_process = bed.open(bed.path()).await;
+        let other_process = bed.open(bed.location()).await;
         let (counted, _) = load_into(&*other_process, &[("more.csv", &[spec("b"), spec("c")])]).await;
         assert_eq!(counted, tally(2, 0, 0, 0, 0));
         bed.step(&job, Transition::Accept { task_id: task("t") }).await;

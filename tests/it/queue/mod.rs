@@ -13,6 +13,7 @@ mod hold;
 mod hosts;
 mod load;
 mod order;
+mod postgres;
 mod publish;
 mod reading;
 mod record;

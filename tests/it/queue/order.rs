@@ -140,7 +140,7 @@ proptest! {
     fn the_highest_priority_that_is_ready_goes_first_and_then_the_order_of_the_manifest(
         steps in prop::collection::vec(any_step(), 1..60),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(on_every_queue(async |bed| {
             let mut model = Model::default();
             for (now, step) in (1..).zip(&steps) {

@@ -50,7 +50,7 @@ async fn a_writer_that_is_held_up_holds_no_read_up() {
             assert!(bed.queue.last_run().await.expect("an answer").is_some());
             assert_eq!(report_row(bed, "a").await.state, StateName::Running);
             // A reader that comes new, such as `status` beside a run.
-            let other = bed.open(bed.path()).await;
+            let other = bed.open(bed.location()).await;
             assert_eq!(other.counts().await.expect("counts").of(StateName::Running), 2);
         };
         let mut write = std::pin::pin!(write);

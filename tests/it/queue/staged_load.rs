@@ -79,7 +79,7 @@ async fn where_bad_rows_are_skipped_one_that_came_too_late_is_one_of_them() {
 #[tokio::test]
 async fn a_queue_that_was_made_while_a_manifest_was_read_for_a_new_one_is_not_written_to_blindly() {
     on_every_queue(async |bed| {
-        let mut loader = queue::at(bed.path()).stage().await.expect("a load");
+        let mut loader = queue::at(bed.location()).stage().await.expect("a load");
         loader.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
         loader.add(vec![on_line(2, spec("a"))]).await.expect("staged");
         let before = bed.tables();

@@ -165,7 +165,7 @@ proptest! {
 
     #[test]
     fn the_queue_and_the_state_machine_never_disagree(walk in prop::collection::vec(any_ask(), 80..120)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(walk_along(&walk));
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod composites;
 pub(crate) mod in_process;
+pub(crate) mod postgres;
 pub(crate) mod power_cuts;
 pub(crate) mod provider;
 pub(crate) mod s3;

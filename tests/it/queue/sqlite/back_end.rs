@@ -10,10 +10,11 @@ use crate::queue::bed::{BackEnd, Row, Tables};
 
 pub(crate) const SQLITE: BackEnd = BackEnd {
     name: "sqlite",
-    location: |folder, name| folder.path().join(format!("{name}.db")),
-    dump: dump_sqlite,
-    check: sqlite_is_sound,
-    hold_writers,
+    location: |folder, name| Some(folder.path().join(format!("{name}.db")).into()),
+    is_exclusive: true,
+    dump: |location| dump_sqlite(location.as_file().expect("a file")),
+    check: |location| sqlite_is_sound(location.as_file().expect("a file")),
+    hold_writers: |location| hold_writers(location.as_file().expect("a file")),
 };
 
 /// A transaction of another program that has begun to write. It is taken back when its connection is closed.

@@ -1,0 +1,80 @@
+//! What is to be known of epochs before something is written for one: whose a job is, and what is left for one more claim.
+
+use crate::job::AccountName;
+use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
+use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
+
+use super::Db;
+use super::db::args;
+use super::error::Result;
+use super::rows::whole;
+
+/// The time by the database's clock, in Unix milliseconds.
+pub(super) const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// That an epoch may act: an error where it has lapsed or is dead. Its row is locked, so that nobody can write that it has, and
+/// go by what is there, before this transaction has ended. To be asked before any other lock is taken.
+pub(super) async fn must_hold(db: Db<'_>, me: Epoch) -> Result<()> {
+    let query = "SELECT dead_at IS NULL AND lapsed_at IS NULL FROM tryon.hosts WHERE epoch = $1 FOR NO KEY UPDATE";
+    let holds = db.row(query, args![me.0]).await?.map(|row| row.try_get(0)).transpose()?;
+    if holds == Some(true) { Ok(()) } else { Err(QueueError::LeaseLost) }
+}
+
+/// Whose a job is, as its row and that of its epoch say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    pub(super) epoch: Option<i64>,
+    pub(super) is_dead: bool,
+    pub(super) has_lapsed: bool,
+}
+
+impl Owner {
+    /// Whose the job is for an epoch; `None` for a living host's.
+    pub(super) fn holder(self, me: Option<Epoch>) -> Option<Holder> {
+        match self.epoch {
+            None => Some(Holder::Gone),
+            Some(epoch) if me == Some(Epoch(epoch)) => Some(Holder::Ours),
+            Some(_) if self.is_dead => Some(Holder::Gone),
+            Some(_) => self.has_lapsed.then_some(Holder::Lapsed),
+        }
+    }
+}
+
+/// Keeps other hosts from claiming what is shared with them until this transaction has ended.
+pub(super) async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
+    if by.room.is_some() { db.lock("tryon: room").await } else { Ok(()) }
+}
+
+/// Whether there is too little of what all hosts share for one more claim. Notes that this host wants some. States are in the
+/// text, one by one, so that partial indexes are seen to fit.
+pub(super) async fn lacks_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
+    let wants = format!("UPDATE tryon.hosts SET wants_at = {CLOCK} WHERE epoch = $1");
+    let in_doubt = "SELECT (SELECT count(*) FROM tryon.jobs WHERE state = 'submitting')
+                         + (SELECT count(*) FROM tryon.jobs WHERE state = 'in_doubt')";
+    let in_flight = format!(
+        "SELECT j.epoch, count(*)
+           FROM (SELECT seq, attempt, epoch FROM tryon.jobs WHERE state = 'submitting'
+                 UNION ALL SELECT seq, attempt, epoch FROM tryon.jobs WHERE state = 'running'
+                 UNION ALL SELECT seq, attempt, epoch FROM tryon.jobs
+                            WHERE state = 'in_doubt' AND moved_at > {CLOCK} - $1) AS j
+           JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
+          WHERE a.account IS NOT DISTINCT FROM $2 AND a.endpoint IS NOT DISTINCT FROM $3
+          GROUP BY j.epoch"
+    );
+    let wanting = format!(
+        "SELECT epoch FROM tryon.hosts WHERE dead_at IS NULL AND lapsed_at IS NULL AND wants_at > {CLOCK} - $1"
+    );
+    let account = by.account.as_ref().map(AccountName::as_str);
+    let (_, in_doubt, in_flight, wanting) = tokio::try_join!(
+        async { db.run(&wants, args![me.0]).await },
+        async { db.one(in_doubt, args![]).await },
+        async { db.rows(&in_flight, args![DOUBT_HOLDS_SLOT_MS, account, by.endpoint]).await },
+        async { db.rows(&wanting, args![WANTS_FOR_MS]).await },
+    )?;
+    if whole::<u64>(&in_doubt, 0)? >= room.max_in_doubt {
+        return Ok(Some(NoRoom::Doubt));
+    }
+    let in_flight = in_flight.iter().map(|row| Ok((row.try_get(0)?, whole(row, 1)?))).collect::<Result<Vec<_>>>()?;
+    let wanting = wanting.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<i64>>>()?;
+    Ok(room.lacks_slots(me, &in_flight, &wanting))
+}
