@@ -181,6 +181,11 @@ impl World {
         }
     }
 
+    /// Whether a create of it has been about to leave.
+    pub(crate) fn has_created(&self) -> bool {
+        self.locked().creates > 0
+    }
+
     /// Whether it was busy for nothing.
     pub(crate) fn has_run_in_circles(&self) -> bool {
         self.locked().steps > self.most_steps

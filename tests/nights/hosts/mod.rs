@@ -265,7 +265,8 @@ impl Several {
             if !self.machines.is_borne(&host.name, number, self.now().saturating_sub(margin)) {
                 self.night.is_wrong(format!("process {number} is refused, and none of its name lives"));
             }
-            if interrupted.is_cancelled() {
+            // One that has worked was stopped meanwhile; its supervisor's next start would have a budget of its own.
+            if interrupted.is_cancelled() || world.has_created() {
                 return ended;
             }
             sleep(UNTIL_NEXT_START).await;
