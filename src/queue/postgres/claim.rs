@@ -18,7 +18,6 @@ use super::error::Result;
 use super::open::is_known;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES};
 use super::transition::{By, apply, attempt_is_gone, give_back, one_row};
-use crate::queue::hosts::DOUBT_HOLDS_SLOT_MS;
 
 /// What a claim does about jobs that another claim has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,10 +200,6 @@ pub(super) async fn submit_again(
     let Doubt { seq, attempt, of, slots } = doubt;
     if let Some(me) = me {
         must_hold(db, me).await?;
-        let row = db.one("SELECT epoch FROM tryon.jobs WHERE seq = $1 FOR UPDATE", args![seq.0]).await?;
-        if ![Some(me), of].contains(&row.try_get::<_, Option<i64>>(0)?.map(Epoch)) {
-            return Err(QueueError::Stale { seq: seq.0, attempt });
-        }
     }
     if slots.is_some() {
         db.lock(ROOM).await?;
@@ -223,11 +218,6 @@ pub(super) async fn submit_again(
     }
     let by = By::Worker { attempt, epoch: me };
     let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now).await?;
-    if let Some(slots) = slots
-        && tasks_beside(db, seq).await? >= i64::from(slots)
-    {
-        return Ok(End::RollBack(Resubmission::NoRoom));
-    }
     let number = i64::from(attempt);
     let owner = db.one("SELECT run FROM tryon.attempts WHERE job = $1 AND attempt = $2", args![seq.0, number]).await?;
     if owner.try_get::<_, i64>(0)? != run.0 {
