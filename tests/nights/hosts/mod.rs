@@ -32,8 +32,11 @@ use machine::{Machine, Machines};
 use plan::{Host, Life, Plan};
 use watch::Watch;
 
-/// One of this number of nights has several hosts.
-const EVERY: u64 = 8;
+/// One of this number of nights has several hosts: they take longer than others.
+const EVERY: u64 = 64;
+
+/// What a several-host night is about is drawn by the seed without its last digit of this base.
+const KINDS: u64 = 8;
 
 /// How long a start that is refused waits until it is tried again, as a supervisor does.
 const UNTIL_NEXT_START: Duration = Duration::from_secs(2);
@@ -73,7 +76,7 @@ pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
     let mut dice = Dice::new(seed);
     let mut weather = Weather::of(&mut dice);
     let plan = Plan::of(&mut Dice::new(seed ^ 0x5e7e_4a10), &mut weather);
-    let night = Night::of(seed, weather, dice, is_told, seed / EVERY % EVERY == EVERY - 1);
+    let night = Night::of(seed, weather, dice, is_told, seed / KINDS % KINDS == KINDS - 1);
     night.tell(&format!("{plan:#?}"));
     ambient::simulate_on_this_thread(None);
     ambient::simulate_on_this_thread(Some(seed));
