@@ -12,6 +12,7 @@ mod address;
 mod back_ends;
 mod columns;
 mod contract;
+mod doubt;
 mod error;
 mod hold;
 mod hosts;
@@ -20,21 +21,24 @@ mod location;
 mod mover;
 mod postgres;
 mod record;
+mod runs;
 mod sqlite;
 mod walk;
 
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
 pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, Site};
+pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use record::{
-    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
-    PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
-    RunRecord, Selection, SlotUse, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
+    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
+    TakenTask, Workload,
 };
+pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

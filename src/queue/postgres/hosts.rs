@@ -20,7 +20,7 @@ use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, whole};
 use super::transition::{By, apply};
 
 /// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
-fn is_live() -> String {
+pub(super) fn is_live() -> String {
     format!("dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= {CLOCK}")
 }
 
@@ -172,7 +172,7 @@ async fn taken(db: Db<'_>, me: Epoch, state: StateName, most: usize) -> Result<V
     let mut jobs = Vec::new();
     for mut job in found {
         if job.holder == Holder::Ours || ours.contains(&job.seq.0) {
-            job.holder = Holder::Ours;
+            (job.holder, job.epoch) = (Holder::Ours, Some(me));
             jobs.push(job);
         }
     }
