@@ -431,7 +431,7 @@ impl<'a> Round<'a> {
             self.note(&format!("hosts forget {name}: {said}"));
             match forgotten.status.code() {
                 Some(0) => return true,
-                Some(_) if said.contains("nothing open") => return false,
+                Some(_) if said.contains("has left anything open") => return false,
                 // A connection that was cut is noticed when it is used.
                 Some(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(300)),
                 _ => {
