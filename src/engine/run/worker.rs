@@ -57,7 +57,10 @@ async fn wait(
     held: &mut Held,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    let age = job.accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
+    // Another host's clock may be an hour off. A task that seems an hour old would teach that tasks take an hour, and the others
+    // would be asked about when that is over.
+    let accepted_at = job.accepted_at.filter(|_| !ctx.queue.is_shared());
+    let age = accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
     let ended = tokio::select! {
         biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.ended(task_id.clone(), age)) => ended,

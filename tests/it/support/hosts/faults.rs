@@ -62,6 +62,6 @@ impl Fault {
 pub(crate) fn stopped_for(fault: Fault, dice: &mut Dice) -> Duration {
     match fault {
         Fault::Doze => LEASE.mul_f64(0.1 + 0.6 * dice.roll()),
-        _ => LEASE.mul_f64(1.1 + 0.7 * dice.roll()),
+        _ => LEASE.mul_f64(1.1 + 1.4 * dice.roll()),
     }
 }

@@ -16,6 +16,9 @@ use super::{Answer, KEY, QuerySeen, Shape, Shared, State, picture_of};
 
 const TRY_ON: &str = "/kling/v1/images/kolors-virtual-try-on";
 
+/// A body of more bytes than the buffers between two sockets hold: its end is sent when its beginning has been read.
+const LARGE: usize = 6_000_000;
+
 /// How a request was dealt with.
 enum Dealt {
     Answer(Answer),
@@ -85,6 +88,10 @@ async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usi
     }
     if is_create && shared.locked().is_reset(place) {
         return Dealt::Reset;
+    }
+    if is_create && head.length > LARGE {
+        let upload_time = shared.locked().script.upload_time;
+        tokio::time::sleep(upload_time).await;
     }
     let Some(body) = wire::read_body(stream, head.length).await else { return Dealt::Close };
     if is_download {

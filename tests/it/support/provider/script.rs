@@ -14,6 +14,8 @@ pub(crate) struct Script {
     pub(crate) task_prefix: &'static str,
     /// From creation to the end of a task.
     pub(crate) task_time: Duration,
+    /// How long the body of a create takes on its way that is larger than what the system's buffers hold.
+    pub(crate) upload_time: Duration,
     /// Tasks at work at the same time; one more is answered with `over_cap`.
     pub(crate) cap: usize,
     pub(crate) over_cap: Answer,
@@ -41,6 +43,7 @@ impl Default for Script {
             shape: Shape::Native,
             task_prefix: "task-",
             task_time: Duration::from_millis(100),
+            upload_time: Duration::ZERO,
             cap: usize::MAX,
             over_cap: Answer::over_cap(),
             cost: json!({ "final_unit_deduction": "1" }),
