@@ -214,6 +214,12 @@ pub(super) struct ManifestOptions {
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
     encoding: Option<TextEncoding>,
 
+    /// Folder that pictures in manifests are relative to [default: the manifest's own]
+    ///
+    /// A queue in PostgreSQL stores local pictures relative to it, and each host names the place where it has the folder.
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    inputs: Option<PathBuf>,
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new())]
@@ -256,12 +262,13 @@ pub(super) struct ManifestOptions {
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price, .. } = self;
-        let Self { keep_face, keep_pose, keep_background, .. } = self;
+        let Self { model, skip_invalid, encoding, inputs, fit_images, dedupe, sandbox, .. } = self;
+        let Self { allow_repeats, price, keep_face, keep_pose, keep_background, .. } = self;
         Options {
             model,
             skip_invalid,
             encoding,
+            inputs,
             fit_images,
             dedupe,
             sandbox,

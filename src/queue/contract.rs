@@ -13,7 +13,6 @@
 //! here: they are a back end's own.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -359,6 +358,11 @@ pub trait QueueReads: Debug + Send + Sync {
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
 
+    /// Whether some jobs name local pictures relative to a folder that each host has.
+    async fn has_relative_pictures(&self) -> QueueResult<bool> {
+        Ok(false)
+    }
+
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
     async fn held_back(&self) -> QueueResult<u64>;
 
@@ -406,6 +410,12 @@ pub trait Load: Debug + Send {
     /// Whether there is a queue that the rows are compared with.
     fn has_queue(&self) -> bool;
 
+    /// Whether the rows are for a queue that several hosts may work at once: local pictures have to be named relative to a
+    /// folder that all of them have.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// What has become of the rows so far.
     fn tally(&self) -> Enqueued;
 
@@ -437,52 +447,4 @@ pub trait Load: Debug + Send {
     /// # Errors
     /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
     async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
-}
-
-/// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
-#[async_trait]
-pub trait Site: Debug + Send + Sync {
-    /// Whether there is a queue, or something else in its place.
-    async fn exists(&self) -> bool;
-
-    /// Opens the queue.
-    ///
-    /// # Errors
-    /// What is there is foreign, newer, damaged or not accessible; the error names it and says what to do.
-    /// [`QueueError::Missing`] where there is none and it is not to be made.
-    async fn open(&self, opening: Opening) -> QueueResult<Arc<dyn Queue>>;
-
-    /// Takes the queue, which must exist, for a run, and opens it only then: one that another run holds is left alone.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and [`QueueError::Held`].
-    async fn open_to_run(&self) -> QueueResult<(Arc<dyn Queue>, RunHold)>;
-
-    /// Opens the queue, which must exist, to be read.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    async fn open_to_read(&self) -> QueueResult<Arc<dyn QueueReads>>;
-
-    /// A load for a queue that does not exist yet.
-    ///
-    /// # Errors
-    /// There is no place for a temporary file.
-    async fn stage(&self) -> QueueResult<Box<dyn Load>>;
-
-    /// A load that is only looked at: what would it change? Nothing is created or changed, and a queue of an earlier
-    /// version is left as it is.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and there is no place for a temporary file.
-    async fn look(&self) -> QueueResult<Box<dyn Load>>;
-}
-
-/// Whether a queue is made where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// It must be there.
-    Existing,
-    /// It is made where there is none.
-    OrMake,
 }

@@ -20,12 +20,13 @@ mod location;
 mod mover;
 mod postgres;
 mod record;
+mod site;
 mod sqlite;
 mod walk;
 
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
-pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, Site};
+pub use contract::{Load, Queue, QueueReads, QueueResult};
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
@@ -36,5 +37,6 @@ pub use record::{
     PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
     RunRecord, Selection, SlotUse, TakenTask, Workload,
 };
+pub use site::{Opening, Site};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

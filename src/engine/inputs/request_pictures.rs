@@ -8,6 +8,7 @@
 //!
 //! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) struct RequestPictures {
     links: Option<Links>,
     scratch: Scratch,
     objects: Objects,
+    /// Where relative names lead.
+    folder: Option<Arc<Path>>,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     whole_files: Arc<WholeFiles>,
@@ -120,12 +123,13 @@ const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
     /// With a folder that is this run's alone.
-    pub(crate) fn new(scratch: Scratch, fits_images: bool, links: Option<Links>) -> Self {
+    pub(crate) fn new(scratch: Scratch, folder: Option<PathBuf>, fits_images: bool, links: Option<Links>) -> Self {
         scratch.clear();
         Self {
             fits_images,
             links,
             objects: Objects::copied_to(scratch.clone()),
+            folder: folder.map(Arc::from),
             scratch,
             turn: Arc::new(Semaphore::new(1)),
             shelf: Mutex::default(),
@@ -157,7 +161,7 @@ impl RequestPictures {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let limits = InputLimits::of(model);
-        let look = Looking { fits_images, limits, objects: self.objects.clone() };
+        let look = Looking { fits_images, limits, objects: self.objects.clone(), folder: self.folder.clone() };
         let plan = ambient::blocking(move || look.plan(&asked)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)??;
@@ -272,6 +276,7 @@ struct Looking {
     fits_images: bool,
     limits: InputLimits,
     objects: Objects,
+    folder: Option<Arc<Path>>,
 }
 
 impl Looking {
@@ -308,7 +313,7 @@ impl Looking {
 
     /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
     fn look_at(&self, column: &str, source: &ImageSource, limits: &InputLimits) -> Result<Input, InputsError> {
-        let Some(file) = InputFile::named_by(source, &self.objects) else {
+        let Some(file) = InputFile::named_by(source, self.folder.as_deref(), &self.objects) else {
             return Err(InputsError::Input(format!("{column}: must be a local file where there are two garments")));
         };
         let told = |problem: PictureError| match BucketTrouble::behind(&problem) {
@@ -385,7 +390,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(Scratch::new(self.folder()), false, None)
+            RequestPictures::new(Scratch::new(self.folder()), None, false, None)
         }
 
         fn folder(&self) -> PathBuf {

@@ -395,6 +395,10 @@ impl QueueReads for PostgresQueue {
         reading!(self, |db| read::next_beyond(db, forms))
     }
 
+    async fn has_relative_pictures(&self) -> Result<bool> {
+        reading!(self, |db| read::has_relative_pictures(db))
+    }
+
     async fn held_back(&self) -> Result<u64> {
         reading!(self, |db| read::held_back(db))
     }

@@ -17,6 +17,7 @@ mod odd_answers;
 mod on_end;
 mod pictures;
 mod queue_fault;
+mod shared_inputs;
 mod slots;
 mod slow_load;
 mod tasks;
