@@ -139,10 +139,6 @@ CREATE TABLE tryon.run_accounts (
     slots     BIGINT  NOT NULL,
     in_flight BIGINT  NOT NULL,
     submitted BIGINT  NOT NULL,
-    images    BIGINT  NOT NULL,
-    failed    BIGINT  NOT NULL,
-    units     DOUBLE PRECISION,                           -- what its tasks cost; NULL where none was told
-    paid      DOUBLE PRECISION,
     trouble   TEXT,                                       -- why it takes nothing at present, or any more
     has_ended BOOLEAN NOT NULL,                           -- whether it takes nothing any more
     images    BIGINT  NOT NULL,
