@@ -142,6 +142,18 @@ pub trait Queue: QueueReads {
     /// [`QueueError::LeaseLost`].
     async fn confirm(&self, seq: JobSeq, attempt: u32) -> QueueResult<()>;
 
+    /// This epoch's host does not have the local pictures of a job that it was about to submit; `why` names the file. The job
+    /// waits again, the attempt does not count, and no claim of this epoch takes it any more; another host may. Where no living
+    /// host is left that has not looked, it fails, and the message names those that have.
+    ///
+    /// # Errors
+    /// As [`Self::record`], and [`QueueError::LeaseLost`].
+    async fn cannot_see(&self, seq: JobSeq, attempt: u32, why: String, now: Timestamp) -> QueueResult<JobState>;
+
+    /// Jobs that this epoch could not see are claimed once more where no other living host is left that might see them: so
+    /// they fail, and do not wait for ever. Returns how many those are.
+    async fn look_again(&self) -> QueueResult<u64>;
+
     /// A turn among all requests of one kind, over all hosts, so that no more than `per_second` leave. Returns for how long it
     /// has to be waited for.
     async fn turn(&self, kind: String, per_second: f64) -> QueueResult<Duration>;
@@ -149,7 +161,7 @@ pub trait Queue: QueueReads {
     // A run works.
 
     /// Takes the next job and writes down the intent to submit it, under `external_id` and to which account: ready ones
-    /// only, higher priority first, then manifest order. When this returns a job, the intent is on disk. Where several hosts
+    /// only, higher priority first, then manifest order, and none that this epoch could not see. When this returns a job, the intent is on disk. Where several hosts
     /// share what the account bears, a host takes no more than its share while another one wants some of it.
     ///
     /// # Errors

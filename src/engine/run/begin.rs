@@ -88,7 +88,12 @@ pub async fn run(
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
     let links = links.map(|maker| Links { maker, life });
-    let pictures = Arc::new(RequestPictures::new(scratch, settings.inputs.clone(), settings.fit_images, links));
+    let pictures = Arc::new(RequestPictures::new(
+        scratch,
+        (settings.inputs.clone(), queue.is_shared()),
+        settings.fit_images,
+        links,
+    ));
     let people = Arc::new(People::new(pictures.objects().clone(), settings.inputs.clone()));
     let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
     let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);

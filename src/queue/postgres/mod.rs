@@ -32,6 +32,7 @@ mod staged_copy;
 mod tally;
 mod tls;
 mod transition;
+mod unseen;
 mod workload;
 
 pub(super) use site::PostgresDatabase;

@@ -30,6 +30,7 @@ mod site;
 mod staged;
 mod staging;
 mod transition;
+mod unseen;
 mod verbs;
 mod workload;
 mod writer;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tryon::queue::Location;
 
@@ -10,7 +11,7 @@ use crate::support::postgres::Postgres;
 use crate::support::provider::{Provider, Script, picture_of};
 use crate::support::workshop::{Ended, Going, Workshop};
 
-/// Two hosts with a folder each, one queue in a database, and one output folder.
+/// Hosts with a folder each, one queue in a database, and one output folder.
 struct Hosts {
     shop: Workshop,
     provider: Provider,
@@ -26,7 +27,7 @@ impl Hosts {
         let database = server.database();
         let queue = server.location(&database);
         let shop = Workshop::new(jobs);
-        for host in ["north", "south"] {
+        for host in ["north", "south", "office"] {
             let folder = shop.file(host);
             std::fs::create_dir_all(folder.join("people")).expect("a folder");
             std::fs::copy(shop.file("cloth.jpg"), folder.join("cloth.jpg")).expect("a copy");
@@ -151,4 +152,53 @@ fn manifests_of_a_local_queue_are_read_from_another_folder_too() {
     shop.run(&provider, &["--inputs", "elsewhere"]).assert_code(0);
     shop.assert_all_done(&provider);
     shop.run(&provider, &["--inputs", "elsewhere"]).assert_code(0);
+}
+
+#[test]
+fn a_picture_that_one_host_has_not_is_made_by_the_other_and_one_that_nobody_has_fails_alone() {
+    let Some(hosts) = Hosts::new(8) else { return };
+    // A task that takes a while keeps both at work until all rows are there: who is alone has nobody to leave a job to.
+    hosts.provider.change(|script| script.task_time = Duration::from_secs(3));
+    std::fs::write(hosts.folder("north").join("first.csv"), "id,human,cloth\njob-004,people/job-004.png,cloth.jpg\n")
+        .expect("a manifest");
+    hosts.call("north", &["load", "north/first.csv"]).assert_code(0);
+    for (host, missing) in [("north", ["job-001", "job-008"]), ("south", ["job-002", "job-008"])] {
+        for job in missing {
+            std::fs::remove_file(hosts.folder(host).join(format!("people/{job}.png"))).expect("removed");
+        }
+    }
+    let north = hosts.start("north", &["run", "--inputs", "north"]);
+    let south = hosts.start("south", &["run", "--inputs", "south"]);
+    let began = Instant::now();
+    while hosts.ask("SELECT name FROM tryon.hosts WHERE dead_at IS NULL").len() < 2 {
+        assert!(began.elapsed() < Duration::from_secs(60), "two hosts join");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    hosts.call("office", &["load", "office/jobs.csv"]).assert_code(0);
+    let (north, south) = (north.end(), south.end());
+    let failed = hosts.ask("SELECT id FROM tryon.jobs WHERE state = 'failed' ORDER BY id");
+    assert_eq!(failed, ["job-008"], "{}\n{}", north.said, south.said);
+    north.assert_code(1);
+    south.assert_code(1);
+    let error = hosts.ask("SELECT error FROM tryon.jobs WHERE state = 'failed'").remove(0);
+    for host in ["north", "south"] {
+        let path = format!("{host}/people/job-008.png");
+        assert!(error.contains(&format!("host {host}: ")) && error.contains(&path), "{error}");
+    }
+    assert_eq!(hosts.ask("SELECT max(attempt)::text FROM tryon.jobs"), ["1"]);
+    hosts.shop.assert_no_double_charge(&hosts.provider);
+    assert_eq!(hosts.provider.books().charges().len(), 7);
+}
+
+#[test]
+fn a_host_whose_disk_is_away_submits_nothing_and_leaves_the_jobs_to_others() {
+    let Some(hosts) = Hosts::new(4) else { return };
+    hosts.call("north", &["load", "north/jobs.csv"]).assert_code(0);
+    std::fs::create_dir(hosts.shop.file("unmounted")).expect("a folder");
+    let stopped = hosts.call("south", &["run", "--inputs", "unmounted"]);
+    stopped.assert_code(3);
+    assert!(stopped.said.contains("This host has none of the local pictures."), "{}", stopped.said);
+    assert_eq!(hosts.ask("SELECT state FROM tryon.jobs WHERE state <> 'pending'"), Vec::<String>::new());
+    hosts.call("north", &["run", "--inputs", "north"]).assert_code(0);
+    hosts.assert_all_done();
 }
