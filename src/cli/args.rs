@@ -177,6 +177,9 @@ pub(super) enum Command {
     /// Print which hosts work the queue, or forget one that will never come back
     #[command(after_help = examples::HOSTS)]
     Hosts(At<super::hosts::HostsArgs>),
+    /// Copy a queue with its history: from a file to a database, and back
+    #[command(after_help = examples::QUEUE)]
+    Queue(super::queue_copy::QueueArgs),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),
@@ -214,7 +217,7 @@ pub(super) struct ManifestOptions {
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
     encoding: Option<TextEncoding>,
 
-    /// Folder that pictures in manifests are relative to [default: the manifest's own]
+    /// Folder that pictures in manifests are relative to; without it, the manifest's own
     ///
     /// A queue in PostgreSQL stores local pictures relative to it, and each host names the place where it has the folder.
     #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]

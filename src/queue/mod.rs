@@ -12,12 +12,14 @@ mod address;
 mod back_ends;
 mod columns;
 mod contract;
+mod copying;
 mod error;
 mod hold;
 mod hosts;
 mod loading;
 mod location;
 mod mover;
+mod moving;
 mod postgres;
 mod record;
 mod site;
@@ -27,11 +29,13 @@ mod walk;
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
 pub use contract::{Load, Queue, QueueReads, QueueResult};
+pub use copying::copy;
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
+pub use moving::{Copied, CopyError};
 pub use record::{
     AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
     PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,

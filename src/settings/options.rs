@@ -123,7 +123,7 @@ declare_options! {
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING", help_heading = "Manifest")]
     encoding: TextEncoding => Option<TextEncoding>, = |said| said;
 
-    /// Folder that pictures in manifests are relative to [default: the manifest's own]
+    /// Folder that pictures in manifests are relative to; without it, the manifest's own
     ///
     /// A queue in PostgreSQL stores local pictures relative to it, and each host names the place where it has the folder.
     #[arg(long, value_name = "DIR", env = "TRYON_INPUTS", help_heading = "Manifest")]

@@ -19,6 +19,7 @@ mod keep_load;
 mod last_tasks;
 mod load;
 mod looks;
+mod moving;
 mod open;
 mod pages;
 mod password;
@@ -35,6 +36,7 @@ mod transition;
 mod unseen;
 mod workload;
 
+pub(super) use moving::{fill, read_out};
 pub(super) use site::PostgresDatabase;
 
 use db::Db;

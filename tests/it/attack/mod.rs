@@ -16,6 +16,7 @@ mod listing;
 mod odd_answers;
 mod on_end;
 mod pictures;
+mod queue_copy;
 mod queue_fault;
 mod shared_inputs;
 mod slots;
