@@ -278,7 +278,11 @@ fn course(status: &Status, now: Timestamp, zone: &TimeZone) -> Vec<String> {
     let since = clock(run.started_at, now, zone);
     let left = status.time_left().map(|left| format!(", {} left", rough_span(left))).unwrap_or_default();
     let slots = counted(u64::from(run.slots), "slot");
-    let mut lines = vec![format!("A run is at work since {since} with {slots}: {made}{speed}{busy}{left}.")];
+    let who = match run.hosts {
+        0 | 1 => "A run is".to_owned(),
+        hosts => format!("{hosts} hosts are"),
+    };
+    let mut lines = vec![format!("{who} at work since {since} with {slots}: {made}{speed}{busy}{left}.")];
     if let Some(pause) = status.pause() {
         lines.push(format!("Paused until {}, because {}.", clock(pause.until, now, zone), clean_text(&pause.why)));
     }

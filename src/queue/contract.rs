@@ -24,14 +24,16 @@ use crate::job::{
     Transition,
 };
 
+use super::doubt::{Doubt, Resubmission};
 use super::error::QueueError;
 use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, RunRecord, Selection, TakenTask, Workload,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, Selection, TakenTask, Workload,
 };
+use super::runs::RunRecord;
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
 /// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
@@ -211,18 +213,14 @@ pub trait Queue: QueueReads {
     /// Writes down what is made of an attempt's pictures, before they are sent.
     async fn note_sent_as(&self, seq: JobSeq, attempt: u32, sent_as: String) -> QueueResult<()>;
 
-    /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
-    /// `None` when the budget is spent; the job then stays in doubt.
+    /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget and within
+    /// the account's slots. What was asked before another host has sent it again proves nothing of that host's request, so
+    /// the job has to be whose it was then ([`Doubt::of`]).
     ///
     /// # Errors
-    /// As [`Self::record`]: a lapsed epoch's job is not submitted again by another one. [`QueueError::LeaseLost`].
-    async fn submit_again(
-        &self,
-        run: RunId,
-        seq: JobSeq,
-        attempt: u32,
-        now: Timestamp,
-    ) -> QueueResult<Option<JobState>>;
+    /// As [`Self::record`]: a lapsed epoch's job is not submitted again by another one. [`QueueError::Stale`] also where the
+    /// job is neither this epoch's nor still [`Doubt::of`]'s. [`QueueError::LeaseLost`].
+    async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> QueueResult<Resubmission>;
 
     /// Records that a job's images are stored under their final names.
     ///

@@ -13,6 +13,7 @@ mod back_ends;
 mod columns;
 mod contract;
 mod copying;
+mod doubt;
 mod error;
 mod hold;
 mod hosts;
@@ -22,6 +23,7 @@ mod mover;
 mod moving;
 mod postgres;
 mod record;
+mod runs;
 mod site;
 mod sqlite;
 mod walk;
@@ -30,6 +32,7 @@ pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
 pub use contract::{Load, Queue, QueueReads, QueueResult};
 pub use copying::copy;
+pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
@@ -37,10 +40,11 @@ pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, Rej
 pub use location::Location;
 pub use moving::{Copied, CopyError};
 pub use record::{
-    AccountStanding, AccountTally, ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note,
-    PairAgain, PairsAgain, Pause, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId,
-    RunRecord, Selection, SlotUse, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
+    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
+    TakenTask, Workload,
 };
+pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
 pub use site::{Opening, Site};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

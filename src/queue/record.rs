@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::hosts::{Holder, NoRoom, Room};
+use super::hosts::{Epoch, Holder, NoRoom, Room};
+use super::runs::{AccountStanding, Pause};
 
 use crate::job::{
     AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
@@ -39,6 +40,8 @@ pub struct ActiveJob {
     pub shares: Option<JobSeq>,
     /// Whose it is.
     pub holder: Holder,
+    /// The epoch that has it; `None` where none has.
+    pub epoch: Option<Epoch>,
 }
 
 /// A task that an account has taken, by the provider's name for it and by ours.
@@ -360,15 +363,6 @@ impl ProviderKind {
     }
 }
 
-/// What a run waits for, so that `status` can say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// The next moment at which something is tried.
-    pub until: Timestamp,
-    /// Why, completing "paused until 02:14, because …".
-    pub why: String,
-}
-
 /// A run's number in its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub i64);
@@ -433,66 +427,4 @@ pub struct Beat {
     pub ended: bool,
     /// Its accounts, where they have names.
     pub accounts: Vec<AccountStanding>,
-}
-
-/// What an account did in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct AccountTally {
-    /// Tasks that it took.
-    pub submitted: u64,
-    /// Jobs whose images it made.
-    pub images: u64,
-    /// Jobs that failed there: refused, or ended without an image.
-    pub failed: u64,
-    /// Units of its packs that its tasks have cost, as far as it told.
-    pub units: f64,
-    /// Money that they have cost, as far as it told.
-    pub paid: f64,
-    /// Whether it told of any task what it cost.
-    pub has_told_cost: bool,
-}
-
-/// How an account of a run goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AccountStanding {
-    pub name: AccountName,
-    /// Tasks that it takes at once, as far as is known.
-    pub slots: u32,
-    /// Tasks that it has.
-    pub in_flight: u32,
-    /// What it did in this run.
-    pub done: AccountTally,
-    /// Why it takes nothing at present, or any more.
-    pub trouble: Option<String>,
-    /// Whether it takes nothing any more in this run.
-    pub has_ended: bool,
-}
-
-/// One run that worked on a queue.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRecord {
-    pub started_at: Timestamp,
-    /// Its last heartbeat.
-    pub seen_at: Timestamp,
-    pub ended_at: Option<Timestamp>,
-    /// Tasks it keeps in flight at the provider.
-    pub slots: u32,
-    /// Slot time in use, and slot time there was, in milliseconds.
-    pub slot_ms_busy: u64,
-    pub slot_ms_all: u64,
-    /// Images finished in this run.
-    pub succeeded: u64,
-    pub pause: Option<Pause>,
-    /// Its accounts, where they have names.
-    pub accounts: Vec<AccountStanding>,
-}
-
-impl RunRecord {
-    /// Share of slot time in use so far, from 0 to 1; `None` when there was no slot time.
-    #[must_use]
-    pub fn slots_busy(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "a share of milliseconds")]
-        let share = self.slot_ms_busy as f64 / self.slot_ms_all as f64;
-        (self.slot_ms_all > 0).then_some(share)
-    }
 }

@@ -100,6 +100,15 @@ impl OutputTree {
         Folder::create(root).map(Self::Folder)
     }
 
+    /// The tree as this host writes into it, beside others. A bucket's results are staged in a folder of this machine anyway.
+    #[must_use]
+    pub fn of_host(self, host: &str) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(folder.of_host(host)),
+            bucket @ Self::Bucket(_) => bucket,
+        }
+    }
+
     /// A prefix in a bucket. Results are written to `staging` before they are put; what a killed run has left there goes.
     /// `queue` is a text that no other queue has.
     ///
@@ -137,9 +146,8 @@ impl OutputTree {
     pub fn stage(&self, id: &JobId, seq: JobSeq, image: u32) -> Result<Staged, OutputError> {
         match self {
             Self::Folder(folder) => folder.stage(id, seq, image),
-            Self::Bucket(tree) => {
-                Staged::begin(&tree.staging, seq, image).map_err(|(path, source)| OutputError::Machine { path, source })
-            }
+            Self::Bucket(tree) => Staged::begin(&tree.staging, seq, image, "")
+                .map_err(|(path, source)| OutputError::Machine { path, source }),
         }
     }
 

@@ -19,10 +19,10 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Begins the file of one image of a job in a folder. The name depends only on the job, so that a file left behind
-    /// by a kill is overwritten by the next try.
-    pub(super) fn begin(folder: &Path, job: JobSeq, image: u32) -> Result<Self, (PathBuf, io::Error)> {
-        let path = folder.join(format!(".tryon-{}-{image}.part", job.0));
+    /// Begins the file of one image of a job in a folder. The name depends only on the job and `mark`, so that a file left
+    /// behind by a kill is overwritten by the next try.
+    pub(super) fn begin(folder: &Path, job: JobSeq, image: u32, mark: &str) -> Result<Self, (PathBuf, io::Error)> {
+        let path = folder.join(format!(".tryon-{}-{image}{mark}.part", job.0));
         let open = || File::options().read(true).write(true).create_new(true).open(&path);
         let file = match open() {
             // Whatever is there is ours from before, or a trap; either way it goes.

@@ -31,11 +31,13 @@ fn second_prefix(seed: u64) -> &'static str {
     if (seed / EVERY).is_multiple_of(2) { FIRST_PREFIX } else { "other-" }
 }
 
+/// Whether the night of a seed has two accounts.
+pub(crate) fn is_of_two(seed: u64) -> bool {
+    seed % EVERY == EVERY - 1
+}
+
 /// The second account's provider, where a night has one. Its weather is its own, but for what belongs to the shop.
-pub(crate) fn second(seed: u64, weather: &mut Weather, world: &Arc<World>) -> Option<Arc<Simulated>> {
-    if seed % EVERY != EVERY - 1 {
-        return None;
-    }
+pub(crate) fn second(seed: u64, weather: &mut Weather, world: &Arc<World>) -> Arc<Simulated> {
     // Another account's key is what the names are changed for here.
     weather.foreign = None;
     let mut dice = Dice::new(seed ^ 0x5ec0_4d00);
@@ -54,7 +56,7 @@ pub(crate) fn second(seed: u64, weather: &mut Weather, world: &Arc<World>) -> Op
         foreign: None,
         ..own
     };
-    Some(Arc::new(Simulated::new(seed, Arc::clone(world), weather, dice, second_prefix(seed))))
+    Arc::new(Simulated::new(seed, Arc::clone(world), weather, dice, second_prefix(seed)))
 }
 
 /// The names of two accounts in a process: in one of three the shop has swapped them, in one it has new ones.

@@ -126,7 +126,12 @@ impl Books {
 
     /// A process has ended: its creates are given up, and their tasks made soon enough or never.
     pub(crate) fn process_ended(&mut self, now: Duration) {
-        for arrival in &mut self.arrivals {
+        self.given_up(now, |_| true);
+    }
+
+    /// Some creates are given up.
+    pub(crate) fn given_up(&mut self, now: Duration, which: impl Fn(&Arrival) -> bool) {
+        for arrival in self.arrivals.iter_mut().filter(|arrival| which(arrival)) {
             arrival.at = arrival.at.min(now + Duration::from_millis(LATEST_TASK_MS));
         }
     }

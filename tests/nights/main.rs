@@ -1,7 +1,7 @@
 //! Whole nights of the engine in virtual time against a simulated provider that keeps books: see `docs/simulation.md`.
 //!
 //! `cargo test --test nights` lives through [`SHORT`] nights; `cargo test --release --test nights -- --nights N [--seed S]`
-//! through any number. `--tell` prints what happens in them; `--repeat` lives through each twice and compares.
+//! through any number; with `--hosts` each has several hosts, as one of eight has without. `--tell` prints what happens in them; `--repeat` lives through each twice and compares.
 
 #![expect(clippy::print_stdout, reason = "a program that tells what it found")]
 
@@ -9,6 +9,7 @@ mod accounts;
 mod answers;
 mod books;
 mod dice;
+mod hosts;
 mod night;
 mod oracle;
 mod pictures;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use night::{Tally, Wrongs, live_through};
+use night::{Tally, Wrongs};
 
 /// Nights of `cargo test`: less than a minute of two cores without optimisation.
 const SHORT: u64 = 2_000;
@@ -35,6 +36,8 @@ struct Wanted {
     seed: u64,
     is_told: bool,
     repeats: bool,
+    /// Each night has several hosts.
+    has_hosts: bool,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
                     match one_night(&wanted, seed) {
                         Ok(night) => tally.lock().unwrap_or_else(PoisonError::into_inner).add(&night),
                         Err(wrongs) => {
-                            tell_wrongs(seed, &wrongs);
+                            tell_wrongs(&wanted, seed, &wrongs);
                             wrong.lock().unwrap_or_else(PoisonError::into_inner).push(seed);
                         }
                     }
@@ -69,9 +72,10 @@ fn main() -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn tell_wrongs(seed: u64, wrongs: &Wrongs) {
+fn tell_wrongs(wanted: &Wanted, seed: u64, wrongs: &Wrongs) {
+    let hosts = if wanted.has_hosts { " --hosts" } else { "" };
     let mut text =
-        format!("seed {seed} went wrong; again: cargo test --test nights -- --nights 1 --seed {seed} --tell\n");
+        format!("seed {seed} went wrong; again: cargo test --test nights --{hosts} --nights 1 --seed {seed} --tell\n");
     for line in wrongs {
         text.push_str(&format!("    {line}\n"));
     }
@@ -84,6 +88,8 @@ fn next_seed(wanted: &Wanted, next: &AtomicU64) -> Option<u64> {
 }
 
 fn one_night(wanted: &Wanted, seed: u64) -> Result<Tally, Wrongs> {
+    let live_through =
+        if wanted.has_hosts || hosts::is_of_several(seed) { hosts::live_through } else { night::live_through };
     let lived = std::panic::catch_unwind(|| live_through(seed, wanted.is_told));
     let night = lived.unwrap_or_else(|_| Err(vec!["something panicked; its message is above".to_owned()]))?;
     if wanted.repeats {
@@ -98,7 +104,7 @@ fn one_night(wanted: &Wanted, seed: u64) -> Result<Tally, Wrongs> {
 
 /// What the arguments ask for; `None` where they ask for other tests.
 fn wanted() -> Option<Wanted> {
-    let mut wanted = Wanted { nights: SHORT, seed: 1, is_told: false, repeats: false };
+    let mut wanted = Wanted { nights: SHORT, seed: 1, is_told: false, repeats: false, has_hosts: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -106,6 +112,7 @@ fn wanted() -> Option<Wanted> {
             "--nights" => wanted.nights = number(),
             "--seed" => wanted.seed = number(),
             "--tell" => wanted.is_told = true,
+            "--hosts" => wanted.has_hosts = true,
             "--repeat" => wanted.repeats = true,
             "--list" => return None,
             // Options of the usual harness, which `cargo test` hands to every target.
@@ -118,7 +125,7 @@ fn wanted() -> Option<Wanted> {
 }
 
 impl Tally {
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.nights += other.nights;
         self.jobs += other.jobs;
         self.processes += other.processes;
@@ -131,11 +138,15 @@ impl Tally {
         self.in_doubt += other.in_doubt;
         self.failed += other.failed;
         self.virtual_time += other.virtual_time;
+        self.of_several += other.of_several;
+        self.stops += other.stops;
+        self.late += other.late;
     }
 
     fn sentence(&self, seconds: f64) -> String {
         format!(
             "{} nights, {} jobs, {} processes ({} killed, {} interrupted), {:.0} virtual hours in {seconds:.1} s\n\
+             {} nights of several hosts; {} steps waited in a stopped process, and {} of its creates left too late\n\
              books: {} requests, {} tasks, {} charged; {} images, {} in doubt, {} failed",
             self.nights,
             self.jobs,
@@ -143,6 +154,9 @@ impl Tally {
             self.kills,
             self.interruptions,
             self.virtual_time.as_secs_f64() / 3_600.0,
+            self.of_several,
+            self.stops,
+            self.late,
             self.requests,
             self.tasks,
             self.charged,

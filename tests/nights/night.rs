@@ -47,6 +47,11 @@ pub(crate) struct Tally {
     pub(crate) in_doubt: u64,
     pub(crate) failed: u64,
     pub(crate) virtual_time: Duration,
+    /// Nights of several hosts, and how often a process was stopped in them.
+    pub(crate) of_several: u64,
+    pub(crate) stops: u64,
+    /// Creates that left after their process had been stopped, when their jobs were others' business already.
+    pub(crate) late: u64,
 }
 
 /// A night that went wrong: what is wrong, each in a line.
@@ -68,9 +73,9 @@ pub(crate) struct Night {
 }
 
 /// How a process of a night runs.
-struct Setup {
-    settings: RunSettings,
-    slots: SlotCount,
+pub(crate) struct Setup {
+    pub(crate) settings: RunSettings,
+    pub(crate) slots: SlotCount,
 }
 
 /// How a process ended.
@@ -83,32 +88,8 @@ pub(crate) enum Ended {
 /// Lives through the night of a seed. `is_told`: what happens is printed.
 pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
     let mut dice = Dice::new(seed);
-    let mut weather = Weather::of(&mut dice);
-    let folder = folder();
-    let queue = folder.path().join("queue.db");
-    std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
-    let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
-    let world = Arc::new(World::new(&weather, seed));
-    let second = accounts::second(seed, &mut weather, &world);
-    let first = Simulated::new(seed, Arc::clone(&world), weather.clone(), dice, accounts::FIRST_PREFIX);
-    let providers = [Arc::new(first)].into_iter().chain(second).collect();
-    let jobs = weather.jobs as u64;
-    let tally = Tally { nights: 1, jobs, ..Tally::default() };
-    let mut night = Night {
-        seed,
-        weather,
-        world,
-        providers,
-        queue,
-        tree,
-        tally,
-        is_told,
-        parked: Mutex::default(),
-        _folder: folder,
-    };
-    for provider in &night.providers {
-        night.tell(&format!("{:#?}", provider.weather));
-    }
+    let weather = Weather::of(&mut dice);
+    let mut night = Night::of(seed, weather, dice, is_told, accounts::is_of_two(seed));
     night.pass();
     let wrongs = oracle::wrongs_of(&mut night);
     ambient::simulate_on_this_thread(None);
@@ -116,6 +97,36 @@ pub(crate) fn live_through(seed: u64, is_told: bool) -> Result<Tally, Wrongs> {
 }
 
 impl Night {
+    /// A night before it begins.
+    pub(crate) fn of(seed: u64, mut weather: Weather, dice: Dice, is_told: bool, has_two_accounts: bool) -> Self {
+        let folder = folder();
+        let queue = folder.path().join("queue.db");
+        std::fs::write(&queue, template(weather.jobs, weather.dedupe)).expect("a queue");
+        let tree = OutputTree::create(&folder.path().join("out")).expect("an output folder");
+        let world = Arc::new(World::new(&weather, seed));
+        let second = has_two_accounts.then(|| accounts::second(seed, &mut weather, &world));
+        let first = Simulated::new(seed, Arc::clone(&world), weather.clone(), dice, accounts::FIRST_PREFIX);
+        let providers = [Arc::new(first)].into_iter().chain(second).collect();
+        let jobs = weather.jobs as u64;
+        let tally = Tally { nights: 1, jobs, ..Tally::default() };
+        let night = Self {
+            seed,
+            weather,
+            world,
+            providers,
+            queue,
+            tree,
+            tally,
+            is_told,
+            parked: Mutex::default(),
+            _folder: folder,
+        };
+        for provider in &night.providers {
+            night.tell(&format!("{:#?}", provider.weather));
+        }
+        night
+    }
+
     fn pass(&mut self) {
         let processes = self.weather.processes.clone();
         for (number, process) in processes.iter().enumerate() {
@@ -141,7 +152,7 @@ impl Night {
         self.tally.virtual_time = self.world.time();
     }
 
-    fn setup(&self, process: Option<&Process>) -> Setup {
+    pub(crate) fn setup(&self, process: Option<&Process>) -> Setup {
         let weather = &self.weather;
         let settings = RunSettings {
             poll_interval: Duration::from_secs(1),
@@ -353,12 +364,12 @@ impl Night {
     }
 
     /// What the provider sees of a job.
-    fn pair_of(&self, id: &str) -> String {
+    pub(crate) fn pair_of(&self, id: &str) -> String {
         let (human, cloth) = pair_of(id.trim_start_matches('j').parse().expect("one of ours"), self.weather.dedupe);
         format!("{human} {cloth}")
     }
 
-    fn is_wrong(&self, what: String) {
+    pub(crate) fn is_wrong(&self, what: String) {
         self.providers[0].books().is_wrong(what);
     }
 

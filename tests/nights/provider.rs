@@ -28,7 +28,21 @@ pub(crate) struct Simulated {
     pub(crate) weather: Weather,
     /// What its tasks' ids begin with.
     pub(crate) prefix: &'static str,
-    books: Mutex<Books>,
+    books: Arc<Mutex<Books>>,
+    /// Whose requests these are, where several processes work at once.
+    pub(crate) process: Option<Process>,
+}
+
+/// One of several processes at the provider.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    pub(crate) number: usize,
+    pub(crate) watched: Arc<dyn Watched>,
+}
+
+/// Who looks at each create that leaves.
+pub(crate) trait Watched: std::fmt::Debug + Send + Sync {
+    fn leaves<'a>(&'a self, books: &'a Mutex<Books>, external_id: &'a str) -> BoxFuture<'a, ()>;
 }
 
 /// How a create ends, decided when it is sent.
@@ -40,7 +54,13 @@ struct Decided {
 
 impl Simulated {
     pub(crate) fn new(seed: u64, world: Arc<World>, weather: Weather, dice: Dice, prefix: &'static str) -> Self {
-        Self { seed, world, weather, prefix, books: Mutex::new(Books::new(dice)) }
+        Self { seed, world, weather, prefix, books: Arc::new(Mutex::new(Books::new(dice))), process: None }
+    }
+
+    /// The same provider, as one of several processes sees it.
+    pub(crate) fn seen_by(&self, process: Process, world: Arc<World>) -> Self {
+        let (books, weather) = (Arc::clone(&self.books), self.weather.clone());
+        Self { seed: self.seed, world, weather, prefix: self.prefix, books, process: Some(process) }
     }
 
     /// The books as of now.
@@ -81,7 +101,7 @@ impl Simulated {
         let arrives_at = now + takes / 2;
         let make = |books: &mut Books, at: Duration| {
             let task_id = books.new_task_id(self.prefix);
-            let (external_id, pair, process) = (external_id.to_owned(), pair.to_owned(), books.process);
+            let (external_id, pair, process) = (external_id.to_owned(), pair.to_owned(), self.number(books));
             let account = books.account;
             books.arrives(Arrival { at, external_id, pair, process, account, task_id: task_id.clone() });
             task_id
@@ -134,6 +154,11 @@ impl Simulated {
         books.in_flight(now) + others >= self.weather.cap
     }
 
+    /// The process that asks.
+    fn number(&self, books: &Books) -> usize {
+        self.process.as_ref().map_or(books.process, |process| process.number)
+    }
+
     /// A run with a fixed number of slots never has more in flight than that, as far as it can know.
     fn check_slots(&self, books: &mut Books) {
         let now = self.world.time();
@@ -147,7 +172,10 @@ impl Simulated {
     }
 
     async fn created(&self, pair: String, external_id: String) -> CreateFate {
-        self.world.step().await;
+        self.world.before_create().await;
+        if let Some(process) = &self.process {
+            process.watched.leaves(&self.books, &external_id).await;
+        }
         let is_first;
         {
             let mut books = self.books();
@@ -156,12 +184,15 @@ impl Simulated {
             books.answered.insert(external_id.clone(), None);
             self.check_slots(&mut books);
         }
+        let mut given_up = GivenUp { provider: self, external_id: &external_id, is_answered: false };
         let decided = self.decide(&pair, &external_id);
         sleep(decided.takes).await;
+        given_up.is_answered = true;
+        drop(given_up);
         {
             let mut books = self.books();
             books.open -= 1;
-            let process = books.process;
+            let process = self.number(&books);
             let is_clear = is_first && matches!(decided.fate, CreateFate::Accepted { .. });
             books.answered.insert(external_id, is_clear.then_some(process));
             if let CreateFate::Accepted { task_id, .. } = &decided.fate
@@ -214,7 +245,7 @@ impl Simulated {
         let (now, ids) = (self.world.time(), self.weather.ids);
         match books.find(id, ids, now) {
             Some(task) => {
-                if task.ends_at <= now {
+                if task.ends_at <= now || (self.process.is_some() && task.id != id) {
                     task.is_held = false;
                 }
                 Ok(Told::Task(Box::new(report(task, now, ids, true))))
@@ -303,6 +334,9 @@ impl Simulated {
     pub(crate) async fn call_back(self: Arc<Self>, calls: tokio::sync::mpsc::Sender<Wake>) {
         loop {
             sleep(Duration::from_millis(700)).await;
+            if self.process.is_some() && calls.is_closed() {
+                return;
+            }
             let now = self.world.time();
             let mut books = self.books();
             let Books { tasks, dice, .. } = &mut *books;
@@ -329,6 +363,24 @@ impl Simulated {
                     let _ = calls.try_send(wake);
                 }
             }
+        }
+    }
+}
+
+/// A create whose answer is waited for. Dropped before that, it is given up, while its process may live on.
+struct GivenUp<'a> {
+    provider: &'a Simulated,
+    external_id: &'a str,
+    is_answered: bool,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if let Some(process) = self.provider.process.as_ref().filter(|_| !self.is_answered) {
+            let (now, number) = (self.provider.world.time(), process.number);
+            self.provider
+                .books()
+                .given_up(now, |arrival| arrival.process == number && arrival.external_id == self.external_id);
         }
     }
 }

@@ -84,6 +84,7 @@ pub async fn run(
     }
     accounts.sort_by(|one, other| one.price.total_cmp(&other.price));
     let slots = accounts.iter().map(|account| account.slots.limit()).sum();
+    let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
     let run = queue.begin_run(slots, settings.budget, model, clock.now()).await?;
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
@@ -95,7 +96,6 @@ pub async fn run(
         links,
     ));
     let people = Arc::new(People::new(pictures.objects().clone(), settings.inputs.clone()));
-    let hosts = Membership::join(Arc::clone(&queue), Arc::clone(&clock), host).await?;
     let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);
     let ended = loop {
         // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
@@ -126,7 +126,8 @@ pub async fn run(
         match ended {
             // It was paused, or cut off from its queue, for longer than its lease. What it had is others' by now, and what it was
             // submitting is in doubt; nothing of it is on its way any more, and it goes on like a process that was started.
-            Err(RunError::Queue(error)) if is_over(&error) && !interrupted.is_cancelled() => {
+            // Interrupted meanwhile, it ends as it would have.
+            Err(RunError::Queue(error)) if is_over(&error) => {
                 tracing::warn!("{error}; it goes on");
                 hosts.join_again().await?;
             }

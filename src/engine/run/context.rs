@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::job::{Failure, Forms, JobSeq, JobState, StateName, Transition};
 use crate::provider::ResultHost;
-use crate::queue::{ActiveJob, Counts, Note, Queue, RunId};
+use crate::queue::{ActiveJob, Counts, Doubt, Note, Queue, Resubmission, RunId};
 use crate::store::OutputTree;
 
 use crate::engine::account::Account;
@@ -129,9 +129,10 @@ impl Shared {
         Ok(self.queue.record(job.seq, job.attempt, transition, note, self.now()).await?)
     }
 
-    /// Records the intent to submit a doubtful job again; `None` when the budget does not allow it.
-    pub(crate) async fn record_again(&self, job: &ActiveJob) -> Result<Option<JobState>, RunError> {
-        Ok(self.queue.submit_again(self.run, job.seq, job.attempt, self.now()).await?)
+    /// Records the intent to submit a doubtful job again, where the budget and the slots allow it.
+    pub(crate) async fn record_again(&self, job: &ActiveJob, slots: Option<u32>) -> Result<Resubmission, RunError> {
+        let doubt = Doubt { slots, ..Doubt::about(job) };
+        Ok(self.queue.submit_again(self.run, doubt, self.now()).await?)
     }
 
     /// Hands a fact to the coordinator. When it is gone, nobody listens any more.

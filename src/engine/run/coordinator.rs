@@ -325,7 +325,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
 
     fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
         for job in jobs {
-            if self.working.contains_key(&job.seq) || self.shared.is_parked(&job) {
+            let is_in_hand = self.working.contains_key(&job.seq) || self.shared.is_parked(&job);
+            if is_in_hand || self.shared.hosts.is_too_early_for(&job) {
                 continue;
             }
             let Some(account) = owner::named(&self.shared.accounts, &job) else {

@@ -10,17 +10,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::job::{ExternalTaskId, Failure, Transition};
+use crate::job::{ExternalTaskId, Failure, JobState, Transition};
 use crate::provider::{AnswerFacts, CreateFate, StopReason, TaskReport};
-use crate::queue::{ActiveJob, Holder, Note};
+use crate::queue::{ActiveJob, Holder, NoRoom, Note, Resubmission};
 
 use crate::engine::account::capabilities::{Accepted, Asked, Named};
+use crate::engine::account::gate::Pass;
 use crate::engine::account::recognize::Has;
+use crate::engine::account::refusals::OpenCreate;
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::trouble::InputsError;
 use crate::engine::run::context::Context;
+use crate::engine::run::membership::{Membership, Moment};
 use crate::engine::run::owner;
 use crate::engine::run::step::{Held, Step, bad_input, not_here, note, refusal};
 use crate::engine::run::submit::{accepted, ready_pictures, send};
@@ -231,28 +234,7 @@ fn is_ours(ctx: &Context, task: &TaskReport, external_id: &ExternalTaskId) -> bo
 async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
     // Before the request's turn comes, so that it is not held up.
     ctx.pictures.get_ready(&job.spec, &job.model).await;
-    let leave = async {
-        if held.slot.is_none() {
-            held.slot = Some(ctx.account.slots.acquire().await);
-        }
-        let open = ctx.account.refusals.open().await;
-        ctx.account.pass_for_create().await.map(|pass| (pass, open))
-    };
-    let permit = tokio::select! {
-        biased;
-        permit = leave => permit,
-        () = ctx.shutdown.cancelled() => return Ok(Step::Leave),
-    };
-    let Ok((pass, _open)) = permit else {
-        // Nothing is submitted any more in this run. Asking again would keep it alive for ever.
-        ctx.park(job);
-        return Ok(Step::Leave);
-    };
-    let claimed_at = ctx.hosts.now();
-    let Some(state) = ctx.record_again(job).await? else {
-        ctx.is_budget_short.store(true, Ordering::Relaxed);
-        // Asking again would bring nothing new in this run, and keep it alive for ever.
-        ctx.park(job);
+    let Some((pass, _open, claimed_at, state)) = may_submit_again(ctx, job, held).await? else {
         return Ok(Step::Leave);
     };
     let job = &ActiveJob { state, ..job.clone() };
@@ -312,6 +294,53 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         }
         // The first request never arrived, and this one was broken off: nothing was created.
         CreateFate::BadInput(why) => bad_input(ctx, job, why).await,
+    }
+}
+
+/// A permit for the create of a doubtful job, with the intent on disk; `None` where nothing more is to be done for it in this
+/// run, or for now.
+async fn may_submit_again(
+    ctx: &Context,
+    job: &ActiveJob,
+    held: &mut Held,
+) -> Result<Option<(Pass, OpenCreate, Moment, JobState)>, RunError> {
+    loop {
+        let leave = async {
+            if held.slot.is_none() {
+                held.slot = Some(ctx.account.slots.acquire().await);
+            }
+            let open = ctx.account.refusals.open().await;
+            ctx.account.pass_for_create().await.map(|pass| (pass, open))
+        };
+        let permit = tokio::select! {
+            biased;
+            permit = leave => permit,
+            () = ctx.shutdown.cancelled() => return Ok(None),
+        };
+        let Ok((pass, open)) = permit else {
+            // Nothing is submitted any more in this run. Asking again would keep it alive for ever.
+            ctx.park(job);
+            return Ok(None);
+        };
+        let claimed_at = ctx.hosts.now();
+        let room = ctx.hosts.room(&ctx.account, false, ctx.settings.max_in_doubt);
+        match ctx.record_again(job, room.map(|room| room.slots)).await? {
+            Resubmission::Job(state) => return Ok(Some((pass, open, claimed_at, state))),
+            Resubmission::BudgetSpent => {
+                ctx.is_budget_short.store(true, Ordering::Relaxed);
+                // Asking again would bring nothing new in this run, and keep it alive for ever.
+                ctx.park(job);
+                return Ok(None);
+            }
+            Resubmission::NoRoom => {}
+        }
+        drop((pass, open));
+        let wait = Membership::wait_for_room(NoRoom::Slots { elsewhere: 0 }, ctx.settings.doubt_interval);
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep(wait) => {}
+            () = ctx.shutdown.cancelled() => return Ok(None),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! That makes the window small and does not close it: what closes it is that nobody sends a job again before this process is
 //! proven dead ([`crate::queue::Holder`]).
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::ambient;
-use crate::queue::{ActiveJob, HostStart, HostState, NoRoom, Queue, QueueError, QueueResult, Room};
+use crate::job::JobSeq;
+use crate::queue::{ActiveJob, Holder, HostStart, HostState, NoRoom, Queue, QueueError, QueueResult, Room};
 
 use crate::engine::account::Account;
 use crate::engine::account::pace::SharedTurns;
@@ -26,6 +28,9 @@ const FRESH: Duration = Duration::from_secs(3);
 /// How long until a host that found no room looks again, at least: up to twice as long, so that hosts do not look in step.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(120);
 
+/// How often the task of a lapsed host's submission is looked for.
+const LOOK_FOR_LAPSED: Duration = Duration::from_secs(30);
+
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct Membership {
@@ -36,6 +41,8 @@ pub(crate) struct Membership {
     renewed_at: Mutex<Duration>,
     /// Hosts that live, as of the last heartbeat.
     live: AtomicU64,
+    /// When the tasks of lapsed hosts' submissions were last looked for; as many as may be in doubt.
+    looked_for: Mutex<HashMap<JobSeq, Instant>>,
 }
 
 /// A moment by the clock that goes on in sleep.
@@ -48,7 +55,14 @@ impl Membership {
         let at = clock.since_boot();
         let epoch = queue.join(start.clone()).await?;
         tracing::debug!(host = %start.name, epoch = epoch.0, "joined");
-        Ok(Arc::new(Self { queue, clock, start, renewed_at: Mutex::new(at), live: AtomicU64::new(1) }))
+        Ok(Arc::new(Self {
+            queue,
+            clock,
+            start,
+            renewed_at: Mutex::new(at),
+            live: AtomicU64::new(1),
+            looked_for: Mutex::default(),
+        }))
     }
 
     /// Ends the present epoch, in which nothing is on its way any more, and begins another one.
@@ -109,6 +123,20 @@ impl Membership {
             self.queue.confirm(job.seq, job.attempt).await?;
         }
         Ok(())
+    }
+
+    /// Whether it is too early to do something for a job: it is a lapsed host's, and its task was looked for a while ago. Nobody
+    /// knows when that host comes to life, or is proven dead, so a run neither asks without end nor waits for it.
+    pub(crate) fn is_too_early_for(&self, job: &ActiveJob) -> bool {
+        if job.holder != Holder::Lapsed {
+            return false;
+        }
+        let (now, mut looked_for) = (Instant::now(), self.looked_for.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_too_early = looked_for.get(&job.seq).is_some_and(|last| now.duration_since(*last) < LOOK_FOR_LAPSED);
+        if !is_too_early {
+            looked_for.insert(job.seq, now);
+        }
+        is_too_early
     }
 
     /// What this run shares with other hosts.

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
-    Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace, ReportRow,
-    RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
+    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace,
+    ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::connect::{End, Server, begin_reading, in_transaction, patiently};
@@ -132,11 +132,13 @@ impl Queue for PostgresQueue {
     }
 
     async fn begin_run(&self, slots: u32, budget: Option<u64>, model: ModelName, now: Timestamp) -> Result<RunId> {
-        verb!(self, |db| facts::begin_run(db, slots, budget, &model, now))
+        let me = self.epoch();
+        verb!(self, |db| facts::begin_run(db, me, slots, budget, &model, now))
     }
 
     async fn beat(&self, run: RunId, beat: Beat, now: Timestamp) -> Result<()> {
-        verb!(self, |db| facts::beat(db, run, &beat, now))?;
+        let me = self.epoch();
+        verb!(self, |db| facts::beat(db, run, me, &beat, now))?;
         verb!(self, |db| tally::add_up(db))
     }
 
@@ -238,12 +240,9 @@ impl Queue for PostgresQueue {
         verb!(self, |db| facts::note_sent_as(db, seq, attempt, &sent_as))
     }
 
-    async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
+    async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Resubmission> {
         let me = self.epoch();
-        patiently!(
-            self.server,
-            in_transaction!(self.server, |db| claim::submit_again(db, (run, me), seq, attempt, now).await)
-        )
+        patiently!(self.server, in_transaction!(self.server, |db| claim::submit_again(db, (run, me), doubt, now).await))
     }
 
     async fn publish(

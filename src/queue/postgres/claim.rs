@@ -5,15 +5,15 @@
 
 use jiff::Timestamp;
 
-use crate::job::state::{JobState, Transition};
+use crate::job::state::Transition;
 use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
 use crate::queue::columns::{maybe_timestamp, millis};
-use crate::queue::{Claim, Claimant, Epoch, Note, PostgresAddress, QueueError, RunId};
+use crate::queue::{Claim, Claimant, Doubt, Epoch, Note, PostgresAddress, QueueError, Resubmission, RunId};
 
 use super::Db;
 use super::connect::End;
 use super::db::args;
-use super::epochs::{lacks_room, lock_room, must_hold};
+use super::epochs::{ROOM, lacks_room, lock_room, must_hold, tasks_beside};
 use super::error::Result;
 use super::open::is_known;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES};
@@ -196,16 +196,31 @@ pub(super) async fn take(
     Ok(End::Commit(Claim::Job(Box::new(job.active()?))))
 }
 
-/// Writes down the intent to submit a doubtful job again. `None`, and nothing is kept, when the budget is spent.
+/// Writes down the intent to submit a doubtful job again. Where it may not, nothing is kept.
 pub(super) async fn submit_again(
     db: Db<'_>,
     (run, me): (RunId, Option<Epoch>),
-    seq: JobSeq,
-    attempt: u32,
+    doubt: Doubt,
     now: Timestamp,
-) -> Result<End<Option<JobState>>> {
+) -> Result<End<Resubmission>> {
+    let Doubt { seq, attempt, of, slots } = doubt;
     if let Some(me) = me {
         must_hold(db, me).await?;
+    }
+    if slots.is_some() {
+        db.lock(ROOM).await?;
+    }
+    if let Some(me) = me {
+        let owner = db.row("SELECT epoch FROM tryon.jobs WHERE seq = $1 FOR NO KEY UPDATE", args![seq.0]).await?;
+        let owner: Option<i64> = owner.map(|row| row.try_get(0)).transpose()?.flatten();
+        if ![Some(me), of].contains(&owner.map(Epoch)) {
+            return Err(QueueError::Stale { seq: seq.0, attempt });
+        }
+    }
+    if let Some(slots) = slots
+        && tasks_beside(db, seq).await? >= slots
+    {
+        return Ok(End::RollBack(Resubmission::NoRoom));
     }
     let by = By::Worker { attempt, epoch: me };
     let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now).await?;
@@ -215,13 +230,13 @@ pub(super) async fn submit_again(
         // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
         give_back(db, seq, attempt).await?;
         if !reserve(db, run).await? {
-            return Ok(End::RollBack(None));
+            return Ok(End::RollBack(Resubmission::BudgetSpent));
         }
         let statement = "UPDATE tryon.attempts SET run = $3 WHERE job = $1 AND attempt = $2";
         let changed = db.run(statement, args![seq.0, number, run.0]).await?;
         one_row(changed, || attempt_is_gone(seq, attempt))?;
     }
-    Ok(End::Commit(Some(state)))
+    Ok(End::Commit(Resubmission::Job(state)))
 }
 
 /// Takes one task from a run's budget. Returns whether there was one left.

@@ -1,6 +1,6 @@
 //! What is to be known of epochs before something is written for one: whose a job is, and what is left for one more claim.
 
-use crate::job::AccountName;
+use crate::job::{AccountName, JobSeq};
 use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
 use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 
@@ -45,9 +45,28 @@ impl Owner {
     }
 }
 
+/// The lock of what all hosts share.
+pub(super) const ROOM: &str = "tryon: room";
+
+/// How many slots of a job's account are taken by other jobs.
+pub(super) async fn tasks_beside(db: Db<'_>, seq: JobSeq) -> Result<u32> {
+    let query = format!(
+        "SELECT count(*)
+           FROM (SELECT seq, attempt FROM tryon.jobs WHERE state = 'submitting'
+                 UNION ALL SELECT seq, attempt FROM tryon.jobs WHERE state = 'running'
+                 UNION ALL SELECT seq, attempt FROM tryon.jobs WHERE state = 'in_doubt' AND moved_at > {CLOCK} - $2) AS j
+           JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
+           JOIN tryon.jobs mine ON mine.seq = $1
+           JOIN tryon.attempts its ON its.job = mine.seq AND its.attempt = mine.attempt
+          WHERE j.seq <> $1
+            AND a.account IS NOT DISTINCT FROM its.account AND a.endpoint IS NOT DISTINCT FROM its.endpoint"
+    );
+    whole(&db.one(&query, args![seq.0, DOUBT_HOLDS_SLOT_MS]).await?, 0)
+}
+
 /// Keeps other hosts from claiming what is shared with them until this transaction has ended.
 pub(super) async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
-    if by.room.is_some() { db.lock("tryon: room").await } else { Ok(()) }
+    if by.room.is_some() { db.lock(ROOM).await } else { Ok(()) }
 }
 
 /// Whether there is too little of what all hosts share for one more claim. Notes that this host wants some. States are in the

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use crate::job::{AccountName, JobSeq, ModelName, clean_text};
 use crate::queue::columns::{millis, timestamp};
-use crate::queue::{AccountStanding, AccountTally, Beat, Pause, ProviderKind, QueueError, RunId, RunRecord};
+use crate::queue::{AccountStanding, AccountTally, Beat, Epoch, Pause, ProviderKind, QueueError, RunId, RunRecord};
 
 use super::Db;
 use super::db::{Typed, args, typed};
+use super::epochs::is_live;
 use super::error::Result;
 use super::last_tasks;
 use super::rows::whole;
@@ -67,6 +68,7 @@ pub(super) async fn learn<T: Typed>(db: Db<'_>, column: &'static str, base_url: 
 /// Begins a run: its record, and the model for rows that name none.
 pub(super) async fn begin_run(
     db: Db<'_>,
+    me: Option<Epoch>,
     slots: u32,
     budget: Option<u64>,
     model: &ModelName,
@@ -79,21 +81,22 @@ pub(super) async fn begin_run(
     let budget = budget.and_then(|budget| i64::try_from(budget).ok());
     let row = db
         .one(
-            "INSERT INTO tryon.runs (started_at, seen_at, budget, slots) VALUES ($1, $1, $2, $3) RETURNING run",
-            args![millis(now), budget, i64::from(slots)],
+            "INSERT INTO tryon.runs (started_at, seen_at, budget, slots, epoch) VALUES ($1, $1, $2, $3, $4) RETURNING run",
+            args![millis(now), budget, i64::from(slots), me.map(|epoch| epoch.0)],
         )
         .await?;
     Ok(RunId(row.try_get(0)?))
 }
 
 /// A run's heartbeat.
-pub(super) async fn beat(db: Db<'_>, run: RunId, beat: &Beat, now: Timestamp) -> Result<()> {
+pub(super) async fn beat(db: Db<'_>, run: RunId, me: Option<Epoch>, beat: &Beat, now: Timestamp) -> Result<()> {
     let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let pause = beat.pause.as_ref();
     let changed = db
         .run(
             "UPDATE tryon.runs SET seen_at = $2, succeeded = $3, paused_until = $4, paused_why = $5,
-                    ended_at = CASE WHEN $6 THEN $2 END, slot_ms_busy = $7, slot_ms_all = $8, slots = $9
+                    ended_at = CASE WHEN $6 THEN $2 END, slot_ms_busy = $7, slot_ms_all = $8, slots = $9,
+                    epoch = coalesce($10, epoch)
               WHERE run = $1",
             args![
                 run.0,
@@ -105,6 +108,7 @@ pub(super) async fn beat(db: Db<'_>, run: RunId, beat: &Beat, now: Timestamp) ->
                 ms(beat.slots.time.0),
                 ms(beat.slots.time.1),
                 i64::from(beat.slots.limit),
+                me.map(|epoch| epoch.0),
             ],
         )
         .await?;
@@ -178,27 +182,47 @@ pub(super) async fn note_sent_as(db: Db<'_>, seq: JobSeq, attempt: u32, sent_as:
     one_row(changed, || attempt_is_gone(seq, attempt))
 }
 
-/// The last run, going on or ended.
+/// The last run, going on or ended; where hosts are at work, all of their runs as one.
 pub(super) async fn last_run(db: Db<'_>) -> Result<Option<RunRecord>> {
-    let query = "SELECT started_at, seen_at, ended_at, slots, slot_ms_busy, slot_ms_all, succeeded, paused_until,
-                        paused_why, run
-                   FROM tryon.runs ORDER BY run DESC LIMIT 1";
-    let Some(row) = db.row(query, args![]).await? else { return Ok(None) };
+    let columns = "r.started_at, r.seen_at, r.ended_at, r.slots, r.slot_ms_busy, r.slot_ms_all, r.succeeded,
+                   r.paused_until, r.paused_why, r.run";
+    let going_on = format!(
+        "SELECT {columns} FROM tryon.runs r
+          WHERE r.ended_at IS NULL AND r.epoch IN (SELECT epoch FROM tryon.hosts WHERE {}) ORDER BY r.run",
+        is_live()
+    );
+    let mut rows = db.rows(&going_on, args![]).await?;
+    if rows.is_empty() {
+        rows = db.rows(&format!("SELECT {columns} FROM tryon.runs r ORDER BY r.run DESC LIMIT 1"), args![]).await?;
+    }
+    let mut all: Option<RunRecord> = None;
+    for row in &rows {
+        let run = read_run(db, row).await?;
+        all = Some(match all {
+            Some(before) => before.and(run),
+            None => run,
+        });
+    }
+    Ok(all)
+}
+
+async fn read_run(db: Db<'_>, row: &tokio_postgres::Row) -> Result<RunRecord> {
     let pause = match (row.try_get::<_, Option<i64>>(7)?, row.try_get::<_, Option<String>>(8)?) {
         (Some(until), Some(why)) => Some(Pause { until: timestamp(until)?, why }),
         _ => None,
     };
-    Ok(Some(RunRecord {
+    Ok(RunRecord {
+        hosts: 1,
         started_at: timestamp(row.try_get(0)?)?,
         seen_at: timestamp(row.try_get(1)?)?,
         ended_at: row.try_get::<_, Option<i64>>(2)?.map(timestamp).transpose()?,
-        slots: whole(&row, 3)?,
-        slot_ms_busy: whole(&row, 4)?,
-        slot_ms_all: whole(&row, 5)?,
-        succeeded: whole(&row, 6)?,
+        slots: whole(row, 3)?,
+        slot_ms_busy: whole(row, 4)?,
+        slot_ms_all: whole(row, 5)?,
+        succeeded: whole(row, 6)?,
         pause,
         accounts: accounts_of(db, row.try_get(9)?).await?,
-    }))
+    })
 }
 
 /// How the accounts of a run go on, in their order.

@@ -169,7 +169,7 @@ async fn taken(db: Db<'_>, me: Epoch, state: StateName, most: usize) -> Result<V
     let mut jobs = Vec::new();
     for mut job in found {
         if job.holder == Holder::Ours || ours.contains(&job.seq.0) {
-            job.holder = Holder::Ours;
+            (job.holder, job.epoch) = (Holder::Ours, Some(me));
             jobs.push(job);
         }
     }

@@ -9,7 +9,7 @@ use crate::job::{
 use crate::queue::columns::{
     RejectedPlace, StoredState, garment, maybe_timestamp, read_flags, rejected_report_row, timestamp,
 };
-use crate::queue::{ActiveJob, AttemptRecord, Holder, JobRecord, Note, PublishedImage, QueueError, ReportRow};
+use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, PublishedImage, QueueError, ReportRow};
 
 use super::error::Result;
 
@@ -69,6 +69,7 @@ pub(super) struct FullJob {
     forgiven: u32,
     shares: Option<JobSeq>,
     endpoint: Option<String>,
+    epoch: Option<i64>,
 }
 
 impl FullJob {
@@ -121,6 +122,7 @@ impl FullJob {
             forgiven: whole(row, 26)?,
             shares: row.try_get::<_, Option<i64>>(27)?.map(JobSeq),
             endpoint: row.try_get(31)?,
+            epoch: row.try_get(32)?,
         })
     }
 
@@ -139,6 +141,7 @@ impl FullJob {
             accepted_at: maybe_timestamp(self.accepted_at)?,
             shares: self.shares,
             holder: Holder::Ours,
+            epoch: self.epoch.map(Epoch),
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })

@@ -136,7 +136,8 @@ CREATE TABLE tryon.runs (
     slot_ms_all  BIGINT NOT NULL DEFAULT 0,
     succeeded    BIGINT NOT NULL DEFAULT 0,               -- in this run, for its rate
     paused_until BIGINT,
-    paused_why   TEXT
+    paused_why   TEXT,
+    epoch        BIGINT                                   -- of the host whose run it is
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- How each account of a run goes on; written with its heartbeat.

@@ -10,9 +10,9 @@ use crate::job::{
     Transition,
 };
 use crate::queue::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Epoch, HostRecord, HostStart, JobRecord, Load,
-    Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow, RunHold, RunId,
-    RunRecord, Selection, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
+    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
+    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -160,8 +160,8 @@ impl Queue for SqliteQueue {
         SqliteQueue::note_sent_as(self, seq, attempt, sent_as).await
     }
 
-    async fn submit_again(&self, run: RunId, seq: JobSeq, attempt: u32, now: Timestamp) -> Result<Option<JobState>> {
-        SqliteQueue::submit_again(self, run, seq, attempt, now).await
+    async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Resubmission> {
+        SqliteQueue::submit_again(self, run, doubt, now).await
     }
 
     async fn publish(

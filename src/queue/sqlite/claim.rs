@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::job::state::{JobState, Transition};
+use crate::job::state::Transition;
 use crate::job::{AccountName, ExternalTaskId, Forms, JobSeq, JobSpec};
-use crate::queue::{Claim, Claimant, Epoch, Note, RunId};
+use crate::queue::{Claim, Claimant, Doubt, Epoch, Note, Resubmission, RunId};
 
-use super::epochs::{lacks_room, must_hold};
+use super::epochs::{lacks_room, must_hold, tasks_beside};
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
 use super::transition::{By, apply, give_back, one_row};
 use super::unseen::passed_over;
@@ -132,20 +132,30 @@ pub(super) fn claim(
     Ok(Claim::Job(Box::new(FullJob::read(row)?.active()?)))
 }
 
-/// Writes down the intent to submit a doubtful job again. `None`, and nothing is to be kept, when the budget is spent.
+/// Writes down the intent to submit a doubtful job again. Where it may not, nothing is to be kept.
 pub(super) fn submit_again(
     db: &Connection,
     run: RunId,
     me: Option<Epoch>,
-    seq: JobSeq,
-    attempt: u32,
+    doubt: Doubt,
     now: Timestamp,
-) -> Result<(Option<JobState>, Keep)> {
+) -> Result<(Resubmission, Keep)> {
+    let Doubt { seq, attempt, of, slots } = doubt;
     if let Some(me) = me {
         must_hold(db, me)?;
+        let owner: Option<i64> =
+            db.prepare_cached("SELECT epoch FROM jobs WHERE seq = ?1")?.query_row([seq.0], |row| row.get(0))?;
+        if ![Some(me), of].contains(&owner.map(Epoch)) {
+            return Err(QueueError::Stale { seq: seq.0, attempt });
+        }
     }
     let by = By::Worker { attempt, epoch: me };
     let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now)?;
+    if let Some(slots) = slots
+        && tasks_beside(db, seq)? >= slots
+    {
+        return Ok((Resubmission::NoRoom, Keep::No));
+    }
     let owner: i64 = db
         .prepare_cached("SELECT run FROM attempts WHERE job = ?1 AND attempt = ?2")?
         .query_row(params![seq.0, attempt], |row| row.get(0))?;
@@ -153,14 +163,14 @@ pub(super) fn submit_again(
         // The earlier run's submission is certainly unknown to the provider: its unit is free, and this one's is taken.
         give_back(db, seq, attempt)?;
         if !reserve(db, run)? {
-            return Ok((None, Keep::No));
+            return Ok((Resubmission::BudgetSpent, Keep::No));
         }
         let changed = db
             .prepare_cached("UPDATE attempts SET run = ?3 WHERE job = ?1 AND attempt = ?2")?
             .execute(params![seq.0, attempt, run.0])?;
         one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))?;
     }
-    Ok((Some(state), Keep::Yes))
+    Ok((Resubmission::Job(state), Keep::Yes))
 }
 
 /// Takes one task from a run's budget. Returns whether there was one left.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::ambient;
-use crate::job::AccountName;
+use crate::job::{AccountName, JobSeq};
 use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
 use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 
@@ -74,4 +74,19 @@ pub(super) fn lacks_room(db: &Connection, me: Epoch, by: &Claimant, room: Room) 
         .query_map([clock - WANTS_FOR_MS], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(room.lacks_slots(me, &in_flight, &wanting))
+}
+
+/// How many slots of a job's account are taken by other jobs.
+pub(super) fn tasks_beside(db: &Connection, seq: JobSeq) -> Result<u32> {
+    let mut statement = db.prepare_cached(
+        "SELECT count(*)
+           FROM jobs j JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
+           JOIN jobs mine ON mine.seq = :job
+           JOIN attempts its ON its.job = mine.seq AND its.attempt = mine.attempt
+          WHERE j.state IN ('submitting', 'in_doubt', 'running') AND j.seq <> :job
+            AND (j.state <> 'in_doubt' OR j.moved_at > :clock - :doubt)
+            AND a.account IS its.account AND a.endpoint IS its.endpoint",
+    )?;
+    let parameters = named_params! { ":job": seq.0, ":clock": clock(), ":doubt": DOUBT_HOLDS_SLOT_MS };
+    Ok(statement.query_row(parameters, |row| row.get(0))?)
 }

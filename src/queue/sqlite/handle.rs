@@ -62,7 +62,7 @@ impl SqliteQueue {
     }
 
     /// Opens the queue at `path` for a simulation: its verbs run at once on the thread of whoever asks, `between` is waited
-    /// for before and after each, and nothing is flushed, because no machine fails here.
+    /// for before and after each (and each read, where hosts share the queue: they may be cut off from it), and nothing is flushed, because no machine fails here.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -100,7 +100,10 @@ impl SqliteQueue {
         read: impl FnOnce(&QueueReader) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (path, readers) = (self.path.clone(), Arc::clone(&self.readers));
-        blocking(move || {
+        if self.is_shared {
+            self.writer.between().await;
+        }
+        let value = blocking(move || {
             let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let reader = idle.map_or_else(|| QueueReader::open(&path), Ok)?;
             let value = read(&reader)?;
@@ -110,7 +113,11 @@ impl SqliteQueue {
             }
             Ok(value)
         })
-        .await
+        .await;
+        if self.is_shared {
+            self.writer.between().await;
+        }
+        value
     }
 }
 

@@ -138,16 +138,16 @@ pub(super) fn take_up(
         matches!(state, Submitting | InDoubt | Running | Downloading)
     };
     for state in states.iter().filter(is_held) {
-        for (mut job, epoch) in held_in(db, *state)? {
+        for mut job in held_in(db, *state)? {
             if jobs.len() >= most {
                 return Ok(jobs);
             }
-            let Some(holder) = holder(db, Some(me), epoch)? else { continue };
+            let Some(holder) = holder(db, Some(me), job.epoch.map(|epoch| epoch.0))? else { continue };
             job.holder = holder;
             if matches!(state, StateName::Running | StateName::Downloading) && holder != Holder::Ours {
                 db.prepare_cached("UPDATE jobs SET epoch = ?2, moved_at = ?3 WHERE seq = ?1")?
                     .execute(params![job.seq.0, me.0, clock])?;
-                job.holder = Holder::Ours;
+                (job.holder, job.epoch) = (Holder::Ours, Some(me));
             }
             jobs.push(job);
         }
@@ -157,8 +157,8 @@ pub(super) fn take_up(
 
 /// What a lapsed or dead epoch was submitting may have been sent, and nobody saw an answer.
 fn leave_submissions_in_doubt(db: &Connection, me: Epoch, now: Timestamp) -> Result<()> {
-    for (job, epoch) in held_in(db, StateName::Submitting)? {
-        if matches!(holder(db, Some(me), epoch)?, Some(Holder::Lapsed | Holder::Gone)) {
+    for job in held_in(db, StateName::Submitting)? {
+        if matches!(holder(db, Some(me), job.epoch.map(|epoch| epoch.0))?, Some(Holder::Lapsed | Holder::Gone)) {
             let note = Note::of("the run ended before an answer came");
             apply(db, job.seq, By::Survivor, &Transition::LoseAnswer, &note, now)?;
         }
@@ -166,13 +166,13 @@ fn leave_submissions_in_doubt(db: &Connection, me: Epoch, now: Timestamp) -> Res
     Ok(())
 }
 
-/// The jobs of a state in which they are somebody's, with their epochs.
-fn held_in(db: &Connection, state: StateName) -> Result<Vec<(ActiveJob, Option<i64>)>> {
+/// The jobs of a state in which they are somebody's.
+fn held_in(db: &Connection, state: StateName) -> Result<Vec<ActiveJob>> {
     let mut statement = db.prepare_cached(&active_jobs(state))?;
     let mut rows = statement.query([i64::MAX])?;
     let mut jobs = Vec::new();
     while let Some(row) = rows.next()? {
-        jobs.push((FullJob::read(row)?.active()?, row.get("epoch")?));
+        jobs.push(FullJob::read(row)?.active()?);
     }
     Ok(jobs)
 }

@@ -161,6 +161,7 @@ impl QueueReader {
             _ => None,
         };
         Ok(Some(RunRecord {
+            hosts: 1,
             started_at: timestamp(row.get(0)?)?,
             seen_at: timestamp(row.get(1)?)?,
             ended_at: row.get::<_, Option<i64>>(2)?.map(timestamp).transpose()?,

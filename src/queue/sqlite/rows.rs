@@ -7,7 +7,7 @@ use crate::job::{
     AccountName, ExternalTaskId, ImageRef, ImageSource, JobId, JobSeq, JobSpec, Keep, ModelName, SecondGarment,
     StateName, TaskId,
 };
-use crate::queue::{ActiveJob, AttemptRecord, Holder, JobRecord, Note, QueueError, ReportRow};
+use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, QueueError, ReportRow};
 
 use super::Result;
 pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
@@ -40,6 +40,7 @@ pub(super) struct FullJob {
     forgiven: u32,
     shares: Option<JobSeq>,
     endpoint: Option<String>,
+    epoch: Option<i64>,
 }
 
 impl FullJob {
@@ -91,6 +92,7 @@ impl FullJob {
             forgiven: row.get(26)?,
             shares: row.get::<_, Option<i64>>(27)?.map(JobSeq),
             endpoint: row.get(31)?,
+            epoch: row.get(32)?,
         })
     }
 
@@ -109,6 +111,7 @@ impl FullJob {
             accepted_at: self.accepted_at,
             shares: self.shares,
             holder: Holder::Ours,
+            epoch: self.epoch.map(Epoch),
             state: self.record.state.clone(),
             spec: self.record.spec.clone(),
         })

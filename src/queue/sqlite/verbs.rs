@@ -7,7 +7,9 @@ use rusqlite::{Connection, ToSql, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text};
-use crate::queue::{AccountStanding, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
+use crate::queue::{
+    AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, Note, ProviderKind, PublishedImage, Resubmission, RunId,
+};
 
 use super::claim::{claim, submit_again};
 use super::duplicates;
@@ -214,19 +216,13 @@ impl SqliteQueue {
     }
 
     /// Writes down the intent to submit a doubtful job again under the same external id, against this run's budget.
-    /// `None` when the budget is spent; the job then stays in doubt.
+    /// Where it may not, the job stays in doubt.
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub(super) async fn submit_again(
-        &self,
-        run: RunId,
-        seq: JobSeq,
-        attempt: u32,
-        now: Timestamp,
-    ) -> Result<Option<JobState>> {
+    pub(super) async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Resubmission> {
         let me = self.epoch();
-        self.writer.write_if(move |db| submit_again(db, run, me, seq, attempt, now)).await
+        self.writer.write_if(move |db| submit_again(db, run, me, doubt, now)).await
     }
 
     /// Records that a job's images are on disk under their final names.

@@ -125,6 +125,13 @@ impl Writer {
         self.ask(verb, true).await
     }
 
+    /// Waits where a simulation waits between two verbs.
+    pub(super) async fn between(&self) {
+        if let Self::Inline(inline) = self {
+            (inline.between)().await;
+        }
+    }
+
     async fn ask<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tryon::job::{ExternalTaskId, FailureKind, JobSpec, JobState, ModelName, StateName, Transition};
-use tryon::queue::{ActiveJob, Claim, Claimant, QueueError, RunId};
+use tryon::queue::{ActiveJob, Claim, Claimant, Doubt, QueueError, Resubmission, RunId};
 
 use super::bed::{Bed, at, failure, millis, model, on_every_queue, spec, task, with_priority};
 
@@ -313,15 +313,16 @@ async fn submitting_again_counts_against_the_run_that_does_it() {
     on_every_queue(async |bed| {
         let (earlier, job) = left_in_doubt(bed, "a").await;
         let run = run_with_budget(bed, 1).await;
-        let state = bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("submitted");
-        assert_eq!(state, Some(JobState::Submitting { external_id: job.external_id.clone() }));
+        let state = bed.queue.submit_again(run, Doubt::about(&job), at(6)).await.expect("submitted");
+        assert_eq!(state, Resubmission::Job(JobState::Submitting { external_id: job.external_id.clone() }));
         assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 1));
         let attempt = &bed.attempt_rows("a")[0];
         assert_eq!((attempt["asked"].as_str(), &attempt["external_task_id"]), ("2", &job.external_id.0));
 
         // Once more within the same run is the same task, and not a second one.
         bed.step(&job, Transition::LoseAnswer).await;
-        assert!(bed.queue.submit_again(run, job.seq, 1, at(7)).await.expect("submitted").is_some());
+        let again = bed.queue.submit_again(run, Doubt::about(&job), at(7)).await.expect("submitted");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
         assert_eq!(bed.spent(run), 1);
         bed.step(&job, Transition::Refuse { failure: failure(FailureKind::Refused) }).await;
         assert_eq!((bed.spent(earlier), bed.spent(run)), (0, 0));
@@ -336,7 +337,8 @@ async fn a_spent_budget_submits_nothing_again_however_often_it_is_asked() {
         let run = run_with_budget(bed, 0).await;
         let before = bed.tables();
         for _ in 0..3 {
-            assert_eq!(bed.queue.submit_again(run, job.seq, 1, at(6)).await.expect("an answer"), None);
+            let again = bed.queue.submit_again(run, Doubt::about(&job), at(6)).await.expect("an answer");
+            assert_eq!(again, Resubmission::BudgetSpent);
             assert_eq!(bed.tables(), before, "the job stays in doubt, and its attempt its own run's");
         }
     })
@@ -351,9 +353,13 @@ async fn only_a_doubtful_job_is_submitted_again_and_only_in_its_attempt() {
         let running = bed.bring("b", StateName::Running).await;
         let before = bed.tables();
         for run in [bed.run, spent] {
-            let error = bed.queue.submit_again(run, running.seq, 1, at(6)).await.expect_err("illegal");
+            let error = bed.queue.submit_again(run, Doubt::about(&running), at(6)).await.expect_err("illegal");
             assert!(matches!(error, QueueError::Illegal { .. }), "{error}");
-            let error = bed.queue.submit_again(run, job.seq, 2, at(6)).await.expect_err("stale");
+            let error = bed
+                .queue
+                .submit_again(run, Doubt { attempt: 2, ..Doubt::about(&job) }, at(6))
+                .await
+                .expect_err("stale");
             assert!(matches!(error, QueueError::Stale { .. }), "{error}");
         }
         assert_eq!(bed.tables(), before);

@@ -86,6 +86,7 @@ async fn a_run_shows_its_signs_of_life() {
         let run = bed.queue.begin_run(12, Some(5), ModelName::default(), at(10)).await.expect("a run");
         let last = async || bed.queue.last_run().await.expect("an answer").expect("a run");
         let begun = RunRecord {
+            hosts: 1,
             started_at: at(10),
             seen_at: at(10),
             ended_at: None,

@@ -8,32 +8,32 @@ use tempfile::TempDir;
 
 use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
-    self, ActiveJob, Claim, Claimant, Epoch, Holder, HostStart, HostState, Keeping, LoadRow, ManifestNames, NoRoom,
-    Note, Opening, Queue, QueueError, Room, RunId,
+    self, ActiveJob, Beat, Claim, Claimant, Doubt, Epoch, Holder, HostStart, HostState, Keeping, LoadRow,
+    ManifestNames, NoRoom, Note, Opening, Queue, QueueError, Resubmission, Room, RunId, SlotUse,
 };
 
 use super::bed::{at, spec, task};
 use crate::support::postgres::Postgres;
 
 /// A lease that nobody outlives within a test, and one that ends in it.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(60);
 
 /// A queue that hosts share.
-struct Ground {
+pub(super) struct Ground {
     _folder: TempDir,
     open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Queue>>>,
 }
 
 /// A host at work on it.
-struct Host {
-    queue: Arc<dyn Queue>,
+pub(super) struct Host {
+    pub(super) queue: Arc<dyn Queue>,
     epoch: Epoch,
     run: RunId,
 }
 
 /// Runs a test on each kind of queue that hosts can share, with this many jobs in it.
-async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
+pub(super) async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
     on_a_shared_queue(sqlite().await, jobs, &test).await;
     if let Some(ground) = postgres().await {
         on_a_shared_queue(ground, jobs, &test).await;
@@ -89,7 +89,7 @@ fn start_on(name: &str, boot: &str, lock: &str) -> HostStart {
 }
 
 impl Ground {
-    async fn host(&self, name: &str, lease: Duration) -> Host {
+    pub(super) async fn host(&self, name: &str, lease: Duration) -> Host {
         self.begin(start(name, lease)).await.expect("it joins")
     }
 
@@ -102,12 +102,12 @@ impl Ground {
 }
 
 impl Host {
-    async fn ask(&self, room: Option<Room>) -> Result<Claim, QueueError> {
+    pub(super) async fn ask(&self, room: Option<Room>) -> Result<Claim, QueueError> {
         let by = Claimant { room, ..Claimant::default() };
         self.queue.claim(self.run, ExternalTaskId::unique(), by, at(1)).await
     }
 
-    async fn claim(&self) -> ActiveJob {
+    pub(super) async fn claim(&self) -> ActiveJob {
         match self.ask(None).await.expect("a claim") {
             Claim::Job(job) => *job,
             other => panic!("no job: {other:?}"),
@@ -126,7 +126,7 @@ impl Host {
         self.queue.record(job.seq, job.attempt, transition, Note::default(), at(2)).await
     }
 
-    async fn accept(&self, job: &ActiveJob, name: &str) {
+    pub(super) async fn accept(&self, job: &ActiveJob, name: &str) {
         self.record(job, Transition::Accept { task_id: task(name) }).await.expect("accepted");
     }
 
@@ -200,7 +200,7 @@ async fn what_a_silent_host_was_submitting_is_in_doubt_and_is_sent_again_by_nobo
         let job = silent.claim().await;
         let taken = other.take_up_in_time().await;
         assert_eq!((taken[0].holder, taken[0].state.name()), (Holder::Lapsed, StateName::InDoubt));
-        assert!(is_stale(other.queue.submit_again(other.run, job.seq, job.attempt, at(4)).await));
+        assert!(is_stale(other.queue.submit_again(other.run, Doubt::about(&job), at(4)).await));
         for transition in [Transition::GiveUpDoubt, Transition::Release { retry_at: None }] {
             assert!(is_stale(other.record(&job, transition).await));
         }
@@ -234,8 +234,8 @@ async fn a_goodbye_and_a_persons_word_let_others_submit_again() {
         assert!(other.take_up().await.is_empty(), "it lives");
         polite.queue.leave().await.expect("goodbye");
         assert_eq!(other.take_up().await[0].holder, Holder::Gone);
-        let again = other.queue.submit_again(other.run, job.seq, job.attempt, at(4)).await.expect("allowed");
-        assert_eq!(again.map(|state| state.name()), Some(StateName::Submitting));
+        let again = other.queue.submit_again(other.run, Doubt::about(&job), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(JobState::Submitting { .. })), "{again:?}");
         other.accept(&job, "t").await;
 
         let silent = ground.host("silent", SHORT).await;
@@ -267,13 +267,13 @@ async fn a_start_proves_the_death_of_an_earlier_one_by_its_lock_or_a_boot_and_ne
         // The name, without the lock: another machine of that name, or the file was made again beside a stopped process.
         let second = ground.begin(start_on("web", "boot-1", "lock-2")).await.expect("the first is silent");
         assert_eq!(other.state_of(first.epoch).await, HostState::Lapsed);
-        assert!(is_stale(second.queue.submit_again(second.run, job.seq, job.attempt, at(4)).await));
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&job), at(4)).await));
         // The same lock on the same boot.
         second.queue.leave().await.expect("goodbye");
         let third = ground.begin(start_on("web", "boot-1", "lock-1")).await.expect("it joins");
         assert_eq!(third.take_up().await[0].holder, Holder::Gone);
-        let again = third.queue.submit_again(third.run, job.seq, job.attempt, at(4)).await.expect("allowed");
-        assert!(again.is_some());
+        let again = third.queue.submit_again(third.run, Doubt::about(&job), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
         third.record(&job, Transition::LoseAnswer).await.expect("in doubt");
         // Another boot: also what ran under another name is gone.
         let rebooted = ground.begin(start_on("renamed", "boot-2", "lock-3")).await.expect("it joins");
@@ -333,6 +333,27 @@ async fn who_was_cut_off_itself_lets_nobody_lapse_before_it_could_hear_of_them()
 }
 
 #[tokio::test]
+async fn runs_of_hosts_that_live_are_told_as_one() {
+    on_every_shared_queue(0, async |ground| {
+        let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
+        for (host, succeeded) in [(&one, 3), (&other, 4)] {
+            let slots = SlotUse { limit: 5, ..SlotUse::default() };
+            let beat = Beat { succeeded, slots, ..Beat::default() };
+            host.queue.beat(host.run, beat, at(5)).await.expect("a heartbeat");
+        }
+        let told = one.queue.last_run().await.expect("an answer").expect("a run");
+        // A simulated queue tells of the last run alone.
+        if told.hosts == 2 {
+            assert_eq!((told.succeeded, told.slots, told.ended_at), (7, 10, None));
+        }
+        other.queue.leave().await.expect("goodbye");
+        let told = one.queue.last_run().await.expect("an answer").expect("a run");
+        assert_eq!(told.hosts, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn turns_of_a_kind_are_spread_over_all_hosts() {
     on_every_shared_queue(0, async |ground| {
         let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
@@ -362,70 +383,53 @@ async fn a_run_that_has_a_queue_for_itself_is_the_end_of_every_earlier_one() {
     assert_eq!(queue.hosts().await.expect("hosts").len(), 1, "a dead epoch without doubt is of no interest");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_picture_is_not_on_one_host_is_taken_by_another_and_costs_no_attempt() {
+#[tokio::test]
+async fn what_was_asked_before_another_host_sent_it_again_lets_nobody_send_it_once_more() {
     on_every_shared_queue(2, async |ground| {
-        let (north, south) = (ground.host("north", LONG).await, ground.host("south", LONG).await);
-        let job = north.claim().await;
-        let state = north.queue.cannot_see(job.seq, job.attempt, "human_image: no such file".to_owned(), at(2)).await;
-        assert_eq!(state.expect("put back"), JobState::Pending { retry_at: None });
-        assert_eq!(north.queue.look_again().await.expect("looked"), 0, "another host may have it");
-        let next = north.claim().await;
-        assert_ne!(next.seq, job.seq, "passed over");
-        assert!(matches!(north.ask(None).await.expect("a claim"), Claim::NoneReady { next_retry_at: None }));
-        assert!(north.queue.has_to_submit(tryon::job::Forms::ALL).await.expect("an answer"), "it is waited for");
-        let taken = south.claim().await;
-        assert_eq!((taken.seq, taken.attempt), (job.seq, 1), "nothing was counted");
-        south.accept(&taken, "t").await;
+        let (gone, first) = (ground.host("gone", LONG).await, ground.host("first", LONG).await);
+        let second = ground.host("second", LONG).await;
+        let (job, bystander) = (gone.claim().await, second.claim().await);
+        gone.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        gone.queue.leave().await.expect("goodbye");
+        let seen = second.take_up().await.into_iter().find(|taken| taken.seq == job.seq).expect("told");
+        assert_eq!((seen.holder, seen.epoch), (Holder::Gone, Some(gone.epoch)));
+
+        let again = first.queue.submit_again(first.run, Doubt::about(&seen), at(4)).await.expect("allowed");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&seen), at(4)).await));
+        first.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        let own = first.queue.submit_again(first.run, Doubt::about(&seen), at(5)).await.expect("its own by now");
+        assert!(matches!(own, Resubmission::Job(_)), "{own:?}");
+        first.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        first.queue.leave().await.expect("goodbye");
+        assert!(is_stale(second.queue.submit_again(second.run, Doubt::about(&seen), at(6)).await));
+
+        let seen = second.take_up().await.into_iter().find(|taken| taken.seq == job.seq).expect("told");
+        assert_eq!(seen.epoch, Some(first.epoch));
+        let again = second.queue.submit_again(second.run, Doubt::about(&seen), at(7)).await.expect("asked since");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
+        second.accept(&bystander, "its own").await;
     })
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_picture_is_on_no_living_host_fails_and_says_who_has_looked() {
-    on_every_shared_queue(1, async |ground| {
-        let (north, south) = (ground.host("north", LONG).await, ground.host("south", LONG).await);
-        let job = north.claim().await;
-        north.queue.cannot_see(job.seq, job.attempt, "no file /n/a.jpg".to_owned(), at(2)).await.expect("put back");
-        let again = south.claim().await;
-        let state = south.queue.cannot_see(again.seq, again.attempt, "no file /s/a.jpg".to_owned(), at(2)).await;
-        let JobState::Failed { failure, .. } = state.expect("it fails") else { panic!("it waits") };
-        assert_eq!(failure.code, "invalid_input");
-        for said in ["host north: no file /n/a.jpg", "host south: no file /s/a.jpg"] {
-            assert!(failure.message.contains(said), "{}", failure.message);
-        }
-        south.queue.retry("j0".to_owned(), at(3)).await.expect("put back");
-        assert_eq!(north.claim().await.seq, job.seq, "a person's word lets everybody look again");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn when_the_hosts_that_might_see_a_picture_are_gone_the_others_look_once_more() {
-    on_every_shared_queue(1, async |ground| {
-        let (north, south) = (ground.host("north", LONG).await, ground.host("south", LONG).await);
-        let job = north.claim().await;
-        north.queue.cannot_see(job.seq, job.attempt, "no file".to_owned(), at(2)).await.expect("put back");
-        assert!(matches!(north.ask(None).await.expect("a claim"), Claim::NoneReady { .. }));
-        south.queue.leave().await.expect("gone");
-        assert_eq!(north.queue.look_again().await.expect("looked"), 1);
-        let job = north.claim().await;
-        let state = north.queue.cannot_see(job.seq, job.attempt, "no file".to_owned(), at(2)).await;
-        assert!(matches!(state.expect("it fails"), JobState::Failed { .. }));
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_epoch_could_not_see_is_forgotten_with_it() {
-    on_every_shared_queue(1, async |ground| {
-        let north = ground.host("north", LONG).await;
-        let _south = ground.host("south", LONG).await;
-        let job = north.claim().await;
-        north.queue.cannot_see(job.seq, job.attempt, "no file".to_owned(), at(2)).await.expect("put back");
-        north.queue.leave().await.expect("gone");
-        let north = ground.host("north", LONG).await;
-        assert_eq!(north.claim().await.seq, job.seq);
+#[tokio::test]
+async fn a_doubtful_job_is_sent_again_within_the_slots_of_all_hosts() {
+    on_every_shared_queue(2, async |ground| {
+        let (one, other) = (ground.host("one", LONG).await, ground.host("other", LONG).await);
+        let job = one.claim().await;
+        one.record(&job, Transition::LoseAnswer).await.expect("in doubt");
+        let doubt = |slots| Doubt { slots: Some(slots), ..Doubt::about(&job) };
+        let beside = other.claim().await;
+        let full = one.queue.submit_again(one.run, doubt(1), at(4)).await.expect("an answer");
+        assert_eq!(full, Resubmission::NoRoom);
+        assert_eq!(one.take_up().await[0].state.name(), StateName::InDoubt, "it stays as it was");
+        other.accept(&beside, "t").await;
+        let full = one.queue.submit_again(one.run, doubt(1), at(5)).await.expect("an answer");
+        assert_eq!(full, Resubmission::NoRoom);
+        // It has a slot of its own, and takes no second one.
+        let again = one.queue.submit_again(one.run, doubt(2), at(6)).await.expect("an answer");
+        assert!(matches!(again, Resubmission::Job(_)), "{again:?}");
     })
     .await;
 }

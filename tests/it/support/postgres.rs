@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tryon::queue::{Location, PostgresAddress};
 
 /// The one that owns everything in it.
-const OWNER: &str = "tryon";
+pub(crate) const OWNER: &str = "tryon";
 
 /// How long a server may take to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,7 +150,7 @@ fn located(port: u16, database: &str) -> Location {
 }
 
 /// The folder with the server's programs.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     if let Some(path) = found(&[], "initdb") {
         return path.parent().map(Path::to_owned);
     }
@@ -160,7 +160,7 @@ fn programs() -> Option<PathBuf> {
     versions.into_iter().rev().find(|bin| bin.join("initdb").is_file())
 }
 
-fn found(folders: &[&str], program: &str) -> Option<PathBuf> {
+pub(crate) fn found(folders: &[&str], program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let all = on_path.into_iter().chain(folders.iter().map(PathBuf::from));
@@ -172,7 +172,7 @@ fn is_root() -> bool {
 }
 
 /// The server refuses to run as root, so it runs as `nobody` then.
-fn as_server(program: &Path) -> Command {
+pub(crate) fn as_server(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -181,7 +181,7 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
-fn give_to_server(folder: &Path) {
+pub(crate) fn give_to_server(folder: &Path) {
     if is_root() {
         let given = Command::new("chown").args(["-R", "65534:65534"]).arg(folder).status().expect("chown");
         assert!(given.success());
@@ -209,11 +209,11 @@ fn kept(server: &str, folder: &Path, rubbish: &Path) -> Child {
     command.spawn().expect("a shell")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
 }
 
-fn await_port(port: u16) {
+pub(crate) fn await_port(port: u16) {
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < deadline, "the server on port {port} does not begin");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tryon::job::{ExternalTaskId, ModelName, StateName, Transition};
+use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
-    ActiveJob, Claim, Claimant, Holder, HostStart, HostState, NoRoom, Note, Queue, QueueError, Room, RunId,
+    ActiveJob, Claim, Claimant, Doubt, Holder, HostStart, HostState, NoRoom, Note, Queue, QueueError, Resubmission,
+    Room, RunId,
 };
 
 use super::{POSTGRES, database_of};
@@ -117,7 +118,8 @@ async fn what_a_silent_host_has_is_collected_and_what_it_was_submitting_stays_it
         let holders: Vec<_> = taken.iter().map(|job| (job.spec.id.to_string(), job.holder)).collect();
         assert_eq!(holders, [("a".to_owned(), Holder::Ours), ("b".to_owned(), Holder::Lapsed)]);
         // The doubt may be settled by what is found, and by nothing else.
-        let again = two.queue.submit_again(two.run, submitting.seq, 1, at(4)).await.expect_err("not proven dead");
+        let again =
+            two.queue.submit_again(two.run, Doubt::about(&submitting), at(4)).await.expect_err("not proven dead");
         assert!(matches!(again, QueueError::Stale { .. }), "{again}");
         // The sleeper wakes: it is not a host any more, and may still say what it knows of its own job.
         assert!(matches!(one.queue.renew().await, Err(QueueError::LeaseLost)));
@@ -152,8 +154,8 @@ async fn only_proof_of_death_lets_another_host_submit_again() {
                 _ => one.queue.leave().await.expect("said"),
             }
             assert_eq!(holder_of().await, Some(Holder::Gone), "{proof}");
-            let state = two.queue.submit_again(two.run, submitting.seq, 1, at(5)).await.expect("proven");
-            assert_eq!(state.expect("no budget").name(), StateName::Submitting);
+            let state = two.queue.submit_again(two.run, Doubt::about(&submitting), at(5)).await.expect("proven");
+            assert!(matches!(state, Resubmission::Job(JobState::Submitting { .. })), "{state:?}");
             two.record(&submitting, accept(proof)).await.expect("ours now");
         }
         let error = bed.queue.forget_host("nobody".to_owned()).await.expect_err("unknown");
