@@ -177,6 +177,9 @@ pub(super) enum Command {
     /// Print which hosts work the queue, or forget one that will never come back
     #[command(after_help = examples::HOSTS)]
     Hosts(At<super::hosts::HostsArgs>),
+    /// Copy a queue with its history: from a file to a database, and back
+    #[command(after_help = examples::QUEUE)]
+    Queue(super::queue_copy::QueueArgs),
     /// Run the stand-in of the provider's API by itself
     #[command(after_help = examples::SANDBOX, after_long_help = super::sandbox::long_help())]
     Sandbox(Box<super::sandbox::SandboxOptions>),
@@ -213,6 +216,12 @@ pub(super) struct ManifestOptions {
     /// Encoding of manifests that are not in UTF-8, e.g. gb18030, big5, windows-1252
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
     encoding: Option<TextEncoding>,
+
+    /// Folder that pictures in manifests are relative to; without it, the manifest's own
+    ///
+    /// A queue in PostgreSQL stores local pictures relative to it, and each host names the place where it has the folder.
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    inputs: Option<PathBuf>,
 
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
@@ -256,12 +265,13 @@ pub(super) struct ManifestOptions {
 
 impl ManifestOptions {
     pub(super) fn or(self, file: Options) -> Options {
-        let Self { model, skip_invalid, encoding, fit_images, dedupe, sandbox, allow_repeats, price, .. } = self;
-        let Self { keep_face, keep_pose, keep_background, .. } = self;
+        let Self { model, skip_invalid, encoding, inputs, fit_images, dedupe, sandbox, .. } = self;
+        let Self { allow_repeats, price, keep_face, keep_pose, keep_background, .. } = self;
         Options {
             model,
             skip_invalid,
             encoding,
+            inputs,
             fit_images,
             dedupe,
             sandbox,

@@ -106,6 +106,13 @@ Examples:
 Say forget only of a machine that is switched off or whose process is gone for good: what that host was submitting is then
 looked up at the provider once more, and submitted again where the provider does not know it.";
 
+pub(super) const QUEUE: &str = "\
+Examples:
+  tryon queue copy --from results/queue.db --to postgres://shop@db.example/may --inputs /shop/pictures
+  tryon queue copy --from postgres://shop@db.example/may --to results/queue.db --inputs /shop/pictures
+
+No run works on either meanwhile, and the copy is whole or not at all. From then on run one of them only.";
+
 pub(super) const SANDBOX: &str = "\
 Examples:
   tryon sandbox                            it says how to run against it

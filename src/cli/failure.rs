@@ -63,7 +63,7 @@ impl From<OutputError> for Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Rejected(_) | LoadError::Manifest(_) => Self::usage(error),
+            LoadError::Rejected(_) | LoadError::Manifest(_) | LoadError::Inputs { .. } => Self::usage(error),
             LoadError::Output(error) => error.into(),
             LoadError::Queue(error) => error.into(),
             LoadError::Thread(error) => Self::machine(error),

@@ -23,6 +23,7 @@ mod pair;
 mod parse;
 mod pipe;
 mod place;
+mod queue_copy;
 mod repeats;
 mod report;
 mod run;
@@ -100,6 +101,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
+        Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

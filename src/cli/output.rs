@@ -66,12 +66,14 @@ pub(super) async fn write_reports(
     queue: &dyn QueueReads,
     place: &Place,
     tree: &OutputTree,
+    inputs: Option<&Path>,
     run_again: &str,
 ) -> Result<(), NotWritten> {
     let (place_flags, typed_in) = (place.flags(), std::env::current_dir().ok());
     let settings = PageSettings {
         commands: Commands { place_flags: &place_flags, run_again },
         typed_in: typed_in.as_deref(),
+        inputs,
         now: Timestamp::now(),
         zone: TimeZone::system(),
     };

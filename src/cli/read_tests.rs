@@ -267,7 +267,7 @@ fn a_printed_report_is_the_one_in_the_output_folder() {
     let stocked = stocked();
     let place = Place::new(Some(stocked.folder.path().to_owned()), None);
     let path = stocked.folder.path().join("report.csv");
-    let args = |output| ReportArgs { format: Format::Csv, output };
+    let args = |output| ReportArgs { format: Format::Csv, output, inputs: None };
     let to_stdout = printed(async |out| report(&args(None), &*stocked.queue, &place, out).await);
     let said = printed(async |out| report(&args(Some(path.clone())), &*stocked.queue, &place, out).await);
     assert!(said.ends_with("report.csv: 11 rows\n"), "{said}");
@@ -302,7 +302,8 @@ fn a_reader_that_has_had_enough_is_no_error() {
             wait(status::status(&StatusArgs { json, watch: false }, queue, &place(), &mut Head(bytes)))
                 .expect("status too");
             let format = if json { Format::Json } else { Format::Csv };
-            wait(report(&ReportArgs { format, output: None }, queue, &place(), &mut Head(bytes))).expect("report too");
+            wait(report(&ReportArgs { format, output: None, inputs: None }, queue, &place(), &mut Head(bytes)))
+                .expect("report too");
             let args = ShowArgs { id: "ana/shirt".to_owned(), json };
             wait(super::show::show(&args, queue, &place(), &mut Head(bytes))).expect("show too");
         }

@@ -29,6 +29,9 @@ pub(super) struct ReportArgs {
     /// the output folder, as in its report.csv.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// html: the folder that pictures of a queue in PostgreSQL are relative to, for the links to them
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    pub inputs: Option<PathBuf>,
 }
 
 /// The forms a report can have.
@@ -57,51 +60,52 @@ pub(super) async fn report(
 ) -> anyhow::Result<()> {
     match args.output.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            let summary = to_file(args.format, queue, place, path).await.context("could not write the report")?;
+            let summary = to_file(args, queue, place, path).await.context("could not write the report")?;
             fine_if_reader_left(
                 writeln!(out, "{}: {}", path.display(), counted(summary.rows, "row")).map_err(Into::into),
             )
         }
         None => {
-            let written = to_stdout(args.format, queue, place, out).await.map(drop);
+            let written = to_stdout(args, queue, place, out).await.map(drop);
             fine_if_reader_left(written.context("could not write the report"))
         }
     }
 }
 
 async fn to_file(
-    format: Format,
+    args: &ReportArgs,
     queue: &dyn QueueReads,
     place: &Place,
     path: &Path,
 ) -> Result<ReportSummary, ReportError> {
-    match format {
+    match args.format {
         Format::Csv => write_report_file(queue, ReportFormat::Csv, path, &place.out).await,
         Format::Spreadsheet => write_report_file(queue, ReportFormat::Spreadsheet, path, &place.out).await,
         Format::Json => write_report_file(queue, ReportFormat::Json, path, &place.out).await,
         Format::Html => {
-            with_page(queue, place, async |page| write_page_file(queue, path, &place.out, page).await).await
+            with_page(args, queue, place, async |page| write_page_file(queue, path, &place.out, page).await).await
         }
     }
 }
 
 async fn to_stdout(
-    format: Format,
+    args: &ReportArgs,
     queue: &dyn QueueReads,
     place: &Place,
     out: &mut dyn Write,
 ) -> Result<ReportSummary, ReportError> {
     let paths = ReportPaths { output_dir: &place.out, report_dir: &place.out };
-    match format {
+    match args.format {
         Format::Csv => write_report(queue, ReportFormat::Csv, out, paths).await,
         Format::Spreadsheet => write_report(queue, ReportFormat::Spreadsheet, out, paths).await,
         Format::Json => write_report(queue, ReportFormat::Json, out, paths).await,
-        Format::Html => with_page(queue, place, async |page| write_page(queue, out, paths, page).await).await,
+        Format::Html => with_page(args, queue, place, async |page| write_page(queue, out, paths, page).await).await,
     }
 }
 
 /// What the page says beside the queue's contents.
 async fn with_page<T>(
+    args: &ReportArgs,
     queue: &dyn QueueReads,
     place: &Place,
     write: impl AsyncFnOnce(&PageSettings<'_>) -> Result<T, ReportError>,
@@ -111,6 +115,7 @@ async fn with_page<T>(
     write(&PageSettings {
         commands: Commands { place_flags: &place_flags, run_again: &run_again },
         typed_in: typed_in.as_deref(),
+        inputs: args.inputs.as_deref(),
         now: Timestamp::now(),
         zone: TimeZone::system(),
     })

@@ -94,6 +94,7 @@ pub(super) async fn run(
         }
     };
     queue.check_provider(kind).await?;
+    settings.inputs = inputs_of(&settings, rows.as_ref(), &*queue, place).await?;
     place.remember(&*queue).await?;
     let tree = output::tree(folder, place, &*queue).await?;
     let this_host = ThisHost::of(&*queue, settings.host.clone(), settings.lease).await?;
@@ -160,7 +161,7 @@ pub(super) async fn run(
         sandbox.stop().await;
     }
     let (report, page) = (place.out.join(output::REPORT), place.out.join(output::PAGE));
-    let reported = output::write_reports(&*queue, place, &tree, &run_again()).await;
+    let reported = output::write_reports(&*queue, place, &tree, settings.inputs.as_deref(), &run_again()).await;
     let concluded = conclude(outcome, reported, &*queue, place, &settings, interruption).await;
     if let (Ok(concluded), false) = (&concluded, console.is_quiet()) {
         println(concluded.summary.trim_end())?;
@@ -182,6 +183,24 @@ pub(super) async fn run(
         }
     }
     concluded.map(|concluded| concluded.exit_code)
+}
+
+/// Where this host has the local pictures of a queue that several hosts work: in the folder that is named, or that of the
+/// manifest that was read just now.
+async fn inputs_of(
+    settings: &Settings,
+    rows: Option<&load::ReadRows>,
+    queue: &dyn QueueReads,
+    place: &Place,
+) -> Result<Option<PathBuf>, Failure> {
+    let inputs = settings.inputs.clone().or_else(|| rows.and_then(|rows| rows.inputs.clone()));
+    if inputs.is_none() && queue.has_relative_pictures().await? {
+        return Err(Failure::usage(format!(
+            "jobs of this queue name local pictures, and this run was not told where this host has them: {}",
+            place.command("run --inputs DIR")
+        )));
+    }
+    Ok(inputs)
 }
 
 /// How a run ended.
@@ -324,6 +343,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
             InDoubt::Resubmit => InDoubtPolicy::Resubmit,
         },
         budget: settings.budget,
+        inputs: settings.inputs.clone(),
         fit_images: settings.fit_images,
         dedupe: settings.dedupe,
         min_result_px: settings.min_result_px,

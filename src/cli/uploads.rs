@@ -1,6 +1,6 @@
 //! `tryon uploads`: what `--upload-to` has put into a bucket, removed when no job needs it any more.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
@@ -29,6 +29,9 @@ pub(super) struct UploadsArgs {
     /// The bucket and prefix, as in `run` [default: upload-to of the settings]
     #[arg(long, value_name = "URL", env = "TRYON_UPLOAD_TO")]
     pub upload_to: Option<String>,
+    /// The folder that pictures of a queue in PostgreSQL are relative to, as in `run`
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    pub inputs: Option<PathBuf>,
 }
 
 /// `tryon uploads --prune`.
@@ -49,7 +52,13 @@ pub(super) async fn command(args: &UploadsArgs, file: &Options, place: &Place) -
         let why = "a run is at work on this queue, and may need what is removed; prune when it has ended".to_owned();
         return Err(Failure { code: ExitCode::Held, message: why });
     }
-    let needed = needed(&*queue).await.map_err(|error| match error {
+    let inputs = args.inputs.as_ref().or(file.inputs.as_ref());
+    if inputs.is_none() && queue.has_relative_pictures().await? {
+        return Err(Failure::usage(
+            "jobs of this queue name local pictures: say where this host has them with --inputs DIR",
+        ));
+    }
+    let needed = needed(&*queue, inputs.cloned()).await.map_err(|error| match error {
         NeededError::Queue(error) => error.into(),
         NeededError::Bucket(_) => Failure::usage(error),
         NeededError::Thread(error) => Failure::machine(error),

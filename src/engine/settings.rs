@@ -1,5 +1,6 @@
 //! How a run works: values that are resolved and checked; nothing here is a flag.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a run works. Durations and rates are resolved; nothing here is a flag.
@@ -13,6 +14,8 @@ pub struct RunSettings {
     pub max_attempts: u32,
     /// A task that has not ended after this long in this run is left to the next one.
     pub task_timeout: Duration,
+    /// The folder that relative names of pictures are relative to, on this host.
+    pub inputs: Option<PathBuf>,
     /// Pictures that almost fit are made to fit when they are sent.
     pub fit_images: bool,
     /// Identical pairs are made once, and each of their jobs gets a file.

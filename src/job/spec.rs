@@ -46,7 +46,8 @@ pub struct ImageRef {
 /// Where a picture is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ImageSource {
-    /// A local file, as an absolute path with symlinks resolved.
+    /// A local file: by an absolute path with symlinks resolved, or, in a queue that several hosts work, by one that is relative
+    /// to the folder that each of them has.
     File(PathBuf),
     /// An http(s) URL, as written.
     Url(String),

@@ -24,6 +24,7 @@ mod records;
 mod row;
 mod second_garment;
 mod separator;
+mod shared_folder;
 mod start;
 mod swallowed;
 #[cfg(test)]

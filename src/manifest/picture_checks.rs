@@ -19,6 +19,7 @@ use crate::store::InputFile;
 
 use super::lost_path;
 use super::object_checks::ObjectChecks;
+use super::shared_folder::SharedFolder;
 
 /// How many cells one generation remembers, and how many bytes of text.
 const GENERATION_CELLS: usize = 16_384;
@@ -30,7 +31,7 @@ const MAX_PROVED: usize = 450_000;
 /// For how many paths that lead nowhere it is looked what is near: each may take reading a folder.
 const MOST_LOOKED_AROUND: u32 = 200;
 
-/// What came of one cell: the resolved path of a fit picture, or the reason against it.
+/// What came of one cell: the resolved path of a fit picture, or its name among several hosts; or the reason against it.
 type Outcome = Result<PathBuf, String>;
 
 /// The memory of checked pictures. One serves all manifests of a run.
@@ -38,6 +39,10 @@ type Outcome = Result<PathBuf, String>;
 pub struct PictureChecks {
     /// The folder that the remembered cells are relative to.
     base: PathBuf,
+    /// The folder that all cells are relative to, where one was named.
+    inputs: Option<PathBuf>,
+    /// How pictures are called, where several hosts have to find them.
+    shared: Option<SharedFolder>,
     /// Cells looked up lately. When it is full it becomes `old`, and what was old and not asked for again is forgotten.
     young: Generation,
     old: Generation,
@@ -96,6 +101,22 @@ impl PictureChecks {
         Self { has_links, ..self }
     }
 
+    /// The same, with pictures looked for in `inputs`, where it is named, and not beside the manifests. With `is_shared` they get
+    /// names that are relative to that folder, or to the manifests'.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn below(self, inputs: Option<&Path>, is_shared: bool) -> io::Result<Self> {
+        let shared = if is_shared { Some(SharedFolder::given(inputs)?) } else { None };
+        Ok(Self { inputs: inputs.map(Path::to_owned), shared, ..self })
+    }
+
+    /// The folder that relative names of pictures are relative to, if there are any.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.shared.as_ref()?.path()
+    }
+
     /// Says which model the pictures to come are for.
     pub(super) fn judge_for(&mut self, model: &ModelName) {
         self.needs_links = model.is_of_solutions();
@@ -132,6 +153,7 @@ impl PictureChecks {
 
     /// Says which folder the cells to come are relative to; empty is the working directory.
     pub(super) fn enter(&mut self, base: &Path) {
+        let base = self.inputs.as_deref().unwrap_or(base);
         if self.base != base {
             base.clone_into(&mut self.base);
             self.young = Generation::default();
@@ -173,32 +195,35 @@ impl PictureChecks {
     /// Asks the system.
     fn look(&mut self, cell: &str) -> Outcome {
         let joined = self.base.join(cell);
-        let path = match fs::canonicalize(&joined) {
-            Ok(path) => path,
+        let (found, path) = match fs::canonicalize(&joined) {
+            Ok(path) => (joined, path),
             Err(error) => self.look_around(cell, &joined, error)?,
         };
         let Some(text) = path.to_str() else {
             return Err(format!("leads to a path that is not UTF-8 ({})", clean_text(&path.to_string_lossy())));
         };
         let digest = digest(&self.key(text));
-        if self.proved.contains(&digest) {
-            return Ok(path);
+        if !self.proved.contains(&digest) {
+            self.probed += 1;
+            probe(&InputFile::new(&path)).and_then(|probe| self.check(&probe)).map_err(reason)?;
+            if self.proved.len() < MAX_PROVED {
+                self.proved.insert(digest);
+            }
         }
-        self.probed += 1;
-        probe(&InputFile::new(&path)).and_then(|probe| self.check(&probe)).map_err(reason)?;
-        if self.proved.len() < MAX_PROVED {
-            self.proved.insert(digest);
+        match &mut self.shared {
+            Some(shared) => shared.name(&self.base, &found, &path),
+            None => Ok(path),
         }
-        Ok(path)
     }
 }
 
 impl PictureChecks {
     /// What a cell means that leads nowhere as it is written, or what was most likely meant by it.
-    fn look_around(&mut self, cell: &str, joined: &Path, error: io::Error) -> Result<PathBuf, String> {
+    fn look_around(&mut self, cell: &str, joined: &Path, error: io::Error) -> Result<(PathBuf, PathBuf), String> {
         let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if is_missing && let Some(path) = lost_path::in_other_form(&self.base, cell) {
-            return fs::canonicalize(&path).map_err(|error| reason(unresolvable(&path, error)));
+            let real = fs::canonicalize(&path).map_err(|error| reason(unresolvable(&path, error)))?;
+            return Ok((path, real));
         }
         if let Some(cause) = lost_path::not_a_path(cell) {
             return Err(cause);
@@ -263,7 +288,7 @@ impl PictureChecks {
     /// Checks that a picture that will do can also be decoded here.
     pub(super) fn check_decodable(&mut self, source: &ImageSource) -> Result<(), String> {
         let path = match source {
-            ImageSource::File(path) => path,
+            ImageSource::File(path) => self.folder().map_or_else(|| path.clone(), |folder| folder.join(path)),
             ImageSource::Object(url) => return self.objects.look(url)?.check_decodable().map_err(reason),
             ImageSource::Url(_) => return Ok(()),
         };
@@ -272,7 +297,7 @@ impl PictureChecks {
             return Ok(());
         }
         self.probed += 1;
-        probe(&InputFile::new(path)).and_then(|probe| probe.check_decodable()).map_err(reason)?;
+        probe(&InputFile::new(&path)).and_then(|probe| probe.check_decodable()).map_err(reason)?;
         if self.decodable.len() < MAX_PROVED {
             self.decodable.insert(digest);
         }

@@ -54,6 +54,9 @@ pub enum LoadError {
     /// The queue.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The folder of the pictures.
+    #[error("--inputs: {}: {why}", .folder.display())]
+    Inputs { folder: PathBuf, why: std::io::Error },
     /// The thread that read the manifests did not come to its end.
     #[error(transparent)]
     Thread(#[from] tokio::task::JoinError),
@@ -76,6 +79,8 @@ pub enum Purpose {
 #[derive(Debug)]
 pub struct ReadRows {
     pub load: Box<dyn Load>,
+    /// The folder that the rows' local pictures are relative to, in a queue that several hosts work.
+    pub inputs: Option<PathBuf>,
     pub keeping: Keeping,
 }
 
@@ -106,6 +111,9 @@ pub async fn read(
     let (sender, mut portions) = mpsc::channel(PORTIONS_AHEAD);
     let pictures = PictureChecks::new().fitting(settings.fit_images).sharing_network(settings.provider_shares_network);
     let pictures = pictures.linking(settings.links_local_pictures());
+    let pictures = pictures
+        .below(settings.inputs.as_deref(), load.is_shared())
+        .map_err(|why| LoadError::Inputs { folder: settings.inputs.clone().unwrap_or_default(), why })?;
     let places = ResultPlaces::below(out);
     let mut reading = ManifestReading { how: reading(settings), pictures, places, portions: sender };
     let manifests = manifests.to_vec();
@@ -126,7 +134,7 @@ pub async fn read(
     }
     let keeping =
         Keeping { all_or_nothing: !settings.skip_invalid, fit_images: pictures.to_fit() > 0, ..Keeping::default() };
-    Ok(ReadRows { load, keeping })
+    Ok(ReadRows { load, inputs: pictures.folder().map(Path::to_owned), keeping })
 }
 
 /// Puts what was read into the load, and says what is wrong with it, in the order of the rows.
@@ -175,7 +183,7 @@ async fn with_former_names(load: &mut dyn Load, mut names: ManifestNames) -> Res
 /// # Errors
 /// Those of the queue; and rows that a run has submitted with other inputs since they were read.
 pub async fn keep(rows: ReadRows, mut tell: impl FnMut(LoadEvent<'_>)) -> Result<Enqueued, LoadError> {
-    let ReadRows { load, keeping } = rows;
+    let ReadRows { load, keeping, .. } = rows;
     let mut tally = load.tally();
     let kept = load.keep(keeping, Timestamp::now()).await?;
     for TooLate { manifest, row, was_new } in &kept.too_late {

@@ -1,6 +1,7 @@
 //! What of the pictures that were uploaded is still needed.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use tokio::task::JoinError;
 
@@ -21,11 +22,11 @@ pub enum NeededError {
 }
 
 /// The SHA-256 of every local picture of a job that may still be made, or is being made. A file that cannot be read is
-/// needed by nobody: its job will say so.
+/// needed by nobody: its job will say so. Relative names are those of files in `folder`.
 ///
 /// # Errors
 /// The queue cannot be read.
-pub async fn needed(queue: &dyn QueueReads) -> Result<HashSet<String>, NeededError> {
+pub async fn needed(queue: &dyn QueueReads, folder: Option<PathBuf>) -> Result<HashSet<String>, NeededError> {
     const STILL: [StateName; 4] = [StateName::Pending, StateName::Submitting, StateName::InDoubt, StateName::Running];
     let mut pictures: HashMap<ImageSource, ()> = HashMap::new();
     each_job(queue, Selection { states: &STILL, only_flagged: false }, |job| -> Result<(), NeededError> {
@@ -40,7 +41,7 @@ pub async fn needed(queue: &dyn QueueReads) -> Result<HashSet<String>, NeededErr
     .await?;
     let read = move || {
         let objects = Objects::looked_at();
-        let files = pictures.into_keys().filter_map(|source| InputFile::named_by(&source, &objects));
+        let files = pictures.into_keys().filter_map(|source| InputFile::named_by(&source, folder.as_deref(), &objects));
         let needed = files.filter_map(|file| sha256_of(&file).ok()).collect();
         objects.trouble().map_or(Ok(needed), |why| Err(NeededError::Bucket(why.to_owned())))
     };

@@ -83,6 +83,8 @@ pub enum StopReason {
     AllRefused,
     /// Local pictures cannot be put where the provider could fetch them.
     NoUpload,
+    /// This host has none of the local pictures.
+    NoInputs,
 }
 
 /// What a request asks for, as far as the meaning of its answer depends on it.
@@ -98,7 +100,7 @@ pub enum Asked {
 
 impl StopReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Credentials,
         Self::Account,
         Self::Permission,
@@ -109,6 +111,7 @@ impl StopReason {
         Self::Saturated,
         Self::AllRefused,
         Self::NoUpload,
+        Self::NoInputs,
     ];
 
     /// What the person has to do; a sentence.
@@ -152,6 +155,9 @@ impl StopReason {
             Self::NoUpload => {
                 "Pictures cannot be had from their bucket, or not be put where the provider fetches them. Check the \
                  bucket, --upload-to, and what the key may do, then run again."
+            }
+            Self::NoInputs => {
+                "This host has none of the local pictures. Check --inputs, and that its disk is mounted, then run again."
             }
         }
     }

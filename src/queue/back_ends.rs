@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::contract::{Opening, Queue, QueueResult, Site};
+use super::contract::{Queue, QueueResult};
 use super::location::Location;
 use super::postgres::PostgresDatabase;
+use super::site::{Opening, Site};
 use super::sqlite::{Between, SqliteFile};
 
 /// Where `location` says that the queue is.

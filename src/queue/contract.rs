@@ -13,7 +13,6 @@
 //! here: they are a back end's own.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -145,6 +144,18 @@ pub trait Queue: QueueReads {
     /// [`QueueError::LeaseLost`].
     async fn confirm(&self, seq: JobSeq, attempt: u32) -> QueueResult<()>;
 
+    /// This epoch's host does not have the local pictures of a job that it was about to submit; `why` names the file. The job
+    /// waits again, the attempt does not count, and no claim of this epoch takes it any more; another host may. Where no living
+    /// host is left that has not looked, it fails, and the message names those that have.
+    ///
+    /// # Errors
+    /// As [`Self::record`], and [`QueueError::LeaseLost`].
+    async fn cannot_see(&self, seq: JobSeq, attempt: u32, why: String, now: Timestamp) -> QueueResult<JobState>;
+
+    /// Jobs that this epoch could not see are claimed once more where no other living host is left that might see them: so
+    /// they fail, and do not wait for ever. Returns how many those are.
+    async fn look_again(&self) -> QueueResult<u64>;
+
     /// A turn among all requests of one kind, over all hosts, so that no more than `per_second` leave. Returns for how long it
     /// has to be waited for.
     async fn turn(&self, kind: String, per_second: f64) -> QueueResult<Duration>;
@@ -152,7 +163,7 @@ pub trait Queue: QueueReads {
     // A run works.
 
     /// Takes the next job and writes down the intent to submit it, under `external_id` and to which account: ready ones
-    /// only, higher priority first, then manifest order. When this returns a job, the intent is on disk. Where several hosts
+    /// only, higher priority first, then manifest order, and none that this epoch could not see. When this returns a job, the intent is on disk. Where several hosts
     /// share what the account bears, a host takes no more than its share while another one wants some of it.
     ///
     /// # Errors
@@ -357,6 +368,11 @@ pub trait QueueReads: Debug + Send + Sync {
     /// The next finished jobs after `after`, in manifest order, at most `most`.
     async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
 
+    /// Whether some jobs name local pictures relative to a folder that each host has.
+    async fn has_relative_pictures(&self) -> QueueResult<bool> {
+        Ok(false)
+    }
+
     /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
     async fn held_back(&self) -> QueueResult<u64>;
 
@@ -404,6 +420,12 @@ pub trait Load: Debug + Send {
     /// Whether there is a queue that the rows are compared with.
     fn has_queue(&self) -> bool;
 
+    /// Whether the rows are for a queue that several hosts may work at once: local pictures have to be named relative to a
+    /// folder that all of them have.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// What has become of the rows so far.
     fn tally(&self) -> Enqueued;
 
@@ -435,52 +457,4 @@ pub trait Load: Debug + Send {
     /// # Errors
     /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
     async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
-}
-
-/// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
-#[async_trait]
-pub trait Site: Debug + Send + Sync {
-    /// Whether there is a queue, or something else in its place.
-    async fn exists(&self) -> bool;
-
-    /// Opens the queue.
-    ///
-    /// # Errors
-    /// What is there is foreign, newer, damaged or not accessible; the error names it and says what to do.
-    /// [`QueueError::Missing`] where there is none and it is not to be made.
-    async fn open(&self, opening: Opening) -> QueueResult<Arc<dyn Queue>>;
-
-    /// Takes the queue, which must exist, for a run, and opens it only then: one that another run holds is left alone.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and [`QueueError::Held`].
-    async fn open_to_run(&self) -> QueueResult<(Arc<dyn Queue>, RunHold)>;
-
-    /// Opens the queue, which must exist, to be read.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    async fn open_to_read(&self) -> QueueResult<Arc<dyn QueueReads>>;
-
-    /// A load for a queue that does not exist yet.
-    ///
-    /// # Errors
-    /// There is no place for a temporary file.
-    async fn stage(&self) -> QueueResult<Box<dyn Load>>;
-
-    /// A load that is only looked at: what would it change? Nothing is created or changed, and a queue of an earlier
-    /// version is left as it is.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and there is no place for a temporary file.
-    async fn look(&self) -> QueueResult<Box<dyn Load>>;
-}
-
-/// Whether a queue is made where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// It must be there.
-    Existing,
-    /// It is made where there is none.
-    OrMake,
 }

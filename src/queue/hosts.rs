@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::job::{Failure, FailureKind};
+
 /// A job in doubt counts against the account's slots for this long, in milliseconds: its task has been found by then, or was
 /// never made.
 pub(super) const DOUBT_HOLDS_SLOT_MS: i64 = 60_000;
@@ -24,6 +26,17 @@ pub(super) const WANTS_FOR_MS: i64 = 3_000;
 /// Requests leave a little later than the plain interval, so that the network's jitter does not push one more into a window
 /// of a second.
 pub(super) const MARGIN: f64 = 1.05;
+
+/// This many hosts are named that do not have a picture.
+pub(super) const MOST_TOLD: usize = 8;
+
+/// The failure of a job whose pictures no living host has. Each is named with what it says.
+pub(super) fn had_by_nobody(looked: &[(String, String)]) -> Failure {
+    let each = looked.iter().take(MOST_TOLD).map(|(host, why)| format!("host {host}: {why}"));
+    let more = (looked.len() > MOST_TOLD).then(|| "…".to_owned());
+    let said = each.chain(more).collect::<Vec<_>>().join("; ");
+    Failure::of(FailureKind::InvalidInput, &format!("no host that is at work has its picture: {said}"))
+}
 
 /// A start of a run on a host, counted over the whole queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,7 @@ mod address;
 mod back_ends;
 mod columns;
 mod contract;
+mod copying;
 mod doubt;
 mod error;
 mod hold;
@@ -19,26 +20,31 @@ mod hosts;
 mod loading;
 mod location;
 mod mover;
+mod moving;
 mod postgres;
 mod record;
 mod runs;
+mod site;
 mod sqlite;
 mod walk;
 
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
-pub use contract::{Load, Opening, Queue, QueueReads, QueueResult, Site};
+pub use contract::{Load, Queue, QueueReads, QueueResult};
+pub use copying::copy;
 pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
+pub use moving::{Copied, CopyError};
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
     ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
     TakenTask, Workload,
 };
 pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
+pub use site::{Opening, Site};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -53,6 +54,12 @@ impl InForce for InDoubt {
 impl InForce for Concurrency {
     fn in_force(&self) -> Value {
         self.fixed().map_or_else(|| json!(self.to_string()), |slots| json!(slots))
+    }
+}
+
+impl InForce for PathBuf {
+    fn in_force(&self) -> Value {
+        json!(self.to_string_lossy())
     }
 }
 

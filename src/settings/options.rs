@@ -123,6 +123,12 @@ declare_options! {
     #[arg(long, value_name = "NAME", env = "TRYON_ENCODING", help_heading = "Manifest")]
     encoding: TextEncoding => Option<TextEncoding>, = |said| said;
 
+    /// Folder that pictures in manifests are relative to; without it, the manifest's own
+    ///
+    /// A queue in PostgreSQL stores local pictures relative to it, and each host names the place where it has the folder.
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS", help_heading = "Manifest")]
+    inputs: PathBuf => Option<PathBuf>, by resolve::inputs;
+
     /// Make pictures fit that almost do: convert what is no JPEG or PNG, shrink what is too large
     #[arg(long, env = "TRYON_FIT_IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_name = "BOOL", hide_possible_values = true, value_parser = BoolishValueParser::new(), help_heading = "Manifest")]

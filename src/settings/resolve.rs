@@ -1,6 +1,7 @@
 //! The settings that are more than one option with its default: what is checked, or follows from several.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -122,6 +123,15 @@ pub(super) fn upload_to(options: &Options) -> Result<Option<ObjectUrl>, Settings
         Some(url) => url.map(Some).map_err(|error| wrong("upload-to", error.to_string())),
         None => Err(wrong("upload-to", format!("`{text}` is no bucket; write it like s3://bucket/prefix"))),
     }
+}
+
+/// The folder, wherever the program works.
+pub(super) fn inputs(options: &Options) -> Result<Option<PathBuf>, SettingsError> {
+    let Some(folder) = &options.inputs else { return Ok(None) };
+    if !folder.is_dir() {
+        return Err(wrong("inputs", format!("`{}` is no folder on this host", folder.display())));
+    }
+    std::path::absolute(folder).map(Some).map_err(|error| wrong("inputs", error.to_string()))
 }
 
 /// A command without words is none.

@@ -45,11 +45,13 @@ impl InputFile {
         Self(Lies::Object(url, objects))
     }
 
-    /// The picture that a job names; `None` for one that the provider fetches.
+    /// The picture that a job names, in `folder` where its name is relative; `None` for one that the provider fetches, and
+    /// for a relative one where there is no folder.
     #[must_use]
-    pub fn named_by(source: &ImageSource, objects: &Objects) -> Option<Self> {
+    pub fn named_by(source: &ImageSource, folder: Option<&Path>, objects: &Objects) -> Option<Self> {
         match source {
-            ImageSource::File(path) => Some(Self::new(path)),
+            ImageSource::File(path) if path.is_absolute() => Some(Self::new(path)),
+            ImageSource::File(path) => folder.map(|folder| Self::new(&folder.join(path))),
             ImageSource::Object(url) => Some(Self::object(url.clone(), objects.clone())),
             ImageSource::Url(_) => None,
         }

@@ -159,6 +159,7 @@ impl Night {
             downloads: 4,
             max_attempts: 5,
             task_timeout: TASK_TIMEOUT,
+            inputs: None,
             fit_images: false,
             dedupe: weather.dedupe,
             min_result_px: 1,

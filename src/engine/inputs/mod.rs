@@ -3,4 +3,5 @@
 pub(crate) mod people;
 pub(crate) mod request_pictures;
 mod shelf;
+pub(crate) mod trouble;
 mod whole_files;

@@ -4,6 +4,7 @@
 //! which bounds the memory. A picture on the web is not fetched for this.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::job::ImageSource;
@@ -18,6 +19,8 @@ const MOST_REMEMBERED: usize = 64;
 pub(crate) struct People {
     seen: Mutex<Seen>,
     objects: Objects,
+    /// Where relative names lead.
+    folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
@@ -38,13 +41,13 @@ struct Person {
 
 impl People {
     /// Nobody is known yet. Pictures in buckets are had from `objects`.
-    pub(crate) fn new(objects: Objects) -> Self {
-        Self { seen: Mutex::default(), objects }
+    pub(crate) fn new(objects: Objects, folder: Option<PathBuf>) -> Self {
+        Self { seen: Mutex::default(), objects, folder }
     }
 
     /// What a person looks like; `None` where nobody knows. May decode a picture, so it is asked where one may wait.
     pub(crate) fn look(&self, human: &ImageSource) -> Option<Arc<Look>> {
-        let file = InputFile::named_by(human, &self.objects)?;
+        let file = InputFile::named_by(human, self.folder.as_deref(), &self.objects)?;
         // Held while a picture is decoded: that is the bound on the memory.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).look(&file)
     }
@@ -99,7 +102,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ana.png");
         draw(&path, 10);
-        let people = People::new(Objects::looked_at());
+        let people = People::new(Objects::looked_at(), None);
         let human = ImageSource::File(path.clone());
         let first = people.look(&human).expect("a look");
         assert!(Arc::ptr_eq(&first, &people.look(&human).expect("a look")));
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn the_people_seen_last_are_remembered_and_no_more_than_a_few() {
         let folder = tempfile::tempdir().expect("a folder");
-        let people = People::new(Objects::looked_at());
+        let people = People::new(Objects::looked_at(), None);
         let human = |number: usize| ImageSource::File(folder.path().join(format!("{number}.png")));
         draw(&folder.path().join("0.png"), 10);
         let first = people.look(&human(0)).expect("a look");
@@ -128,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("text.png");
         std::fs::write(&path, "no picture").expect("write");
-        let people = People::new(Objects::looked_at());
+        let people = People::new(Objects::looked_at(), None);
         assert!(people.look(&ImageSource::File(path)).is_none());
         assert!(people.look(&ImageSource::Url("https://shop.example/ana.jpg".to_owned())).is_none());
     }

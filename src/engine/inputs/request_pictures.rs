@@ -8,6 +8,7 @@
 //!
 //! A file that is sent as it is was decoded to its last line before ([`WholeFiles`]).
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,9 +20,8 @@ use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, f
 use crate::provider::Picture;
 use crate::store::{BucketTrouble, InputFile, LinkError, Linkable, Objects, PictureLinks, Scratch, Version};
 
-use crate::engine::error::RunError;
-
 use super::shelf::{Kept, Shelf};
+use super::trouble::InputsError;
 use super::whole_files::WholeFiles;
 
 /// See the module's page.
@@ -33,6 +33,10 @@ pub(crate) struct RequestPictures {
     links: Option<Links>,
     scratch: Scratch,
     objects: Objects,
+    /// Where relative names lead.
+    folder: Option<Arc<Path>>,
+    /// Whether other hosts may have what this one has not.
+    is_shared: bool,
     turn: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     whole_files: Arc<WholeFiles>,
@@ -57,21 +61,6 @@ pub(crate) struct Ready {
     /// Whether something had to be made or decoded just now, so that time has gone by.
     pub(crate) took_time: bool,
     _kept: Vec<Arc<Kept>>,
-}
-
-/// Why a request cannot be made.
-#[derive(Debug)]
-pub(crate) enum InputsError {
-    /// The job's own pictures are at fault.
-    Input(String),
-    /// They cannot be linked to, or be had from their bucket, now; later they may.
-    NotLinked(String),
-    /// No picture can be linked to, or be had from a bucket, until a person has done something.
-    NoLinks(String),
-    /// The folder of made pictures cannot be written.
-    Machine(RunError),
-    /// The run ends before they are made.
-    RunEnds,
 }
 
 /// A file as it was when it was looked at. One that changes is another source.
@@ -119,13 +108,21 @@ const CLOTH: &str = "cloth_image";
 const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
-    /// With a folder that is this run's alone.
-    pub(crate) fn new(scratch: Scratch, fits_images: bool, links: Option<Links>) -> Self {
+    /// With a folder that is this run's alone, and one where relative names lead. With `is_shared` other hosts may have what this
+    /// one has not.
+    pub(crate) fn new(
+        scratch: Scratch,
+        (folder, is_shared): (Option<PathBuf>, bool),
+        fits_images: bool,
+        links: Option<Links>,
+    ) -> Self {
         scratch.clear();
         Self {
             fits_images,
             links,
             objects: Objects::copied_to(scratch.clone()),
+            folder: folder.map(Arc::from),
+            is_shared,
             scratch,
             turn: Arc::new(Semaphore::new(1)),
             shelf: Mutex::default(),
@@ -157,7 +154,13 @@ impl RequestPictures {
         let fits_images = self.fits_images;
         let asked = spec.clone();
         let limits = InputLimits::of(model);
-        let look = Looking { fits_images, limits, objects: self.objects.clone() };
+        let look = Looking {
+            fits_images,
+            limits,
+            objects: self.objects.clone(),
+            folder: self.folder.clone(),
+            is_shared: self.is_shared,
+        };
         let plan = ambient::blocking(move || look.plan(&asked)).await;
         let broken = |_| InputsError::Input("one of its pictures breaks the program that reads its size".to_owned());
         let (human, cloth) = plan.map_err(broken)??;
@@ -204,10 +207,14 @@ impl RequestPictures {
 
     /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
     async fn check_whole(&self, column: &'static str, source: Input) -> Result<bool, InputsError> {
-        let whole_files = Arc::clone(&self.whole_files);
+        let (whole_files, file) = (Arc::clone(&self.whole_files), source.file.clone());
         let checked = ambient::blocking(move || whole_files.check(&source)).await;
         let broken = |_| Err("is a picture that breaks the decoder; save it again as a JPEG".to_owned());
-        checked.unwrap_or_else(broken).map_err(|why| InputsError::Input(format!("{column}: {why}")))
+        let is_there = || file.open_file().is_ok();
+        checked.unwrap_or_else(broken).map_err(|why| match format!("{column}: {why}") {
+            why if self.is_shared && !is_there() => InputsError::NotHere(why),
+            why => InputsError::Input(why),
+        })
     }
 
     /// A picture from the shelf, or made now; and whether it stood there.
@@ -272,6 +279,8 @@ struct Looking {
     fits_images: bool,
     limits: InputLimits,
     objects: Objects,
+    folder: Option<Arc<Path>>,
+    is_shared: bool,
 }
 
 impl Looking {
@@ -308,12 +317,19 @@ impl Looking {
 
     /// What a file is now. It was fit when it was loaded, and may have been replaced, or `--fit-images` forgotten.
     fn look_at(&self, column: &str, source: &ImageSource, limits: &InputLimits) -> Result<Input, InputsError> {
-        let Some(file) = InputFile::named_by(source, &self.objects) else {
+        if let (ImageSource::File(path), None) = (source, &self.folder)
+            && path.is_relative()
+        {
+            let path = path.display();
+            return Err(InputsError::NoneHere(format!("nobody has said where {path} is on this host (--inputs DIR)")));
+        }
+        let Some(file) = InputFile::named_by(source, self.folder.as_deref(), &self.objects) else {
             return Err(InputsError::Input(format!("{column}: must be a local file where there are two garments")));
         };
         let told = |problem: PictureError| match BucketTrouble::behind(&problem) {
             Some(trouble) if trouble.is_refusal => InputsError::NoLinks(trouble.why.clone()),
             Some(trouble) => InputsError::NotLinked(format!("{column} cannot be had now: {trouble}")),
+            None if self.is_shared && problem.is_about_the_place() => self.not_here(format!("{column}: {problem}")),
             None => InputsError::Input(format!("{column}: {}", problem.at(&file))),
         };
         let probe = probe(&file).map_err(told)?;
@@ -323,6 +339,18 @@ impl Looking {
         }
         let version = file.version();
         Ok(Input { file, probe, version })
+    }
+}
+
+impl Looking {
+    /// A picture that is not there. Where nothing at all is in its folder, a disk is not mounted.
+    fn not_here(&self, why: String) -> InputsError {
+        let Some(folder) = &self.folder else { return InputsError::NotHere(why) };
+        match std::fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => InputsError::NotHere(why),
+            Ok(false) => InputsError::NoneHere(format!("the folder {} is empty", folder.display())),
+            Err(error) => InputsError::NoneHere(format!("the folder {}: {error}", folder.display())),
+        }
     }
 }
 
@@ -385,7 +413,7 @@ mod tests {
         }
 
         fn pictures(&self) -> RequestPictures {
-            RequestPictures::new(Scratch::new(self.folder()), false, None)
+            RequestPictures::new(Scratch::new(self.folder()), (None, false), false, None)
         }
 
         fn folder(&self) -> PathBuf {

@@ -89,8 +89,13 @@ pub async fn run(
     // A task that waits for longer than that at the provider is left to the next run anyway.
     let life = SHORTEST_LINK_LIFE.max(settings.task_timeout * 2);
     let links = links.map(|maker| Links { maker, life });
-    let pictures = Arc::new(RequestPictures::new(scratch, settings.fit_images, links));
-    let people = Arc::new(People::new(pictures.objects().clone()));
+    let pictures = Arc::new(RequestPictures::new(
+        scratch,
+        (settings.inputs.clone(), queue.is_shared()),
+        settings.fit_images,
+        links,
+    ));
+    let people = Arc::new(People::new(pictures.objects().clone(), settings.inputs.clone()));
     let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);
     let ended = loop {
         // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell

@@ -141,6 +141,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                         self.renew().await?;
                         self.beat(false).await?;
                         self.take_up().await?;
+                        if self.shared.queue.is_shared() {
+                            self.shared.queue.look_again().await?;
+                        }
                         self.give_up_orphans().await?;
                     }
                 }

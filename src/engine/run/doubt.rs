@@ -21,11 +21,11 @@ use crate::engine::account::refusals::OpenCreate;
 use crate::engine::account::verdict::ForTheJob;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::inputs::request_pictures::InputsError;
+use crate::engine::inputs::trouble::InputsError;
 use crate::engine::run::context::Context;
 use crate::engine::run::membership::{Membership, Moment};
 use crate::engine::run::owner;
-use crate::engine::run::step::{Held, Step, bad_input, note, refusal};
+use crate::engine::run::step::{Held, Step, bad_input, not_here, note, refusal};
 use crate::engine::run::submit::{accepted, ready_pictures, send};
 use crate::engine::settings::InDoubtPolicy;
 
@@ -242,13 +242,19 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
         Ok(pictures) => pictures,
         // The first request never arrived, and this one was not sent: nothing was created.
         Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::NotHere(why)) => return not_here(ctx, job, why).await,
         Err(InputsError::NotLinked(why)) => {
             return back_in_doubt(ctx, job, &AnswerFacts { message: Some(why), ..AnswerFacts::default() }).await;
         }
         Err(not_ready) => {
             ctx.record(job, Transition::LoseAnswer, Note::of("the run ended before it was sent again")).await?;
-            if let InputsError::NoLinks(why) = &not_ready {
-                ctx.account.gate.stop_submitting(StopReason::NoUpload, why);
+            let stop = match &not_ready {
+                InputsError::NoLinks(why) => Some((StopReason::NoUpload, why)),
+                InputsError::NoneHere(why) => Some((StopReason::NoInputs, why)),
+                _ => None,
+            };
+            if let Some((reason, why)) = stop {
+                ctx.account.gate.stop_submitting(reason, why);
                 ctx.park(job);
             }
             return if let InputsError::Machine(error) = not_ready { Err(error) } else { Ok(Step::Leave) };

@@ -116,10 +116,11 @@ impl Membership {
         }
         let now = self.clock.since_boot();
         let renewed_at = *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_sub(renewed_at) >= self.start.lease {
+        let was_cut_off = now.saturating_sub(renewed_at) >= self.start.lease;
+        if was_cut_off {
             self.renew().await?;
         }
-        if now.saturating_sub(claimed.0) >= FRESH {
+        if was_cut_off || now.saturating_sub(claimed.0) >= FRESH {
             self.queue.confirm(job.seq, job.attempt).await?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::engine::account::gate::Pass;
 use crate::engine::account::refusals::OpenCreate;
 use crate::engine::account::slots::Slot;
 use crate::engine::error::RunError;
+use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
 use crate::engine::run::membership::Moment;
 
@@ -58,6 +59,18 @@ pub(crate) enum Step {
 pub(crate) async fn bad_input(ctx: &Context, job: &ActiveJob, why: String) -> Result<Step, RunError> {
     let failure = Failure::of(FailureKind::InvalidInput, &why);
     ctx.fail(job, Transition::Refuse { failure: failure.clone() }, Note::of(why), failure).await.map(Step::Now)
+}
+
+/// The job's pictures are not on this host, and nothing was created: another one may have them.
+pub(crate) async fn not_here(ctx: &Context, job: &ActiveJob, why: String) -> Result<Step, RunError> {
+    let state = ctx.queue.cannot_see(job.seq, job.attempt, why.clone(), ctx.now()).await?;
+    if let JobState::Failed { failure, .. } = &state {
+        ctx.account.tally.failed();
+        ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure: failure.clone() });
+    } else {
+        ctx.tell(Fact::PutBack { id: job.spec.id.clone(), why, retry_at: None });
+    }
+    Ok(Step::Now(state))
 }
 
 /// The failure that a refusing answer describes.

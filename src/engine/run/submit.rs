@@ -16,9 +16,10 @@ use crate::engine::account::refusals::RefusedJob;
 use crate::engine::account::verdict::{Fault, ForTheJob};
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
-use crate::engine::inputs::request_pictures::{InputsError, Ready};
+use crate::engine::inputs::request_pictures::Ready;
+use crate::engine::inputs::trouble::InputsError;
 use crate::engine::run::context::Context;
-use crate::engine::run::step::{CreatePermit, Entry, Held, Step, bad_input, note, refusal};
+use crate::engine::run::step::{CreatePermit, Entry, Held, Step, bad_input, not_here, note, refusal};
 
 /// Sends the one create of this attempt, and records its fate.
 pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result<Step, RunError> {
@@ -31,6 +32,11 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     let pictures = match ready_pictures(ctx, job).await {
         Ok(pictures) => pictures,
         Err(InputsError::Input(why)) => return bad_input(ctx, job, why).await,
+        Err(InputsError::NotHere(why)) => return not_here(ctx, job, why).await,
+        Err(InputsError::NoneHere(why)) => {
+            ctx.account.gate.stop_submitting(StopReason::NoInputs, &why);
+            return give_back(&why).await.map(Step::Now);
+        }
         Err(InputsError::NotLinked(why)) => {
             let retry_at = Some(ctx.now() + Backoff::JOB.jittered(1));
             return ctx.record(job, Transition::Release { retry_at }, Note::of(why)).await.map(Step::Now);

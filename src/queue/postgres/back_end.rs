@@ -22,7 +22,8 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
 use super::{
-    Db, by_hand, claim, duplicates, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition, workload,
+    Db, by_hand, claim, duplicates, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition, unseen,
+    workload,
 };
 
 /// An open queue.
@@ -173,6 +174,16 @@ impl Queue for PostgresQueue {
     async fn confirm(&self, seq: JobSeq, attempt: u32) -> Result<()> {
         let me = self.joined()?;
         reading!(self, |db| hosts::confirm(db, me, seq, attempt))
+    }
+
+    async fn cannot_see(&self, seq: JobSeq, attempt: u32, why: String, now: Timestamp) -> Result<JobState> {
+        let me = self.joined()?;
+        verb!(self, |db| unseen::cannot_see(db, me, (seq, attempt), &why, now))
+    }
+
+    async fn look_again(&self) -> Result<u64> {
+        let me = self.joined()?;
+        verb!(self, |db| unseen::look_again(db, me))
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
@@ -378,7 +389,8 @@ impl QueueReads for PostgresQueue {
     }
 
     async fn next_up(&self, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
-        reading_at_once!(self, |db| claim::next_up(db, forms, now))
+        let me = self.epoch();
+        reading_at_once!(self, |db| claim::next_up(db, forms, me, now))
     }
 
     async fn has_claimable(&self, forms: Forms) -> Result<bool> {
@@ -392,6 +404,10 @@ impl QueueReads for PostgresQueue {
 
     async fn next_beyond(&self, forms: Forms) -> Result<Option<JobId>> {
         reading!(self, |db| read::next_beyond(db, forms))
+    }
+
+    async fn has_relative_pictures(&self) -> Result<bool> {
+        reading!(self, |db| read::has_relative_pictures(db))
     }
 
     async fn held_back(&self) -> Result<u64> {

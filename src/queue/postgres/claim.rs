@@ -18,6 +18,7 @@ use super::error::Result;
 use super::open::is_known;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES};
 use super::transition::{By, apply, attempt_is_gone, give_back, one_row};
+use super::unseen::passed_over;
 
 /// What a claim does about jobs that another claim has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ enum Others {
 /// The query for the next job that is ready, by its place in the queue: of those that never waited, those whose retry time has
 /// come, and those that were told to wait at a moment that has not come yet (the clock was set back since). Each is the first
 /// row of an index, or of the few rows that are due. `$1` is now. The version of the queue comes along.
-fn next_ready_query(of_forms: &str, others: Others) -> String {
+fn next_ready_query(wanted: &str, others: Others) -> String {
     let lock = match others {
         Others::PassOver => "FOR NO KEY UPDATE SKIP LOCKED",
         Others::WaitFor => "FOR NO KEY UPDATE",
@@ -41,7 +42,7 @@ fn next_ready_query(of_forms: &str, others: Others) -> String {
     };
     let first = |condition: &str| {
         format!(
-            "(SELECT priority, seq FROM tryon.jobs WHERE state = 'pending' AND {condition}{of_forms}
+            "(SELECT priority, seq FROM tryon.jobs WHERE state = 'pending' AND {condition}{wanted}
                ORDER BY priority DESC, seq LIMIT 1 {lock})"
         )
     };
@@ -66,6 +67,11 @@ pub(super) fn of_forms(forms: Forms) -> &'static str {
     }
 }
 
+/// Which of the jobs that are ready an epoch takes: those of its forms, and none that it could not see.
+fn wanted(forms: Forms, me: Option<Epoch>) -> String {
+    format!("{}{}", of_forms(forms), passed_over(me))
+}
+
 /// When the next waiting job is ready. Answered by one look into `jobs_waiting`.
 const NEXT_RETRY: &str = "SELECT min(retry_at) FROM tryon.jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
@@ -74,11 +80,11 @@ const NEXT_RETRY: &str = "SELECT min(retry_at) FROM tryon.jobs WHERE state = 'pe
 pub(super) async fn next_ready(
     db: Db<'_>,
     address: &PostgresAddress,
-    forms: Forms,
+    (forms, me): (Forms, Option<Epoch>),
     now: Timestamp,
 ) -> Result<Option<JobSeq>> {
-    match ready(db, address, forms, now, Others::PassOver).await? {
-        None => ready(db, address, forms, now, Others::WaitFor).await,
+    match ready(db, address, (forms, me), now, Others::PassOver).await? {
+        None => ready(db, address, (forms, me), now, Others::WaitFor).await,
         found => Ok(found),
     }
 }
@@ -87,27 +93,27 @@ pub(super) async fn next_ready(
 pub(super) async fn next_free(
     db: Db<'_>,
     address: &PostgresAddress,
-    forms: Forms,
+    (forms, me): (Forms, Option<Epoch>),
     now: Timestamp,
 ) -> Result<Option<JobSeq>> {
-    ready(db, address, forms, now, Others::PassOver).await
+    ready(db, address, (forms, me), now, Others::PassOver).await
 }
 
 async fn ready(
     db: Db<'_>,
     address: &PostgresAddress,
-    forms: Forms,
+    (forms, me): (Forms, Option<Epoch>),
     now: Timestamp,
     others: Others,
 ) -> Result<Option<JobSeq>> {
-    let row = db.one(&next_ready_query(of_forms(forms), others), args![millis(now)]).await?;
+    let row = db.one(&next_ready_query(&wanted(forms, me), others), args![millis(now)]).await?;
     is_known(row.try_get(0)?, address)?;
     Ok(row.try_get::<_, Option<i64>>(1)?.map(JobSeq))
 }
 
 /// What the job asks for that would be claimed now.
-pub(super) async fn next_up(db: Db<'_>, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
-    let row = db.one(&next_ready_query(of_forms(forms), Others::Ignore), args![millis(now)]).await?;
+pub(super) async fn next_up(db: Db<'_>, forms: Forms, me: Option<Epoch>, now: Timestamp) -> Result<Option<JobSpec>> {
+    let row = db.one(&next_ready_query(&wanted(forms, me), Others::Ignore), args![millis(now)]).await?;
     let Some(seq) = row.try_get::<_, Option<i64>>(1)? else { return Ok(None) };
     let job = full_job(db, JobSeq(seq)).await?;
     Ok(job.map(|job| job.record.spec))
@@ -131,7 +137,7 @@ pub(super) async fn claim(
         must_hold(db, me).await?;
     }
     lock_room(db, by).await?;
-    match next_ready(db, address, by.forms, now).await? {
+    match next_ready(db, address, (by.forms, me), now).await? {
         Some(seq) => take(db, (run, me), seq, external_id, by, now).await,
         None => none_ready(db).await,
     }

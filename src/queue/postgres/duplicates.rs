@@ -52,8 +52,8 @@ pub(super) async fn claim_once(
     for settled in 0..MOST_SETTLED {
         let is_first = settled == 0;
         let next = match is_first {
-            true => next_ready(db, address, by.forms, now).await?,
-            false => next_free(db, address, by.forms, now).await?,
+            true => next_ready(db, address, (by.forms, me), now).await?,
+            false => next_free(db, address, (by.forms, me), now).await?,
         };
         let Some(seq) = next else {
             return Ok(if is_first {

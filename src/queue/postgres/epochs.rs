@@ -12,6 +12,11 @@ use super::rows::whole;
 /// The time by the database's clock, in Unix milliseconds.
 pub(super) const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
+/// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
+pub(super) fn is_live() -> String {
+    format!("dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= {CLOCK}")
+}
+
 /// That an epoch may act: an error where it has lapsed or is dead. Its row is locked, so that nobody can write that it has, and
 /// go by what is there, before this transaction has ended. To be asked before any other lock is taken.
 pub(super) async fn must_hold(db: Db<'_>, me: Epoch) -> Result<()> {

@@ -10,8 +10,8 @@ use crate::queue::{AccountStanding, AccountTally, Beat, Epoch, Pause, ProviderKi
 
 use super::Db;
 use super::db::{Typed, args, typed};
+use super::epochs::is_live;
 use super::error::Result;
-use super::hosts::is_live;
 use super::last_tasks;
 use super::rows::whole;
 use super::transition::{attempt_is_gone, one_row};

@@ -13,22 +13,19 @@ use crate::queue::{ActiveJob, Death, Epoch, Holder, HostRecord, HostStart, HostS
 
 use super::Db;
 use super::db::args;
-use super::epochs::{CLOCK, Owner, must_hold};
+use super::epochs::{CLOCK, Owner, is_live, must_hold};
 use super::error::Result;
 use super::read::limit;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, whole};
 use super::transition::{By, apply};
-
-/// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
-pub(super) fn is_live() -> String {
-    format!("dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= {CLOCK}")
-}
+use super::unseen;
 
 /// Begins an epoch beside others. Of two starts under one name at once, the second sees the first.
 pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
     db.lock("tryon: hosts").await?;
     bury_proven(db, start).await?;
     refuse_living(db, &start.name).await?;
+    unseen::forget_dead(db).await?;
     let statement = format!(
         "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
          SELECT $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"

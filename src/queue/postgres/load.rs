@@ -165,6 +165,10 @@ impl Load for PostgresLoad {
         self.has_queue
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn tally(&self) -> Enqueued {
         self.tally
     }

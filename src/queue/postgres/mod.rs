@@ -19,6 +19,7 @@ mod keep_load;
 mod last_tasks;
 mod load;
 mod looks;
+mod moving;
 mod open;
 mod pages;
 mod password;
@@ -32,8 +33,10 @@ mod staged_copy;
 mod tally;
 mod tls;
 mod transition;
+mod unseen;
 mod workload;
 
+pub(super) use moving::{fill, read_out};
 pub(super) use site::PostgresDatabase;
 
 use db::Db;

@@ -42,6 +42,14 @@ pub(super) async fn claimable_and_claimed(db: Db<'_>, forms: Forms) -> Result<(b
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
+/// Whether some jobs name local pictures relative to a folder that each host has. Such a name has no `//` in it and begins with
+/// no root.
+pub(super) async fn has_relative_pictures(db: Db<'_>) -> Result<bool> {
+    let query = r"SELECT EXISTS (SELECT 1 FROM tryon.inputs
+                                  WHERE position('://' IN source) = 0 AND source !~ '^(/|\\|[A-Za-z]:\\)')";
+    Ok(db.one(query, args![]).await?.try_get(0)?)
+}
+
 /// The first job that waits and names a model that no account in these forms takes.
 pub(super) async fn next_beyond(db: Db<'_>, forms: Forms) -> Result<Option<JobId>> {
     if forms == Forms::ALL {

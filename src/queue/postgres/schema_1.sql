@@ -109,6 +109,14 @@ CREATE TABLE tryon.hosts (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 CREATE INDEX hosts_open ON tryon.hosts (name) WHERE dead_at IS NULL;
 
+-- Jobs whose local pictures are not on the host of an epoch: it passes them over, and others may take them.
+CREATE TABLE tryon.unseen (
+    job   BIGINT NOT NULL REFERENCES tryon.jobs (seq) ON DELETE CASCADE,
+    epoch BIGINT NOT NULL,
+    why   TEXT   NOT NULL,
+    PRIMARY KEY (job, epoch)
+);
+
 -- When the next request of a kind may leave, over all hosts, in milliseconds.
 CREATE TABLE tryon.turns (
     kind    TEXT             NOT NULL PRIMARY KEY,

@@ -19,7 +19,7 @@ use super::handle::{SqliteQueue, blocking};
 use super::hosts;
 use super::lock::RunLock;
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, pages};
+use super::{QueueReader, Result, pages, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -97,6 +97,16 @@ impl Queue for SqliteQueue {
     async fn confirm(&self, seq: JobSeq, attempt: u32) -> Result<()> {
         let me = self.joined()?;
         self.writer.write(move |db| hosts::confirm(db, me, seq, attempt)).await
+    }
+
+    async fn cannot_see(&self, seq: JobSeq, attempt: u32, why: String, now: Timestamp) -> Result<JobState> {
+        let me = self.joined()?;
+        self.writer.write(move |db| unseen::cannot_see(db, me, (seq, attempt), &why, now)).await
+    }
+
+    async fn look_again(&self) -> Result<u64> {
+        let me = self.joined()?;
+        self.writer.write(move |db| unseen::look_again(db, me)).await
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
@@ -286,7 +296,8 @@ impl QueueReads for SqliteQueue {
     }
 
     async fn next_up(&self, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
-        self.read(move |reader| reader.next_up(forms, now)).await
+        let me = self.epoch();
+        self.read(move |reader| reader.next_up(forms, me, now)).await
     }
 
     async fn has_claimable(&self, forms: Forms) -> Result<bool> {

@@ -10,6 +10,7 @@ use crate::queue::{Claim, Claimant, Doubt, Epoch, Note, Resubmission, RunId};
 use super::epochs::{lacks_room, must_hold, tasks_beside};
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, millis, timestamp};
 use super::transition::{By, apply, give_back, one_row};
+use super::unseen::passed_over;
 use super::writer::Keep;
 use super::{QueueError, Result};
 
@@ -56,23 +57,23 @@ pub(super) fn of_forms(forms: Forms) -> &'static str {
 pub(super) const NEXT_RETRY: &str = "SELECT min(retry_at) FROM jobs WHERE state = 'pending' AND retry_at IS NOT NULL";
 
 /// The next job that is ready, by its place in the queue.
-pub(super) fn next_ready(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<i64>> {
+pub(super) fn next_ready(db: &Connection, forms: Forms, me: Option<Epoch>, now: Timestamp) -> Result<Option<i64>> {
     let candidate = |query: &str, parameters: &[(&str, &dyn rusqlite::ToSql)]| -> Result<Option<(i64, i64)>> {
         let mut statement = db.prepare_cached(query)?;
         Ok(statement.query_row(parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     };
-    let of_forms = of_forms(forms);
-    let fresh = candidate(&next_fresh(of_forms), &[])?;
-    let due = candidate(&next_due(of_forms), named_params! { ":now": millis(now) })?;
-    let stranded = candidate(&next_stranded(of_forms), named_params! { ":now": millis(now) })?;
+    let wanted = format!("{}{}", of_forms(forms), passed_over(me));
+    let fresh = candidate(&next_fresh(&wanted), &[])?;
+    let due = candidate(&next_due(&wanted), named_params! { ":now": millis(now) })?;
+    let stranded = candidate(&next_stranded(&wanted), named_params! { ":now": millis(now) })?;
     // Fresh or no longer waiting makes no difference: the priority counts, and then the manifest's order.
     let next = [due, fresh, stranded].into_iter().flatten().max_by_key(|(priority, seq)| (*priority, -seq));
     Ok(next.map(|(_, seq)| seq))
 }
 
 /// What the job asks for that would be claimed now.
-pub(super) fn next_up(db: &Connection, forms: Forms, now: Timestamp) -> Result<Option<JobSpec>> {
-    let Some(seq) = next_ready(db, forms, now)? else { return Ok(None) };
+pub(super) fn next_up(db: &Connection, forms: Forms, me: Option<Epoch>, now: Timestamp) -> Result<Option<JobSpec>> {
+    let Some(seq) = next_ready(db, forms, me, now)? else { return Ok(None) };
     let query = format!("SELECT {JOB_COLUMNS} FROM {JOB_TABLES} WHERE j.seq = ?1");
     let mut statement = db.prepare_cached(&query)?;
     let mut rows = statement.query([seq])?;
@@ -91,7 +92,7 @@ pub(super) fn claim(
     if let Some(me) = me {
         must_hold(db, me)?;
     }
-    let Some(seq) = next_ready(db, by.forms, now)? else {
+    let Some(seq) = next_ready(db, by.forms, me, now)? else {
         let next_retry_at: Option<i64> = db.prepare_cached(NEXT_RETRY)?.query_row([], |row| row.get(0))?;
         return Ok(Claim::NoneReady { next_retry_at: next_retry_at.map(timestamp).transpose()? });
     };

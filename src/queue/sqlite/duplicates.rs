@@ -49,7 +49,7 @@ pub(super) fn settle_next(
     let default_model = &by.default_model;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
-        let next = next_ready(db, by.forms, now)?;
+        let next = next_ready(db, by.forms, me, now)?;
         let duplicate = next.map(|seq| duplicate_of(db, seq, default_model)).transpose()?.flatten();
         let (Some(seq), Some(duplicate)) = (next, duplicate) else {
             return Ok((settled > 0).then_some(failed));

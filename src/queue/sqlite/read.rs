@@ -228,8 +228,13 @@ impl QueueReader {
     }
 
     /// What the job asks for that a claim would get now, if any is ready.
-    pub(super) fn next_up(&self, forms: Forms, now: jiff::Timestamp) -> Result<Option<JobSpec>> {
-        next_up(&self.db, forms, now)
+    pub(super) fn next_up(
+        &self,
+        forms: Forms,
+        me: Option<crate::queue::Epoch>,
+        now: jiff::Timestamp,
+    ) -> Result<Option<JobSpec>> {
+        next_up(&self.db, forms, me, now)
     }
 
     /// A task that the attempt's account took from the run that made it, or else from the last run before it that had one

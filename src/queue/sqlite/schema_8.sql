@@ -56,3 +56,11 @@ ALTER TABLE run_accounts ADD COLUMN images INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run_accounts ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run_accounts ADD COLUMN units REAL;
 ALTER TABLE run_accounts ADD COLUMN paid REAL;
+
+-- Jobs whose local pictures are not on the host of an epoch: it passes them over, and others may take them.
+CREATE TABLE unseen (
+    job   INTEGER NOT NULL REFERENCES jobs (seq) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    why   TEXT    NOT NULL,
+    PRIMARY KEY (job, epoch)
+) STRICT, WITHOUT ROWID;

@@ -17,11 +17,17 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 pub(super) struct Links {
     page_dir: PathBuf,
     output_dir: PathBuf,
+    inputs: Option<PathBuf>,
 }
 
 impl Links {
     pub(super) fn new(page_dir: &Path, output_dir: &Path) -> Self {
-        Self { page_dir: resolved(page_dir), output_dir: resolved(output_dir) }
+        Self { page_dir: resolved(page_dir), output_dir: resolved(output_dir), inputs: None }
+    }
+
+    /// The same, with the folder that relative names of inputs are relative to.
+    pub(super) fn with_inputs(self, inputs: Option<&Path>) -> Self {
+        Self { inputs: inputs.map(resolved), ..self }
     }
 
     /// The link to a result, whose path is relative to the output folder with `/` between its parts.
@@ -40,7 +46,8 @@ impl Links {
         match ImageSource::from_stored(stored) {
             _ if stored.is_empty() => None,
             ImageSource::Url(url) => Some(url),
-            ImageSource::File(path) => Some(self.to_file(&path)),
+            ImageSource::File(path) if path.is_absolute() => Some(self.to_file(&path)),
+            ImageSource::File(path) => Some(self.to_file(&self.inputs.as_ref()?.join(path))),
             ImageSource::Object(url) => Some(self.to_object(&url)),
         }
     }
@@ -78,7 +85,11 @@ mod tests {
     use super::*;
 
     fn links() -> Links {
-        Links { page_dir: PathBuf::from("/shop/may/results"), output_dir: PathBuf::from("/shop/may/results") }
+        Links {
+            page_dir: PathBuf::from("/shop/may/results"),
+            output_dir: PathBuf::from("/shop/may/results"),
+            inputs: None,
+        }
     }
 
     #[test]
@@ -118,5 +129,8 @@ mod tests {
         assert_eq!(input("/mnt/nas/100%/ana.jpg").as_deref(), Some("file:///mnt/nas/100%25/ana.jpg"));
         assert_eq!(input("https://cdn.example/a.jpg?w=1").as_deref(), Some("https://cdn.example/a.jpg?w=1"));
         assert_eq!(input(""), None);
+        assert_eq!(input("people/ana.jpg"), None, "nobody has said where");
+        let links = links().with_inputs(Some(Path::new("/shop/pictures")));
+        assert_eq!(links.to_input("people/ana.jpg").as_deref(), Some("../../pictures/people/ana.jpg"));
     }
 }

@@ -34,6 +34,8 @@ pub struct PageSettings<'a> {
     pub commands: Commands<'a>,
     /// The folder in which these commands work as they stand.
     pub typed_in: Option<&'a Path>,
+    /// The folder that relative names of local pictures are relative to, if it is known.
+    pub inputs: Option<&'a Path>,
     /// The moment of the page.
     pub now: Timestamp,
     /// Whose clock it shows.
@@ -63,7 +65,7 @@ async fn write_bounded(
 ) -> Result<ReportSummary, ReportError> {
     let provider = queue.provider().await?;
     let run = queue.last_run().await?;
-    let links = Links::new(paths.report_dir, paths.output_dir);
+    let links = Links::new(paths.report_dir, paths.output_dir).with_inputs(page.inputs);
     let head = Head::of(paths.output_dir, page);
     let mut to = BufWriter::with_capacity(BUFFER_BYTES, to);
     head.write_into(&mut to)?;

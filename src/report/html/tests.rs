@@ -14,6 +14,7 @@ fn page_of(stocked: &Stocked, most_listed: u64) -> String {
     let settings = PageSettings {
         commands: Commands { place_flags: "-o results", run_again: "tryon run jobs.csv -o results" },
         typed_in: Some(Path::new("/shop & sons")),
+        inputs: None,
         now: after(125),
         zone: TimeZone::fixed(jiff::tz::offset(1)),
     };
@@ -202,6 +203,7 @@ fn a_page_elsewhere_leads_back_to_the_results() {
     let settings = PageSettings {
         commands: Commands { place_flags: "", run_again: "tryon run" },
         typed_in: None,
+        inputs: None,
         now: after(0),
         zone: TimeZone::UTC,
     };

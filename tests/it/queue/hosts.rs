@@ -16,24 +16,24 @@ use super::bed::{at, spec, task};
 use crate::support::postgres::Postgres;
 
 /// A lease that nobody outlives within a test, and one that ends in it.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(60);
 
 /// A queue that hosts share.
-struct Ground {
+pub(super) struct Ground {
     _folder: TempDir,
     open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Queue>>>,
 }
 
 /// A host at work on it.
-struct Host {
-    queue: Arc<dyn Queue>,
+pub(super) struct Host {
+    pub(super) queue: Arc<dyn Queue>,
     epoch: Epoch,
     run: RunId,
 }
 
 /// Runs a test on each kind of queue that hosts can share, with this many jobs in it.
-async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
+pub(super) async fn on_every_shared_queue(jobs: usize, test: impl AsyncFn(&Ground)) {
     on_a_shared_queue(sqlite().await, jobs, &test).await;
     if let Some(ground) = postgres().await {
         on_a_shared_queue(ground, jobs, &test).await;
@@ -89,7 +89,7 @@ fn start_on(name: &str, boot: &str, lock: &str) -> HostStart {
 }
 
 impl Ground {
-    async fn host(&self, name: &str, lease: Duration) -> Host {
+    pub(super) async fn host(&self, name: &str, lease: Duration) -> Host {
         self.begin(start(name, lease)).await.expect("it joins")
     }
 
@@ -102,12 +102,12 @@ impl Ground {
 }
 
 impl Host {
-    async fn ask(&self, room: Option<Room>) -> Result<Claim, QueueError> {
+    pub(super) async fn ask(&self, room: Option<Room>) -> Result<Claim, QueueError> {
         let by = Claimant { room, ..Claimant::default() };
         self.queue.claim(self.run, ExternalTaskId::unique(), by, at(1)).await
     }
 
-    async fn claim(&self) -> ActiveJob {
+    pub(super) async fn claim(&self) -> ActiveJob {
         match self.ask(None).await.expect("a claim") {
             Claim::Job(job) => *job,
             other => panic!("no job: {other:?}"),
@@ -126,7 +126,7 @@ impl Host {
         self.queue.record(job.seq, job.attempt, transition, Note::default(), at(2)).await
     }
 
-    async fn accept(&self, job: &ActiveJob, name: &str) {
+    pub(super) async fn accept(&self, job: &ActiveJob, name: &str) {
         self.record(job, Transition::Accept { task_id: task(name) }).await.expect("accepted");
     }
 

@@ -20,4 +20,5 @@ mod record;
 mod sqlite;
 mod staged_load;
 mod twins;
+mod unseen;
 mod walk;

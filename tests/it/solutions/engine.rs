@@ -140,6 +140,7 @@ fn settings() -> RunSettings {
         task_timeout: SECOND * 60,
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
+        inputs: None,
         fit_images: false,
         dedupe: false,
         min_result_px: 0,

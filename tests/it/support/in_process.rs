@@ -59,6 +59,7 @@ pub(crate) fn run_into(
         task_timeout: Duration::from_secs(60),
         in_doubt: InDoubtPolicy::Hold,
         budget: None,
+        inputs: None,
         fit_images: false,
         dedupe: false,
         min_result_px: 0,
