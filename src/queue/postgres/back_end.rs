@@ -301,9 +301,8 @@ impl PostgresQueue {
         column: &'static str,
         base_url: &str,
     ) -> Result<Option<T>> {
-        let client = self.server.client().await?;
         let query = format!("SELECT {column} FROM tryon.doors WHERE base_url = $1");
-        let row = Db::by_itself(&client).row(&query, args![base_url]).await?;
+        let row = reading!(self, |db| db.row(&query, args![base_url]))?;
         Ok(row.map(|row| row.try_get::<_, Option<T>>(0)).transpose()?.flatten())
     }
 }
