@@ -124,7 +124,7 @@ pub trait Queue: QueueReads {
     /// that were.
     ///
     /// # Errors
-    /// [`QueueError::NoSuchHost`]; [`QueueError::HostAtWork`] when it lives.
+    /// [`QueueError::NoSuchHost`]; [`QueueError::HostAtWork`] when it has no such epoch, and lives.
     async fn forget_host(&self, name: String) -> QueueResult<u64>;
 
     /// The jobs in one of `states` that this epoch has to work on, or may: state by state as named, each in manifest order, at

@@ -88,12 +88,16 @@ pub(super) async fn leave(db: Db<'_>, me: Epoch) -> Result<()> {
 /// A person's word that what a host has left open will send nothing any more.
 pub(super) async fn forget(db: Db<'_>, name: &str) -> Result<u64> {
     db.lock("tryon: hosts").await?;
-    refuse_living(db, name).await?;
-    let statement = format!("UPDATE tryon.hosts SET dead_at = {CLOCK}, death = $2 WHERE name = $1 AND dead_at IS NULL");
-    match db.run(&statement, args![name, Death::Forgotten.word()]).await? {
-        0 => Err(QueueError::NoSuchHost(name.to_owned())),
-        forgotten => Ok(forgotten),
+    let statement = format!(
+        "UPDATE tryon.hosts SET dead_at = {CLOCK}, death = $2 WHERE name = $1 AND dead_at IS NULL AND NOT ({})",
+        is_live()
+    );
+    let forgotten = db.run(&statement, args![name, Death::Forgotten.word()]).await?;
+    if forgotten == 0 {
+        refuse_living(db, name).await?;
+        return Err(QueueError::NoSuchHost(name.to_owned()));
     }
+    Ok(forgotten)
 }
 
 /// Whether a host is at work.

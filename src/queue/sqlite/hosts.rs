@@ -103,12 +103,13 @@ pub(super) fn leave(db: &Connection, me: Epoch) -> Result<()> {
 /// A person's word that what a host has left open will send nothing any more.
 pub(super) fn forget(db: &Connection, name: &str) -> Result<u64> {
     let clock = clock();
-    refuse_living(db, name, clock)?;
-    let forgotten = db.execute(
-        "UPDATE hosts SET dead_at = ?2, death = ?3 WHERE name = ?1 AND dead_at IS NULL",
-        params![name, clock, Death::Forgotten.word()],
-    )?;
+    let statement = format!(
+        "UPDATE hosts SET dead_at = :clock, death = :death WHERE name = :name AND dead_at IS NULL AND NOT ({IS_LIVE})"
+    );
+    let forgotten = db
+        .execute(&statement, named_params! { ":name": name, ":clock": clock, ":death": Death::Forgotten.word() })?;
     if forgotten == 0 {
+        refuse_living(db, name, clock)?;
         return Err(QueueError::NoSuchHost(name.to_owned()));
     }
     Ok(forgotten as u64)

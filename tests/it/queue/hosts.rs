@@ -226,7 +226,7 @@ async fn a_task_that_is_found_for_a_silent_host_is_the_finders() {
 
 #[tokio::test]
 async fn a_goodbye_and_a_persons_word_let_others_submit_again() {
-    on_every_shared_queue(2, async |ground| {
+    on_every_shared_queue(3, async |ground| {
         let other = ground.host("other", LONG).await;
         let polite = ground.host("polite", LONG).await;
         let job = polite.claim().await;
@@ -249,6 +249,16 @@ async fn a_goodbye_and_a_persons_word_let_others_submit_again() {
         assert_eq!(other.queue.forget_host("silent".to_owned()).await.expect("forgotten"), 1);
         assert_eq!(is_doubt(&other.take_up().await), Some(Holder::Gone));
         assert!(matches!(other.queue.forget_host("silent".to_owned()).await, Err(QueueError::NoSuchHost(_))));
+        // A container that was made again under the name of one that is gone.
+        let gone = ground.host("container", SHORT).await;
+        gone.claim().await;
+        let began = Instant::now();
+        while gone.state_of(gone.epoch).await == HostState::Live {
+            assert!(began.elapsed() < Duration::from_secs(20), "its lease does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let _again = ground.host("container", LONG).await;
+        assert_eq!(other.queue.forget_host("container".to_owned()).await.expect("the one that is gone"), 1);
         let lives = other.queue.forget_host("other".to_owned()).await;
         assert!(matches!(lives, Err(QueueError::HostAtWork { .. })), "{lives:?}");
     })
