@@ -95,9 +95,10 @@ impl RunRecord {
         self.hosts += other.hosts;
         self.started_at = self.started_at.min(other.started_at);
         self.seen_at = self.seen_at.max(other.seen_at);
-        self.slots = self.slots.saturating_add(other.slots);
+        // Each of them counts the accounts' slots, which all share.
+        self.slots = self.slots.max(other.slots);
         self.slot_ms_busy += other.slot_ms_busy;
-        self.slot_ms_all += other.slot_ms_all;
+        self.slot_ms_all = self.slot_ms_all.max(other.slot_ms_all);
         self.succeeded += other.succeeded;
         self.pause = self.pause.zip(other.pause).map(|(one, two)| if one.until <= two.until { one } else { two });
         for theirs in other.accounts {
