@@ -106,8 +106,8 @@ pub(super) fn forget(db: &Connection, name: &str) -> Result<u64> {
     let statement = format!(
         "UPDATE hosts SET dead_at = :clock, death = :death WHERE name = :name AND dead_at IS NULL AND NOT ({IS_LIVE})"
     );
-    let forgotten = db
-        .execute(&statement, named_params! { ":name": name, ":clock": clock, ":death": Death::Forgotten.word() })?;
+    let forgotten =
+        db.execute(&statement, named_params! { ":name": name, ":clock": clock, ":death": Death::Forgotten.word() })?;
     if forgotten == 0 {
         refuse_living(db, name, clock)?;
         return Err(QueueError::NoSuchHost(name.to_owned()));
