@@ -197,7 +197,7 @@ fn counts(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(length), |bencher| {
             bencher.iter(|| {
                 runtime.block_on(async {
-                    let queue = queue::at(&bed.folder.path().join("queue.db")).open_to_read().await.expect("a reader");
+                    let queue = queue::at(bed.folder.path().join("queue.db")).open_to_read().await.expect("a reader");
                     assert_eq!(queue.counts().await.expect("counts").total(), length);
                     black_box(queue.last_run().await.expect("a run"));
                 });

@@ -13,10 +13,11 @@ use super::epochs::{is_live, must_hold};
 use super::error::Result;
 use super::transition::{By, apply};
 
-/// The condition by which a claim passes over jobs that this epoch could not see.
+/// The condition by which a claim passes over jobs that this epoch could not see. `OFFSET 0` has it asked of one job after the
+/// other, by the index: as a join, ten thousand jobs that are passed over took eight seconds.
 pub(super) fn passed_over(me: Option<Epoch>) -> String {
     me.map_or_else(String::new, |me| {
-        format!(" AND NOT EXISTS (SELECT 1 FROM tryon.unseen u WHERE u.job = seq AND u.epoch = {})", me.0)
+        format!(" AND NOT EXISTS (SELECT 1 FROM tryon.unseen u WHERE u.job = seq AND u.epoch = {} OFFSET 0)", me.0)
     })
 }
 
