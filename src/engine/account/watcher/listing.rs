@@ -27,7 +27,7 @@ const GAP: f64 = 0.032;
 
 /// Where many tasks are at work, walks may be closer together than the interval between two questions about one task: a page asks
 /// for hundreds, and for each task that ends so many pages are looked at. Closer than this share of the interval they never are.
-const PAGES_A_TASK: f64 = 0.36;
+const PAGES_A_TASK: f64 = 0.34;
 const CLOSEST: f64 = 0.25;
 
 /// A list that showed none of the tasks so often, one walk after the other, is of no use.
@@ -243,9 +243,9 @@ mod tests {
     fn many_tasks_are_listed_more_often_than_one_is_asked_about_and_few_are_not() {
         let gap = |listed, pages| gap(Duration::from_secs(1), Some(Duration::from_secs(30)), listed, pages).as_millis();
         assert_eq!(gap(10, 1), 1_000);
-        assert_eq!(gap(100, 1), 833, "a page for 2.8 tasks that end");
+        assert_eq!(gap(100, 1), 882, "a page for 2.9 tasks that end");
         assert_eq!(gap(1_000, 3), 250, "a quarter of the interval");
-        assert_eq!(gap(1_000, 4), 333);
+        assert_eq!(gap(1_000, 4), 352);
         assert_eq!(super::gap(Duration::from_secs(8), Some(Duration::from_secs(30)), 1_000, 3).as_secs(), 2);
     }
 
