@@ -89,7 +89,8 @@ impl Host {
     }
 
     fn command(&self, shop: &Workshop, provider: &Provider, plan: &Plan) -> Command {
-        let mut command = shop.command(provider, &["run", "-q", "--queue", &plan.queue, "--inputs", ".", "--host", self.name]);
+        let mut command =
+            shop.command(provider, &["run", "-q", "--queue", &plan.queue, "--inputs", ".", "--host", self.name]);
         let is_container = plan.container == Some(self.number);
         let life = if is_container { format!("-{}", self.starts) } else { String::new() };
         command
