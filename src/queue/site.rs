@@ -18,13 +18,13 @@ pub trait Site: Debug + Send + Sync {
     ///
     /// # Errors
     /// What is there is foreign, newer, damaged or not accessible; the error names it and says what to do.
-    /// [`QueueError::Missing`] where there is none and it is not to be made.
+    /// [`QueueError::Missing`](super::QueueError::Missing) where there is none and it is not to be made.
     async fn open(&self, opening: Opening) -> QueueResult<Arc<dyn Queue>>;
 
     /// Takes the queue, which must exist, for a run, and opens it only then: one that another run holds is left alone.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`QueueError::Held`].
+    /// As [`Self::open`], and [`QueueError::Held`](super::QueueError::Held).
     async fn open_to_run(&self) -> QueueResult<(Arc<dyn Queue>, RunHold)>;
 
     /// Opens the queue, which must exist, to be read.
