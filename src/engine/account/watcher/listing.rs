@@ -244,7 +244,7 @@ mod tests {
         let gap = |listed, pages| gap(Duration::from_secs(1), Some(Duration::from_secs(30)), listed, pages).as_millis();
         assert_eq!(gap(10, 1), 1_000);
         assert_eq!(gap(100, 1), 882, "a page for 2.9 tasks that end");
-        assert_eq!(gap(1_000, 3), 250, "a quarter of the interval");
+        assert_eq!(gap(1_000, 2), 250, "a quarter of the interval");
         assert_eq!(gap(1_000, 4), 352);
         assert_eq!(super::gap(Duration::from_secs(8), Some(Duration::from_secs(30)), 1_000, 3).as_secs(), 2);
     }
