@@ -1,7 +1,7 @@
 //! A real PostgreSQL: one server for this process, in a folder of its own, on a free port of the loopback, with a database for
 //! each test; and a real PgBouncer before it, in transaction mode.
 //!
-//! A shell stands between: it waits for the end of its standard input, which is this process's to hold, and stops the server
+//! A shell is in between: it waits for the end of its standard input, which is this process's to hold, and stops the server
 //! then. So nothing is left, however this process ends. Where the programs are not installed, tests say so and pass.
 
 use std::fs;

@@ -26,7 +26,7 @@ const SMALLEST_PAGE: usize = 20;
 const GAP: f64 = 0.032;
 
 /// Where many tasks are at work, walks may be closer together than the interval between two questions about one task: a page asks
-/// for hundreds, and for each task that ends so many pages are looked at. Closer than this share of the interval they never are.
+/// for hundreds, and this is the number of pages that are looked at for each task that ends. Closer than this share of the interval they never are.
 const PAGES_A_TASK: f64 = 0.34;
 const CLOSEST: f64 = 0.25;
 

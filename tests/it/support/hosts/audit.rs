@@ -14,7 +14,7 @@ const JITTER: Duration = Duration::from_millis(150);
 /// second may have more creates than the rate, at most [`HELD_UP_AT_ONCE`] for each such moment and host.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// A host has so many creates on their way between their turn and the network at once, at most.
+/// A host has this many creates on their way between their turn and the network at once, at most.
 const HELD_UP_AT_ONCE: usize = 4;
 
 /// What was found wrong.

@@ -28,7 +28,7 @@ const AFTERMATH: Duration = Duration::from_secs(12);
 
 const TASK_TIME: Duration = Duration::from_millis(400);
 
-/// One job in so many has a large garment.
+/// One job in this many has a large garment.
 const LARGE_EVERY: usize = 4;
 
 /// Answers that are slow come up to so late.
@@ -114,7 +114,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Lives through so many faults, and brings everything to its end.
+    /// Lives through this many faults, and brings everything to its end.
     pub(crate) fn live(mut self, faults: usize) -> Tally {
         let plan = format!("{:?}", self.plan);
         self.note(&plan);
