@@ -188,10 +188,11 @@ pub(crate) fn give_to_server(folder: &Path) {
     }
 }
 
-/// Starts a server beside a keeper that ends it, and removes `rubbish`, when this process has ended.
+/// Starts a server beside a keeper that ends it, and removes `rubbish`, when this process has ended. PostgreSQL is told by
+/// SIGQUIT; PgBouncer, as a shell's background process, ignores that, and ends by SIGTERM.
 fn kept(server: &str, folder: &Path, rubbish: &Path) -> Child {
     let script = format!(
-        "{server} >>{log} 2>&1 </dev/null & server=$!; read -r _; kill -QUIT $server; wait $server; \
+        "{server} >>{log} 2>&1 </dev/null & server=$!; read -r _; kill -QUIT $server; kill -TERM $server; wait $server; \
          if [ -n '{rubbish}' ]; then rm -rf '{rubbish}'; fi",
         log = folder.join("log").display(),
         rubbish = rubbish.display(),
