@@ -13,7 +13,7 @@ use crate::queue::{Claim, Claimant, Doubt, Epoch, Note, PostgresAddress, QueueEr
 use super::Db;
 use super::connect::End;
 use super::db::args;
-use super::epochs::{ROOM, lacks_room, lock_room, must_hold, tasks_beside};
+use super::epochs::{ROOM, lacks_room, may_claim, must_hold, tasks_beside};
 use super::error::Result;
 use super::open::is_known;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES};
@@ -133,10 +133,7 @@ pub(super) async fn claim(
     by: &Claimant,
     now: Timestamp,
 ) -> Result<End<Claim>> {
-    if let Some(me) = me {
-        must_hold(db, me).await?;
-    }
-    lock_room(db, by).await?;
+    may_claim(db, me, by).await?;
     match next_ready(db, address, (by.forms, me), now).await? {
         Some(seq) => take(db, (run, me), seq, external_id, by, now).await,
         None => none_ready(db).await,

@@ -18,7 +18,7 @@ use super::Db;
 use super::claim::{next_free, next_ready, none_ready, take};
 use super::connect::End;
 use super::db::args;
-use super::epochs::{lock_room, must_hold};
+use super::epochs::may_claim;
 use super::error::Result;
 use super::transition::{By, apply, one_row};
 
@@ -44,10 +44,7 @@ pub(super) async fn claim_once(
     by: &Claimant,
     now: Timestamp,
 ) -> Result<End<ClaimOnce>> {
-    if let Some(me) = me {
-        must_hold(db, me).await?;
-    }
-    lock_room(db, by).await?;
+    may_claim(db, me, by).await?;
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
         let is_first = settled == 0;

@@ -64,8 +64,17 @@ pub(super) async fn tasks_beside(db: Db<'_>, seq: JobSeq) -> Result<u32> {
     whole(&db.one(&query, args![seq.0, DOUBT_HOLDS_SLOT_MS]).await?, 0)
 }
 
+/// That an epoch may claim, and that nobody else claims what is shared with it until this transaction has ended. To be asked
+/// before any other lock is taken.
+pub(super) async fn may_claim(db: Db<'_>, me: Option<Epoch>, by: &Claimant) -> Result<()> {
+    if let Some(me) = me {
+        must_hold(db, me).await?;
+    }
+    lock_room(db, by).await
+}
+
 /// Keeps other hosts from claiming what is shared with them until this transaction has ended.
-pub(super) async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
+async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
     if by.room.is_some() { db.lock(ROOM).await } else { Ok(()) }
 }
 

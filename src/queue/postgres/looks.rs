@@ -94,7 +94,7 @@ async fn twins(db: Db<'_>, seq: JobSeq) -> Result<Vec<(JobSeq, JobId)>> {
     Ok(twins)
 }
 
-/// The ids of [`twins`].
+/// The ids of the jobs of other pairs whose results are the same picture.
 pub(super) async fn twins_of(db: Db<'_>, seq: JobSeq) -> Result<Vec<JobId>> {
     Ok(twins(db, seq).await?.into_iter().map(|(_, id)| id).collect())
 }
@@ -104,7 +104,7 @@ async fn twins_by_picture(db: Db<'_>, seq: JobSeq, fingerprint: i64) -> Result<V
     rows.iter().map(|row| Ok((JobSeq(row.try_get(0)?), JobId::trusted(row.try_get(1)?)))).collect()
 }
 
-/// Flags a job as a twin, or takes that back. One that is being made again has no flags: its image is about to go. Returns by
+/// Flags a job whose result is the same picture as another pair's, or takes that back. One that is being made again has no flags: its image is about to go. Returns by
 /// how many there are more flagged jobs now.
 async fn set_twin(db: Db<'_>, seq: JobSeq, is_twin: bool) -> Result<i64> {
     let bit = i64::from(Flags::NONE.with(Flag::Twin).bits());

@@ -84,7 +84,7 @@ fn twins_by_picture(db: &Connection, seq: JobSeq, fingerprint: i64) -> Result<Ve
     Ok(twins.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Flags a job as a twin, or takes that back. One that is being made again has no flags: its image is about to go.
+/// Flags a job whose result is the same picture as another pair's, or takes that back. One that is being made again has no flags: its image is about to go.
 fn set_twin(db: &Connection, seq: JobSeq, is_twin: bool) -> Result<()> {
     let bit = Flags::NONE.with(Flag::Twin).bits();
     db.prepare_cached(

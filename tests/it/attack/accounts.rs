@@ -233,8 +233,8 @@ fn a_task_of_the_same_number_at_another_account_is_no_proof_where_the_renamed_ac
     two.assert_all_done();
 }
 
-#[test]
-fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alone() {
+/// Two accounts whose answers leave our ids out and that both count from 1, killed with two tasks at each.
+fn killed_where_answers_leave_our_ids_out() -> TwoAccounts {
     let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(3), ..quick() };
     let two = TwoAccounts::new(8, slow(), slow(), "", "");
     two.b.change(|script| script.task_prefix = "task-");
@@ -244,6 +244,12 @@ fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alo
     // Their answers are on disk too: what is in doubt at such a provider stays in doubt.
     two.a.wait_until("four tasks that run", |_| two.shop.count("running") == 4);
     going.kill();
+    two
+}
+
+#[test]
+fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alone() {
+    let two = killed_where_answers_leave_our_ids_out();
     two.name_them(("new", ""), ("b", ""));
     two.run(&["--account", "b", "--concurrency", "2"]).assert_code(1);
     assert_eq!(two.shop.count("succeeded"), 6, "{}", two.shop.standing());
@@ -253,15 +259,7 @@ fn where_no_answer_says_whose_a_task_is_its_number_counts_at_its_own_address_alo
 
 #[test]
 fn a_name_that_is_given_to_another_address_does_not_take_the_tasks_of_the_old_one_along() {
-    let slow = || Script { external_ids: ExternalIds::Ignored, task_time: Duration::from_secs(3), ..quick() };
-    let two = TwoAccounts::new(8, slow(), slow(), "", "");
-    two.b.change(|script| script.task_prefix = "task-");
-    let going = two.start(&["--concurrency", "2"]);
-    two.a.wait_until("two tasks at A", |books| books.tasks.len() == 2);
-    two.b.wait_until("two tasks at B", |books| books.tasks.len() == 2);
-    // Their answers are on disk too: what is in doubt at such a provider stays in doubt.
-    two.a.wait_until("four tasks that run", |_| two.shop.count("running") == 4);
-    going.kill();
+    let two = killed_where_answers_leave_our_ids_out();
     two.name_them(("b", ""), ("a", ""));
     two.run(&["--concurrency", "2", "--task-timeout", "10s"]).assert_code(0);
     two.assert_all_done();

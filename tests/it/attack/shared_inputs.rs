@@ -80,7 +80,7 @@ impl Hosts {
     }
 }
 
-/// The picture of a person, which ends in what tells the provider of whom it is.
+/// The picture of a person. Behind its end is the name of its job, by which the provider knows it.
 fn person(folder: &Path, job: &str) {
     let path = folder.join(format!("people/{job}.png"));
     image::DynamicImage::new_rgb8(300, 300).save(&path).expect("a person");
