@@ -11,7 +11,7 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
+    Load, Note, OwnTask, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
     Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
@@ -19,7 +19,7 @@ use super::handle::{SqliteQueue, blocking};
 use super::hosts;
 use super::lock::RunLock;
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, pages, unseen};
+use super::{QueueReader, Result, own_tasks, pages, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -331,6 +331,15 @@ impl QueueReads for SqliteQueue {
 
     async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         self.read(move |reader| reader.attempts(seq)).await
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        self.read(move |reader| own_tasks::own_tasks(&reader.db, after, most)).await
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        let name = name.clone();
+        self.read(move |reader| own_tasks::own_task_named(&reader.db, &name)).await
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
