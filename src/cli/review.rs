@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::exit_code::ExitCode;
-use crate::job::Verdict;
+use crate::job::{StateName, Verdict};
 use crate::manifest::ListedJob;
 use crate::ops::review;
 use crate::queue::{self, Judgement, Opening, QueueError};
 use crate::settings::{Options, TextEncoding};
-use crate::view::wording::{counted, thousands};
+use crate::view::wording::{counted, judged};
 
 use super::id_list::{Listed, read_list};
 use super::load::println;
@@ -142,15 +142,14 @@ pub(super) async fn command(what: &ReviewArgs, file: &Options, place: &Place) ->
         said.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     println(&if said.is_empty() { "nothing to say".to_owned() } else { said.join(", ") })?;
     let counts = queue.counts().await?;
-    println(&format!(
-        "  of {} {} are approved, {} rejected, {} not judged yet",
-        counted(counts.of(crate::job::StateName::Succeeded), "result"),
-        thousands(counts.approved),
-        thousands(counts.rejected_images),
-        thousands(counts.unjudged())
-    ))?;
+    let results = counted(counts.of(StateName::Succeeded), "result");
+    let all = judged(&counts).unwrap_or_else(|| "none judged".to_owned());
+    println(&format!("  of {results}: {all}"))?;
     if counts.rejected_images > 0 {
-        println(&format!("  what they would cost: {}", place.command("retry --again --rejected --dry-run")))?;
+        println(&format!(
+            "  what the rejected ones would cost: {}",
+            place.command("retry --again --rejected --dry-run")
+        ))?;
     }
     Ok(ExitCode::Ok)
 }
