@@ -2,6 +2,7 @@
 
 mod args;
 mod callbacks;
+mod changed;
 mod check;
 mod clients;
 mod completions;
