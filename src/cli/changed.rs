@@ -39,13 +39,13 @@ pub(super) async fn tell(
     if let Some(said) = sentence(&changed) {
         console.info(&format!(
             "{said}; these images stay as they are, and {} says what new ones would cost",
-            place.command("retry --again --changed --dry-run")
+            place.command("retry --changed --dry-run")
         ));
     }
     Ok(())
 }
 
-/// `tryon retry --again --changed`.
+/// `tryon retry --changed`.
 pub(super) async fn retry(
     settings: &Settings,
     queue: &dyn Queue,

@@ -77,10 +77,7 @@ async fn lines(
     }
     let changed = find_changed(Looked::Load(&mut *rows.load), settings.inputs.as_deref()).await?;
     if let Some(said) = changed::sentence(&changed) {
-        lines.push((
-            "changed",
-            format!("{said}; they are made again only by {}", place.command("retry --again --changed")),
-        ));
+        lines.push(("changed", format!("{said}; they are made again only by {}", place.command("retry --changed"))));
     }
     if changed.not_looked_at > 0 {
         lines

@@ -54,8 +54,9 @@ pub(super) struct Retry {
     #[arg(long, group = "which", requires = "again")]
     rejected: bool,
 
-    /// With --again: every job whose result was made of a picture that has changed since
-    #[arg(long, group = "which", requires = "again")]
+    /// Every job whose result was made of a picture that has changed since: each is submitted and PAID FOR ONCE MORE;
+    /// --dry-run says before what that costs
+    #[arg(long, group = "which")]
     changed: bool,
 
     /// Folder that the pictures of a queue in PostgreSQL are relative to, for --changed

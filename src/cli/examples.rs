@@ -88,6 +88,7 @@ Examples:
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
   tryon retry --again --flagged            results that are flagged, likewise
+  tryon retry --changed --dry-run          results whose pictures were changed since
   tryon retry --again --rejected --dry-run  what those would cost that were rejected
 
 Where only the download failed, only that is done again, and nothing is paid.";
