@@ -23,6 +23,7 @@ mod loading;
 mod location;
 mod mover;
 mod moving;
+mod own_tasks;
 mod postgres;
 mod reads;
 mod record;
@@ -45,6 +46,7 @@ pub use judgement::{GivenVerdict, Judgement};
 pub use loading::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
+pub use own_tasks::{OwnTask, TaskEnd, each_own_task};
 pub use reads::QueueReads;
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,

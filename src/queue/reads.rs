@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{AccountName, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
+use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 
 use super::contents::{KnownContent, MadeFrom};
 use super::error::QueueResult;
 use super::hosts::HostRecord;
 use super::judgement::GivenVerdict;
+use super::own_tasks::OwnTask;
 use super::record::{
     ActiveJob, AttemptRecord, Counts, JobRecord, ProviderKind, Published, PublishedImage, ReportPlace, ReportRow,
     TakenTask, Workload,
@@ -161,4 +162,10 @@ pub trait QueueReads: Debug + Send + Sync {
     /// The rows of the report after `after`, in manifest order, at most `most`, with the place from which to go on. An
     /// empty page is the end.
     async fn report_page(&self, after: ReportPlace, most: usize) -> QueueResult<(Vec<ReportRow>, ReportPlace)>;
+
+    /// The attempts that asked for tasks of their own after an attempt, in manifest order, at most `most`. An empty page is the end.
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> QueueResult<Vec<OwnTask>>;
+
+    /// The attempt that was sent under a name of ours.
+    async fn own_task_named(&self, name: &ExternalTaskId) -> QueueResult<Option<OwnTask>>;
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::{Content, ImageSource, JobSeq, JobSpec, Keep, ModelName};
+use crate::queue::columns::state_of;
 use crate::queue::sqlite::{Inputs, Known, Loader, Standing, blocking};
 use crate::queue::{
     Enqueued, Keeping, Kept, KnownContent, Load, LoadRow, MadeFrom, ManifestNames, NotTaken, PairsAgain,
@@ -21,7 +22,7 @@ use super::error::Result;
 use super::facts::get_meta;
 use super::open::{KNOWN, migrate, version};
 use super::read::limit;
-use super::rows::{state_of, whole};
+use super::rows::whole;
 use super::staged::{Staged, on_staged};
 use super::{contents, keep_load, repeats};
 

@@ -22,6 +22,7 @@ mod load;
 mod looks;
 mod moving;
 mod open;
+mod own_tasks;
 mod pages;
 mod password;
 mod publish;

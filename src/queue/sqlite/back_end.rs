@@ -11,7 +11,7 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
-    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, Note, ProviderKind, Published,
+    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, Note, OwnTask, ProviderKind, Published,
     PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId,
     RunRecord, Selection, TakenTask, Workload,
 };
@@ -21,7 +21,7 @@ use super::hosts;
 use super::lock::RunLock;
 use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, contents, pages, unseen};
+use super::{QueueReader, Result, contents, own_tasks, pages, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -365,6 +365,15 @@ impl QueueReads for SqliteQueue {
 
     async fn made_from(&self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
         self.read(move |reader| contents::made_from(&reader.db, after, most)).await
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        self.read(move |reader| own_tasks::own_tasks(&reader.db, after, most)).await
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        let name = name.clone();
+        self.read(move |reader| own_tasks::own_task_named(&reader.db, &name)).await
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
