@@ -20,7 +20,7 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::reads::reading;
 use super::transition::By;
-use super::{by_hand, claim, duplicates, facts, hosts, looks, publish, reviews, tally, transition, unseen};
+use super::{by_hand, claim, contents, duplicates, facts, hosts, looks, publish, reviews, tally, transition, unseen};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -263,6 +263,10 @@ impl Queue for PostgresQueue {
 
     async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
         verb!(self, |db| by_hand::adopt(db, &id, &task_id, now))
+    }
+
+    async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
+        verb!(self, |db| contents::note_seen(db, &seen))
     }
 
     async fn begin_load(&self) -> Result<Box<dyn Load>> {
