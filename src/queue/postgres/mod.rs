@@ -20,6 +20,7 @@ mod last_tasks;
 mod load;
 mod looks;
 mod moving;
+mod new_jobs;
 mod open;
 mod pages;
 mod password;

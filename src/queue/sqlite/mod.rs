@@ -29,6 +29,7 @@ mod rows;
 mod same_request;
 mod site;
 mod staged;
+mod staged_pages;
 mod staging;
 mod transition;
 mod unseen;
@@ -44,6 +45,8 @@ pub(super) use moving::HeldFile;
 pub(super) use repeats::Candidate;
 pub(super) use same_request::Asking;
 pub(super) use site::SqliteFile;
+pub(super) use staged_pages::Places;
+pub(super) use staging::StagedRow;
 pub use writer::Between;
 
 use super::QueueError;
