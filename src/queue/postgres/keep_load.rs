@@ -76,12 +76,7 @@ pub(super) async fn keep(
 }
 
 /// Sends the staged rows, and changes jobs of the queue as they say. Returns those that have become wrong since they were read.
-async fn stage_and_change(
-    db: Db<'_>,
-    staged: &Staged,
-    changes: &mut Changes,
-    now: Timestamp,
-) -> Result<Vec<TooLate>> {
+async fn stage_and_change(db: Db<'_>, staged: &Staged, changes: &mut Changes, now: Timestamp) -> Result<Vec<TooLate>> {
     staged_copy::send(db, staged).await?;
     let kinds = kinds_of(db).await?;
     if kinds.rows > MANY_ROWS {

@@ -34,7 +34,8 @@ CREATE TEMPORARY TABLE load_rejected (
 const COPY_INPUTS: &str = "COPY load_inputs (input, source, written) FROM STDIN BINARY";
 const COPY_ROWS: &str = "COPY load_rows (n, human, cloth, cloth_2, priority, keep, fate, job, manifest, line, id, id_key, \
      cloth_type, cloth_type_2, model) FROM STDIN BINARY";
-const COPY_REJECTED: &str = "COPY load_rejected (n, line, behind, manifest, id, human, cloth, reason) FROM STDIN BINARY";
+const COPY_REJECTED: &str =
+    "COPY load_rejected (n, line, behind, manifest, id, human, cloth, reason) FROM STDIN BINARY";
 
 /// Sends everything that is staged.
 pub(super) async fn send(db: Db<'_>, staged: &Staged) -> Result<()> {

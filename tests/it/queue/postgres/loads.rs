@@ -25,7 +25,8 @@ async fn rows_that_another_load_has_added_meanwhile_are_unchanged_or_too_late_an
     on_a_queue_of(&POSTGRES, async |bed| {
         let first = staged(bed, "one.csv", &[spec("a"), spec("b")]).await;
         let same_pictures = JobSpec { id: spec("d").id, ..spec("a") };
-        let second = staged(bed, "two.csv", &[spec("a"), with_other_cloth("b", "other"), spec("c"), same_pictures]).await;
+        let second =
+            staged(bed, "two.csv", &[spec("a"), with_other_cloth("b", "other"), spec("c"), same_pictures]).await;
         assert!(first.keep(Keeping::default(), at(1)).await.expect("kept").is_kept);
         let kept = second.keep(Keeping::default(), at(2)).await.expect("kept");
         let too_late: Vec<_> = kept.too_late.iter().map(|late| late.row.id.as_str()).collect();
@@ -55,7 +56,8 @@ async fn a_row_whose_name_a_further_image_has_got_meanwhile_is_too_late() {
 #[tokio::test]
 async fn pictures_of_rows_that_are_not_taken_leave_nothing_and_those_of_the_others_are_there_once() {
     on_a_queue_of(&POSTGRES, async |bed| {
-        let rows = [spec("a"), with_other_cloth("a", "contradicts"), spec("b"), JobSpec { id: spec("c").id, ..spec("b") }];
+        let rows =
+            [spec("a"), with_other_cloth("a", "contradicts"), spec("b"), JobSpec { id: spec("c").id, ..spec("b") }];
         bed.load_from("jobs.csv", &rows).await;
         assert_eq!(bed.count(StateName::Pending), 2, "b and c");
         assert_each_picture_is_there_once(bed);
