@@ -27,7 +27,7 @@ use crate::job::{
 use super::doubt::{Doubt, Resubmission};
 use super::error::QueueError;
 use super::hold::RunHold;
-use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
+use super::hosts::{Epoch, HostRecord, HostStart, NoRoom, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
@@ -159,6 +159,13 @@ pub trait Queue: QueueReads {
     /// A turn among all requests of one kind, over all hosts, so that no more than `per_second` leave. Returns for how long it
     /// has to be waited for.
     async fn turn(&self, kind: String, per_second: f64) -> QueueResult<Duration>;
+
+    /// What of what all hosts share there is too little of for one more claim by this epoch, if anything. Notes that it wants
+    /// some. Another host may be quicker, so the claim has the last word.
+    ///
+    /// # Errors
+    /// [`QueueError::LeaseLost`].
+    async fn lacks_room(&self, by: Claimant) -> QueueResult<Option<NoRoom>>;
 
     // A run works.
 

@@ -12,7 +12,7 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace,
+    Load, NoRoom, Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace,
     ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
@@ -22,8 +22,8 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
 use super::{
-    Db, by_hand, claim, duplicates, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition, unseen,
-    workload,
+    Db, by_hand, claim, duplicates, epochs, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition,
+    unseen, workload,
 };
 
 /// An open queue.
@@ -184,6 +184,11 @@ impl Queue for PostgresQueue {
     async fn look_again(&self) -> Result<u64> {
         let me = self.joined()?;
         verb!(self, |db| unseen::look_again(db, me))
+    }
+
+    async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
+        let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
+        verb!(self, |db| epochs::lacks_room(db, me, &by, room))
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {

@@ -11,15 +11,15 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
+    Load, NoRoom, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
     Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
-use super::hosts;
 use super::lock::RunLock;
 use super::staged::StagedLoad;
 use super::{QueueReader, Result, pages, unseen};
+use super::{epochs, hosts};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -107,6 +107,11 @@ impl Queue for SqliteQueue {
     async fn look_again(&self) -> Result<u64> {
         let me = self.joined()?;
         self.writer.write(move |db| unseen::look_again(db, me)).await
+    }
+
+    async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
+        let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
+        self.writer.write(move |db| epochs::lacks_room(db, me, &by, room)).await
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
