@@ -188,7 +188,7 @@ impl Queue for PostgresQueue {
 
     async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
         let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
-        verb!(self, |db| epochs::lacks_room(db, me, &by, room))
+        verb!(self, |db| epochs::asks_for_room(db, me, &by, room))
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {

@@ -78,6 +78,15 @@ async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
     if by.room.is_some() { db.lock(ROOM).await } else { Ok(()) }
 }
 
+/// [`lacks_room`] for a host that claims nothing yet. That it wants some need not outlive a crash, so no flush is waited for.
+pub(super) async fn asks_for_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
+    let (_, lack) = tokio::try_join!(
+        async { db.run("SET LOCAL synchronous_commit TO off", args![]).await },
+        lacks_room(db, me, by, room)
+    )?;
+    Ok(lack)
+}
+
 /// Whether there is too little of what all hosts share for one more claim. Notes that this host wants some. States are in the
 /// text, one by one, so that partial indexes are seen to fit.
 pub(super) async fn lacks_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {

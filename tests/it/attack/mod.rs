@@ -4,6 +4,7 @@
 mod account;
 mod accounts;
 mod damaged_inputs;
+mod database_away;
 mod dedupe;
 mod doubt;
 mod downloads;
