@@ -29,6 +29,7 @@ use super::error::QueueError;
 use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, NoRoom, Renewed};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
+use super::own_tasks::OwnTask;
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
     Published, PublishedImage, ReportPlace, ReportRow, RunId, Selection, TakenTask, Workload,
@@ -397,6 +398,12 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// Every attempt made for a job, the first one first. One that only waits for room is among them.
     async fn attempts(&self, seq: JobSeq) -> QueueResult<Vec<AttemptRecord>>;
+
+    /// The attempts that asked for tasks of their own after an attempt, in manifest order, at most `most`. An empty page is the end.
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> QueueResult<Vec<OwnTask>>;
+
+    /// The attempt that was sent under a name of ours.
+    async fn own_task_named(&self, name: &ExternalTaskId) -> QueueResult<Option<OwnTask>>;
 
     /// A job's images, the result first; also those of a job that is being made again.
     async fn images(&self, seq: JobSeq) -> QueueResult<Vec<PublishedImage>>;

@@ -21,6 +21,7 @@ mod loading;
 mod location;
 mod mover;
 mod moving;
+mod own_tasks;
 mod postgres;
 mod record;
 mod runs;
@@ -39,6 +40,7 @@ pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, 
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
+pub use own_tasks::{OwnTask, TaskEnd, each_own_task};
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
     ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,

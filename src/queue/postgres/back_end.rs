@@ -12,8 +12,8 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, NoRoom, Note, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace,
-    ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
+    Load, NoRoom, Note, OwnTask, ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, Renewed,
+    ReportPlace, ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::connect::{End, Server, begin_reading, in_transaction, patiently};
@@ -22,8 +22,8 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
 use super::{
-    Db, by_hand, claim, duplicates, epochs, facts, hosts, last_tasks, looks, pages, publish, read, tally, transition,
-    unseen, workload,
+    Db, by_hand, claim, duplicates, epochs, facts, hosts, last_tasks, looks, own_tasks, pages, publish, read, tally,
+    transition, unseen, workload,
 };
 
 /// An open queue.
@@ -432,6 +432,14 @@ impl QueueReads for PostgresQueue {
 
     async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         reading!(self, |db| read::attempts(db, seq))
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        reading!(self, |db| own_tasks::own_tasks(db, after, most))
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        reading!(self, |db| own_tasks::own_task_named(db, name))
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 
 use crate::job::JobSeq;
 use crate::job::state::Transition;
+use crate::queue::columns::state_of;
 use crate::queue::sqlite::{against_queue, name_of_further_image};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
@@ -17,7 +18,7 @@ use super::connect::End;
 use super::db::args;
 use super::error::Result;
 use super::facts::set_meta;
-use super::rows::{state_of, storable, whole};
+use super::rows::{storable, whole};
 use super::staged::{Staged, on_staged};
 use super::tally::Changes;
 use super::transition::{By, apply};

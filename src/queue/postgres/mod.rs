@@ -22,6 +22,7 @@ mod looks;
 mod moving;
 mod new_jobs;
 mod open;
+mod own_tasks;
 mod pages;
 mod password;
 mod publish;

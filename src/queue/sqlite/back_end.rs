@@ -11,15 +11,14 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, NoRoom, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
-    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
+    Load, NoRoom, Note, OwnTask, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace,
+    ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
 use super::lock::RunLock;
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, pages, unseen};
-use super::{epochs, hosts};
+use super::{QueueReader, Result, epochs, hosts, own_tasks, pages, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -336,6 +335,15 @@ impl QueueReads for SqliteQueue {
 
     async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         self.read(move |reader| reader.attempts(seq)).await
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        self.read(move |reader| own_tasks::own_tasks(&reader.db, after, most)).await
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        let name = name.clone();
+        self.read(move |reader| own_tasks::own_task_named(&reader.db, &name)).await
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
