@@ -35,6 +35,7 @@ mod staged_copy;
 mod tally;
 mod tls;
 mod transition;
+mod transition_all;
 mod unseen;
 mod workload;
 
