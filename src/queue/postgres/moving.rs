@@ -150,7 +150,7 @@ pub(in crate::queue) async fn fill(
         db.run(keep, args![output]).await?;
     }
     note_load(db).await?;
-    for (table, column) in [("hosts", "epoch"), ("runs", "run")] {
+    for (table, column) in [("hosts", "epoch"), ("runs", "run"), ("reviews", "review"), ("contents", "content")] {
         let statement = format!(
             "SELECT setval(pg_get_serial_sequence('tryon.{table}', '{column}'), max({column})) FROM tryon.{table}
              HAVING max({column}) IS NOT NULL"

@@ -20,7 +20,7 @@ const PAGE: i64 = 5_000;
 
 const COPY_PICTURES: &str = "COPY tryon.inputs (input, source, written) FROM STDIN BINARY";
 const COPY_JOBS: &str = "COPY tryon.jobs (seq, human, cloth, cloth_2, priority, keep, id, id_key, cloth_type, cloth_type_2, \
-     model) FROM STDIN BINARY";
+     model, extra) FROM STDIN BINARY";
 
 /// The name of the last load that the queue has taken.
 const LAST_LOAD: &str = "last_load";
@@ -80,7 +80,7 @@ async fn write_pictures(db: Db<'_>, staged: &Staged) -> Result<()> {
 
 async fn write_jobs(db: Db<'_>, staged: &Staged, last: i64) -> Result<i64> {
     let mut types = vec![Type::INT8; 6];
-    types.extend(vec![Type::TEXT; 5]);
+    types.extend(vec![Type::TEXT; 6]);
     let sink = db.client().copy_in(COPY_JOBS).await?;
     let mut copy = pin!(BinaryCopyInWriter::new(sink, &types));
     let end = on_staged(staged, |loader| loader.staging.end()).await?;
@@ -103,7 +103,7 @@ async fn write_page(mut copy: Pin<&mut BinaryCopyInWriter>, rows: Vec<StagedRow>
     for row in rows {
         seq += 1;
         let (inputs, keep) = (&row.inputs, i64::from(row.inputs.keep.bits()));
-        let values: [&(dyn ToSql + Sync); 11] = [
+        let values: [&(dyn ToSql + Sync); 12] = [
             &seq,
             &inputs.human,
             &inputs.cloth,
@@ -115,6 +115,7 @@ async fn write_page(mut copy: Pin<&mut BinaryCopyInWriter>, rows: Vec<StagedRow>
             &inputs.cloth_type,
             &inputs.cloth_type_2,
             &inputs.model,
+            &row.extra,
         ];
         copy.as_mut().write(&values).await?;
     }

@@ -81,7 +81,7 @@ async fn write_jobs(db: Db<'_>, columns: &Columns, transition: &Transition, now:
            SET state = n.state, attempt = n.attempt_after, retry_at = n.retry_at,
                waits_since = CASE WHEN n.retry_at IS NOT NULL THEN $11 END, failure_kind = n.failure_kind,
                error_code = n.error_code, error = n.error, finished_at = CASE WHEN n.has_ended = 1 THEN $11 END,
-               waits_for = NULL, flags = 0, moved_at = NULL, epoch = NULL,
+               waits_for = NULL, flags = 0, verdict = NULL, review = NULL, moved_at = NULL, epoch = NULL,
                forgiven = CASE WHEN $12 THEN j.attempt ELSE forgiven END,
                put_back_at = CASE WHEN $12 THEN $11 ELSE put_back_at END
           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

@@ -24,7 +24,7 @@ pub(in crate::queue) struct Places {
 /// The columns of a staged row in the order of `staging::ROW`, with the queue's numbers for its pictures.
 const NEW_ROWS: &str = "
     SELECT r.n, r.id, r.id_key, h.number, c.number, r.cloth_type, c2.number, r.cloth_type_2, r.model, r.priority, r.fate, r.job,
-           r.manifest, r.line, r.keep
+           r.manifest, r.line, r.keep, r.extra, r.relabels
       FROM rows r JOIN numbers h ON h.input = r.human JOIN numbers c ON c.input = r.cloth
       LEFT JOIN numbers c2 ON c2.input = r.cloth_2
      WHERE r.n >= ?1 AND r.n < ?2 AND r.fate = 0 ORDER BY r.n";
@@ -45,7 +45,7 @@ impl Staging {
     /// Whether some row changes a job of the queue, or takes one out.
     pub(in crate::queue) fn changes_jobs(&self) -> Result<bool> {
         let query = "SELECT EXISTS (SELECT 1 FROM rows INDEXED BY rows_that_change_jobs
-                                     WHERE (fate = 2 OR fate = 3 OR fate = 6) AND job IS NOT NULL)";
+                                     WHERE (fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1) AND job IS NOT NULL)";
         Ok(self.db.query_row(query, [], |row| row.get(0))?)
     }
 
