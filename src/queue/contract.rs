@@ -27,7 +27,7 @@ use crate::job::{
 use super::doubt::{Doubt, Resubmission};
 use super::error::QueueError;
 use super::hold::RunHold;
-use super::hosts::{Epoch, HostRecord, HostStart, NoRoom, Renewed};
+use super::hosts::{Epoch, HostRecord, HostStart, NoRoom, RefusedAlike, Renewed};
 use super::judgement::{GivenVerdict, Judgement};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::own_tasks::OwnTask;
@@ -169,6 +169,11 @@ pub trait Queue: QueueReads {
     /// # Errors
     /// [`QueueError::LeaseLost`].
     async fn lacks_room(&self, by: Claimant) -> QueueResult<Option<NoRoom>>;
+
+    /// A job of this epoch's was refused for good in its present attempt, with `code`: one more in the row of jobs that its
+    /// account has refused alike since it last accepted one. Another code begins the row again, and so does a job that is
+    /// accepted.
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> QueueResult<RefusedAlike>;
 
     // A run works.
 

@@ -15,6 +15,7 @@ use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
 use crate::engine::run::membership::Membership;
 use crate::engine::run::step::{CreatePermit, Entry, Held};
+use crate::engine::run::submit::withdraw;
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
 const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
@@ -76,6 +77,7 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
         // Asked before the rate: a turn that a host has and does not use is lost for all of them.
         if next.is_some()
             && let Some(lack) = lacks_room(ctx, &slot).await?
+            && !ends_over(ctx, lack).await?
         {
             drop((slot, reaching));
             tokio::select! {
@@ -172,6 +174,14 @@ fn leaves_it_to_cheaper(ctx: &Context, counts: &Counts) -> bool {
 async fn lacks_room(ctx: &Context, slot: &Slot) -> Result<Option<NoRoom>, RunError> {
     let by = claimant(ctx, slot.is_probe());
     if by.room.is_none() { Ok(None) } else { Ok(ctx.queue.lacks_room(by).await?) }
+}
+
+/// Whether the account's submissions end over what there is too little of: refusals in a row, over all hosts.
+async fn ends_over(ctx: &Context, lack: NoRoom) -> Result<bool, RunError> {
+    let NoRoom::Refusals { in_a_row } = lack else { return Ok(false) };
+    let Some(refused) = ctx.account.refused_elsewhere(in_a_row) else { return Ok(false) };
+    withdraw(ctx, refused, "the provider refuses the jobs of other hosts too").await?;
+    Ok(true)
 }
 
 /// Waits until there may be room: a task of this run has ended, or one of another host may have.

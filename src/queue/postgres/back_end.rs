@@ -12,7 +12,7 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::{
     ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, NoRoom, Note, ProviderKind,
-    PublishedImage, Queue, QueueError, Renewed, Resubmission, RunHold, RunId,
+    PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
 use super::connect::{End, Server, in_transaction, patiently};
@@ -20,7 +20,9 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::reads::reading;
 use super::transition::By;
-use super::{by_hand, claim, duplicates, epochs, facts, hosts, looks, publish, reviews, tally, transition, unseen};
+use super::{
+    by_hand, claim, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition, unseen,
+};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -153,6 +155,11 @@ impl Queue for PostgresQueue {
     async fn look_again(&self) -> Result<u64> {
         let me = self.joined()?;
         verb!(self, |db| unseen::look_again(db, me))
+    }
+
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> Result<RefusedAlike> {
+        let me = self.joined()?;
+        verb!(self, |db| refusals::refused_alike(db, me, (seq, attempt), &code))
     }
 
     async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {

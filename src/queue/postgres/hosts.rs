@@ -18,7 +18,7 @@ use super::error::Result;
 use super::read::limit;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, whole};
 use super::transition::{By, apply};
-use super::unseen;
+use super::{refusals, unseen};
 
 /// Begins an epoch beside others. Of two starts under one name at once, the second sees the first.
 pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
@@ -26,6 +26,7 @@ pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
     bury_proven(db, start).await?;
     refuse_living(db, &start.name).await?;
     unseen::forget_dead(db).await?;
+    refusals::forget(db).await?;
     let statement = format!(
         "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
          SELECT $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"

@@ -28,6 +28,7 @@ mod password;
 mod publish;
 mod read;
 mod reads;
+mod refusals;
 mod repeats;
 mod reviews;
 mod rows;

@@ -135,7 +135,7 @@ pub(in crate::queue) async fn fill(
         return Err(CopyError::HasJobs(address.clone().into()));
     }
     let tables = TABLES.iter().map(|table| format!("tryon.{}", name_here(table))).collect::<Vec<_>>().join(", ");
-    let empty = format!("TRUNCATE {tables}, tryon.tally_changes, tryon.turns, tryon.unseen");
+    let empty = format!("TRUNCATE {tables}, tryon.tally_changes, tryon.turns, tryon.unseen, tryon.refusals");
     db.client().batch_execute(&empty).await.map_err(QueueError::from)?;
     let mut copied = Copied::default();
     let mut next = pages.recv().await;

@@ -18,6 +18,7 @@ use super::Db;
 use super::db::args;
 use super::epochs::{CLOCK, Owner};
 use super::error::Result;
+use super::refusals;
 use super::rows::whole;
 use super::tally::Changes;
 
@@ -81,6 +82,8 @@ pub(super) async fn apply(
     // Sent at once; PostgreSQL runs them in this order, and all or none.
     let creates_nothing =
         matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. });
+    // What was in doubt was accepted some time ago, perhaps before the refusals.
+    let is_taken = matches!((&present.state, transition), (JobState::Submitting { .. }, Transition::Accept { .. }));
     let lets_go = is_under_way(&present.state) && !is_under_way(&after);
     tokio::try_join!(
         write_job(db, seq, &present, &after, by, transition, now),
@@ -92,6 +95,7 @@ pub(super) async fn apply(
         },
         changes.write(db),
         async { if lets_go { let_go(db, seq).await } else { Ok(()) } },
+        async { if is_taken { refusals::accepted(db, seq, present.attempt).await } else { Ok(()) } },
         // Nothing was created, so the budget gets its unit back.
         async { if creates_nothing { give_back(db, seq, present.attempt).await } else { Ok(()) } },
     )?;

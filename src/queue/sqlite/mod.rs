@@ -25,6 +25,7 @@ mod pages;
 #[cfg(test)]
 mod plans;
 mod read;
+mod refusals;
 mod repeats;
 mod reviews;
 mod rows;
