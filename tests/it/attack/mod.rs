@@ -11,6 +11,7 @@ mod downloads;
 mod flags;
 mod gateways;
 mod happy;
+mod hosts_refused;
 mod interruption;
 mod left_in_doubt;
 mod listing;
