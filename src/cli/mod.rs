@@ -1,6 +1,7 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod await_queue;
 mod callbacks;
 mod changed;
 mod check;
