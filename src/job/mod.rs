@@ -19,7 +19,7 @@ pub mod state;
 mod this_network;
 
 pub use account::{AccountName, NoAccountName};
-pub use default_id::default_id;
+pub use default_id::{default_id, stem};
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};
 pub use forms::Forms;

@@ -4,3 +4,5 @@
 //! The originals are only read. What a recipe asks for is decided whole before the first write.
 
 mod marks;
+mod recipe;
+mod template;
