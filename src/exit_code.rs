@@ -59,6 +59,8 @@ impl ExitCode {
             | QueueError::HasSucceeded(_)
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
+            | QueueError::NothingToJudge { .. }
+            | QueueError::ImageReplaced { .. }
             | QueueError::Illegal { .. } => Self::Usage,
             QueueError::Held { .. }
             | QueueError::HostAtWork { .. }
