@@ -162,6 +162,9 @@ pub(super) enum Command {
     /// Print or write the report, at any time, also while a run is going on
     #[command(after_help = examples::REPORT)]
     Report(At<super::report::ReportArgs>),
+    /// Put approved images where a shop takes them from: named, sized, marked as AI-made, with the shop's table
+    #[command(after_help = examples::PUBLISH)]
+    Publish(At<super::publish::PublishArgs>),
     /// Put jobs back in the queue
     #[command(after_help = examples::RETRY)]
     Retry(At<super::edit::Retry>),

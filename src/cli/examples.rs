@@ -91,6 +91,15 @@ Examples:
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
+pub(super) const PUBLISH: &str = "\
+Examples:
+  # Approved images under their ids, marked as AI-made
+  tryon publish -o results --to shop
+
+  # As a shop wants them; first only look what would be done
+  tryon publish -o results --to s3://my-shop/tryon --recipe shopify.toml --dry-run
+  tryon publish -o results --to s3://my-shop/tryon --recipe shopify.toml";
+
 pub(super) const UPLOADS: &str = "\
 Examples:
   tryon uploads --prune --upload-to s3://shop/uploads
@@ -157,6 +166,7 @@ mod tests {
             RETRY,
             ADOPT,
             CANCEL,
+            PUBLISH,
             UPLOADS,
             SANDBOX,
             CONFIG,

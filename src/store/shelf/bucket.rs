@@ -82,7 +82,7 @@ impl ShelfBucket {
     /// Puts a file. When this returns, it is whole under its name.
     pub(super) async fn put(&self, file: ShelfFile) -> Result<(), OutputError> {
         let content = Bytes::from(file.bytes);
-        let (mut why, mut must_look) = (String::new(), file.replaces.is_some() || !self.bucket.has_conditions);
+        let (mut why, mut must_look) = (String::new(), file.replaces || !self.bucket.has_conditions);
         for round in 1..=ROUNDS {
             let mode = if must_look {
                 match self.bucket.look(&file.name).await? {

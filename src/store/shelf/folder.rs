@@ -122,7 +122,7 @@ impl ShelfFolder {
     /// Writes a file beside the others, and flushes it.
     pub(super) fn stage(&self, file: ShelfFile) -> Result<ShelfStaged, OutputError> {
         let place = self.place_for(&file.name)?;
-        Ok(ShelfStaged { path: self.written(&file.bytes)?, place, replaces: file.replaces.is_some() })
+        Ok(ShelfStaged { path: self.written(&file.bytes)?, place, replaces: file.replaces })
     }
 
     /// The path for a name, whose folders are made. None of them leads out of the shelf.

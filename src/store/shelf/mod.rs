@@ -44,8 +44,8 @@ pub struct ShelfFile {
     pub sha256: String,
     /// For a bucket's `Content-Type`.
     pub media_type: &'static str,
-    /// The checksum of the file of ours that it takes the place of; `None` where nothing is.
-    pub replaces: Option<String>,
+    /// Whether it takes the place of a file of ours; else nothing may be there.
+    pub replaces: bool,
 }
 
 /// A file that is on disk under another name, or has arrived in the bucket.
