@@ -93,12 +93,11 @@ A job whose image could not be fetched is given up so; a retry would have it mad
 
 pub(super) const PUBLISH: &str = "\
 Examples:
-  # Approved images under their ids, marked as AI-made
-  tryon publish -o results --to shop
+  tryon publish --to shop -o results               approved images under their ids, marked as AI-made
+  tryon publish --to shop --recipe shopify.toml --dry-run -o results
+  tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
 
-  # As a shop wants them; first only look what would be done
-  tryon publish -o results --to s3://my-shop/tryon --recipe shopify.toml --dry-run
-  tryon publish -o results --to s3://my-shop/tryon --recipe shopify.toml";
+Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
 
 pub(super) const UPLOADS: &str = "\
 Examples:

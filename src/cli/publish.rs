@@ -147,7 +147,7 @@ fn lines(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Place) 
     )];
     match outcome.table {
         TableOutcome::None => {}
-        TableOutcome::Written => lines.push(format!("The table {would}written.")),
+        TableOutcome::Written => lines.push(format!("The table {}written.", if args.dry_run { "would be " } else { "was " })),
         TableOutcome::UpToDate => lines.push("The table is up to date.".to_owned()),
         TableOutcome::Waits => lines.push("The table is written when all images are there.".to_owned()),
     }
@@ -207,8 +207,14 @@ fn left_out(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Plac
     })
 }
 
-fn nothing(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Place) -> Vec<String> {
+/// The flags that name the place, behind a command.
+fn spaced(place: &Place) -> String {
     let flags = place.flags();
+    if flags.is_empty() { flags } else { format!(" {flags}") }
+}
+
+fn nothing(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Place) -> Vec<String> {
+    let flags = spaced(place);
     let mut lines = vec![match (counts.of(crate::job::StateName::Succeeded), args.all) {
         (0, _) => format!("Nothing is published: no job of {} has succeeded yet.", quoted(&place.queue.to_string())),
         (_, true) => "Nothing is published: every result is flagged or rejected.".to_owned(),
@@ -289,8 +295,7 @@ impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Problems(problems) => {
-                let count = problems.count() as u64;
-                Self::usage(format!("{problems}{}: nothing was written", counted(count, "problem")))
+                Self::usage(format!("{problems}{}: nothing was written", counted(problems.count(), "problem")))
             }
             PublishError::OtherQueue { .. } => Self::usage(error),
             PublishError::Record { .. } => Self::machine(error),

@@ -15,7 +15,7 @@ pub struct Named {
 }
 
 impl Named {
-    fn add(&mut self, name: String) {
+    pub(super) fn add(&mut self, name: String) {
         self.count += 1;
         if self.first.len() < MOST_NAMED {
             self.first.push(name);

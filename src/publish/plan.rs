@@ -98,9 +98,10 @@ pub(super) fn planned(
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut items = Vec::with_capacity(candidates.len());
     for candidate in candidates {
+        let id = candidate.id.clone();
         match item(candidate, recipe, &mut numbers, names) {
             Ok(item) => items.push(item),
-            Err(problem) => problems.add(problem),
+            Err(why) => problems.add(id.as_str(), why),
         }
     }
     check_collisions(&items, recipe, &mut problems);
@@ -116,7 +117,7 @@ fn item(
     let Candidate { id, output, sha256, human, cloth, columns } = candidate;
     let mut facts =
         Facts { id: id.as_str(), number: 0, human: &human, cloth: &cloth, file: "", url: "", columns: &columns };
-    let lacking = |key: &str, lack: Lack| format!("{id}: {key}: {}", told(&lack, &columns));
+    let lacking = |key: &str, lack: Lack| format!("{key}: {}", told(&lack, &columns));
     let product = recipe.product.name(&facts).or_else(|lack| match lack {
         // What groups images may have any character.
         Lack::Slash { .. } => recipe.product.cell(&facts),
@@ -131,7 +132,7 @@ fn item(
         Some(conversion) => extension(conversion.form),
         None => Path::new(&output).extension().and_then(|extension| extension.to_str()).unwrap_or("png"),
     };
-    check_name(&bare, extension, names).map_err(|why| format!("{id}: name: {why}"))?;
+    check_name(&bare, extension, names).map_err(|why| format!("name: {why}"))?;
     let name = format!("{}.{extension}", bare.replace('\\', "/"));
     let url = recipe.table.as_ref().and_then(|table| table.base_url.as_ref()).map(|base| address(base, &name));
     (facts.file, facts.url) = (&name, url.as_deref().unwrap_or_default());
@@ -185,17 +186,16 @@ fn check_collisions(items: &[Item], recipe: &Recipe, problems: &mut Problems) {
     }
     for item in items {
         if let Some(other) = owners.insert(id_key(&item.name), item.id.as_str()) {
-            problems.add(format!(
-                "{}: name: `{}` is also the name of {other}; a place in `name` that tells them apart is missing, like {{n}}",
-                item.id, item.name
-            ));
+            let why = "a place in `name` that tells them apart is missing, like {n}";
+            problems.add(item.id.as_str(), format!("name: `{}` is also the name of {other}; {why}", item.name));
         }
     }
     for item in items {
         let key = id_key(&item.name);
         let folders = key.match_indices('/').map(|(end, _)| &key[..end]);
         if let Some(other) = folders.filter_map(|folder| owners.get(folder)).next() {
-            problems.add(format!("{}: name: `{}` needs a folder where the file of {other} is", item.id, item.name));
+            let why = format!("name: `{}` needs a folder where the file of {other} is", item.name);
+            problems.add(item.id.as_str(), why);
         }
     }
 }

@@ -78,7 +78,7 @@ async fn in_the_way(in_place: Vec<(&str, Option<&str>)>, shelf: &Shelf) -> Resul
         } else {
             "is there, and was not published from this queue"
         };
-        problems.add(format!("{}: {why}; move it away", shelf.place_of(name)));
+        problems.add(&shelf.place_of(name), format!("{why}; move it away"));
     }
     Ok(problems)
 }
