@@ -147,7 +147,9 @@ fn lines(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Place) 
     )];
     match outcome.table {
         TableOutcome::None => {}
-        TableOutcome::Written => lines.push(format!("The table {}written.", if args.dry_run { "would be " } else { "was " })),
+        TableOutcome::Written => {
+            lines.push(format!("The table {}written.", if args.dry_run { "would be " } else { "was " }))
+        }
         TableOutcome::UpToDate => lines.push("The table is up to date.".to_owned()),
         TableOutcome::Waits => lines.push("The table is written when all images are there.".to_owned()),
     }
