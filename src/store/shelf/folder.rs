@@ -201,6 +201,10 @@ impl ShelfFolder {
     /// Removes a file, and the folders that it leaves empty.
     pub(super) fn remove(&self, name: &str) -> Result<(), OutputError> {
         let path = self.root.join(name);
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        if !folder.is_some_and(|folder| folder.starts_with(&self.root)) {
+            return Ok(());
+        }
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failed(&path, error)),
             _ => {}
