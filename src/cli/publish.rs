@@ -128,7 +128,7 @@ impl<'a> Teller<'a> {
         }
         self.told = Instant::now();
         let rate = done as f64 / self.began.elapsed().as_secs_f64();
-        self.console.info(&format!("{} of {} ({rate:.0} a second)", thousands(done), counted(of, "image")));
+        self.console.info(&format!("{} of {} ({rate:.1} a second)", thousands(done), counted(of, "image")));
     }
 }
 

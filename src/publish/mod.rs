@@ -99,11 +99,7 @@ pub async fn publish(
     let table = recipe.table.as_ref().map(|table| table.file.as_str());
     let compared = standing::compared(&items, table, &record, shelf).await?;
     let Standing { to_write, up_to_date, changed, stale, has_table } = compared.map_err(PublishError::Problems)?;
-    let mut outcome = Outcome::default();
-    outcome.images = items.len() as u64;
-    outcome.up_to_date = up_to_date + changed.len() as u64;
-    outcome.changed = changed.into_iter().collect();
-    outcome.stale = stale.iter().cloned().collect();
+    let mut outcome = Outcome::before(items.len() as u64, up_to_date, changed, &stale);
     let ending = Ending { shelf, recipe, items: &items, has_table };
     if wishes.dry_run {
         outcome.written = to_write.len() as u64;

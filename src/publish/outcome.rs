@@ -68,6 +68,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Before anything is written.
+    pub(super) fn before(images: u64, up_to_date: u64, changed: Vec<String>, stale: &[String]) -> Self {
+        let up_to_date = up_to_date + changed.len() as u64;
+        let (changed, stale) = (changed.into_iter().collect(), stale.iter().cloned().collect());
+        Self { images, up_to_date, changed, stale, ..Self::default() }
+    }
+
     pub(super) fn wrote(&mut self, job: String, remarks: Vec<Remark>) {
         self.written += 1;
         for remark in remarks {

@@ -158,7 +158,7 @@ impl<'a> Packet<'a> {
     }
 
     /// An attribute's value is a piece of the packet.
-    fn note_attribute(&mut self, name: Name, value: &Cow<'_, [u8]>) {
+    fn note_attribute(&mut self, name: Name, value: &[u8]) {
         let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         let at = start..start.wrapping_add(value.len());
         if self.text.as_bytes().get(at.clone()) == Some(value) {
