@@ -11,6 +11,7 @@ pub mod ops;
 pub mod picture;
 pub mod progress;
 pub mod provider;
+pub mod publish;
 pub mod queue;
 pub mod report;
 pub mod serve;

@@ -165,6 +165,9 @@ pub(super) enum Command {
     /// Approve or reject images, by hand or from a list
     #[command(after_help = examples::REVIEW)]
     Review(At<super::review::ReviewArgs>),
+    /// Put approved images where a shop takes them from: named, sized, marked as AI-made, with the shop's table
+    #[command(after_help = examples::PUBLISH)]
+    Publish(At<super::publish::PublishArgs>),
     /// Put jobs back in the queue
     #[command(after_help = examples::RETRY)]
     Retry(At<super::edit::Retry>),

@@ -25,6 +25,7 @@ mod pair;
 mod parse;
 mod pipe;
 mod place;
+mod publish;
 mod queue_copy;
 mod repeats;
 mod report;
@@ -104,6 +105,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
+        Command::Publish(At { args, place }) => wait(publish::command(&args, &place.or(&file.options)?, console)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),

@@ -376,7 +376,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
 const ONE_WORD: Duration = Duration::from_millis(100);
 
 /// Cancels the token at the first interruption, and ends the process at the second.
-async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
+pub(super) async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
     let code = interruption().await;
     interrupted.cancel();
     tokio::spawn(async {
