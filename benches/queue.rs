@@ -47,6 +47,7 @@ fn row(number: u64) -> JobSpec {
         model: None,
         keep: tryon::job::Keep::ALL,
         priority: 0,
+        extra: tryon::job::ExtraColumns::default(),
     }
 }
 

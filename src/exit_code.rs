@@ -59,6 +59,9 @@ impl ExitCode {
             | QueueError::HasSucceeded(_)
             | QueueError::TaskTaken { .. }
             | QueueError::NotInDoubt { .. }
+            | QueueError::NothingToJudge { .. }
+            | QueueError::ImageReplaced { .. }
+            | QueueError::JudgedMeanwhile { .. }
             | QueueError::Illegal { .. } => Self::Usage,
             QueueError::Held { .. }
             | QueueError::HostAtWork { .. }

@@ -91,6 +91,14 @@ Examples:
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
+pub(super) const SERVE: &str = "\
+Examples:
+  tryon serve                              for this machine: http://127.0.0.1:8080
+  tryon serve --read-only -o results       to look, not to judge
+  tryon serve --listen 0.0.0.0:8080 --token-file /etc/tryon/serve-token
+
+How to review, the keys, and what keeps others out: docs/review.md.";
+
 pub(super) const UPLOADS: &str = "\
 Examples:
   tryon uploads --prune --upload-to s3://shop/uploads
@@ -158,6 +166,7 @@ mod tests {
             ADOPT,
             CANCEL,
             UPLOADS,
+            SERVE,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

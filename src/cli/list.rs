@@ -37,7 +37,7 @@ pub(super) struct ListArgs {
 
 impl ListArgs {
     fn selection(&self) -> Selection<'_> {
-        Selection { states: &self.state, only_flagged: self.flagged }
+        Selection { flagged: self.flagged.then_some(true), ..Selection::in_states(&self.state) }
     }
 }
 

@@ -28,6 +28,7 @@ mod repeats;
 mod report;
 mod run;
 mod sandbox;
+mod serve;
 mod show;
 mod sources;
 mod status;
@@ -102,6 +103,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
+        Command::Serve(At { args, place }) => wait(serve::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

@@ -5,6 +5,7 @@
 
 mod account;
 mod default_id;
+mod extra_columns;
 mod failure;
 mod flag;
 mod forms;
@@ -13,6 +14,7 @@ mod invisible;
 mod keep;
 mod meant;
 mod object_url;
+mod review;
 mod same;
 mod spec;
 pub mod state;
@@ -20,6 +22,7 @@ mod this_network;
 
 pub use account::{AccountName, NoAccountName};
 pub use default_id::default_id;
+pub use extra_columns::{ExtraColumns, TooManyColumns};
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};
 pub use forms::Forms;
@@ -28,6 +31,7 @@ pub use invisible::{invisible_character, is_invisible};
 pub use keep::Keep;
 pub use meant::Meant;
 pub use object_url::{BucketScheme, InvalidObjectUrl, ObjectUrl};
+pub use review::{Review, Verdict};
 pub use same::{Inputs, Request};
 pub use spec::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, UnknownModel, is_http_url};
 pub use state::{IllegalTransition, JobState, StateName, Transition};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{JobId, Keep, ObjectUrl, default_id};
+use super::{ExtraColumns, JobId, Keep, ObjectUrl, default_id};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct JobSpec {
     pub keep: Keep,
     /// Higher goes first; 0 where the row says nothing.
     pub priority: i64,
+    /// The manifest columns that are not read. They are no part of what is asked for: a change in them changes no image.
+    pub extra: ExtraColumns,
 }
 
 impl JobSpec {

@@ -1,7 +1,8 @@
 //! The cells of one row to a [`JobSpec`], or to everything that is wrong with them.
 
 use crate::job::{
-    Garment, ImageRef, ImageSource, JobId, JobSpec, Keep, ModelName, clean_text, default_id, invisible_character,
+    ExtraColumns, Garment, ImageRef, ImageSource, JobId, JobSpec, Keep, ModelName, clean_text, default_id,
+    invisible_character,
 };
 
 use super::header::{Column, Header, look_alike_separator, name_of};
@@ -128,6 +129,7 @@ impl RowRules {
             model: model?,
             keep: keep?,
             priority: priority?,
+            extra: ExtraColumns::default(),
         })
     }
 }

@@ -100,7 +100,7 @@ pub async fn make_flagged_again(queue: &dyn Queue) -> Result<u64, QueueError> {
 /// Those of the queue.
 pub async fn ids_of_reason(queue: &dyn QueueReads, reason: &str) -> Result<Vec<String>, QueueError> {
     let mut ids = Vec::new();
-    let failed = Selection { states: &[StateName::Failed], only_flagged: false };
+    let failed = Selection::in_states(&[StateName::Failed]);
     each_job(queue, failed, |job| -> Result<(), QueueError> {
         if let JobState::Failed { failure, .. } = &job.state
             && (failure.reason() == reason || failure.code == reason)

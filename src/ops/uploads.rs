@@ -29,7 +29,7 @@ pub enum NeededError {
 pub async fn needed(queue: &dyn QueueReads, folder: Option<PathBuf>) -> Result<HashSet<String>, NeededError> {
     const STILL: [StateName; 4] = [StateName::Pending, StateName::Submitting, StateName::InDoubt, StateName::Running];
     let mut pictures: HashMap<ImageSource, ()> = HashMap::new();
-    each_job(queue, Selection { states: &STILL, only_flagged: false }, |job| -> Result<(), NeededError> {
+    each_job(queue, Selection::in_states(&STILL), |job| -> Result<(), NeededError> {
         let second = job.spec.second.map(|second| second.image.source);
         for source in [job.spec.human.source, job.spec.cloth.source].into_iter().chain(second) {
             if matches!(source, ImageSource::File(_) | ImageSource::Object(_)) {

@@ -133,8 +133,8 @@ impl Cards {
 /// Why a job has failed, is in doubt, or waits.
 fn why(job: &JobRecord) -> Option<String> {
     match &job.state {
-        JobState::Failed { failure } => Some(format!("{}: {}", failure.code, failure.message)),
-        JobState::Succeeded => None,
+        JobState::Failed { failure, .. } => Some(format!("{}: {}", failure.code, failure.message)),
+        JobState::Succeeded { .. } => None,
         _ => job.message.as_deref().map(clean_text),
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Wish {
     sort: String,
     /// Where the page before ended; empty for the first.
     after: String,
+    /// This many cards at most, where the page has some already.
+    most: Option<usize>,
 }
 
 /// A page of cards.
@@ -113,7 +115,10 @@ impl Wish {
         let states = words.map(|word| StateName::from_word(word).ok_or_else(|| unknown("state", word)));
         let flag = match self.flag.as_str() {
             "" | "any" => None,
-            word => Some(Flag::from_word(word).ok_or_else(|| unknown("flag", word))?),
+            word => {
+                let known = Flag::ALL.into_iter().find(|flag| flag.word() == word);
+                Some(known.ok_or_else(|| unknown("flag", word))?)
+            }
         };
         let judged = match self.verdict.as_str() {
             "" => None,
@@ -153,9 +158,10 @@ pub(super) async fn page(queue: &dyn QueueReads, wish: &Wish) -> Result<CardPage
     }
     let filter = wish.filter()?;
     let mut place = Some(wish.begin(&filter)?);
+    let most = wish.most.unwrap_or(PAGE_CARDS).clamp(1, PAGE_CARDS);
     let (mut jobs, mut seen) = (Vec::new(), 0);
     for _ in 0..MOST_READS {
-        let Some(from) = place.filter(|_| jobs.len() < PAGE_CARDS) else { break };
+        let Some(from) = place.filter(|_| jobs.len() < most) else { break };
         let selection = Selection {
             states: &filter.states,
             flagged: from.part.flagged(),
@@ -163,9 +169,11 @@ pub(super) async fn page(queue: &dyn QueueReads, wish: &Wish) -> Result<CardPage
             account: filter.account,
             columns: &filter.columns,
         };
-        let page = queue.jobs_page(selection, from.after, PAGE_CARDS - jobs.len()).await?;
+        let page = queue.jobs_page(selection, from.after, most - jobs.len()).await?;
         seen = page.next.or(page.jobs.last().map(|job| job.seq)).map_or(seen, |seq| seq.0);
-        jobs.extend(page.jobs.into_iter().filter(|job| filter.flag.is_none_or(|flag| job.flags.iter().any(|own| own == flag))));
+        jobs.extend(
+            page.jobs.into_iter().filter(|job| filter.flag.is_none_or(|flag| job.flags.iter().any(|own| own == flag))),
+        );
         place = match (page.next, from.part) {
             (Some(after), part) => Some(Place { part, after }),
             (None, Part::Flagged) if !filter.is_flagged => Some(Place { part: Part::Rest, after: JobSeq(0) }),

@@ -25,8 +25,8 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use self::gate::SHORTEST_TOKEN;
 use self::gate::Gate;
+pub use self::gate::SHORTEST_TOKEN;
 use self::pictures::Pictures;
 use self::pulse::Pulse;
 use crate::queue::{Queue, QueueError, QueueReads};

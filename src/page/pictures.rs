@@ -4,6 +4,7 @@
 //! called. A small one is made once, by however many it is asked for at once, and those that were made last are kept in a bounded
 //! number of bytes.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -213,8 +214,8 @@ impl Pictures {
 fn open(file: &InputFile) -> Option<(PictureFormat, u64, Box<dyn Opened>)> {
     let (mut opened, length) = file.open().ok()?;
     let mut head = Vec::with_capacity(FORMAT_BYTES);
-    std::io::Read::take(&mut opened, FORMAT_BYTES as u64).read_to_end(&mut head).ok()?;
-    opened.seek(std::io::SeekFrom::Start(0)).ok()?;
+    (&mut opened).take(FORMAT_BYTES as u64).read_to_end(&mut head).ok()?;
+    opened.seek(SeekFrom::Start(0)).ok()?;
     let format = format_of(&head)?;
     (length <= LARGEST_FILE).then_some((format, length, opened))
 }
@@ -253,7 +254,9 @@ mod tests {
         std::fs::write(root.join("a/b.png"), "x").expect("written");
         assert_eq!(inside(&root, "a/b.png"), Some(root.join("a/b.png")));
         let absolute = folder.path().join("secret.png");
-        for path in ["../secret.png", "a/../../secret.png", "./a/b.png", absolute.to_str().expect("UTF-8"), "", "none.png"] {
+        for path in
+            ["../secret.png", "a/../../secret.png", "./a/b.png", absolute.to_str().expect("UTF-8"), "", "none.png"]
+        {
             assert_eq!(inside(&root, path).filter(|found| *found != root), None, "{path}");
         }
         #[cfg(unix)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -122,13 +122,13 @@ async fn picture(
     let mut response = if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == found.tag.as_bytes()) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if is_small {
-        small(&page, &found, seq).await?
+        small(&page, &found).await?
     } else {
         whole(&page, &found).await?
     };
     if response.status() == StatusCode::OK || response.status() == StatusCode::NOT_MODIFIED {
         let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, cache.parse().expect("plain text"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
         if let Ok(tag) = found.tag.parse() {
             headers.insert(ETAG, tag);
         }
@@ -137,8 +137,7 @@ async fn picture(
 }
 
 /// A small picture; where it cannot be made, the picture itself, whose format the browser may know.
-async fn small(page: &Page, found: &Found, seq: i64) -> Result<Response, PageError> {
-    let _ = (seq, LOCATION);
+async fn small(page: &Page, found: &Found) -> Result<Response, PageError> {
     match page.pictures.small(found).await? {
         Some(small) => Ok(([(CONTENT_TYPE, "image/jpeg")], small).into_response()),
         None => whole(page, found).await,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::cards::{Card, Cards};
 use super::{Page, PageError};
 use crate::job::Verdict;
-use crate::queue::{Judgement, QueueError};
+use crate::queue::{Judgement, QueueError, Seen};
 
 /// Longer reasons and names are cut.
 const MOST_CHARACTERS: usize = 200;
@@ -44,16 +44,21 @@ pub(super) async fn judge(State(page): State<Arc<Page>>, Json(said): Json<Said>)
     let Some(queue) = &page.judge else { return Err(PageError::ReadOnly) };
     let verdict = match said.verdict.as_deref() {
         None => None,
-        Some(word) => Some(Verdict::from_word(word).ok_or_else(|| PageError::Asked(format!("`{word}` is no verdict")))?),
+        Some(word) => {
+            Some(Verdict::from_word(word).ok_or_else(|| PageError::Asked(format!("`{word}` is no verdict")))?)
+        }
     };
-    let seen = said.seen.map(Timestamp::from_millisecond).transpose();
+    let seen = match said.seen.map(Timestamp::from_millisecond).transpose() {
+        Ok(seen) => seen.map_or(Seen::Unjudged, Seen::Given),
+        Err(error) => return Err(PageError::Asked(error.to_string())),
+    };
     let judgement = Judgement {
         id: said.id.clone(),
         sha256: Some(said.sha256),
         verdict,
         reason: said.reason.map(|reason| cut(&reason)),
         reviewer: said.reviewer.map(|name| cut(&name)),
-        seen: Some(seen.map_err(|error| PageError::Asked(error.to_string()))?),
+        seen,
     };
     let refused = match queue.judge(judgement, Timestamp::now()).await {
         Ok(()) => None,

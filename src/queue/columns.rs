@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{ExternalTaskId, Failure, FailureKind, Flags, Garment, JobSeq, StateName, TaskId, id_key};
+use crate::job::{
+    ExternalTaskId, ExtraColumns, Failure, FailureKind, Flags, Garment, JobSeq, Review, StateName, TaskId, Verdict,
+    id_key,
+};
 
 use super::contract::QueueResult as Result;
 use super::error::QueueError;
-use super::record::{ReportPlace, ReportRow};
+use super::record::{JobRecord, ReportPlace, ReportRow};
 
 /// A time as it is stored: Unix milliseconds.
 pub(in crate::queue) fn millis(time: Timestamp) -> i64 {
@@ -123,6 +126,73 @@ pub(in crate::queue) fn path_key(path: &str) -> String {
     id_key(stem)
 }
 
+/// How far a page was looked for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::queue) struct Reach {
+    /// The last job that was looked at.
+    pub(in crate::queue) last: i64,
+    /// Whether there is none behind it.
+    pub(in crate::queue) is_end: bool,
+}
+
+/// Where a further page goes on: `reach` is how far this one was looked for, where it was not looked for to the end.
+pub(in crate::queue) fn next_place(jobs: &[JobRecord], most: usize, reach: Option<Reach>) -> Option<JobSeq> {
+    match jobs.last() {
+        Some(last) if jobs.len() >= most => Some(last.seq),
+        _ => reach.filter(|reach| !reach.is_end).map(|reach| JobSeq(reach.last)),
+    }
+}
+
+/// What a person has said, of its columns.
+pub(in crate::queue) fn read_review(
+    verdict: Option<String>,
+    reason: Option<String>,
+    reviewer: Option<String>,
+    at: Option<i64>,
+) -> Result<Option<Review>> {
+    let Some((verdict, at)) = read_verdict(verdict)?.zip(maybe_timestamp(at)?) else { return Ok(None) };
+    Ok(Some(Review { verdict, reason, reviewer, at }))
+}
+
+pub(in crate::queue) fn read_verdict(word: Option<String>) -> Result<Option<Verdict>> {
+    let read =
+        |word: String| Verdict::from_word(&word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no verdict")));
+    word.map(read).transpose()
+}
+
+/// The manifest columns that are kept with a job.
+pub(in crate::queue) fn read_extra(stored: Option<&str>) -> Result<ExtraColumns> {
+    ExtraColumns::from_stored(stored).map_err(|error| QueueError::Damaged(format!("the columns of a job: {error}")))
+}
+
+/// The names of the columns that a queue keeps.
+pub(in crate::queue) fn read_names(stored: Option<&str>) -> Result<Vec<String>> {
+    let damaged = |error| QueueError::Damaged(format!("the names of columns: {error}"));
+    stored.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(text).map_err(damaged))
+}
+
+/// These names, and those of `more` that are not among them; `None` where there are none.
+pub(in crate::queue) fn with_names(mut names: Vec<String>, more: &[String]) -> Option<String> {
+    let before = names.len();
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    (names.len() > before).then(|| serde_json::json!(names).to_string())
+}
+
+/// Under which name the names of the columns are kept.
+pub(in crate::queue) const COLUMN_NAMES: &str = "columns";
+
+/// What a verdict is counted as.
+pub(in crate::queue) fn tally_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approved => "approved",
+        Verdict::Rejected => "rejected_images",
+    }
+}
+
 /// The flags that a column holds.
 pub(in crate::queue) fn read_flags(bits: u8) -> Result<Flags> {
     Flags::from_bits(bits).ok_or_else(|| QueueError::Damaged(format!("{bits} are no flags")))
@@ -181,6 +251,9 @@ pub(in crate::queue) fn rejected_report_row(id: String, human: String, cloth: St
         sent_as: None,
         flags: Flags::NONE,
         account: None,
+        review: None,
+        human_sha256: None,
+        cloth_sha256: None,
     }
 }
 

@@ -28,12 +28,14 @@ use super::doubt::{Doubt, Resubmission};
 use super::error::QueueError;
 use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
+use super::judgement::{GivenVerdict, Judgement};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, Selection, TakenTask, Workload,
+    Published, PublishedImage, ReportPlace, ReportRow, RunId, TakenTask, Workload,
 };
 use super::runs::RunRecord;
+use super::selection::{JobsPage, Selection};
 
 /// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
 /// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
@@ -256,6 +258,27 @@ pub trait Queue: QueueReads {
     /// Puts every flagged job back, to be submitted and paid for once more, or none. Returns how many.
     async fn make_flagged_anew(&self, now: Timestamp) -> QueueResult<u64>;
 
+    /// Puts every job back whose result was rejected, to be submitted and paid for once more, or none. Returns how many.
+    async fn make_rejected_anew(&self, now: Timestamp) -> QueueResult<u64>;
+
+    /// Puts finished jobs back, to be submitted and paid for once more, all or none. Those that are not finished any more
+    /// are passed over. Returns how many were put back.
+    async fn make_these_anew(&self, jobs: Vec<JobSeq>, now: Timestamp) -> QueueResult<u64>;
+
+    /// Writes down what a person says of a job's image. It is about that image alone: one that is made later is unjudged,
+    /// and one that is the same to the byte has the verdict again.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchJob`]; [`QueueError::NothingToJudge`] for a job without a result; [`QueueError::ImageReplaced`]
+    /// when its result is another one than the one that was looked at; [`QueueError::JudgedMeanwhile`] when there is a verdict
+    /// that its reviewer has not seen.
+    async fn judge(&self, judgement: Judgement, now: Timestamp) -> QueueResult<()> {
+        self.judge_all(vec![judgement], now).await?.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
+    }
+
+    /// The same for several, all or none: returns what is wrong with which of them, and has stored nothing if anything is.
+    async fn judge_all(&self, judgements: Vec<Judgement>, now: Timestamp) -> QueueResult<Vec<(usize, QueueError)>>;
+
     /// Takes one job out.
     ///
     /// # Errors
@@ -293,6 +316,9 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// How many jobs have each flag, in the flags' order; flags that none has are left out.
     async fn flag_counts(&self) -> QueueResult<Vec<(Flag, u64)>>;
+
+    /// The names of the manifest columns that jobs of this queue have, those of earlier loads first.
+    async fn column_names(&self) -> QueueResult<Vec<String>>;
 
     /// The kind of provider the queue belongs to, once a run has begun.
     async fn provider(&self) -> QueueResult<Option<ProviderKind>>;
@@ -396,6 +422,9 @@ pub trait QueueReads: Debug + Send + Sync {
     /// Every attempt made for a job, the first one first. One that only waits for room is among them.
     async fn attempts(&self, seq: JobSeq) -> QueueResult<Vec<AttemptRecord>>;
 
+    /// What was said about a job's images, the first first; also about those that were replaced.
+    async fn verdicts(&self, seq: JobSeq) -> QueueResult<Vec<GivenVerdict>>;
+
     /// A job's images, the result first; also those of a job that is being made again.
     async fn images(&self, seq: JobSeq) -> QueueResult<Vec<PublishedImage>>;
 
@@ -410,8 +439,8 @@ pub trait QueueReads: Debug + Send + Sync {
 
     // Reads: all jobs, by pages. Each page is of one moment; the queue may change between two.
 
-    /// The selected jobs after `after`, in manifest order, at most `most`. An empty page is the end.
-    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> QueueResult<Vec<JobRecord>>;
+    /// The selected jobs after `after`, in manifest order, at most `most`, and where to go on ([`JobsPage::next`]).
+    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> QueueResult<JobsPage>;
 
     /// The rows of the report after `after`, in manifest order, at most `most`, with the place from which to go on. An
     /// empty page is the end.

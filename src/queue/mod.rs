@@ -17,6 +17,7 @@ mod doubt;
 mod error;
 mod hold;
 mod hosts;
+mod judgement;
 mod loading;
 mod location;
 mod mover;
@@ -24,6 +25,7 @@ mod moving;
 mod postgres;
 mod record;
 mod runs;
+mod selection;
 mod site;
 mod sqlite;
 mod walk;
@@ -36,15 +38,16 @@ pub use doubt::{Doubt, Resubmission};
 pub use error::QueueError;
 pub use hold::RunHold;
 pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
+pub use judgement::{GivenVerdict, Judgement, Seen};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
-    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, Selection, SlotUse,
-    TakenTask, Workload,
+    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, SlotUse, TakenTask, Workload,
 };
 pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
+pub use selection::{JobsPage, Judged, Selection};
 pub use site::{Opening, Site};
 pub use sqlite::Between;
 pub use walk::{each_job, each_report_row};

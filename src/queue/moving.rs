@@ -153,7 +153,18 @@ pub(super) const TABLES: &[Table] = &[
         name: "doors",
         columns: &[("base_url", Text), ("external_ids", YesOrNo), ("slots", Whole), ("creates_per_second", Real)],
     },
-    Table { name: "inputs", columns: &[("input", Whole), ("source", Text), ("written", Text)] },
+    Table { name: "inputs", columns: &[("input", Whole), ("source", Text), ("written", Text), ("content", Whole)] },
+    Table {
+        name: "contents",
+        columns: &[
+            ("content", Whole),
+            ("input", Whole),
+            ("bytes", Whole),
+            ("modified", Whole),
+            ("sha256", Text),
+            ("etag", Text),
+        ],
+    },
     Table {
         name: "hosts",
         columns: &[
@@ -235,6 +246,21 @@ pub(super) const TABLES: &[Table] = &[
             ("failure_kind", Text),
             ("error_code", Text),
             ("error", Text),
+            ("extra", Text),
+            ("verdict", Text),
+            ("review", Whole),
+        ],
+    },
+    Table {
+        name: "reviews",
+        columns: &[
+            ("review", Whole),
+            ("job", Whole),
+            ("sha256", Text),
+            ("verdict", Text),
+            ("reason", Text),
+            ("reviewer", Text),
+            ("at", Whole),
         ],
     },
     Table {
@@ -263,6 +289,9 @@ pub(super) const TABLES: &[Table] = &[
             ("ended_at", Whole),
             ("sent_as", Text),
             ("shares", Whole),
+            ("human_content", Whole),
+            ("cloth_content", Whole),
+            ("cloth_2_content", Whole),
         ],
     },
     Table {

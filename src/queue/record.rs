@@ -8,7 +8,8 @@ use super::hosts::{Epoch, Holder, NoRoom, Room};
 use super::runs::{AccountStanding, Pause};
 
 use crate::job::{
-    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
+    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, Review, StateName,
+    TaskId,
 };
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
@@ -125,6 +126,10 @@ pub struct Counts {
     pub untold: u64,
     /// Jobs that have succeeded with a result that should be looked at.
     pub flagged: u64,
+    /// Results that a person has approved.
+    pub approved: u64,
+    /// Results that a person has rejected.
+    pub rejected_images: u64,
 }
 
 impl Counts {
@@ -141,6 +146,12 @@ impl Counts {
 
     pub(crate) fn set(&mut self, state: StateName, count: u64) {
         self.by_state[state as usize] = count;
+    }
+
+    /// Results that nobody has judged yet.
+    #[must_use]
+    pub fn unjudged(&self) -> u64 {
+        self.of(StateName::Succeeded).saturating_sub(self.approved + self.rejected_images)
     }
 
     /// Units charged so far; `None` where tasks have ended and no answer has told what any of them cost.
@@ -221,15 +232,6 @@ pub struct PairAgain {
     pub state: StateName,
 }
 
-/// Which jobs are meant.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Selection<'a> {
-    /// In one of these states; all, if none are named.
-    pub states: &'a [StateName],
-    /// Only those whose result is flagged.
-    pub only_flagged: bool,
-}
-
 /// One job as `list` and `show` print it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
@@ -246,6 +248,10 @@ pub struct JobRecord {
     pub message: Option<String>,
     /// The account of the present attempt, where it has a name.
     pub account: Option<AccountName>,
+    /// The result's sha256, in lower-case hexadecimal.
+    pub sha256: Option<String>,
+    /// What a person has said of the result; `None` where it is unjudged.
+    pub review: Option<Review>,
 }
 
 /// One attempt as `show` prints it.
@@ -307,6 +313,11 @@ pub struct ReportRow {
     pub flags: Flags,
     /// The account of the last attempt, where it has a name.
     pub account: Option<AccountName>,
+    /// What a person has said of the result; `None` where it is unjudged.
+    pub review: Option<Review>,
+    /// What was sent in the last attempt, where that is known: the sha256 of the pictures.
+    pub human_sha256: Option<String>,
+    pub cloth_sha256: Option<String>,
 }
 
 impl ReportRow {

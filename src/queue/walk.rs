@@ -5,7 +5,8 @@ use crate::job::JobSeq;
 
 use super::contract::QueueReads;
 use super::error::QueueError;
-use super::record::{JobRecord, ReportPlace, ReportRow, Selection};
+use super::record::{JobRecord, ReportPlace, ReportRow};
+use super::selection::Selection;
 
 /// How many rows are read at once.
 const PAGE_ROWS: usize = 500;
@@ -23,9 +24,9 @@ pub async fn each_job<E: From<QueueError>>(
     let mut after = JobSeq(0);
     loop {
         let page = queue.jobs_page(selection, after, PAGE_ROWS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.seq;
-        page.into_iter().try_for_each(&mut each)?;
+        page.jobs.into_iter().try_for_each(&mut each)?;
+        let Some(next) = page.next else { return Ok(()) };
+        after = next;
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn spec(id: &str, priority: i64) -> JobSpec {
         model: None,
         keep: crate::job::Keep::ALL,
         priority,
+        extra: crate::job::ExtraColumns::default(),
     }
 }
 

@@ -48,7 +48,7 @@ impl FailureReasons {
     /// Those of the queue.
     pub async fn read(queue: &dyn QueueReads) -> Result<Self, QueueError> {
         let mut reasons = Self::default();
-        let failed = Selection { states: &[StateName::Failed], only_flagged: false };
+        let failed = Selection::in_states(&[StateName::Failed]);
         each_job(queue, failed, |job| -> Result<(), QueueError> {
             if let JobState::Failed { failure, .. } = &job.state {
                 reasons.add(failure);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The table as the pages' scripts read it: an object of English texts and Chinese ones.
-pub const CHINESE_TABLE: &str = include_str!("../../templates/report/chinese.json");
+pub(super) const CHINESE_TABLE: &str = include_str!("../../templates/report/chinese.json");
 
 static CHINESE: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| serde_json::from_str(CHINESE_TABLE).unwrap_or_default());

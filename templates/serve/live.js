@@ -38,18 +38,14 @@ async function load() {
   let from = start;
   try {
     do {
-      const answer = await ask('/api/cards', { ...wish(), after: from });
+      const answer = await ask('/api/cards', { ...wish(), after: from, most: PAGE_CARDS - found.length });
       if (mine !== question) {
         return false;
       }
       found = found.concat(answer.cards);
       from = answer.next;
-      showCards(found.slice(0, PAGE_CARDS), from, answer.seen);
+      showCards(found, from, answer.seen);
     } while (found.length < PAGE_CARDS && from !== undefined);
-    if (found.length > PAGE_CARDS) {
-      // An answer that was filled up from several reads goes on behind its own last card.
-      found.length = PAGE_CARDS;
-    }
   } catch (error) {
     if (!(error instanceof Refusal)) {
       throw error;

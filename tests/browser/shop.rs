@@ -120,6 +120,7 @@ impl Shop {
             model: row.second_cloth.is_some().then(|| ModelName::parse("kolors-virtual-try-on-v1-5").expect("a model")),
             keep: tryon::job::Keep::ALL,
             priority: 0,
+            extra: tryon::job::ExtraColumns::default(),
         }
     }
 

@@ -431,6 +431,7 @@ fn spec_of(number: usize, dedupe: bool) -> JobSpec {
         model: None,
         keep: tryon::job::Keep::ALL,
         priority: i64::from(number.is_multiple_of(3)),
+        extra: tryon::job::ExtraColumns::default(),
     }
 }
 

@@ -435,6 +435,7 @@ mod tests {
                 model: None,
                 keep: crate::job::Keep::ALL,
                 priority: 0,
+                extra: crate::job::ExtraColumns::default(),
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) async fn by_hand(
 }
 
 /// The job of exactly this id, locked for this transaction.
-async fn find(db: Db<'_>, id: &str) -> Result<(JobSeq, StateName)> {
+pub(super) async fn find(db: Db<'_>, id: &str) -> Result<(JobSeq, StateName)> {
     let query = "SELECT seq, state FROM tryon.jobs WHERE id_key = $1 AND id = $2 FOR NO KEY UPDATE";
     let Some(row) = db.row(query, args![id_key(id), id]).await? else {
         return Err(QueueError::NoSuchJob(id.to_owned()));

@@ -183,14 +183,16 @@ async fn taken(db: Db<'_>, me: Epoch, state: StateName, most: usize) -> Result<V
 /// The jobs of a state that are not a living host's, this one excepted, each with whose it is.
 async fn held_in(db: Db<'_>, me: Epoch, state: StateName, most: usize) -> Result<Vec<ActiveJob>> {
     let query = format!(
-        "SELECT {JOB_COLUMNS}, o.dead_at IS NOT NULL OR o.epoch IS NULL, coalesce(o.lapsed_at IS NOT NULL, FALSE)
+        "SELECT {JOB_COLUMNS}, o.dead_at IS NOT NULL OR o.epoch IS NULL AS is_dead,
+                coalesce(o.lapsed_at IS NOT NULL, FALSE) AS has_lapsed
            FROM {JOB_TABLES} LEFT JOIN tryon.hosts o ON o.epoch = j.epoch
           WHERE j.state = '{}' AND {IS_OURS_OR_LEFT} ORDER BY j.seq LIMIT $2",
         state.word()
     );
     let mut jobs = Vec::new();
     for row in db.rows(&query, args![me.0, limit(most)]).await? {
-        let owner = Owner { epoch: row.try_get(32)?, is_dead: row.try_get(33)?, has_lapsed: row.try_get(34)? };
+        let owner =
+            Owner { epoch: row.try_get(32)?, is_dead: row.try_get("is_dead")?, has_lapsed: row.try_get("has_lapsed")? };
         let mut job = FullJob::read(&row)?.active()?;
         let Some(holder) = owner.holder(Some(me)) else { continue };
         job.holder = holder;

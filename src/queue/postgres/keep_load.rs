@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 
 use crate::job::JobSeq;
 use crate::job::state::Transition;
+use crate::queue::columns::{COLUMN_NAMES, read_names, with_names};
 use crate::queue::sqlite::{against_queue, name_of_further_image};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
@@ -15,7 +16,7 @@ use super::Db;
 use super::connect::End;
 use super::db::args;
 use super::error::Result;
-use super::facts::set_meta;
+use super::facts::{get_meta, set_meta};
 use super::rows::{state_of, storable, whole};
 use super::staged::{Staged, on_staged};
 use super::staged_copy;
@@ -63,6 +64,11 @@ pub(super) async fn keep(db: Db<'_>, staged: &Staged, keeping: Keeping, now: Tim
             set_meta(db, key, "yes").await?;
         }
     }
+    let fresh = on_staged(staged, |loader| Ok(loader.column_names.all().to_vec())).await?;
+    let names = read_names(get_meta(db, COLUMN_NAMES).await?.as_deref())?;
+    if let Some(names) = with_names(names, &fresh) {
+        set_meta(db, COLUMN_NAMES, &names).await?;
+    }
     let last = db.one("SELECT coalesce(max(seq), 0) FROM tryon.jobs", args![]).await?.try_get::<_, i64>(0)?;
     changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
     changes.count("rejected", write_rejected(db, last).await?);
@@ -75,7 +81,8 @@ fn number(rows: u64) -> i64 {
 }
 
 async fn kinds_of(db: Db<'_>) -> Result<Kinds> {
-    let query = "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2)), count(*) FILTER (WHERE fate IN (2, 3, 6))
+    let query =
+        "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2)), count(*) FILTER (WHERE fate IN (2, 3, 6) OR relabels)
                    FROM load_rows";
     let row = db.one(query, args![]).await?;
     Ok(Kinds { rows: row.try_get(0)?, with_inputs: row.try_get(1)?, of_jobs: row.try_get(2)? })
@@ -147,6 +154,12 @@ async fn change_jobs(
     db.run(
         "UPDATE tryon.jobs j SET priority = r.priority FROM load_rows r
           WHERE r.fate = 3 AND j.seq = r.job AND j.state = 'pending'",
+        args![],
+    )
+    .await?;
+    db.run(
+        "UPDATE tryon.jobs j SET extra = r.extra FROM load_rows r
+             WHERE r.relabels AND r.fate < 5 AND j.seq = r.job",
         args![],
     )
     .await?;
@@ -255,9 +268,10 @@ async fn pass_over_taken_names(db: Db<'_>, staged: &Staged, too_late: &mut Vec<T
 
 /// New jobs, behind job `$1`, in the order of their rows.
 const INSERT_JOBS: &str = "
-    INSERT INTO tryon.jobs (seq, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, keep)
+    INSERT INTO tryon.jobs (seq, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, keep,
+                            extra)
     SELECT $1 + row_number() OVER (ORDER BY r.n), r.id, r.id_key, h.number, c.number, r.cloth_type, c2.number,
-           r.cloth_type_2, r.model, r.priority, r.keep
+           r.cloth_type_2, r.model, r.priority, r.keep, r.extra
       FROM load_rows r
       JOIN load_numbers h ON h.staged = r.human
       JOIN load_numbers c ON c.staged = r.cloth

@@ -116,7 +116,7 @@ fn sources_of(spec: &JobSpec) -> impl Iterator<Item = String> {
 async fn standing(db: Db<'_>, keys: &[String]) -> Result<Known> {
     let query =
         "SELECT j.id_key, j.seq, j.id, j.human, j.cloth, j.cloth_2, j.cloth_type, j.cloth_type_2, j.model, j.keep,
-                        j.priority, j.state,
+                        j.priority, j.state, j.extra,
                         EXISTS (SELECT 1 FROM tryon.attempts a
                                  WHERE a.job = j.seq AND a.outcome NOT IN ('released', 'turned_away', 'refused'))
                    FROM unnest($1) AS wanted (id_key) JOIN tryon.jobs j ON j.id_key = wanted.id_key COLLATE \"C\"";
@@ -133,9 +133,10 @@ async fn standing(db: Db<'_>, keys: &[String]) -> Result<Known> {
             keep: Keep::of_bits(whole(&row, 9)?),
         };
         let state = state_of(&row.try_get::<_, String>(11)?)?;
-        let job = Standing { seq, id: row.try_get(2)?, inputs, priority: row.try_get(10)?, state };
+        let job =
+            Standing { seq, id: row.try_get(2)?, inputs, priority: row.try_get(10)?, state, extra: row.try_get(12)? };
         known.standing.insert(row.try_get(0)?, job);
-        if row.try_get(12)? {
+        if row.try_get(13)? {
             known.may_exist.insert(seq);
         }
     }

@@ -148,7 +148,7 @@ pub(in crate::queue) async fn fill(
         let keep = "INSERT INTO tryon.meta (key, value) VALUES ('output', $1) ON CONFLICT (key) DO NOTHING";
         db.run(keep, args![output]).await?;
     }
-    for (table, column) in [("hosts", "epoch"), ("runs", "run")] {
+    for (table, column) in [("hosts", "epoch"), ("runs", "run"), ("reviews", "review"), ("contents", "content")] {
         let statement = format!(
             "SELECT setval(pg_get_serial_sequence('tryon.{table}', '{column}'), max({column})) FROM tryon.{table}
              HAVING max({column}) IS NOT NULL"

@@ -1,38 +1,50 @@
 //! All jobs, and the report, a page at a time.
 
 use crate::job::JobSeq;
-use crate::queue::columns::in_manifest_order;
-use crate::queue::{JobRecord, ReportPlace, ReportRow, Selection};
+use crate::queue::columns::{Reach, in_manifest_order, next_place};
+use crate::queue::sqlite::{Dialect, MOST_LOOKED_AT, Selected};
+use crate::queue::{JobsPage, ReportPlace, ReportRow, Selection};
 
 use super::Db;
-use super::db::args;
+use super::db::{args, typed};
 use super::error::Result;
 use super::read::limit;
-use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, read_rejected_row, read_report_row};
+use super::rows::{
+    FullJob, JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE, read_rejected_row, read_report_row, storable,
+};
 
-/// The selected jobs after `after`, in manifest order, at most `most`. One state, and that they are flagged, is said in the
-/// text, so that a partial index is seen to fit.
-pub(super) async fn jobs_after(
-    db: Db<'_>,
-    selection: &Selection<'_>,
-    after: JobSeq,
-    most: usize,
-) -> Result<Vec<JobRecord>> {
-    let flagged = if selection.only_flagged { "flags <> 0 AND " } else { "" };
-    let words: Vec<String> = selection.states.iter().map(|state| format!("'{}'", state.word())).collect();
-    let filter = match words.as_slice() {
-        [] => String::new(),
-        [word] => format!("state = {word} AND "),
-        words => format!("state IN ({}) AND ", words.join(", ")),
-    };
+/// The names of PostgreSQL for what databases call differently. No index is to be kept from it: the page is cut out first.
+const POSTGRES: Dialect = Dialect { parameter: '$', position: "strpos", unindexed: "" };
+
+/// A page of the selected jobs. What it is, and how far it looked, is of one moment.
+pub(super) async fn jobs_after(db: Db<'_>, selection: &Selection<'_>, after: JobSeq, most: usize) -> Result<JobsPage> {
+    let selected = Selected::of(selection, POSTGRES);
+    if selected.is_nobody {
+        return Ok(JobsPage::default());
+    }
+    let reach = if selected.rest.is_empty() { None } else { Some(reach_of(db, &selected, after).await?) };
+    let looked_at = if reach.is_some() { MOST_LOOKED_AT } else { limit(most) };
+    let Selected { by_index, rest, texts, .. } = &selected;
     let tables = JOB_TABLES.replacen(
         "tryon.jobs j",
-        &format!("(SELECT * FROM tryon.jobs WHERE {flagged}{filter}seq > $1 ORDER BY seq LIMIT $2) j"),
+        &format!("(SELECT j.* FROM tryon.jobs j WHERE {by_index}j.seq > $1 ORDER BY j.seq LIMIT $3) j"),
         1,
     );
-    let query = format!("SELECT {JOB_COLUMNS} FROM {tables} ORDER BY j.seq");
-    let rows = db.rows(&query, args![after.0, limit(most)]).await?;
-    rows.iter().map(|row| Ok(FullJob::read(row)?.record)).collect()
+    let query = format!("SELECT {JOB_COLUMNS} FROM {tables} WHERE TRUE{rest} ORDER BY j.seq LIMIT $2");
+    let texts: Vec<String> = texts.iter().map(|text| storable(text)).collect();
+    let most_wanted = limit(most);
+    let mut args = vec![typed(&after.0), typed(&most_wanted), typed(&looked_at)];
+    args.extend(texts.iter().map(typed));
+    let rows = db.rows(&query, &args).await?;
+    let jobs = rows.iter().map(|row| Ok(FullJob::read(row)?.record)).collect::<Result<Vec<_>>>()?;
+    let next = next_place(&jobs, most, reach);
+    Ok(JobsPage { jobs, next })
+}
+
+async fn reach_of(db: Db<'_>, selected: &Selected, after: JobSeq) -> Result<Reach> {
+    let row = db.one(&selected.reach("tryon.jobs", POSTGRES), args![after.0, MOST_LOOKED_AT]).await?;
+    let (last, looked_at): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(Reach { last: last.unwrap_or(after.0), is_end: looked_at < MOST_LOOKED_AT })
 }
 
 /// A page of the report: jobs, and the manifest rows that were passed over, each behind the job that came before it.

@@ -11,6 +11,7 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::looks;
+use super::reviews::judge_as_before;
 use super::tally::Changes;
 use super::transition::{By, apply, present_state};
 
@@ -36,6 +37,9 @@ pub(super) async fn publish(
     }
     let mut changes = Changes::default();
     changes.count("flagged", looks::flag_published(db, seq, images, &replaced).await?);
+    for result in images.iter().filter(|image| image.image == 0) {
+        judge_as_before(db, seq, &result.sha256, &mut changes).await?;
+    }
     changes.write(db).await?;
     Ok(state)
 }

@@ -7,7 +7,8 @@ use crate::job::{
     StateName, TaskId,
 };
 use crate::queue::columns::{
-    RejectedPlace, StoredState, garment, maybe_timestamp, read_flags, rejected_report_row, timestamp,
+    RejectedPlace, StoredState, garment, maybe_timestamp, read_extra, read_flags, read_review, rejected_report_row,
+    timestamp,
 };
 use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, PublishedImage, QueueError, ReportRow};
 
@@ -49,7 +50,8 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch, \
+     j.extra, i.sha256, r.verdict, r.reason, r.reviewer, r.at";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "tryon.jobs j \
@@ -57,7 +59,8 @@ pub(super) const JOB_TABLES: &str = "tryon.jobs j \
      JOIN tryon.inputs c ON c.input = j.cloth \
      LEFT JOIN tryon.inputs c2 ON c2.input = j.cloth_2 \
      LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt \
-     LEFT JOIN tryon.images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'";
+     LEFT JOIN tryon.images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded' \
+     LEFT JOIN tryon.reviews r ON r.review = j.review";
 
 /// A job as read by [`JOB_COLUMNS`], whatever its state.
 pub(super) struct FullJob {
@@ -92,6 +95,7 @@ impl FullJob {
             cloth_type: word(11)?.map(|word| garment(&word)).transpose()?,
             second,
             model: word(10)?.map(ModelName::trusted),
+            extra: read_extra(row.try_get(33)?)?,
         };
         let external_id = word(19)?.map(ExternalTaskId);
         let task_id = word(20)?.map(TaskId);
@@ -112,6 +116,8 @@ impl FullJob {
             flags: flags(row, 28)?,
             message: row.try_get(24)?,
             account: account(row, 30)?,
+            sha256: row.try_get(34)?,
+            review: read_review(row.try_get(35)?, row.try_get(36)?, row.try_get(37)?, row.try_get(38)?)?,
         };
         Ok(Self {
             record,
@@ -206,13 +212,17 @@ pub(super) const REPORT_PAGE: &str = "
            j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
            (SELECT sum(u.units) FROM tryon.attempts u WHERE u.job = j.seq),
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
-           (SELECT sum(u.paid) FROM tryon.attempts u WHERE u.job = j.seq), j.flags, a.account
+           (SELECT sum(u.paid) FROM tryon.attempts u WHERE u.job = j.seq), j.flags, a.account,
+           r.verdict, r.reason, r.reviewer, r.at, nullif(hc.sha256, ''), nullif(cc.sha256, '')
       FROM (SELECT * FROM tryon.jobs WHERE seq > $1 ORDER BY seq LIMIT $2) j
       JOIN tryon.inputs h ON h.input = j.human
       JOIN tryon.inputs c ON c.input = j.cloth
       LEFT JOIN tryon.inputs c2 ON c2.input = j.cloth_2
       LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN tryon.images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
+      LEFT JOIN tryon.reviews r ON r.review = j.review
+      LEFT JOIN tryon.contents hc ON hc.content = a.human_content
+      LEFT JOIN tryon.contents cc ON cc.content = a.cloth_content
      ORDER BY j.seq";
 
 pub(super) fn read_report_row(row: &Row) -> Result<(JobSeq, ReportRow)> {
@@ -245,6 +255,9 @@ pub(super) fn read_report_row(row: &Row) -> Result<(JobSeq, ReportRow)> {
         paid: row.try_get(25)?,
         flags: flags(row, 26)?,
         account: account(row, 27)?,
+        review: read_review(row.try_get(28)?, row.try_get(29)?, row.try_get(30)?, row.try_get(31)?)?,
+        human_sha256: row.try_get(32)?,
+        cloth_sha256: row.try_get(33)?,
     };
     Ok((JobSeq(row.try_get(0)?), report))
 }

@@ -21,7 +21,8 @@ CREATE TEMPORARY TABLE load_numbers (staged BIGINT NOT NULL, number BIGINT NOT N
 CREATE TEMPORARY TABLE load_rows (
     n BIGINT NOT NULL, human BIGINT NOT NULL, cloth BIGINT NOT NULL, cloth_2 BIGINT, priority BIGINT NOT NULL,
     keep BIGINT NOT NULL, fate BIGINT NOT NULL, job BIGINT, manifest BIGINT NOT NULL, line BIGINT NOT NULL,
-    id TEXT NOT NULL, id_key TEXT NOT NULL COLLATE \"C\", cloth_type TEXT, cloth_type_2 TEXT, model TEXT
+    id TEXT NOT NULL, id_key TEXT NOT NULL COLLATE \"C\", cloth_type TEXT, cloth_type_2 TEXT, model TEXT,
+    extra TEXT, relabels BOOLEAN NOT NULL
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE load_rejected (
     n BIGINT NOT NULL, line BIGINT NOT NULL, behind BIGINT, manifest TEXT NOT NULL COLLATE \"C\", id TEXT NOT NULL,
@@ -30,7 +31,7 @@ CREATE TEMPORARY TABLE load_rejected (
 
 const COPY_INPUTS: &str = "COPY load_inputs (input, source, written) FROM STDIN BINARY";
 const COPY_ROWS: &str = "COPY load_rows (n, human, cloth, cloth_2, priority, keep, fate, job, manifest, line, id, id_key, \
-     cloth_type, cloth_type_2, model) FROM STDIN BINARY";
+     cloth_type, cloth_type_2, model, extra, relabels) FROM STDIN BINARY";
 const COPY_REJECTED: &str = "COPY load_rejected (n, line, manifest, id, human, cloth, reason) FROM STDIN BINARY";
 
 /// Sends everything that is staged.
@@ -59,7 +60,8 @@ async fn send_inputs(db: Db<'_>, staged: &Staged) -> Result<()> {
 
 async fn send_rows(db: Db<'_>, staged: &Staged) -> Result<()> {
     let mut types = vec![Type::INT8; 10];
-    types.extend(vec![Type::TEXT; 5]);
+    types.extend(vec![Type::TEXT; 6]);
+    types.push(Type::BOOL);
     let sink = db.client().copy_in(COPY_ROWS).await?;
     let mut copy = pin!(BinaryCopyInWriter::new(sink, &types));
     let end = on_staged(staged, |loader| loader.staging.end()).await?;
@@ -69,7 +71,7 @@ async fn send_rows(db: Db<'_>, staged: &Staged) -> Result<()> {
         for row in on_staged(staged, move |loader| loader.staging.rows(from, to)).await? {
             let numbers =
                 (i64::from(row.inputs.keep.bits()), row.fate as i64, i64::from(row.manifest), line_of(row.line));
-            let values: [&(dyn ToSql + Sync); 15] = [
+            let values: [&(dyn ToSql + Sync); 17] = [
                 &row.n,
                 &row.inputs.human,
                 &row.inputs.cloth,
@@ -85,6 +87,8 @@ async fn send_rows(db: Db<'_>, staged: &Staged) -> Result<()> {
                 &row.inputs.cloth_type,
                 &row.inputs.cloth_type_2,
                 &row.inputs.model,
+                &row.extra,
+                &row.relabels,
             ];
             copy.as_mut().write(&values).await?;
         }

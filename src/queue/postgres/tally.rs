@@ -68,6 +68,8 @@ pub(super) async fn counts(db: Db<'_>) -> Result<Counts> {
             (None, "paid") => counts.paid = value,
             (None, "untold") => counts.untold = whole,
             (None, "flagged") => counts.flagged = whole,
+            (None, "approved") => counts.approved = whole,
+            (None, "rejected_images") => counts.rejected_images = whole,
             (None, _) => return Err(QueueError::Damaged(format!("`{name}` is counted and unknown"))),
         }
     }

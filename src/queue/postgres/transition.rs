@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::job::state::{JobState, Transition, attempt_after, next};
-use crate::job::{ExternalTaskId, JobSeq, TaskId, clean_text};
-use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
+use crate::job::{ExternalTaskId, JobSeq, TaskId, Verdict, clean_text};
+use crate::queue::columns::{
+    StoredState, has_task_ended, is_over, is_under_way, millis, outcome, read_verdict, tally_of,
+};
 use crate::queue::mover::is_allowed;
 use crate::queue::{Epoch, Note, QueueError};
 
@@ -27,6 +29,7 @@ pub(super) struct Present {
     pub(super) state: JobState,
     pub(super) attempt: u32,
     flagged: bool,
+    verdict: Option<Verdict>,
     cost: Cost,
     owner: Owner,
 }
@@ -76,6 +79,9 @@ pub(super) async fn apply(
     changes.count(present.state.name().word(), -1);
     changes.count(after.name().word(), 1);
     changes.count("flagged", -i64::from(present.flagged));
+    if let Some(verdict) = present.verdict {
+        changes.count(tally_of(verdict), -1);
+    }
     if let Some(outcome) = outcome {
         count_cost(&mut changes, present.cost, outcome, transition, note);
     }
@@ -104,7 +110,7 @@ const PRESENT_STATE: &str = "
     SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt,
            j.flags <> 0, a.units, a.paid,
            coalesce(a.task_ended_at IS NOT NULL AND a.outcome <> 'task_failed', FALSE),
-           j.epoch, h.dead_at IS NOT NULL OR h.epoch IS NULL, coalesce(h.lapsed_at IS NOT NULL, FALSE)
+           j.epoch, h.dead_at IS NOT NULL OR h.epoch IS NULL, coalesce(h.lapsed_at IS NOT NULL, FALSE), j.verdict
       FROM tryon.jobs j LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN tryon.hosts h ON h.epoch = j.epoch
      WHERE j.seq = $1";
@@ -135,6 +141,7 @@ fn read_present(row: &Row) -> Result<Present> {
         state: stored.read(external_id, task_id)?,
         attempt: whole(row, 8)?,
         flagged: row.try_get(9)?,
+        verdict: read_verdict(row.try_get(16)?)?,
         owner: Owner { epoch: row.try_get(13)?, is_dead: row.try_get(14)?, has_lapsed: row.try_get(15)? },
         cost: Cost { units: row.try_get(10)?, paid: row.try_get(11)?, has_made: row.try_get(12)? },
     })
@@ -157,7 +164,8 @@ async fn write_job(
             &format!(
                             "UPDATE tryon.jobs SET state = $4, attempt = $5, retry_at = $6,
                         waits_since = CASE WHEN $6 IS NOT NULL THEN $12 END, failure_kind = $7, error_code = $8, error = $9,
-                        finished_at = $10, waits_for = NULL, flags = 0, moved_at = CASE WHEN $13 THEN {CLOCK} END,
+                        finished_at = $10, waits_for = NULL, flags = 0, verdict = NULL, review = NULL,
+                        moved_at = CASE WHEN $13 THEN {CLOCK} END,
                         epoch = CASE WHEN $14 THEN epoch ELSE $15 END,
                         forgiven = CASE WHEN $11 THEN attempt ELSE forgiven END,
                         put_back_at = CASE WHEN $11 THEN $12 ELSE put_back_at END

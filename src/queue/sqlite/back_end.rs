@@ -10,14 +10,16 @@ use crate::job::{
     Transition,
 };
 use crate::queue::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, HostRecord, HostStart, JobRecord,
-    Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueReads, Renewed, ReportPlace, ReportRow,
-    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
+    HostStart, JobRecord, JobsPage, Judgement, Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueError,
+    QueueReads, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask,
+    Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
 use super::hosts;
 use super::lock::RunLock;
+use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
 use super::{QueueReader, Result, pages, unseen};
 
@@ -190,6 +192,18 @@ impl Queue for SqliteQueue {
         SqliteQueue::make_flagged_anew(self, now).await
     }
 
+    async fn make_rejected_anew(&self, now: Timestamp) -> Result<u64> {
+        SqliteQueue::make_rejected_anew(self, now).await
+    }
+
+    async fn make_these_anew(&self, jobs: Vec<JobSeq>, now: Timestamp) -> Result<u64> {
+        SqliteQueue::make_these_anew(self, jobs, now).await
+    }
+
+    async fn judge_all(&self, judgements: Vec<Judgement>, now: Timestamp) -> Result<Vec<(usize, QueueError)>> {
+        SqliteQueue::judge_all(self, judgements, now).await
+    }
+
     async fn cancel(&self, id: String, now: Timestamp) -> Result<JobState> {
         SqliteQueue::cancel(self, id, now).await
     }
@@ -223,6 +237,10 @@ impl QueueReads for SqliteQueue {
 
     async fn flag_counts(&self) -> Result<Vec<(Flag, u64)>> {
         self.read(QueueReader::flag_counts).await
+    }
+
+    async fn column_names(&self) -> Result<Vec<String>> {
+        self.read(QueueReader::column_names).await
     }
 
     async fn provider(&self) -> Result<Option<ProviderKind>> {
@@ -337,6 +355,10 @@ impl QueueReads for SqliteQueue {
         self.read(move |reader| reader.attempts(seq)).await
     }
 
+    async fn verdicts(&self, seq: JobSeq) -> Result<Vec<GivenVerdict>> {
+        self.read(move |reader| reader.verdicts(seq)).await
+    }
+
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {
         self.read(move |reader| reader.images(seq)).await
     }
@@ -355,9 +377,9 @@ impl QueueReads for SqliteQueue {
         self.read(move |reader| reader.is_taken_by_other(&id, owner)).await
     }
 
-    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> Result<Vec<JobRecord>> {
-        let query = pages::jobs_page(&selection);
-        self.read(move |reader| pages::jobs_after(&reader.db, &query, after.0, most)).await
+    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> Result<JobsPage> {
+        let selected = Selected::of(&selection, SQLITE);
+        self.read(move |reader| pages::jobs_after(&reader.db, &selected, after.0, most)).await
     }
 
     async fn report_page(&self, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {

@@ -91,7 +91,7 @@ fn by_hand(
 }
 
 /// The job of exactly this id.
-fn find(db: &Connection, id: &str) -> Result<(JobSeq, StateName)> {
+pub(super) fn find(db: &Connection, id: &str) -> Result<(JobSeq, StateName)> {
     let found: Option<(i64, String, String)> = db
         .prepare_cached("SELECT seq, state, id FROM jobs WHERE id_key = ?1")?
         .query_row([id_key(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

@@ -16,6 +16,8 @@ pub(in crate::queue) struct Standing {
     pub(in crate::queue) inputs: Inputs<i64, String>,
     pub(in crate::queue) priority: i64,
     pub(in crate::queue) state: StateName,
+    /// The manifest columns that it has, as they are stored.
+    pub(in crate::queue) extra: Option<String>,
 }
 
 /// What the rows of a load are compared with.
@@ -114,7 +116,7 @@ fn has(queue: &Connection, rows: &str) -> Result<bool> {
 /// The job of the queue that has an id.
 pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standing>> {
     let mut statement = queue.prepare_cached(
-        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state, keep
+        "SELECT seq, id, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state, keep, extra
            FROM jobs WHERE id_key = ?1",
     )?;
     let mut rows = statement.query([id_key])?;
@@ -134,6 +136,7 @@ pub(super) fn standing(queue: &Connection, id_key: &str) -> Result<Option<Standi
         },
         priority: row.get(8)?,
         state: StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?,
+        extra: row.get(11)?,
     }))
 }
 

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::job::state::Transition;
 use crate::job::{JobSeq, StateName};
+use crate::queue::columns::{COLUMN_NAMES, read_names, with_names};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
 use super::compared::{may_exist_at_provider, owner_of_further_image, standing};
@@ -163,18 +164,31 @@ struct Carrying {
     too_late: Vec<TooLate>,
     is_kept: bool,
     to_forget: Vec<String>,
+    column_names: Vec<String>,
     keeping: Keeping,
 }
 
 impl Carrying {
     fn of(loader: Loader, keeping: Keeping, queue: &Path) -> Result<Self> {
-        let Loader { staging, to_forget, .. } = loader;
+        let Loader { staging, to_forget, column_names, .. } = loader;
+        let column_names = column_names.all().to_vec();
         staging.close()?;
         let end = staging.end()?;
         let is_small = end <= BATCH_BESIDE_A_RUN;
         let staging = if is_small { staging } else { staging.make_durable(&staging_path(queue))? };
         let (pictures, too_late) = (Pictures::default(), Vec::new());
-        Ok(Self { staging, pictures, next: 1, end, behind: 0, too_late, is_kept: false, to_forget, keeping })
+        Ok(Self {
+            staging,
+            pictures,
+            next: 1,
+            end,
+            behind: 0,
+            too_late,
+            is_kept: false,
+            to_forget,
+            column_names,
+            keeping,
+        })
     }
 
     fn left_at(path: &Path, progress: &str) -> Result<Option<Self>> {
@@ -183,9 +197,22 @@ impl Carrying {
         let (next, behind) =
             numbers.ok_or_else(|| QueueError::Damaged(format!("`{progress}` is no progress of a load")))?;
         let Some(staging) = Staging::left_at(path)? else { return Ok(None) };
-        let (end, pictures, too_late, to_forget) = (staging.end()?, Pictures::default(), Vec::new(), Vec::new());
+        let (end, pictures, too_late) = (staging.end()?, Pictures::default(), Vec::new());
+        // They were written when the load was decided.
+        let (to_forget, column_names) = (Vec::new(), Vec::new());
         let keeping = Keeping::default();
-        Ok(Some(Self { staging, pictures, next, end, behind, too_late, is_kept: true, to_forget, keeping }))
+        Ok(Some(Self {
+            staging,
+            pictures,
+            next,
+            end,
+            behind,
+            too_late,
+            is_kept: true,
+            to_forget,
+            column_names,
+            keeping,
+        }))
     }
 
     /// The transaction in which the load becomes the queue's, or does not.
@@ -210,6 +237,10 @@ impl Carrying {
                 set_meta(db, key, "yes")?;
             }
         }
+        let names = read_names(get_meta(db, COLUMN_NAMES)?.as_deref())?;
+        if let Some(names) = with_names(names, &self.column_names) {
+            set_meta(db, COLUMN_NAMES, &names)?;
+        }
         self.behind = self.first_place(db)?;
         if self.end <= BATCH_BESIDE_A_RUN {
             self.write_batch(db, BATCH_BESIDE_A_RUN)?;
@@ -223,6 +254,9 @@ impl Carrying {
     /// Changes a job of the queue as its row says, or takes it out; unless it was submitted since the row was read.
     fn change(&mut self, db: &Connection, row: &StagedRow, now: Timestamp) -> Result<()> {
         let Some(job) = row.job else { return Ok(()) };
+        if row.relabels && row.fate != Fate::Changed {
+            relabel(db, job, row)?;
+        }
         match row.fate {
             Fate::Contradicted => remove_unless_submitted(db, job),
             Fate::Moved => {
@@ -234,6 +268,7 @@ impl Carrying {
             Fate::Changed => match standing(db, &row.id_key)? {
                 Some(standing) if !may_exist_at_provider(db, job)? => {
                     self.write_inputs(db, job, row)?;
+                    relabel(db, job, row)?;
                     if standing.state == StateName::Failed {
                         apply(db, JobSeq(job), By::Person, &Transition::Retry, &Note::default(), now)?;
                     }
@@ -352,8 +387,8 @@ impl Carrying {
         let added = db
             .prepare_cached(
                 "INSERT INTO jobs (id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, state,
-                                   attempt, keep)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0, ?10) ON CONFLICT (id_key) DO NOTHING",
+                                   attempt, keep, extra)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0, ?10, ?11) ON CONFLICT (id_key) DO NOTHING",
             )?
             .execute(params![
                 row.id,
@@ -365,7 +400,8 @@ impl Carrying {
                 inputs.cloth_type_2,
                 inputs.model,
                 row.priority,
-                inputs.keep.bits()
+                inputs.keep.bits(),
+                row.extra
             ])?;
         Ok(added == 1)
     }
@@ -376,6 +412,12 @@ impl Carrying {
         }
         set_meta(db, IN_PROGRESS, &format!("{} {}", self.next, self.behind))
     }
+}
+
+/// Gives a job the columns of its row.
+fn relabel(db: &Connection, job: i64, row: &StagedRow) -> Result<()> {
+    db.prepare_cached("UPDATE jobs SET extra = ?2 WHERE seq = ?1")?.execute(params![job, row.extra])?;
+    Ok(())
 }
 
 fn forget_progress(db: &Connection) -> Result<()> {

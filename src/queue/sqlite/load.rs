@@ -32,6 +32,26 @@ pub(in crate::queue) struct Loader {
     /// The names under which the queue has rejected rows of these manifests.
     pub(in crate::queue) to_forget: Vec<String>,
     tally: Enqueued,
+    pub(in crate::queue) column_names: ColumnNames,
+}
+
+/// The names of the manifest columns that rows of a load have. All rows of a manifest have the same.
+#[derive(Default)]
+pub(in crate::queue) struct ColumnNames(Vec<String>);
+
+impl ColumnNames {
+    /// Notes the columns of a row.
+    fn add(&mut self, spec: &JobSpec) {
+        for (name, _) in spec.extra.iter() {
+            if !self.0.iter().any(|known| known == name) {
+                self.0.push(name.to_owned());
+            }
+        }
+    }
+
+    pub(in crate::queue) fn all(&self) -> &[String] {
+        &self.0
+    }
 }
 
 /// A manifest of a load.
@@ -88,6 +108,7 @@ impl Loader {
             manifests: Vec::new(),
             to_forget: Vec::new(),
             tally: Enqueued::default(),
+            column_names: ColumnNames::default(),
         })
     }
 
@@ -141,6 +162,8 @@ impl Loader {
         let StagedInputs { staged, known } = self.staging.pictures_of(&self.queue, spec)?;
         let standing = if self.has_jobs { self.queue.standing(&id_key)? } else { None };
         let fate = self.fate(spec, known.as_ref(), standing.as_ref())?;
+        let (extra, is_taken) = (spec.extra.stored(), fate.is_taken());
+        self.column_names.add(spec);
         let row = StagedRow {
             n: self.next,
             id: spec.id.as_str().to_owned(),
@@ -151,6 +174,8 @@ impl Loader {
             job: standing.as_ref().map(|standing| standing.seq),
             manifest: self.present_manifest(),
             line,
+            relabels: is_taken && standing.as_ref().is_some_and(|standing| standing.extra != extra),
+            extra,
         };
         if !self.staging.add(&row)? {
             return self.add_again(spec, &row, standing.as_ref());
@@ -160,7 +185,7 @@ impl Loader {
                 .reject_row(spec, line, against_queue(spec.id.as_str(), &standing.id, standing.state))
                 .map(|row| vec![row]),
             None => {
-                *self.counted_as(fate) += 1;
+                *self.counted_as(&row) += 1;
                 self.next += 1;
                 Ok(Vec::new())
             }
@@ -294,13 +319,14 @@ impl Loader {
             reason: format!("`{}` is contradicted by {by_line}{origin}", first.id),
         };
         self.stage_rejection(first.n, first.manifest, &row)?;
-        *self.counted_as(first.fate) -= 1;
+        *self.counted_as(first) -= 1;
         Ok((self.manifest(first.manifest).0.to_owned(), row))
     }
 
-    fn counted_as(&mut self, fate: Fate) -> &mut u64 {
-        match fate {
+    fn counted_as(&mut self, row: &StagedRow) -> &mut u64 {
+        match row.fate {
             Fate::Added => &mut self.tally.added,
+            Fate::Unchanged | Fate::Waiting if row.relabels => &mut self.tally.updated,
             Fate::Unchanged | Fate::Waiting => &mut self.tally.unchanged,
             Fate::Changed | Fate::Moved => &mut self.tally.updated,
             Fate::Rejected | Fate::Contradicted => &mut self.tally.rejected,

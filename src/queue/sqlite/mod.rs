@@ -25,8 +25,10 @@ mod pages;
 mod plans;
 mod read;
 mod repeats;
+mod reviews;
 mod rows;
 mod same_request;
+mod selected;
 mod site;
 mod staged;
 mod staging;
@@ -43,6 +45,7 @@ pub(super) use load::{Loader, against_queue, name_of_further_image};
 pub(super) use moving::HeldFile;
 pub(super) use repeats::Candidate;
 pub(super) use same_request::Asking;
+pub(super) use selected::{Dialect, MOST_LOOKED_AT, Selected};
 pub(super) use site::SqliteFile;
 pub use writer::Between;
 

@@ -13,7 +13,7 @@ use super::{QueueError, Result};
 const APPLICATION_ID: i64 = 0x7472_796f;
 
 /// Each entry brings a queue from the version of its index to the next; the last version is their number.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 
 /// How long a statement waits for another process's transaction. Loading a million rows takes a while.
@@ -87,9 +88,15 @@ pub(super) fn open_as_it_is(path: &Path) -> Result<Option<Connection>> {
 
 /// Lets this connection alone see columns that a queue of an earlier version lacks, with what an upgrade would put there.
 fn add_what_is_new(db: &Connection) -> Result<()> {
-    let has_keep = "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'keep'";
-    if db.query_row(has_keep, [], |row| row.get::<_, i64>(0))? == 0 {
-        db.execute_batch("CREATE TEMP VIEW jobs AS SELECT *, 7 AS keep FROM main.jobs")?;
+    let mut added = String::new();
+    for (column, value) in [("keep", "7"), ("extra", "NULL"), ("verdict", "NULL"), ("review", "NULL")] {
+        let has_column = "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = ?1";
+        if db.query_row(has_column, [column], |row| row.get::<_, i64>(0))? == 0 {
+            added.push_str(&format!(", {value} AS {column}"));
+        }
+    }
+    if !added.is_empty() {
+        db.execute_batch(&format!("CREATE TEMP VIEW jobs AS SELECT *{added} FROM main.jobs"))?;
     }
     Ok(())
 }

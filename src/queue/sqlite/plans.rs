@@ -4,7 +4,7 @@
 //! where the walk ends at its first row or page, or where a table has a handful of rows.
 
 use crate::job::StateName;
-use crate::queue::Selection;
+use crate::queue::{Judged, Selection};
 
 use super::claim::{NEXT_RETRY, next_due, next_fresh, next_stranded};
 use super::duplicates::{DUPLICATES, duplicate_query};
@@ -13,7 +13,9 @@ use super::looks::{COUNTED, FLAGGED_PAGE, TWINS_BY_PICTURE};
 use super::open::open_for_writing;
 use super::pages::jobs_page;
 use super::read::{COUNTS, LAST_RUN, NAMED, PUBLISHED_PAGE, active_jobs, claimable_and_claimed, first_for_query};
+use super::reviews::REJECTED_IMAGES_PAGE;
 use super::rows::{JOB_COLUMNS, JOB_TABLES, REJECTED_PAGE, REPORT_PAGE};
+use super::selected::{SQLITE, Selected};
 use super::transition::LET_GO;
 
 /// How SQLite goes about a query, one step a line.
@@ -99,14 +101,19 @@ fn counts_and_rates_do_not_depend_on_the_number_of_jobs() {
     assert!(!told_by.iter().any(|step| step.contains("SCAN")), "{told_by:?}");
 }
 
+fn page_of(selection: &Selection<'_>) -> String {
+    jobs_page(&Selected::of(selection, SQLITE))
+}
+
 #[test]
 fn lists_and_reports_go_on_where_their_last_page_ended() {
-    let page = |states: &[StateName]| jobs_page(&Selection { states, only_flagged: false });
-    begins_with(&page(&[]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
-    begins_with(&page(&[StateName::Failed]), "SEARCH j USING INDEX jobs_failed (seq>?)");
-    begins_with(&page(&[StateName::Succeeded]), "SEARCH j USING INDEX jobs_succeeded (seq>?)");
-    begins_with(&page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>?)");
-    begins_with(&page(&[StateName::Failed, StateName::InDoubt]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
+    let page = |states: &[StateName]| page_of(&Selection::in_states(states));
+    begins_with(&page(&[]), "SEARCH j USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
+    begins_with(&page(&[StateName::Failed]), "SEARCH j USING INDEX jobs_failed (seq>? AND seq<?)");
+    begins_with(&page(&[StateName::Succeeded]), "SEARCH j USING INDEX jobs_succeeded (seq>? AND seq<?)");
+    begins_with(&page(&[StateName::Running]), "SEARCH j USING INDEX jobs_active (state=? AND seq>? AND seq<?)");
+    let several = page(&[StateName::Failed, StateName::InDoubt]);
+    begins_with(&several, "SEARCH j USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)");
     begins_with(REPORT_PAGE, "SEARCH j USING INTEGER PRIMARY KEY (rowid>?)");
     begins_with(
         REJECTED_PAGE,
@@ -117,11 +124,31 @@ fn lists_and_reports_go_on_where_their_last_page_ended() {
 #[test]
 fn flagged_jobs_are_found_and_counted_past_all_those_that_are_not() {
     for states in [&[][..], &[StateName::Succeeded]] {
-        let page = jobs_page(&Selection { states, only_flagged: true });
-        assert_eq!(plan(&page)[0], "SEARCH j USING INDEX jobs_flagged (seq>?)");
+        let page = page_of(&Selection { states, ..Selection::flagged() });
+        assert_eq!(plan(&page)[0], "SEARCH j USING INDEX jobs_flagged (seq>? AND seq<?)");
     }
     assert_eq!(plan(FLAGGED_PAGE), ["SCAN jobs USING COVERING INDEX jobs_flagged"], "no further than its page");
     assert_eq!(plan(COUNTED), ["SCAN jobs USING COVERING INDEX jobs_flagged", "USE TEMP B-TREE FOR GROUP BY"]);
+}
+
+#[test]
+fn judged_and_unjudged_results_are_found_past_all_others_whatever_else_is_asked() {
+    let columns = [("sku".to_owned(), "A".to_owned())];
+    for (judged, by) in [
+        (Judged::Rejected, "jobs_judged (verdict=? AND seq>?"),
+        (Judged::Approved, "jobs_judged (verdict=? AND seq>?"),
+        (Judged::Unjudged, "jobs_unjudged (seq>?"),
+    ] {
+        let plain = Selection { states: &[StateName::Succeeded], ..Selection::judged(judged) };
+        let narrow = Selection { flagged: Some(false), account: Some("north"), columns: &columns, ..plain };
+        for selection in [plain, narrow] {
+            begins_with(&page_of(&selection), &format!("SEARCH j USING INDEX {by} AND seq<?)"));
+            let reach = plan(&Selected::of(&selection, SQLITE).reach("jobs", SQLITE));
+            let is_by_index = |step: &String| step.starts_with("SEARCH j USING") && step.contains(by);
+            assert!(reach.iter().any(is_by_index), "{reach:?}");
+        }
+    }
+    assert_eq!(plan(REJECTED_IMAGES_PAGE), ["SEARCH jobs USING COVERING INDEX jobs_judged (verdict=?)"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::queue::{
 use super::claim::{next_up, of_forms};
 use super::rows::{ATTEMPT_COLUMNS, FullJob, JOB_COLUMNS, JOB_TABLES, read_attempt, read_flags, timestamp};
 use super::{QueueError, Result, last_tasks, open};
+use crate::queue::columns::{COLUMN_NAMES, read_names};
 
 /// The counts that triggers keep.
 pub(super) const COUNTS: &str = "SELECT name, value FROM tallies";
@@ -94,6 +95,8 @@ impl QueueReader {
                 (None, "paid") => counts.paid = value,
                 (None, "untold") => counts.untold = whole,
                 (None, "flagged") => counts.flagged = whole,
+                (None, "approved") => counts.approved = whole,
+                (None, "rejected_images") => counts.rejected_images = whole,
                 (None, _) => return Err(QueueError::Damaged(format!("`{name}` is counted and unknown"))),
             }
         }
@@ -112,6 +115,11 @@ impl QueueReader {
             ProviderKind::from_word(&word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no provider")))
         })
         .transpose()
+    }
+
+    /// The names of the manifest columns that jobs have.
+    pub(super) fn column_names(&self) -> Result<Vec<String>> {
+        read_names(self.meta(COLUMN_NAMES)?.as_deref())
     }
 
     /// The model of the last run's `--model`.

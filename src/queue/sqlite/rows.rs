@@ -12,7 +12,7 @@ use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, Que
 use super::Result;
 pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
 pub(super) use crate::queue::columns::{StoredState, millis, timestamp};
-use crate::queue::columns::{garment, maybe_timestamp, rejected_report_row};
+use crate::queue::columns::{garment, maybe_timestamp, read_extra, read_review, rejected_report_row};
 
 /// The columns that every query for jobs selects, in the order that the readers below expect. `a` is the
 /// attempt that the job's counter names; a released attempt is not counted, and so not shown.
@@ -20,7 +20,8 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.error_code, j.error, j.finished_at, j.model, j.cloth_type, j.cloth_type_2, \
      h.source, h.written, c.source, c.written, c2.source, c2.written, \
      a.external_task_id, a.task_id, a.model, a.claimed_at, a.accepted_at, a.message, \
-     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch";
+     i.path, j.forgiven, a.shares, j.flags, j.keep, a.account, a.endpoint, j.epoch, \
+     j.extra, i.sha256, r.verdict, r.reason, r.reviewer, r.at";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
 pub(super) const JOB_TABLES: &str = "jobs j \
@@ -28,7 +29,8 @@ pub(super) const JOB_TABLES: &str = "jobs j \
      JOIN inputs c ON c.input = j.cloth \
      LEFT JOIN inputs c2 ON c2.input = j.cloth_2 \
      LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt \
-     LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'";
+     LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded' \
+     LEFT JOIN reviews r ON r.review = j.review";
 
 /// A job as read by [`JOB_COLUMNS`], whatever its state.
 pub(super) struct FullJob {
@@ -62,6 +64,7 @@ impl FullJob {
             cloth_type: row.get::<_, Option<String>>(11)?.map(|word| garment(&word)).transpose()?,
             second,
             model: row.get::<_, Option<String>>(10)?.map(ModelName::trusted),
+            extra: read_extra(row.get::<_, Option<String>>(33)?.as_deref())?,
         };
         let external_id = row.get::<_, Option<String>>(19)?.map(ExternalTaskId);
         let task_id = row.get::<_, Option<String>>(20)?.map(TaskId);
@@ -82,6 +85,8 @@ impl FullJob {
             flags: read_flags(row.get(28)?)?,
             message: row.get(24)?,
             account: read_account(row, 30)?,
+            sha256: row.get(34)?,
+            review: read_review(row.get(35)?, row.get(36)?, row.get(37)?, row.get(38)?)?,
         };
         Ok(Self {
             record,
@@ -162,13 +167,16 @@ pub(super) const REPORT_PAGE: &str = "
            (SELECT sum(units) FROM attempts u WHERE u.job = j.seq) AS units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
            (SELECT sum(paid) FROM attempts u WHERE u.job = j.seq) AS paid, j.flags,
-           a.account
+           a.account, r.verdict, r.reason, r.reviewer, r.at, nullif(hc.sha256, ''), nullif(cc.sha256, '')
       FROM jobs j
       JOIN inputs h ON h.input = j.human
       JOIN inputs c ON c.input = j.cloth
       LEFT JOIN inputs c2 ON c2.input = j.cloth_2
       LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
+      LEFT JOIN reviews r ON r.review = j.review
+      LEFT JOIN contents hc ON hc.content = a.human_content
+      LEFT JOIN contents cc ON cc.content = a.cloth_content
      WHERE j.seq > ?1
      ORDER BY j.seq LIMIT ?2";
 
@@ -203,6 +211,9 @@ pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
         paid: row.get(26)?,
         flags: read_flags(row.get(27)?)?,
         account: read_account(row, 28)?,
+        review: read_review(row.get(29)?, row.get(30)?, row.get(31)?, row.get(32)?)?,
+        human_sha256: row.get(33)?,
+        cloth_sha256: row.get(34)?,
     })
 }
 

@@ -16,7 +16,8 @@ use super::inputs::{Inputs, StagedInputs, StagedPictures};
 use super::transition::one_row;
 use super::{QueueError, Result};
 
-/// `known` is the number that the queue has for the same picture. `job` is the job of the queue that has the row's id.
+/// `known` is the number that the queue has for the same picture. `job` is the job of the queue that has the row's id;
+/// `relabels` is whether its kept columns become others, whatever else becomes of it.
 const SCHEMA: &str = "
 CREATE TABLE inputs (
     input   INTEGER NOT NULL PRIMARY KEY,
@@ -39,9 +40,11 @@ CREATE TABLE rows (
     fate         INTEGER NOT NULL,
     job          INTEGER,
     manifest     INTEGER NOT NULL,
-    line         INTEGER NOT NULL
+    line         INTEGER NOT NULL,
+    extra        TEXT,
+    relabels     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX rows_that_change_jobs ON rows (n) WHERE fate = 2 OR fate = 3 OR fate = 6;
+CREATE INDEX rows_that_change_jobs ON rows (n) WHERE fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1;
 CREATE INDEX jobs_that_change ON rows (job) WHERE fate = 2 OR fate = 6;
 CREATE TABLE manifests (
     manifest INTEGER NOT NULL PRIMARY KEY,
@@ -105,12 +108,16 @@ pub(in crate::queue) struct StagedRow {
     pub(in crate::queue) job: Option<i64>,
     pub(in crate::queue) manifest: u32,
     pub(in crate::queue) line: u64,
+    /// The columns that are kept, as they are stored.
+    pub(in crate::queue) extra: Option<String>,
+    /// Whether they are others than those of the job of the queue that has the row's id.
+    pub(in crate::queue) relabels: bool,
 }
 
 /// The columns of [`StagedRow`].
 const ROW: &str =
     "n, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, fate, job, manifest,
-       line, keep";
+       line, keep, extra, relabels";
 
 fn read_row(row: &Row<'_>) -> Result<StagedRow> {
     Ok(StagedRow {
@@ -131,6 +138,8 @@ fn read_row(row: &Row<'_>) -> Result<StagedRow> {
         job: row.get(11)?,
         manifest: row.get(12)?,
         line: row.get(13)?,
+        extra: row.get(15)?,
+        relabels: row.get(16)?,
     })
 }
 
@@ -198,10 +207,14 @@ impl Staging {
         if !matches!(is_whole, Ok(1_i64)) {
             return Ok(None);
         }
-        let has_keep = "SELECT count(*) FROM pragma_table_info('rows') WHERE name = 'keep'";
-        if db.query_row(has_keep, [], |row| row.get::<_, i64>(0))? == 0 {
-            // Left by a version of the program that knew of nothing to keep.
-            db.execute_batch("ALTER TABLE rows ADD COLUMN keep INTEGER NOT NULL DEFAULT 7")?;
+        // Left by a version of the program that knew less.
+        for (column, kind) in
+            [("keep", "INTEGER NOT NULL DEFAULT 7"), ("extra", "TEXT"), ("relabels", "INTEGER NOT NULL DEFAULT 0")]
+        {
+            let has_column = "SELECT count(*) FROM pragma_table_info('rows') WHERE name = ?1";
+            if db.query_row(has_column, [column], |row| row.get::<_, i64>(0))? == 0 {
+                db.execute_batch(&format!("ALTER TABLE rows ADD COLUMN {column} {kind}"))?;
+            }
         }
         let pictures = StagedPictures::default();
         Ok(Some(Self { db, path: path.to_owned(), _folder: None, is_to_stay: true, pictures }))
@@ -267,8 +280,8 @@ impl Staging {
             .db
             .prepare_cached(
                 "INSERT INTO rows (n, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, fate,
-                                   job, manifest, line, keep)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id_key) DO NOTHING",
+                                   job, manifest, line, keep, extra, relabels)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (id_key) DO NOTHING",
             )?
             .execute(params![
                 row.n,
@@ -285,7 +298,9 @@ impl Staging {
                 row.job,
                 row.manifest,
                 row.line,
-                row.inputs.keep.bits()
+                row.inputs.keep.bits(),
+                row.extra,
+                row.relabels
             ])?;
         Ok(added == 1)
     }
@@ -301,7 +316,7 @@ impl Staging {
     pub(super) fn contradict(&self, n: i64) -> Result<()> {
         let changed = self
             .db
-            .prepare_cached("UPDATE rows SET fate = ?2 WHERE n = ?1")?
+            .prepare_cached("UPDATE rows SET fate = ?2, relabels = 0 WHERE n = ?1")?
             .execute(params![n, Fate::Contradicted as i64])?;
         one_row(changed, || QueueError::Damaged(format!("row {n} of the load is gone")))
     }
@@ -326,7 +341,7 @@ impl Staging {
     pub(super) fn rows_that_change_jobs(&self, after: i64) -> Result<Vec<StagedRow>> {
         let query = format!(
             "SELECT {ROW} FROM rows INDEXED BY rows_that_change_jobs
-              WHERE (fate = 2 OR fate = 3 OR fate = 6) AND n > ?1 ORDER BY n LIMIT 500"
+              WHERE (fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1) AND n > ?1 ORDER BY n LIMIT 500"
         );
         self.collect(&query, params![after])
     }

@@ -39,7 +39,7 @@ pub(super) fn apply(
         .prepare_cached(
             "UPDATE jobs SET state = ?4, attempt = ?5, retry_at = ?6,
                     waits_since = CASE WHEN ?6 IS NOT NULL THEN ?12 END, failure_kind = ?7, error_code = ?8, error = ?9,
-                    finished_at = ?10, waits_for = NULL, flags = 0, moved_at = ?13,
+                    finished_at = ?10, waits_for = NULL, flags = 0, verdict = NULL, review = NULL, moved_at = ?13,
                     epoch = CASE WHEN ?14 THEN epoch ELSE ?15 END,
                     forgiven = CASE WHEN ?11 THEN attempt ELSE forgiven END,
                     put_back_at = CASE WHEN ?11 THEN ?12 ELSE put_back_at END

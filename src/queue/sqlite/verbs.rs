@@ -15,6 +15,7 @@ use super::claim::{claim, submit_again};
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
+use super::reviews::judge_as_before;
 use super::rows::millis;
 use super::transition::{By, apply, one_row, present_state};
 use super::{QueueError, Result, SqliteQueue, last_tasks};
@@ -268,6 +269,9 @@ impl SqliteQueue {
                     ])?;
                 }
                 looks::flag_published(db, seq, &images, &replaced)?;
+                for result in images.iter().filter(|image| image.image == 0) {
+                    judge_as_before(db, seq, &result.sha256)?;
+                }
                 Ok(state)
             })
             .await

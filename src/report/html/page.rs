@@ -14,7 +14,7 @@ use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
 use crate::view::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 use crate::view::{
-    web, Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected, web,
 };
 
 use super::PageSettings;

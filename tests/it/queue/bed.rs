@@ -92,6 +92,7 @@ pub(crate) fn spec(id: &str) -> JobSpec {
         model: None,
         keep: tryon::job::Keep::ALL,
         priority: 0,
+        extra: tryon::job::ExtraColumns::default(),
     }
 }
 

@@ -45,11 +45,11 @@ async fn jobs_by_pages_go_on_behind_the_last_one() {
         let queue: &dyn Queue = &*bed.queue;
         let (mut after, mut ids) = (JobSeq(0), Vec::new());
         loop {
-            let selection = Selection { states: &[StateName::Pending], only_flagged: false };
+            let selection = Selection::in_states(&[StateName::Pending]);
             let page = queue.jobs_page(selection, after, 2).await.expect("a page");
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            ids.extend(page.into_iter().map(|job| job.spec.id.to_string()));
+            ids.extend(page.jobs.into_iter().map(|job| job.spec.id.to_string()));
+            let Some(next) = page.next else { break };
+            after = next;
         }
         assert_eq!(ids, ["a", "b", "c"]);
     })

@@ -43,7 +43,7 @@ async fn flagged(bed: &Bed) -> Vec<String> {
         lines.push(format!("{}: {}", job.spec.id, job.flags));
         Ok(())
     };
-    each_job(&*bed.queue, Selection { states: &[], only_flagged: true }, add).await.expect("a list");
+    each_job(&*bed.queue, Selection::flagged(), add).await.expect("a list");
     assert_eq!(
         bed.queue.counts().await.expect("counts").flagged,
         lines.len() as u64,
@@ -71,7 +71,7 @@ async fn flags_are_listed_counted_and_reported_with_the_job_that_has_them() {
             (&[StateName::Failed, StateName::Pending], 0),
         ] {
             let mut count = 0;
-            let selection = Selection { states, only_flagged: true };
+            let selection = Selection { states, ..Selection::flagged() };
             let add = |_| -> Result<(), QueueError> {
                 count += 1;
                 Ok(())

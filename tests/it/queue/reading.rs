@@ -13,7 +13,7 @@ async fn listed(bed: &Bed, states: &[StateName]) -> Vec<String> {
         ids.push(job.spec.id.to_string());
         Ok::<(), QueueError>(())
     };
-    each_job(&*bed.queue, Selection { states, only_flagged: false }, each).await.expect("jobs");
+    each_job(&*bed.queue, Selection::in_states(states), each).await.expect("jobs");
     ids
 }
 

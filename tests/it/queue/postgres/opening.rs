@@ -46,7 +46,7 @@ async fn a_queue_that_a_later_version_has_migrated_is_neither_opened_nor_claimed
             assert!(matches!(error, QueueError::Newer { found: 4711, .. }), "{error}");
             assert!(error.to_string().contains("update tryon"), "{error}");
         }
-        server.run(&database_of(bed.location()), "UPDATE tryon.version SET version = 1");
+        server.run(&database_of(bed.location()), "UPDATE tryon.version SET version = 2");
     })
     .await;
 }
