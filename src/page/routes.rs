@@ -39,6 +39,7 @@ pub(super) fn of(page: Arc<Page>) -> Router {
         .route("/", get(root))
         .route(assets::style_path(), get(assets::style))
         .route(assets::script_path(), get(assets::script))
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/api/cards", get(cards))
         .route("/api/changed", get(changed))
         .route("/api/events", get(events))

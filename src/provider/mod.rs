@@ -8,6 +8,7 @@ mod answer;
 #[cfg(test)]
 mod answers_tests;
 mod auth;
+mod bill;
 mod body;
 mod client;
 pub mod meaning;
@@ -25,6 +26,7 @@ pub use answer::{
     AnswerFacts, CreateFate, ListAnswer, QueryAnswer, ResultImage, TaskReport, TaskStatus, Told, Trouble,
 };
 pub use auth::Auth;
+pub use bill::{BillLine, BillPage, BillPlace, PaidFrom};
 pub use body::{Picture, RequestBody};
 pub use client::{HttpProvider, LARGEST_PAGE};
 pub use meaning::{Meaning, StopReason, TaskFault, task_fault};

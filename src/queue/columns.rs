@@ -26,6 +26,10 @@ pub(in crate::queue) fn maybe_timestamp(millis: Option<i64>) -> Result<Option<Ti
     millis.map(timestamp).transpose()
 }
 
+pub(in crate::queue) fn state_of(word: &str) -> Result<StateName> {
+    StateName::from_word(word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no state")))
+}
+
 pub(in crate::queue) fn garment(word: &str) -> Result<Garment> {
     Garment::from_word(word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no garment")))
 }

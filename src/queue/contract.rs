@@ -30,6 +30,7 @@ use super::hold::RunHold;
 use super::hosts::{Epoch, HostRecord, HostStart, Renewed};
 use super::judgement::{GivenVerdict, Judgement};
 use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
+use super::own_tasks::OwnTask;
 use super::record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
     Published, PublishedImage, ReportPlace, ReportRow, RunId, TakenTask, Workload,
@@ -421,6 +422,12 @@ pub trait QueueReads: Debug + Send + Sync {
 
     /// Every attempt made for a job, the first one first. One that only waits for room is among them.
     async fn attempts(&self, seq: JobSeq) -> QueueResult<Vec<AttemptRecord>>;
+
+    /// The attempts that asked for tasks of their own after an attempt, in manifest order, at most `most`. An empty page is the end.
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> QueueResult<Vec<OwnTask>>;
+
+    /// The attempt that was sent under a name of ours.
+    async fn own_task_named(&self, name: &ExternalTaskId) -> QueueResult<Option<OwnTask>>;
 
     /// What was said about a job's images, the first first; also about those that were replaced.
     async fn verdicts(&self, seq: JobSeq) -> QueueResult<Vec<GivenVerdict>>;

@@ -22,6 +22,7 @@ mod loading;
 mod location;
 mod mover;
 mod moving;
+mod own_tasks;
 mod postgres;
 mod record;
 mod runs;
@@ -42,6 +43,7 @@ pub use judgement::{GivenVerdict, Judgement, Seen};
 pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
+pub use own_tasks::{OwnTask, TaskEnd, each_own_task};
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
     ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, SlotUse, TakenTask, Workload,

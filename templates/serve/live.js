@@ -66,7 +66,7 @@ function showCards(found, from, seen) {
   byId('nothing').hidden = cards.length > 0 || isLooking;
   byId('shown').textContent = isLooking
     ? t(`looking through ${grouped(overview?.total ?? 0)} jobs: at ${grouped(seen)}`)
-    : t(jobsCounted(cards.length));
+    : t(`${cards.length} on this page`);
   for (const turn of document.querySelectorAll('[data-turn]')) {
     turn.disabled = Number(turn.dataset.turn) < 0 ? before.length === 0 : next === undefined;
   }
@@ -118,7 +118,7 @@ async function catchUp() {
       cards.push(...added);
       list.append(...added.map(cardOf));
       byId('nothing').hidden = true;
-      byId('shown').textContent = t(jobsCounted(cards.length));
+      byId('shown').textContent = t(`${cards.length} on this page`);
     }
   }
 }

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{JobSeq, StateName, TaskId, id_key};
+use crate::queue::columns::state_of;
 use crate::queue::{Note, QueueError};
 
 use super::Db;
 use super::db::args;
 use super::error::Result;
-use super::rows::state_of;
 use super::transition::{By, apply};
 
 /// This many jobs are moved at a time.

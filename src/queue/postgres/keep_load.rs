@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use crate::job::JobSeq;
 use crate::job::state::Transition;
-use crate::queue::columns::{COLUMN_NAMES, read_names, with_names};
+use crate::queue::columns::{COLUMN_NAMES, read_names, state_of, with_names};
 use crate::queue::sqlite::{against_queue, name_of_further_image};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
@@ -17,7 +17,7 @@ use super::connect::End;
 use super::db::args;
 use super::error::Result;
 use super::facts::{get_meta, set_meta};
-use super::rows::{state_of, storable, whole};
+use super::rows::{storable, whole};
 use super::staged::{Staged, on_staged};
 use super::staged_copy;
 use super::tally::Changes;

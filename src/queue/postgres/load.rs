@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::{JobSpec, Keep, ModelName};
+use crate::queue::columns::state_of;
 use crate::queue::sqlite::{Inputs, Known, Loader, Standing, blocking};
 use crate::queue::{
     Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, PairsAgain, PostgresAddress, QueueError, Workload,
@@ -20,7 +21,7 @@ use super::error::Result;
 use super::facts::get_meta;
 use super::open::{migrate, version};
 use super::read::limit;
-use super::rows::{state_of, whole};
+use super::rows::whole;
 use super::staged::{Staged, on_staged};
 use super::{keep_load, repeats};
 

@@ -21,6 +21,7 @@ mod load;
 mod looks;
 mod moving;
 mod open;
+mod own_tasks;
 mod pages;
 mod password;
 mod publish;

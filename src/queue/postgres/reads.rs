@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{AccountName, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
+use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::columns::{COLUMN_NAMES, read_names};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, GivenVerdict, HostRecord, JobRecord, JobsPage, ProviderKind, Published,
+    ActiveJob, AttemptRecord, Counts, GivenVerdict, HostRecord, JobRecord, JobsPage, OwnTask, ProviderKind, Published,
     PublishedImage, QueueError, QueueReads, ReportPlace, ReportRow, RunRecord, Selection, TakenTask, Workload,
 };
 
@@ -16,7 +16,7 @@ use super::back_end::PostgresQueue;
 use super::connect::{begin_reading, patiently};
 use super::db::args;
 use super::error::Result;
-use super::{claim, facts, hosts, last_tasks, looks, pages, read, reviews, tally, workload};
+use super::{claim, facts, hosts, last_tasks, looks, own_tasks, pages, read, reviews, tally, workload};
 
 /// Runs a read of one statement.
 macro_rules! reading {
@@ -188,6 +188,14 @@ impl QueueReads for PostgresQueue {
 
     async fn attempts(&self, seq: JobSeq) -> Result<Vec<AttemptRecord>> {
         reading!(self, |db| read::attempts(db, seq))
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        reading!(self, |db| own_tasks::own_tasks(db, after, most))
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        reading!(self, |db| own_tasks::own_task_named(db, name))
     }
 
     async fn verdicts(&self, seq: JobSeq) -> Result<Vec<GivenVerdict>> {

@@ -1,13 +1,13 @@
 //! Which pairs of a load the queue has under other ids.
 
 use crate::job::{JobId, ModelName, StateName};
+use crate::queue::columns::state_of;
 use crate::queue::sqlite::{Asking, Candidate};
 use crate::queue::{PairAgain, PairsAgain};
 
 use super::Db;
 use super::db::args;
 use super::error::Result;
-use super::rows::state_of;
 use super::staged::{Staged, on_staged};
 
 /// This many rows are asked about at a time.

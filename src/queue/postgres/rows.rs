@@ -8,7 +8,7 @@ use crate::job::{
 };
 use crate::queue::columns::{
     RejectedPlace, StoredState, garment, maybe_timestamp, read_extra, read_flags, read_review, rejected_report_row,
-    timestamp,
+    state_of, timestamp,
 };
 use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, PublishedImage, QueueError, ReportRow};
 
@@ -31,12 +31,8 @@ pub(super) fn flags(row: &Row, column: usize) -> Result<Flags> {
 }
 
 /// The account's name that a column holds.
-fn account(row: &Row, column: usize) -> Result<Option<AccountName>> {
+pub(super) fn account(row: &Row, column: usize) -> Result<Option<AccountName>> {
     Ok(row.try_get::<_, Option<String>>(column)?.map(AccountName::trusted))
-}
-
-pub(super) fn state_of(word: &str) -> Result<StateName> {
-    StateName::from_word(word).ok_or_else(|| QueueError::Damaged(format!("`{word}` is no state")))
 }
 
 /// What PostgreSQL can keep of a text: everything but the character NUL.

@@ -11,9 +11,9 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
-    HostStart, JobRecord, JobsPage, Judgement, Load, Note, ProviderKind, Published, PublishedImage, Queue, QueueError,
-    QueueReads, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask,
-    Workload,
+    HostStart, JobRecord, JobsPage, Judgement, Load, Note, OwnTask, ProviderKind, Published, PublishedImage, Queue,
+    QueueError, QueueReads, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection,
+    TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -21,7 +21,7 @@ use super::hosts;
 use super::lock::RunLock;
 use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, pages, unseen};
+use super::{QueueReader, Result, own_tasks, pages, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -357,6 +357,15 @@ impl QueueReads for SqliteQueue {
 
     async fn verdicts(&self, seq: JobSeq) -> Result<Vec<GivenVerdict>> {
         self.read(move |reader| reader.verdicts(seq)).await
+    }
+
+    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {
+        self.read(move |reader| own_tasks::own_tasks(&reader.db, after, most)).await
+    }
+
+    async fn own_task_named(&self, name: &ExternalTaskId) -> Result<Option<OwnTask>> {
+        let name = name.clone();
+        self.read(move |reader| own_tasks::own_task_named(&reader.db, &name)).await
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {

@@ -20,6 +20,7 @@ mod meta;
 mod moving;
 mod numbered;
 mod open;
+mod own_tasks;
 mod pages;
 #[cfg(test)]
 mod plans;

@@ -12,7 +12,7 @@ use crate::queue::{ActiveJob, AttemptRecord, Epoch, Holder, JobRecord, Note, Que
 use super::Result;
 pub(super) use crate::queue::columns::{RejectedPlace, read_flags};
 pub(super) use crate::queue::columns::{StoredState, millis, timestamp};
-use crate::queue::columns::{garment, maybe_timestamp, read_extra, read_review, rejected_report_row};
+use crate::queue::columns::{garment, maybe_timestamp, read_extra, read_review, rejected_report_row, state_of};
 
 /// The columns that every query for jobs selects, in the order that the readers below expect. `a` is the
 /// attempt that the job's counter names; a released attempt is not counted, and so not shown.
@@ -181,8 +181,7 @@ pub(super) const REPORT_PAGE: &str = "
      ORDER BY j.seq LIMIT ?2";
 
 pub(super) fn read_report_row(row: &Row<'_>) -> Result<ReportRow> {
-    let state: String = row.get(3)?;
-    let state = StateName::from_word(&state).ok_or_else(|| QueueError::Damaged(format!("`{state}` is no state")))?;
+    let state = state_of(&row.get::<_, String>(3)?)?;
     let error_code: Option<String> = row.get(10)?;
     Ok(ReportRow {
         id: row.get(2)?,
@@ -232,6 +231,6 @@ pub(super) fn read_rejected_row(row: &Row<'_>) -> Result<(RejectedPlace, ReportR
 }
 
 /// The account's name that a column holds.
-fn read_account(row: &Row<'_>, column: usize) -> Result<Option<AccountName>> {
+pub(super) fn read_account(row: &Row<'_>, column: usize) -> Result<Option<AccountName>> {
     Ok(row.get::<_, Option<String>>(column)?.map(AccountName::trusted))
 }

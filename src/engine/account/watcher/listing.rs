@@ -4,7 +4,6 @@
 //! list says anything about a job or ends a run; where it is of no use, tasks are asked about one by one.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,11 +12,10 @@ use crate::engine::account::backoff::Backoff;
 use crate::job::TaskId;
 use crate::provider::{LARGEST_PAGE, ListAnswer, Meaning, TaskReport, Trouble};
 
-use super::Answer;
 use super::question::Asker;
 
 /// A walk goes no further than this: the newest tasks come first as a rule.
-const MOST_PAGES: usize = 4;
+const MOST_PAGES: u32 = 4;
 
 /// The fewest entries that are asked for: the account's other users have tasks in the list too.
 const SMALLEST_PAGE: usize = 20;
@@ -27,7 +25,7 @@ const GAP: f64 = 0.032;
 
 /// Where many tasks are at work, walks may be closer together than the interval between two questions about one task: a page asks
 /// for hundreds, and this is the number of pages that are looked at for each task that ends. Closer than this share of the interval they never are.
-const PAGES_A_TASK: f64 = 0.34;
+const PAGES_A_TASK: f64 = 0.33;
 const CLOSEST: f64 = 0.25;
 
 /// A list that showed none of the tasks so often, one walk after the other, is of no use.
@@ -49,16 +47,33 @@ pub(crate) enum WalkEnd {
     Stopped,
 }
 
-/// What a walk brought.
+/// A walk that is under way.
 #[derive(Debug)]
-pub(crate) struct Walked {
-    /// When its last request left.
-    pub(crate) at: Instant,
+pub(crate) struct Walk {
+    /// When it began.
+    pub(crate) begun: Instant,
     /// How many pages were looked at.
     pub(crate) pages: u32,
-    pub(crate) seen: Vec<TaskReport>,
+    /// The tasks that it asks for and that no page has shown yet.
     pub(crate) missing: BTreeSet<TaskId>,
-    pub(crate) end: WalkEnd,
+    /// Tasks that are still at work, with when the page was asked for.
+    pub(crate) at_work: Vec<(TaskId, Instant)>,
+    /// Whether any page has shown any of the tasks.
+    pub(crate) was_fruitful: bool,
+    size: usize,
+    from: Option<String>,
+}
+
+/// What a page of a walk brought.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// When it was asked for.
+    pub(crate) at: Instant,
+    /// The tasks on it that were asked for.
+    pub(crate) seen: Vec<TaskReport>,
+    /// How the walk ended, if it did.
+    pub(crate) end: Option<WalkEnd>,
+    pub(crate) walk: Walk,
 }
 
 /// What is known about the provider's list.
@@ -109,14 +124,10 @@ impl Listing {
     }
 
     /// Begins a walk that asks for some tasks.
-    pub(crate) fn begin(
-        &mut self,
-        asker: Asker,
-        wanted: BTreeSet<TaskId>,
-    ) -> impl Future<Output = Answer> + Send + 'static {
+    pub(crate) fn begin(&mut self, wanted: BTreeSet<TaskId>) -> Walk {
         self.is_open = true;
         self.due = None;
-        async move { Answer::Walk(walk(&asker, wanted).await) }
+        Walk::for_tasks(wanted)
     }
 
     /// Takes in how a walk ended, whether it showed any of the tasks, and how many pages it looked at.
@@ -151,21 +162,22 @@ impl Listing {
         }
     }
 
-    /// Plans the next walk: when it is worth it, and not before a while has passed. `listed` tasks are at work.
+    /// Plans the next walk: when it is worth it, and not before a while has passed since the last one `begun`: a walk over several
+    /// pages takes a while itself. `listed` tasks are at work.
     pub(crate) fn plan(
         &mut self,
-        walked: Instant,
+        begun: Instant,
         interval: Duration,
         typical: Option<Duration>,
         listed: usize,
         is_worth_it: impl Fn(Instant) -> bool,
     ) {
         let gap = gap(interval, typical, listed, self.pages);
-        self.not_before = Some(walked + gap);
+        self.not_before = Some(begun + gap);
         if self.use_it == Use::Yes {
             // Doubling waits find a moment that is at most twice as late as it should be.
             let mut waits = std::iter::successors(Some(gap), |wait| Some(*wait * 2)).take(12);
-            self.due = waits.find(|wait| is_worth_it(walked + *wait)).map(|wait| walked + wait);
+            self.due = waits.find(|wait| is_worth_it(begun + *wait)).map(|wait| begun + wait);
         }
     }
 }
@@ -179,42 +191,47 @@ fn gap(interval: Duration, typical: Option<Duration>, listed: usize, pages: u32)
     cheap.max(interval.mul_f64(CLOSEST)).min(typical.mul_f64(GAP).max(interval))
 }
 
-async fn walk(asker: &Asker, wanted: BTreeSet<TaskId>) -> Walked {
-    // Tasks that ended while an older one still works stand before it.
-    let size = (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE);
-    let mut walked = Walked { at: Instant::now(), pages: 0, seen: Vec::new(), missing: wanted, end: WalkEnd::Complete };
-    let mut from: Option<String> = None;
-    for _ in 0..MOST_PAGES {
+impl Walk {
+    fn for_tasks(wanted: BTreeSet<TaskId>) -> Self {
+        Self {
+            begun: Instant::now(),
+            pages: 0,
+            // Tasks that ended while an older one still works are listed before it.
+            size: (3 * wanted.len()).clamp(SMALLEST_PAGE, LARGEST_PAGE),
+            missing: wanted,
+            at_work: Vec::new(),
+            was_fruitful: false,
+            from: None,
+        }
+    }
+
+    /// Asks for its next page.
+    pub(crate) async fn turn_the_page(mut self, asker: Asker) -> Page {
         let Ok(pass) = asker.pass().await else {
-            walked.end = WalkEnd::Stopped;
-            break;
+            return Page { at: Instant::now(), seen: Vec::new(), end: Some(WalkEnd::Stopped), walk: self };
         };
-        walked.at = Instant::now();
-        walked.pages += 1;
-        match asker.provider.list(from.as_deref(), size).await {
+        let at = Instant::now();
+        self.pages += 1;
+        match asker.provider.list(self.from.as_deref(), self.size).await {
             ListAnswer::Page { tasks, next } => {
                 pass.worked();
-                for task in tasks {
-                    if walked.missing.remove(&task.task_id) {
-                        walked.seen.push(task);
-                    }
-                }
-                if next.is_none() || walked.missing.is_empty() {
-                    break;
-                }
-                from = next;
+                let seen: Vec<TaskReport> =
+                    tasks.into_iter().filter(|task| self.missing.remove(&task.task_id)).collect();
+                self.was_fruitful |= !seen.is_empty();
+                let is_last = next.is_none() || self.missing.is_empty() || self.pages >= MOST_PAGES;
+                self.from = next;
+                Page { at, seen, end: is_last.then_some(WalkEnd::Complete), walk: self }
             }
             ListAnswer::Trouble(trouble) => {
-                walked.end = end_of(&trouble);
+                let end = end_of(&trouble);
                 // What a provider says that has no list, or not for this key, is no word about queries.
-                if walked.end == WalkEnd::Trouble {
+                if end == WalkEnd::Trouble {
                     pass.heed(&trouble);
                 }
-                break;
+                Page { at, seen: Vec::new(), end: Some(end), walk: self }
             }
         }
     }
-    walked
 }
 
 fn end_of(trouble: &Trouble) -> WalkEnd {
@@ -243,9 +260,9 @@ mod tests {
     fn many_tasks_are_listed_more_often_than_one_is_asked_about_and_few_are_not() {
         let gap = |listed, pages| gap(Duration::from_secs(1), Some(Duration::from_secs(30)), listed, pages).as_millis();
         assert_eq!(gap(10, 1), 1_000);
-        assert_eq!(gap(100, 1), 882, "a page for 2.9 tasks that end");
+        assert_eq!(gap(100, 1), 909, "a page for three tasks that end");
         assert_eq!(gap(1_000, 2), 250, "a quarter of the interval");
-        assert_eq!(gap(1_000, 4), 352);
+        assert_eq!(gap(1_000, 4), 363);
         assert_eq!(super::gap(Duration::from_secs(8), Some(Duration::from_secs(30)), 1_000, 3).as_secs(), 2);
     }
 

@@ -9,6 +9,8 @@ mod callbacks;
 mod listing;
 mod question;
 mod task_times;
+#[cfg(test)]
+mod tests;
 mod together;
 mod watched;
 
@@ -28,7 +30,7 @@ use crate::engine::account::gate::Gate;
 use crate::engine::account::pace::Pace;
 
 use callbacks::Callbacks;
-use listing::{Listing, WalkEnd, Walked};
+use listing::{Listing, Page, Walk, WalkEnd};
 use question::{Asker, Learnt};
 use task_times::{LONGEST_SILENCE, TaskTimes};
 use together::Together;
@@ -128,7 +130,7 @@ impl Watcher {
 /// What came of a request.
 enum Answer {
     Question { at: Instant, learnt: Vec<(TaskId, Learnt)> },
-    Walk(Walked),
+    Page(Page),
 }
 
 struct Watch {
@@ -254,25 +256,25 @@ impl Watch {
         let is_for_listed = listed.contains(&first) || self.listing.due().is_some_and(|walk| walk <= now);
         // For as many tasks as one question is about, a page of the list is no better.
         let most = self.asker.provider.largest_question();
-        let walk_at = self.listing.walk_at(now).filter(|_| listed.len() > most && is_for_listed);
-        match walk_at {
+        let walk_at = self.listing.walk_at(now).filter(|_| listed.len() > most);
+        if walk_at.is_none() {
+            self.listing.forget_plan();
+        }
+        match walk_at.filter(|_| is_for_listed) {
             Some(at) if at <= now => {
                 for task_id in &listed {
                     self.take_off(task_id);
                 }
-                self.open.spawn(self.listing.begin(self.asker.clone(), listed));
+                let walk = self.listing.begin(listed);
+                self.turn_the_page(walk);
             }
             // The next walk asks about it too.
             Some(at) if listed.contains(&first) => {
                 self.listing.forget_plan();
                 self.put(&first, at.max(due));
             }
-            _ => {
-                self.listing.forget_plan();
-                if due <= now {
-                    self.ask_about(first, now);
-                }
-            }
+            _ if due <= now => self.ask_about(first, now),
+            _ => {}
         }
     }
 
@@ -319,31 +321,51 @@ impl Watch {
                     self.note(&task_id, at, learnt);
                 }
             }
-            Answer::Walk(walked) => self.take_in_walk(walked),
+            Answer::Page(page) => self.take_in_page(page),
         }
     }
 
-    fn take_in_walk(&mut self, walked: Walked) {
-        let Walked { at, pages, seen, missing, end } = walked;
-        self.listing.note(at, end, !seen.is_empty(), pages);
+    fn turn_the_page(&mut self, walk: Walk) {
+        let asker = self.asker.clone();
+        self.open.spawn(async move { Answer::Page(walk.turn_the_page(asker).await) });
+    }
+
+    /// What a page says of tasks that have ended is news at once. What is still at work waits for the end of the walk: until
+    /// then no other question is due about it.
+    fn take_in_page(&mut self, page: Page) {
+        let Page { at, seen, end, mut walk } = page;
         for report in seen {
             let task_id = report.task_id.clone();
             if let Some(task) = self.tasks.get_mut(&task_id) {
                 task.unlisted = 0;
             }
-            self.note(&task_id, at, question::listed(report));
+            match question::listed(report) {
+                Learnt::Working => walk.at_work.push((task_id, at)),
+                learnt => self.note(&task_id, at, learnt),
+            }
         }
-        for task_id in missing {
+        match end {
+            None => self.turn_the_page(walk),
+            Some(end) => self.end_walk(walk, at, end),
+        }
+    }
+
+    fn end_walk(&mut self, walk: Walk, at: Instant, end: WalkEnd) {
+        self.listing.note(at, end, walk.was_fruitful, walk.pages);
+        for (task_id, at) in walk.at_work {
+            self.note(&task_id, at, Learnt::Working);
+        }
+        for task_id in walk.missing {
             if let (Some(task), WalkEnd::Complete) = (self.tasks.get_mut(&task_id), end) {
                 task.unlisted += 1;
             }
             self.note(&task_id, at, if end == WalkEnd::Stopped { Learnt::Stopped } else { Learnt::Nothing });
         }
-        self.plan_walk(Instant::now());
+        self.plan_walk(walk.begun);
     }
 
     /// Plans the next walk for when it is worth its price: one request, whoever's slot it frees.
-    fn plan_walk(&mut self, walked: Instant) {
+    fn plan_walk(&mut self, begun: Instant) {
         let price = self.times.price() * self.callbacks.patience();
         let listed: Vec<_> = self.tasks.values().filter(|task| task.is_listed()).collect();
         let is_worth_it = |at: Instant| {
@@ -351,7 +373,7 @@ impl Watch {
             idle.sum::<f64>() >= price
         };
         let (interval, typical) = (self.watching.interval, self.times.typical());
-        self.listing.plan(walked, interval, typical, listed.len(), is_worth_it);
+        self.listing.plan(begun, interval, typical, listed.len(), is_worth_it);
     }
 
     /// Takes in what was learnt about a task from a request that left at a moment.
