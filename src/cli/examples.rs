@@ -58,6 +58,7 @@ pub(super) const LIST: &str = "\
 Examples:
   tryon list --state failed,in_doubt -o results
   tryon list --flagged -o results          results that should be looked at: blank, unchanged, …
+  tryon list --rejected --column season=spring --json
   tryon list --json -o results             for jq and the like";
 
 pub(super) const SHOW: &str = "\
@@ -70,6 +71,16 @@ Examples:
   tryon report --format json --output today.json -o results
   tryon report --format html --output results/index.html -o results";
 
+pub(super) const REVIEW: &str = "\
+Examples:
+  tryon review --approve spring/ana-linen-shirt -o results
+  tryon review --reject --reason 'the hand' spring/ana-coat -o results
+  tryon review --reject --from rejected.csv  the list that index.html saves
+  tryon review --from report.csv             as its columns review and review_reason say
+
+A verdict belongs to the image that is there now: one that is made again is not judged. All of a list is stored, or \
+nothing.";
+
 pub(super) const RETRY: &str = "\
 Examples:
   tryon retry spring/ana-linen-shirt -o results
@@ -77,6 +88,7 @@ Examples:
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
   tryon retry --again --flagged            results that are flagged, likewise
+  tryon retry --again --rejected --dry-run  what those would cost that were rejected
 
 Where only the download failed, only that is done again, and nothing is paid.";
 
@@ -162,6 +174,7 @@ mod tests {
             LIST,
             SHOW,
             REPORT,
+            REVIEW,
             RETRY,
             ADOPT,
             CANCEL,

@@ -26,6 +26,7 @@ mod place;
 mod queue_copy;
 mod repeats;
 mod report;
+mod review;
 mod run;
 mod sandbox;
 mod serve;
@@ -98,6 +99,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Report(At { args, place }) => {
             read(&place.or(&file.options)?, async |queue, place, out| report::report(&args, queue, place, out).await)
         }
+        Command::Review(At { args, place }) => wait(review::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),

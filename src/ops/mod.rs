@@ -7,6 +7,7 @@ pub mod load;
 mod reckoning;
 pub mod repeats;
 pub mod retry;
+pub mod review;
 pub mod this_host;
 pub mod uploads;
 

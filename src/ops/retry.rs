@@ -94,6 +94,14 @@ pub async fn make_flagged_again(queue: &dyn Queue) -> Result<u64, QueueError> {
     queue.make_flagged_anew(Timestamp::now()).await
 }
 
+/// Has every rejected result made, and paid for, again. Returns how many those are.
+///
+/// # Errors
+/// Those of the queue.
+pub async fn make_rejected_again(queue: &dyn Queue) -> Result<u64, QueueError> {
+    queue.make_rejected_anew(Timestamp::now()).await
+}
+
 /// The failed jobs that have a reason, or its code.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ mod main_job;
 mod man;
 mod pair;
 mod repeats;
+mod review;
 mod settings;
 #[cfg(unix)]
 mod terminal;
