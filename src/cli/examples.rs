@@ -112,6 +112,14 @@ Examples:
 
 Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
 
+pub(super) const SERVE: &str = "\
+Examples:
+  tryon serve                              for this machine: http://127.0.0.1:8080
+  tryon serve --read-only -o results       to look, not to judge
+  tryon serve --listen 0.0.0.0:8080 --token-file /etc/tryon/serve-token
+
+How to review, the keys, and what keeps others out: docs/review.md.";
+
 pub(super) const UPLOADS: &str = "\
 Examples:
   tryon uploads --prune --upload-to s3://shop/uploads
@@ -181,6 +189,7 @@ mod tests {
             CANCEL,
             PUBLISH,
             UPLOADS,
+            SERVE,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

@@ -270,7 +270,8 @@ pub trait Queue: QueueReads {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`]; [`QueueError::NothingToJudge`] for a job without a result; [`QueueError::ImageReplaced`]
-    /// when its result is another one than the one that was looked at.
+    /// when its result is another one than the one that was looked at; [`QueueError::JudgedMeanwhile`] when there is a verdict
+    /// that its reviewer has not seen.
     async fn judge(&self, judgement: Judgement, now: Timestamp) -> QueueResult<()> {
         self.judge_all(vec![judgement], now).await?.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
     }

@@ -44,7 +44,7 @@ pub use hold::RunHold;
 pub use hosts::{
     Death, Epoch, Holder, HostRecord, HostStart, HostState, MOST_REFUSED, NoRoom, RefusedAlike, Renewed, Room,
 };
-pub use judgement::{GivenVerdict, Judgement};
+pub use judgement::{GivenVerdict, Judgement, Seen};
 pub use loading::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};

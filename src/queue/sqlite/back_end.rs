@@ -240,6 +240,10 @@ impl Queue for SqliteQueue {
 
 #[async_trait]
 impl QueueReads for SqliteQueue {
+    async fn revision(&self) -> Result<String> {
+        SqliteQueue::revision(self).await
+    }
+
     async fn counts(&self) -> Result<Counts> {
         self.read(QueueReader::counts).await
     }
