@@ -12,6 +12,7 @@ pub mod page;
 pub mod picture;
 pub mod progress;
 pub mod provider;
+pub mod publish;
 pub mod queue;
 pub mod report;
 pub mod serve;

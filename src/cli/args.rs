@@ -168,12 +168,18 @@ pub(super) enum Command {
     /// Approve or reject images, by hand or from a list
     #[command(after_help = examples::REVIEW)]
     Review(At<super::review::ReviewArgs>),
+    /// Put approved images where a shop takes them from: named, sized, marked as AI-made, with the shop's table
+    #[command(after_help = examples::PUBLISH)]
+    Publish(At<super::publish::PublishArgs>),
     /// Put jobs back in the queue
     #[command(after_help = examples::RETRY)]
     Retry(At<super::edit::Retry>),
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
     #[command(after_help = examples::ADOPT)]
     Adopt(At<super::edit::Adopt>),
+    /// Compare the queue with the provider's bill, task by task (Kling's own door has one)
+    #[command(after_help = examples::RECONCILE)]
+    Reconcile(At<super::reconcile::ReconcileArgs>),
     /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),

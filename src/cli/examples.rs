@@ -88,6 +88,7 @@ Examples:
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
   tryon retry --again --flagged            results that are flagged, likewise
+  tryon retry --changed --dry-run          results whose pictures were changed since
   tryon retry --again --rejected --dry-run  what those would cost that were rejected
 
 Where only the download failed, only that is done again, and nothing is paid.";
@@ -102,6 +103,22 @@ Examples:
   tryon cancel --pending -o results        everything that waits; `retry` takes it back
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
+
+pub(super) const RECONCILE: &str = "\
+Examples:
+  tryon reconcile -o results                       what was charged, known here and not
+  tryon reconcile --since 2026-11-01 --csv differences.csv -o results
+  tryon reconcile --account main --json
+
+Ends with 1 where something does not agree. A charged task that a job in doubt asked for is told with the command that adopts it.";
+
+pub(super) const PUBLISH: &str = "\
+Examples:
+  tryon publish --to shop -o results               approved images under their ids, marked as AI-made
+  tryon publish --to shop --recipe shopify.toml --dry-run -o results
+  tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
+
+Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
 
 pub(super) const SERVE: &str = "\
 Examples:
@@ -177,7 +194,9 @@ mod tests {
             REVIEW,
             RETRY,
             ADOPT,
+            RECONCILE,
             CANCEL,
+            PUBLISH,
             UPLOADS,
             SERVE,
             SANDBOX,

@@ -1,7 +1,9 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod await_queue;
 mod callbacks;
+mod changed;
 mod check;
 mod clients;
 mod completions;
@@ -23,7 +25,9 @@ mod pair;
 mod parse;
 mod pipe;
 mod place;
+mod publish;
 mod queue_copy;
+mod reconcile;
 mod repeats;
 mod report;
 mod review;
@@ -101,8 +105,12 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         }
         Command::Review(At { args, place }) => wait(review::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
+        Command::Reconcile(At { args, place }) => {
+            wait(reconcile::command(&args, &file.options, &place.or(&file.options)?))
+        }
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
+        Command::Publish(At { args, place }) => wait(publish::command(&args, &place.or(&file.options)?, console)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
         Command::Serve(At { args, place }) => wait(serve::command(&args, &file.options, &place.or(&file.options)?)),

@@ -2,9 +2,11 @@
 
 pub mod adopt;
 pub mod cancel;
+pub mod contents;
 pub mod estimate;
 pub mod load;
 mod reckoning;
+pub mod reconcile;
 pub mod repeats;
 pub mod retry;
 pub mod review;

@@ -9,6 +9,7 @@
 mod case_tests;
 mod colours;
 mod content;
+mod convert;
 mod decode;
 mod encode;
 mod exif;
@@ -34,6 +35,7 @@ mod tiff_tags;
 mod verify;
 mod whole;
 
+pub use convert::{Conversion, Converted, Fit, Form, MAX_CONVERTED_PIXELS, MAX_CONVERTED_SIDE_PX, convert};
 pub use encode::Encoded;
 pub use file_header::Peculiarity;
 pub use fit::{SHRUNK_SIDE_PX, fit};

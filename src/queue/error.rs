@@ -4,6 +4,10 @@ use crate::job::IllegalTransition;
 
 use super::location::Location;
 
+/// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
+/// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
+pub type QueueResult<T> = Result<T, QueueError>;
+
 /// A queue operation that did not happen. Nothing of it was stored; of [`QueueError::Unreachable`] alone nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {

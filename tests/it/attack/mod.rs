@@ -3,13 +3,16 @@
 
 mod account;
 mod accounts;
+mod bill;
 mod damaged_inputs;
+mod database_away;
 mod dedupe;
 mod doubt;
 mod downloads;
 mod flags;
 mod gateways;
 mod happy;
+mod hosts_refused;
 mod interruption;
 mod left_in_doubt;
 mod listing;
