@@ -8,6 +8,7 @@ pub mod exit_code;
 pub mod job;
 pub mod manifest;
 pub mod ops;
+pub mod page;
 pub mod picture;
 pub mod progress;
 pub mod provider;

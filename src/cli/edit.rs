@@ -15,7 +15,7 @@ use crate::view::wording::counted;
 
 use super::id_list::read_ids;
 use super::load::println;
-use super::{Failure, Place};
+use super::{Failure, Place, changed};
 
 /// Which jobs to put back.
 #[derive(Debug, Args)]
@@ -54,7 +54,16 @@ pub(super) struct Retry {
     #[arg(long, group = "which", requires = "again")]
     rejected: bool,
 
-    /// With --flagged or --rejected: say how many those are and what they would cost, and put nothing back
+    /// Every job whose result was made of a picture that has changed since: each is submitted and PAID FOR ONCE MORE;
+    /// --dry-run says before what that costs
+    #[arg(long, group = "which")]
+    changed: bool,
+
+    /// Folder that the pictures of a queue in PostgreSQL are relative to, for --changed
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    inputs: Option<PathBuf>,
+
+    /// With --flagged, --rejected or --changed: say how many those are and what they would cost, and put nothing back
     #[arg(long)]
     dry_run: bool,
 
@@ -112,12 +121,22 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         }
         return Ok(ExitCode::Ok);
     }
+    if what.changed {
+        let of_place = Options { inputs: what.inputs.clone(), ..Options::default() }.or(file.clone());
+        let settings = Settings::resolve(&of_place)?;
+        let cost = async |images| cost_again(images, file, &*queue).await;
+        let count = changed::retry(&settings, &*queue, cost, what.dry_run).await?;
+        if count > 0 {
+            say_how_to_go_on(&*queue, place).await?;
+        }
+        return Ok(ExitCode::Ok);
+    }
     if what.flagged || what.rejected {
         return retry_results(what, file, &*queue, place).await;
     }
     if what.dry_run {
         return Err(Failure::usage(
-            "--dry-run goes with --flagged or --rejected; what is put back by id is told one by one",
+            "--dry-run goes with --flagged, --rejected or --changed; what is put back by id is told one by one",
         ));
     }
     match &what.from {

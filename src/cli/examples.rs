@@ -88,6 +88,7 @@ Examples:
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
   tryon retry --again --flagged            results that are flagged, likewise
+  tryon retry --changed --dry-run          results whose pictures were changed since
   tryon retry --again --rejected --dry-run  what those would cost that were rejected
 
 Where only the download failed, only that is done again, and nothing is paid.";
@@ -110,6 +111,14 @@ Examples:
   tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
 
 Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  tryon serve                              for this machine: http://127.0.0.1:8080
+  tryon serve --read-only -o results       to look, not to judge
+  tryon serve --listen 0.0.0.0:8080 --token-file /etc/tryon/serve-token
+
+How to review, the keys, and what keeps others out: docs/review.md.";
 
 pub(super) const UPLOADS: &str = "\
 Examples:
@@ -180,6 +189,7 @@ mod tests {
             CANCEL,
             PUBLISH,
             UPLOADS,
+            SERVE,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

@@ -1,7 +1,9 @@
 //! The commands: one file each. The only place that prints.
 
 mod args;
+mod await_queue;
 mod callbacks;
+mod changed;
 mod check;
 mod clients;
 mod completions;
@@ -30,6 +32,7 @@ mod report;
 mod review;
 mod run;
 mod sandbox;
+mod serve;
 mod show;
 mod sources;
 mod status;
@@ -106,6 +109,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Publish(At { args, place }) => wait(publish::command(&args, &place.or(&file.options)?, console)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
+        Command::Serve(At { args, place }) => wait(serve::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

@@ -16,15 +16,17 @@ use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
 use crate::ops::this_host::ThisHost;
 use crate::queue::{self, Opening, PostgresAddress, ProviderKind, QueueReads};
+use crate::report::ReportError;
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
 
+use super::await_queue::await_queue;
 use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks, on_end, output};
+use super::{Console, Failure, Place, callbacks, changed, on_end, output};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -53,6 +55,7 @@ pub(super) async fn run(
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
+    await_queue(&*site, console).await?;
     let existed = site.exists().await;
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
@@ -130,6 +133,7 @@ pub(super) async fn run(
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
     let mut clients = Clients::of(&settings, accounts, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
+    changed::tell(&settings, &*queue, place, console).await?;
     if console.tells_beforehand() {
         tell_beforehand(&settings, &*queue, &clients, console).await?;
     }
@@ -203,6 +207,9 @@ async fn inputs_of(
     Ok(inputs)
 }
 
+/// What is said of a run that could not come to its end.
+const GO_ON: &str = "what is done is safe; run the same command again to go on";
+
 /// How a run ended.
 struct Concluded {
     exit_code: ExitCode,
@@ -221,9 +228,18 @@ async fn conclude(
     settings: &Settings,
     interruption: Option<ExitCode>,
 ) -> Result<Concluded, Failure> {
-    let outcome = outcome.map_err(|error| {
-        Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
-    })?;
+    let outcome = match (outcome, interruption) {
+        // Whoever ends a run does not wait for its database.
+        (Err(RunError::Queue(error)), Some(code)) if error.is_transient() => {
+            return Err(Failure { code, message: format!("{error}\n{GO_ON}") });
+        }
+        (outcome, _) => outcome.map_err(|error| Failure::machine(format!("{error}\n{GO_ON}")))?,
+    };
+    if let (Err(output::NotWritten::Report(ReportError::Queue(error))), Some(code)) = (&reported, interruption)
+        && error.is_transient()
+    {
+        return Err(Failure { code, message: format!("could not write the report: {error}\n{GO_ON}") });
+    }
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
     let accounts = queue.last_run().await?.map(|run| run.accounts).unwrap_or_default();

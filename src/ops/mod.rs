@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod cancel;
+pub mod contents;
 pub mod estimate;
 pub mod load;
 mod reckoning;

@@ -4,6 +4,7 @@ mod attack;
 mod benchmark;
 mod buckets;
 mod callbacks;
+mod changed;
 mod circles;
 mod commands;
 mod html;

@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("view", &["engine", "job", "queue"]),
     ("report", &["job", "queue", "view"]),
     ("publish", &["ambient", "job", "picture", "queue", "report", "store"]),
+    ("page", &["ambient", "job", "picture", "queue", "serve", "store", "view"]),
     ("progress", &["engine", "job", "queue", "view"]),
     ("ops", &["ambient", "exit_code", "job", "manifest", "picture", "provider", "queue", "settings", "store", "view"]),
     (
@@ -30,6 +31,8 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "job",
             "manifest",
             "ops",
+            "page",
+            "serve",
             "store",
             "picture",
             "progress",

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::{
-    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, Note, ProviderKind,
-    PublishedImage, Queue, QueueError, Renewed, Resubmission, RunHold, RunId,
+    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, NoRoom, Note, ProviderKind,
+    PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
 use super::connect::{End, Server, in_transaction, patiently};
@@ -20,7 +20,10 @@ use super::error::Result;
 use super::load::PostgresLoad;
 use super::reads::reading;
 use super::transition::By;
-use super::{by_hand, claim, duplicates, facts, hosts, looks, publish, reviews, tally, transition, unseen};
+use super::{
+    by_hand, claim, contents, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition,
+    unseen,
+};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -155,6 +158,16 @@ impl Queue for PostgresQueue {
         verb!(self, |db| unseen::look_again(db, me))
     }
 
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> Result<RefusedAlike> {
+        let me = self.joined()?;
+        verb!(self, |db| refusals::refused_alike(db, me, (seq, attempt), &code))
+    }
+
+    async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
+        let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
+        verb!(self, |db| epochs::asks_for_room(db, me, &by, room))
+    }
+
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
         verb!(self, |db| hosts::turn(db, &kind, per_second))
     }
@@ -263,6 +276,10 @@ impl Queue for PostgresQueue {
 
     async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
         verb!(self, |db| by_hand::adopt(db, &id, &task_id, now))
+    }
+
+    async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
+        verb!(self, |db| contents::note_seen(db, &seen))
     }
 
     async fn begin_load(&self) -> Result<Box<dyn Load>> {

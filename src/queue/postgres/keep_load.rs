@@ -1,4 +1,5 @@
-//! Writing a staged load to the queue: all of it in one transaction, by statements about all rows at once.
+//! Writing a staged load to the queue: all of it in one transaction, by statements about all rows at once. A load that only adds
+//! jobs needs none of them (`new_jobs.rs`).
 //!
 //! Loads follow each other here. Runs go on meanwhile; a job that this load changes is locked, and one that a run has
 //! submitted since its row was read keeps its inputs.
@@ -14,14 +15,15 @@ use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
 use super::Db;
 use super::connect::End;
+use super::contents::note_moved;
 use super::db::args;
 use super::error::Result;
 use super::facts::{get_meta, set_meta};
 use super::rows::{storable, whole};
 use super::staged::{Staged, on_staged};
-use super::staged_copy;
 use super::tally::Changes;
 use super::transition::{By, apply};
+use super::{new_jobs, staged_copy};
 
 /// Loads of more rows than this are looked at by the planner.
 const MANY_ROWS: i64 = 1_000;
@@ -39,23 +41,18 @@ struct Kinds {
     of_jobs: i64,
 }
 
-/// Writes a load to the queue, whole, under the lock of loads.
-pub(super) async fn keep(db: Db<'_>, staged: &Staged, keeping: Keeping, now: Timestamp) -> Result<End<Kept>> {
-    staged_copy::send(db, staged).await?;
-    let kinds = kinds_of(db).await?;
-    if kinds.rows > MANY_ROWS {
-        db.client().batch_execute("ANALYZE load_rows; ANALYZE load_inputs").await?;
-    }
+/// Writes a load to the queue, whole, under the lock of loads. Its rows were compared with `compared`
+/// ([`new_jobs::compared_with`]).
+pub(super) async fn keep(
+    db: Db<'_>,
+    staged: &Staged,
+    compared: &str,
+    keeping: Keeping,
+    now: Timestamp,
+) -> Result<End<Kept>> {
     let mut changes = Changes::default();
-    let to_forget = on_staged(staged, |loader| Ok(loader.to_forget.clone())).await?;
-    let forgotten = db.run("DELETE FROM tryon.rejected_rows WHERE manifest = ANY ($1)", args![to_forget]).await?;
-    changes.count("rejected", -number(forgotten));
-    number_pictures(db, &kinds).await?;
-    let mut too_late = Vec::new();
-    if kinds.of_jobs > 0 {
-        change_jobs(db, staged, &mut changes, &mut too_late, now).await?;
-    }
-    pass_over_taken_names(db, staged, &mut too_late).await?;
+    let are_new = new_jobs::are_all(db, staged, compared).await?;
+    let too_late = if are_new { Vec::new() } else { stage_and_change(db, staged, &mut changes, now).await? };
     if keeping.all_or_nothing && !too_late.is_empty() {
         return Ok(End::RollBack(Kept { too_late, is_kept: false }));
     }
@@ -69,11 +66,36 @@ pub(super) async fn keep(db: Db<'_>, staged: &Staged, keeping: Keeping, now: Tim
     if let Some(names) = with_names(names, &fresh) {
         set_meta(db, COLUMN_NAMES, &names).await?;
     }
+    new_jobs::note_load(db).await?;
+    let to_forget = on_staged(staged, |loader| Ok(loader.to_forget.clone())).await?;
+    let forgotten = db.run("DELETE FROM tryon.rejected_rows WHERE manifest = ANY ($1)", args![to_forget]).await?;
+    changes.count("rejected", -number(forgotten));
     let last = db.one("SELECT coalesce(max(seq), 0) FROM tryon.jobs", args![]).await?.try_get::<_, i64>(0)?;
-    changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
-    changes.count("rejected", write_rejected(db, last).await?);
+    if are_new {
+        changes.count("pending", new_jobs::write(db, staged, last).await?);
+        changes.count("rejected", send_and_write_rejected(db, staged, last).await?);
+    } else {
+        changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
+        changes.count("rejected", write_rejected(db, last).await?);
+    }
     changes.write(db).await?;
     Ok(End::Commit(Kept { too_late, is_kept: true }))
+}
+
+/// Sends the staged rows, and changes jobs of the queue as they say. Returns those that have become wrong since they were read.
+async fn stage_and_change(db: Db<'_>, staged: &Staged, changes: &mut Changes, now: Timestamp) -> Result<Vec<TooLate>> {
+    staged_copy::send(db, staged).await?;
+    let kinds = kinds_of(db).await?;
+    if kinds.rows > MANY_ROWS {
+        db.client().batch_execute("ANALYZE load_rows; ANALYZE load_inputs").await?;
+    }
+    number_pictures(db, &kinds).await?;
+    let mut too_late = Vec::new();
+    if kinds.of_jobs > 0 {
+        change_jobs(db, staged, changes, &mut too_late, now).await?;
+    }
+    pass_over_taken_names(db, staged, &mut too_late).await?;
+    Ok(too_late)
 }
 
 fn number(rows: u64) -> i64 {
@@ -82,7 +104,7 @@ fn number(rows: u64) -> i64 {
 
 async fn kinds_of(db: Db<'_>) -> Result<Kinds> {
     let query =
-        "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2)), count(*) FILTER (WHERE fate IN (2, 3, 6) OR relabels)
+        "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2, 7)), count(*) FILTER (WHERE fate IN (2, 3, 6, 7) OR relabels)
                    FROM load_rows";
     let row = db.one(query, args![]).await?;
     Ok(Kinds { rows: row.try_get(0)?, with_inputs: row.try_get(1)?, of_jobs: row.try_get(2)? })
@@ -98,8 +120,8 @@ async fn number_pictures(db: Db<'_>, kinds: &Kinds) -> Result<()> {
     let is_needed = if kinds.with_inputs == kinds.rows {
         "TRUE"
     } else {
-        "l.input IN (SELECT human FROM load_rows WHERE fate IN (0, 2) UNION SELECT cloth FROM load_rows WHERE fate IN (0, 2)
-               UNION SELECT cloth_2 FROM load_rows WHERE fate IN (0, 2))"
+        "l.input IN (SELECT human FROM load_rows WHERE fate IN (0, 2, 7) UNION SELECT cloth FROM load_rows WHERE fate IN (0, 2, 7)
+               UNION SELECT cloth_2 FROM load_rows WHERE fate IN (0, 2, 7))"
     };
     let statement = format!(
         "WITH fresh AS (
@@ -126,7 +148,7 @@ async fn change_jobs(
     now: Timestamp,
 ) -> Result<()> {
     db.run(
-        "SELECT 1 FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate IN (2, 6)
+        "SELECT 1 FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate IN (2, 6, 7)
           ORDER BY j.seq FOR NO KEY UPDATE OF j",
         args![],
     )
@@ -145,6 +167,7 @@ async fn change_jobs(
         too_late.push(is_too_late(db, staged, &row, reason, false).await?);
     }
     db.run(CHANGE_INPUTS, args![]).await?;
+    note_moved(db).await?;
     let failed =
         "SELECT j.seq FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate = 2 AND j.state = 'failed'";
     for row in db.rows(failed, args![]).await? {
@@ -159,7 +182,7 @@ async fn change_jobs(
     .await?;
     db.run(
         "UPDATE tryon.jobs j SET extra = r.extra FROM load_rows r
-             WHERE r.relabels AND r.fate < 5 AND j.seq = r.job",
+             WHERE r.relabels AND (r.fate < 5 OR r.fate = 7) AND j.seq = r.job",
         args![],
     )
     .await?;
@@ -174,7 +197,7 @@ const CHANGE_INPUTS: &str = "
       JOIN load_numbers h ON h.staged = r.human
       JOIN load_numbers c ON c.staged = r.cloth
       LEFT JOIN load_numbers c2 ON c2.staged = r.cloth_2
-     WHERE r.fate = 2 AND j.seq = r.job";
+     WHERE r.fate IN (2, 7) AND j.seq = r.job";
 
 /// Takes contradicted jobs out of the queue. One that was submitted stays what it is.
 async fn remove_contradicted(db: Db<'_>, changes: &mut Changes) -> Result<()> {
@@ -215,7 +238,7 @@ async fn is_too_late(db: Db<'_>, staged: &Staged, row: &Row, reason: String, was
         column: "id".to_owned(),
         reason,
     };
-    db.run("UPDATE load_rows SET fate = 7 WHERE n = $1", args![n]).await?;
+    db.run("UPDATE load_rows SET fate = 9 WHERE n = $1", args![n]).await?;
     let said = format!("{name}:{}: {}: {}", rejected.line, rejected.column, rejected.reason);
     db.run(
         "INSERT INTO load_rejected (n, line, behind, manifest, id, human, cloth, reason)
@@ -279,6 +302,20 @@ const INSERT_JOBS: &str = "
      WHERE r.fate = 0
      ORDER BY r.n";
 
+/// Sends the rejected rows of a load that only adds jobs, and writes them. Returns by how many there are more.
+async fn send_and_write_rejected(db: Db<'_>, staged: &Staged, last: i64) -> Result<i64> {
+    let places = on_staged(staged, move |loader| {
+        let staging = &loader.staging;
+        Ok(if staging.has_rejected()? { Some(staging.places_behind(last)?) } else { None })
+    })
+    .await?;
+    if places.is_none() {
+        return Ok(0);
+    }
+    staged_copy::send_rejected(db, staged, places).await?;
+    insert_rejected(db, "behind", last).await
+}
+
 /// Writes the rejected rows, each behind the job that came before it; the new jobs are those behind `last`. Returns by how many
 /// there are more.
 async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
@@ -290,12 +327,13 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
             "CREATE TEMPORARY TABLE load_places ON COMMIT DROP AS
              SELECT n, fate, CASE WHEN fate = 0 THEN {last} + row_number() OVER (PARTITION BY fate = 0 ORDER BY n)
                                   ELSE job END AS seq
-               FROM load_rows WHERE fate < 5 OR (fate = 7 AND job IS NOT NULL);
+               FROM load_rows WHERE fate < 5 OR fate = 7 OR (fate = 9 AND job IS NOT NULL);
              CREATE INDEX ON load_places (n); ANALYZE load_places"
         ))
         .await?;
     // Rows before the first that was taken are in front of its job, or behind all jobs where it is a new one.
-    let first = db.row("SELECT fate, seq FROM load_places WHERE fate < 5 ORDER BY n LIMIT 1", args![]).await?;
+    let first =
+        db.row("SELECT fate, seq FROM load_places WHERE fate < 5 OR fate = 7 ORDER BY n LIMIT 1", args![]).await?;
     let first_place = match first.map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?))) {
         Some(place) => match place? {
             (0_i64, _) => last,
@@ -303,22 +341,23 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
         },
         None => last,
     };
-    let rows = db
-        .rows(
-            "INSERT INTO tryon.rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
-             SELECT DISTINCT ON (manifest, line) manifest, line,
-                    coalesce(behind, (SELECT p.seq FROM load_places p WHERE p.n < r.n ORDER BY p.n DESC LIMIT 1), $1),
-                    id, human, cloth,
-                    last_value(reason) OVER (PARTITION BY manifest, line ORDER BY n
-                                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-               FROM load_rejected r ORDER BY manifest, line, n
-             ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason
-             RETURNING (xmax = 0)",
-            args![first_place],
-        )
-        .await?;
+    let place = "(SELECT p.seq FROM load_places p WHERE p.n < r.n ORDER BY p.n DESC LIMIT 1)";
+    insert_rejected(db, &format!("coalesce(behind, {place})"), first_place).await
+}
+
+/// Writes the rejected rows, each behind the job `place`, or else `first_place`.
+async fn insert_rejected(db: Db<'_>, place: &str, first_place: i64) -> Result<i64> {
+    let statement = format!(
+        "INSERT INTO tryon.rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
+         SELECT DISTINCT ON (manifest, line) manifest, line, coalesce({place}, $1), id, human, cloth,
+                last_value(reason) OVER (PARTITION BY manifest, line ORDER BY n
+                                         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+           FROM load_rejected r ORDER BY manifest, line, n
+         ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason
+         RETURNING (xmax = 0)"
+    );
     let mut added = 0;
-    for row in rows {
+    for row in db.rows(&statement, args![first_place]).await? {
         added += i64::from(row.try_get::<_, bool>(0)?);
     }
     Ok(added)

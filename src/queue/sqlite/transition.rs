@@ -13,8 +13,10 @@ use crate::queue::{Epoch, Note, QueueError};
 pub(super) use crate::queue::mover::By;
 use crate::queue::mover::is_allowed;
 
+use super::contents::note_sent;
 use super::epochs::{clock, holder};
 use super::error::Result;
+use super::refusals;
 use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
 
 /// Moves one job: a worker, only while the job is in its attempt, and its own to move.
@@ -65,6 +67,9 @@ pub(super) fn apply(
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
         write_attempt(db, seq, attempt, transition, outcome, note, now)?;
+        if let Some(sent) = &note.sent {
+            note_sent(db, seq, attempt, sent)?;
+        }
     }
     if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
         // Nothing was created, so the budget gets its unit back.
@@ -72,6 +77,10 @@ pub(super) fn apply(
     }
     if is_under_way(&before) && !is_under_way(&after) {
         let_go(db, seq)?;
+    }
+    if matches!((&before, transition), (JobState::Submitting { .. }, Transition::Accept { .. })) {
+        // What was in doubt was accepted some time ago, perhaps before the refusals.
+        refusals::accepted(db, seq, attempt)?;
     }
     Ok(after)
 }
