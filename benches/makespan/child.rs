@@ -1,7 +1,7 @@
 //! A contender's process: what CPU it took and how much memory it held at most, its own and nobody else's.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -61,6 +61,34 @@ pub(crate) fn run(command: &mut Command, log: &Path, longest: Duration) -> Resul
             Err(RecvTimeoutError::Disconnected) => return Err(format!("nobody waits for {program} any more")),
         }
     }
+}
+
+/// Runs commands at the same time, each with a log of its own; what they took together. The status is of one that did not end
+/// well, if one did not.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_together(
+    commands: Vec<Command>,
+    log_of: impl Fn(usize) -> PathBuf + Sync,
+    longest: Duration,
+) -> Result<Taken, String> {
+    let taken = std::thread::scope(|scope| {
+        let log_of = &log_of;
+        let start =
+            |(number, mut command): (usize, Command)| scope.spawn(move || run(&mut command, &log_of(number), longest));
+        let running: Vec<_> = commands.into_iter().enumerate().map(start).collect();
+        let ended = running.into_iter().map(|run| run.join().unwrap_or_else(|_| Err("it panicked".to_owned())));
+        ended.collect::<Result<Vec<Taken>, String>>()
+    })?;
+    let sum = |all: Taken, one: Taken| Taken {
+        status: if all.status.success() { one.status } else { all.status },
+        started: all.started.min(one.started),
+        wall: all.wall.max(one.wall),
+        cpu: all.cpu + one.cpu,
+        peak_bytes: all.peak_bytes.zip(one.peak_bytes).map(|(all, one)| all + one),
+    };
+    taken.into_iter().reduce(sum).ok_or_else(|| "nothing was started".to_owned())
 }
 
 /// Ends a process that has not been waited for yet. Returns whether there is hope that it ends.

@@ -37,7 +37,12 @@ pub(crate) enum Manner {
     NoFlags,
     /// The same, with two accounts that have half of the cap each.
     TwoAccounts,
+    /// The cap and the rates, as three processes on one queue in PostgreSQL.
+    ThreeHosts,
 }
+
+/// How many processes [`Manner::ThreeHosts`] are.
+const HOSTS: usize = 3;
 
 /// What a contender is told.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +59,8 @@ impl Contender {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Tryon { manner: Manner::TwoAccounts, .. } => "two accounts",
+            Self::Tryon { manner: Manner::ThreeHosts, door: Door::List, .. } => "three hosts, list",
+            Self::Tryon { manner: Manner::ThreeHosts, .. } => "three hosts",
             Self::Tryon { manner: Manner::NoFlags, door: Door::List, .. } => "no flags, list",
             Self::Tryon { manner: Manner::NoFlags, .. } => "no flags",
             Self::Tryon { manner: Manner::FindsCap, .. } => "auto",
@@ -77,13 +84,37 @@ impl Contender {
         if matches!(self, Self::Tryon { manner: Manner::TwoAccounts, .. }) { 2 } else { 1 }
     }
 
+    /// Whether it is several processes, whose queue is in a database.
+    pub(crate) fn has_hosts(&self) -> bool {
+        matches!(self, Self::Tryon { manner: Manner::ThreeHosts, .. })
+    }
+
+    /// The commands that work at the same time: one, or one for each host on the queue at `queue`, which is loaded.
+    pub(crate) fn commands(
+        &self,
+        shop: &Workshop,
+        base_url: &str,
+        told: &Told,
+        queue: Option<&str>,
+    ) -> Result<Vec<Command>, String> {
+        let Some(queue) = queue else { return Ok(vec![self.command(shop, base_url, told)?]) };
+        (0..HOSTS)
+            .map(|host| {
+                let mut command = self.command(shop, base_url, told)?;
+                command.env("TRYON_QUEUE", queue).env("TRYON_STATE_DIR", shop.path().join(format!("host-{host}")));
+                command.args(["--host", &format!("host-{host}"), "--inputs"]).arg(shop.path());
+                Ok(command)
+            })
+            .collect()
+    }
+
     /// The command that works through the workshop's manifest, or, with a budget, on what is in its queue.
     pub(crate) fn command(&self, shop: &Workshop, base_url: &str, told: &Told) -> Result<Command, String> {
         match self {
             Self::Tryon { binary, door, manner } => {
                 let mut command = tryon(binary, shop);
                 command.arg("run");
-                if told.budget.is_none() {
+                if told.budget.is_none() && *manner != Manner::ThreeHosts {
                     command.arg(shop.manifest());
                 }
                 if *manner == Manner::TwoAccounts {
@@ -151,6 +182,13 @@ fn tryon(binary: &Path, shop: &Workshop) -> Command {
 pub(crate) fn load(binary: &Path, shop: &Workshop) -> Command {
     let mut command = tryon(binary, shop);
     command.arg("load").arg(shop.manifest());
+    command
+}
+
+/// The same, into a queue in a database.
+pub(crate) fn load_into(binary: &Path, shop: &Workshop, queue: &str) -> Command {
+    let mut command = load(binary, shop);
+    command.env("TRYON_QUEUE", queue);
     command
 }
 

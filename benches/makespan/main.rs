@@ -14,6 +14,7 @@ mod machine;
 mod provider;
 mod run;
 mod schedule;
+mod support;
 mod table;
 mod workshop;
 
@@ -141,6 +142,10 @@ enum Way {
     NoFlagsList,
     /// tryon without any flag, with two accounts that have half of the cap each
     TwoAccounts,
+    /// Three processes of tryon on one queue in PostgreSQL, at a provider without a list
+    ThreeHosts,
+    /// The same at a provider with a list
+    ThreeHostsList,
     /// The script that people use today
     Script,
 }
@@ -193,6 +198,11 @@ fn contenders(arguments: &Arguments) -> Vec<Contender> {
             Way::Auto if abilities.has_auto => contenders.push(tryon(Door::Single, Manner::FindsCap)),
             Way::NoFlags => contenders.push(tryon(Door::Single, Manner::NoFlags)),
             Way::TwoAccounts => contenders.push(tryon(Door::Single, Manner::TwoAccounts)),
+            Way::ThreeHosts | Way::ThreeHostsList if support::postgres::programs().is_none() => {
+                println!("three hosts: there is no initdb (apt-get install postgresql), so they are left out");
+            }
+            Way::ThreeHosts => contenders.push(tryon(Door::Single, Manner::ThreeHosts)),
+            Way::ThreeHostsList => contenders.push(tryon(Door::List, Manner::ThreeHosts)),
             Way::NoFlagsList => contenders.push(tryon(Door::List, Manner::NoFlags)),
             Way::Callbacks | Way::Auto => println!("{way:?}: this build of tryon cannot do that"),
             Way::Script => match contender::find_python(arguments.python.as_deref()) {

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use crate::books::{Books, Figures, Rules};
 use crate::child::{self, Taken};
-use crate::contender::{Contender, Manner, Told};
+use crate::contender::{Contender, Manner, Told, load_into};
 use crate::provider::{Door, Provider};
 use crate::schedule::ideal_makespan;
+use crate::support::database::Database;
 use crate::workshop::{Inputs, Workshop, picture};
 
 /// The side of a result. Small: every contender only has to move it, and ours to decode it.
 pub(crate) const RESULT_SIDE: u32 = 64;
+
+/// The name of the database that hosts share, and how long it may take to load it.
+const QUEUE: &str = "queue";
+const LONGEST_LOAD: Duration = Duration::from_secs(120);
 
 /// What a row measures.
 #[derive(Debug, Clone)]
@@ -65,8 +70,10 @@ pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> 
     let ideal = ideal_makespan(&order.times, order.cap, Duration::ZERO);
     let apart = Duration::from_secs_f64(1.0 / told.creates_per_second);
     let longest = Duration::from_secs(120) + ideal * 4;
-    let mut command = order.contender.command(shop, &provider.base_url(), told)?;
-    let taken = child::run(&mut command, &shop.log(), longest)?;
+    let database = if order.contender.has_hosts() { Some(loaded_database(shop, &order.contender)?) } else { None };
+    let queue = database.as_ref().map(|database| database.url(QUEUE));
+    let commands = order.contender.commands(shop, &provider.base_url(), told, queue.as_deref())?;
+    let taken = child::run_together(commands, |process| shop.log_of(process), longest)?;
     let books = provider.books();
     let figures = books.figures();
     let mut wrongs = books.wrongs(&rules(order));
@@ -95,6 +102,16 @@ pub(crate) fn measure_in(shop: &Workshop, order: &Order) -> Result<Row, String> 
     })
 }
 
+/// A database with the workshop's jobs.
+fn loaded_database(shop: &Workshop, contender: &Contender) -> Result<Database, String> {
+    let Contender::Tryon { binary, .. } = contender else { return Err("the script knows no database".to_owned()) };
+    let database = Database::start(false).ok_or("there is no PostgreSQL")?;
+    database.make(QUEUE);
+    let mut load = load_into(binary, shop, &database.url(QUEUE));
+    let taken = child::run(&mut load, &shop.log(), LONGEST_LOAD)?;
+    if taken.status.success() { Ok(database) } else { Err(child::said(&shop.log())) }
+}
+
 /// What a contender is held to. The script knows no rates, as such scripts do not, and is held to none.
 fn rules(order: &Order) -> Rules {
     let told = &order.told;
@@ -112,7 +129,7 @@ fn rules(order: &Order) -> Rules {
             creates_per_second: Some(told.creates_per_second),
             asks_per_second: Some(told.asks_per_second),
             ask_interval,
-            knows_the_cap: *manner == Manner::Told,
+            knows_the_cap: matches!(manner, Manner::Told | Manner::ThreeHosts),
         },
         Contender::Script { .. } => Rules { ask_interval, knows_the_cap: true, ..Rules::default() },
     }

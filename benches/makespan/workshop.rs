@@ -77,6 +77,11 @@ impl Workshop {
         self.path().join("log.txt")
     }
 
+    /// Where one of several processes writes what it says.
+    pub(crate) fn log_of(&self, process: usize) -> PathBuf {
+        if process == 0 { self.log() } else { self.path().join(format!("log-{process}.txt")) }
+    }
+
     /// How many results there are, each compared with what the provider sent.
     ///
     /// # Errors

@@ -104,6 +104,22 @@ Examples:
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
+pub(super) const PUBLISH: &str = "\
+Examples:
+  tryon publish --to shop -o results               approved images under their ids, marked as AI-made
+  tryon publish --to shop --recipe shopify.toml --dry-run -o results
+  tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
+
+Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  tryon serve                              for this machine: http://127.0.0.1:8080
+  tryon serve --read-only -o results       to look, not to judge
+  tryon serve --listen 0.0.0.0:8080 --token-file /etc/tryon/serve-token
+
+How to review, the keys, and what keeps others out: docs/review.md.";
+
 pub(super) const UPLOADS: &str = "\
 Examples:
   tryon uploads --prune --upload-to s3://shop/uploads
@@ -171,7 +187,9 @@ mod tests {
             RETRY,
             ADOPT,
             CANCEL,
+            PUBLISH,
             UPLOADS,
+            SERVE,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

@@ -173,7 +173,10 @@ impl Place {
             Some(ProviderKind::Dmxapi | ProviderKind::Accounts) | None => "run",
         };
         let address = queue.address().await?.map(|url| format!(" --base-url {}", quoted(&url))).unwrap_or_default();
-        Ok(self.command(&format!("{provider}{address}")))
+        // Where they are on this host is not known here, unless its environment says it to every command.
+        let has_to_say_where = std::env::var_os("TRYON_INPUTS").is_none() && queue.has_relative_pictures().await?;
+        let inputs = if has_to_say_where { " --inputs DIR" } else { "" };
+        Ok(self.command(&format!("{provider}{address}{inputs}")))
     }
 }
 

@@ -71,7 +71,7 @@ impl ReviewArgs {
 
     fn judgement(&self, id: String, verdict: Option<Verdict>) -> Judgement {
         let (reason, reviewer) = (self.reason.clone(), self.reviewer.clone());
-        Judgement { id, sha256: None, verdict, reason, reviewer }
+        Judgement { id, verdict, reason, reviewer, ..Judgement::default() }
     }
 
     /// What is said of the jobs that were typed.

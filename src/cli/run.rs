@@ -16,10 +16,12 @@ use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
 use crate::ops::this_host::ThisHost;
 use crate::queue::{self, Opening, PostgresAddress, ProviderKind, QueueReads};
+use crate::report::ReportError;
 use crate::settings::{InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
 use crate::view::{FailureReasons, RunSummary, summary};
 
+use super::await_queue::await_queue;
 use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
@@ -53,6 +55,7 @@ pub(super) async fn run(
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
+    await_queue(&*site, console).await?;
     let existed = site.exists().await;
     if manifests.is_empty() && !existed {
         return Err(nothing_to_do(place));
@@ -204,6 +207,9 @@ async fn inputs_of(
     Ok(inputs)
 }
 
+/// What is said of a run that could not come to its end.
+const GO_ON: &str = "what is done is safe; run the same command again to go on";
+
 /// How a run ended.
 struct Concluded {
     exit_code: ExitCode,
@@ -222,9 +228,18 @@ async fn conclude(
     settings: &Settings,
     interruption: Option<ExitCode>,
 ) -> Result<Concluded, Failure> {
-    let outcome = outcome.map_err(|error| {
-        Failure::machine(format!("{error}\nwhat is done is safe; run the same command again to go on"))
-    })?;
+    let outcome = match (outcome, interruption) {
+        // Whoever ends a run does not wait for its database.
+        (Err(RunError::Queue(error)), Some(code)) if error.is_transient() => {
+            return Err(Failure { code, message: format!("{error}\n{GO_ON}") });
+        }
+        (outcome, _) => outcome.map_err(|error| Failure::machine(format!("{error}\n{GO_ON}")))?,
+    };
+    if let (Err(output::NotWritten::Report(ReportError::Queue(error))), Some(code)) = (&reported, interruption)
+        && error.is_transient()
+    {
+        return Err(Failure { code, message: format!("could not write the report: {error}\n{GO_ON}") });
+    }
     reported.map_err(|error| Failure::machine(format!("could not write the report: {error}")))?;
     let (reasons, flags) = (FailureReasons::read(queue).await?, queue.flag_counts().await?);
     let accounts = queue.last_run().await?.map(|run| run.accounts).unwrap_or_default();
@@ -361,7 +376,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
 const ONE_WORD: Duration = Duration::from_millis(100);
 
 /// Cancels the token at the first interruption, and ends the process at the second.
-async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
+pub(super) async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
     let code = interruption().await;
     interrupted.cancel();
     tokio::spawn(async {

@@ -23,7 +23,7 @@ mod this_network;
 
 pub use account::{AccountName, NoAccountName};
 pub use content::{Content, SentContents};
-pub use default_id::default_id;
+pub use default_id::{default_id, stem};
 pub use extra_columns::{ExtraColumns, TooManyColumns};
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};

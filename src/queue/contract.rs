@@ -23,7 +23,7 @@ use crate::job::{AccountName, ExternalTaskId, JobSeq, JobState, ModelName, State
 use super::doubt::{Doubt, Resubmission};
 use super::error::{QueueError, QueueResult};
 use super::hold::RunHold;
-use super::hosts::{Epoch, HostStart, Renewed};
+use super::hosts::{Epoch, HostStart, NoRoom, RefusedAlike, Renewed};
 use super::judgement::Judgement;
 use super::loading::Load;
 use super::reads::QueueReads;
@@ -150,6 +150,18 @@ pub trait Queue: QueueReads {
     /// has to be waited for.
     async fn turn(&self, kind: String, per_second: f64) -> QueueResult<Duration>;
 
+    /// What of what all hosts share there is too little of for one more claim by this epoch, if anything. Notes that it wants
+    /// some. Another host may be quicker, so the claim has the last word.
+    ///
+    /// # Errors
+    /// [`QueueError::LeaseLost`].
+    async fn lacks_room(&self, by: Claimant) -> QueueResult<Option<NoRoom>>;
+
+    /// A job of this epoch's was refused for good in its present attempt, with `code`: one more in the row of jobs that its
+    /// account has refused alike since it last accepted one. Another code begins the row again, and so does a job that is
+    /// accepted.
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> QueueResult<RefusedAlike>;
+
     // A run works.
 
     /// Takes the next job and writes down the intent to submit it, under `external_id` and to which account: ready ones
@@ -258,7 +270,8 @@ pub trait Queue: QueueReads {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`]; [`QueueError::NothingToJudge`] for a job without a result; [`QueueError::ImageReplaced`]
-    /// when its result is another one than the one that was looked at.
+    /// when its result is another one than the one that was looked at; [`QueueError::JudgedMeanwhile`] when there is a verdict
+    /// that its reviewer has not seen.
     async fn judge(&self, judgement: Judgement, now: Timestamp) -> QueueResult<()> {
         self.judge_all(vec![judgement], now).await?.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
     }

@@ -189,6 +189,28 @@ pub enum NoRoom {
     Slots { elsewhere: u32 },
     /// As many jobs as may be are in doubt, or may come to be.
     Doubt,
+    /// As many jobs as may be are refused alike, or may come to be: `in_a_row` are.
+    Refusals { in_a_row: u32 },
+}
+
+/// The most jobs that are refused alike before runs end over it, over all hosts (`docs/promises.md`, "Answers"): those in a row,
+/// and the creates that were on their way meanwhile.
+pub const MOST_REFUSED: u32 = 40;
+
+/// Jobs that an account has refused alike, with none accepted in between, over all hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RefusedAlike {
+    /// Since this epoch began.
+    pub jobs: u32,
+    /// Whether the account has accepted a job in a run that goes on.
+    pub has_accepted: bool,
+}
+
+impl NoRoom {
+    /// Whether one more create could make too many refusals in a row; `in_a_row` are, and `on_their_way` may come to be.
+    pub(super) fn of_refusals(in_a_row: u32, on_their_way: u32) -> Option<Self> {
+        (in_a_row + on_their_way >= MOST_REFUSED).then_some(Self::Refusals { in_a_row })
+    }
 }
 
 impl Room {

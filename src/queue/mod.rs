@@ -41,8 +41,10 @@ pub use copying::copy;
 pub use doubt::{Doubt, Resubmission};
 pub use error::{QueueError, QueueResult};
 pub use hold::RunHold;
-pub use hosts::{Death, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Renewed, Room};
-pub use judgement::{GivenVerdict, Judgement};
+pub use hosts::{
+    Death, Epoch, Holder, HostRecord, HostStart, HostState, MOST_REFUSED, NoRoom, RefusedAlike, Renewed, Room,
+};
+pub use judgement::{GivenVerdict, Judgement, Seen};
 pub use loading::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};

@@ -145,8 +145,8 @@ impl Paths {
 
 use Kind::{Real, Text, Whole, YesOrNo};
 
-/// What is copied. Left out is what is of no interest at another place: turns, which are over in a moment, and what a host
-/// could not see.
+/// What is copied. Left out is what is of no interest at another place: turns, which are over in a moment, what a host
+/// could not see, and refusals in a row, which end with the hosts at work.
 pub(super) const TABLES: &[Table] = &[
     Table { name: "meta", columns: &[("key", Text), ("value", Text)] },
     Table {

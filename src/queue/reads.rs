@@ -58,6 +58,11 @@ pub trait QueueReads: Debug + Send + Sync {
     /// How many submissions a second an endpoint was last found to bear; `None` where no run has found it out.
     async fn pace_found(&self, base_url: &str) -> QueueResult<Option<f64>>;
 
+    /// A text that is another one whenever something of the queue may have changed since, whoever changed it. Costs next to
+    /// nothing, so that it can be asked again and again in place of what is shown; it is compared only with what the same
+    /// handle has told.
+    async fn revision(&self) -> QueueResult<String>;
+
     /// Whether a run holds the queue now, in this process or another one.
     async fn is_at_work(&self) -> QueueResult<bool>;
 

@@ -14,6 +14,14 @@ use super::reads::QueueReads;
 /// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
 #[async_trait]
 pub trait Site: Debug + Send + Sync {
+    /// Whether the place can be reached now. A file is where it is, as far as can be told beforehand.
+    ///
+    /// # Errors
+    /// [`QueueError::Unreachable`](super::QueueError::Unreachable): it may be reached later. Others are of the address itself.
+    async fn reach(&self) -> QueueResult<()> {
+        Ok(())
+    }
+
     /// Whether there is a queue, or something else in its place.
     async fn exists(&self) -> bool;
 

@@ -80,7 +80,8 @@ fn number(value: Option<impl ToString>) -> Cow<'static, str> {
 }
 
 /// A cell that a spreadsheet would run as a formula, made a text by an apostrophe in front.
-fn defused(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn defused(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 

@@ -1,13 +1,15 @@
 //! Refusals in a row: when the provider refuses one job after the other with the same code and accepts none in between,
 //! that is about a setting (the model, the address, what the key may do) and not about the rows.
 //!
-//! At most [`MOST_REFUSED`] jobs are refused before that is noticed, whatever the number of creates on their way.
+//! At most [`MOST_REFUSED`] jobs are refused before that is noticed, whatever the number of creates on their way. Where several
+//! hosts work one queue, that is so over all of them: the queue has the row ([`RefusedAlike`]), and its claims keep to the bound.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::job::JobSeq;
+use crate::queue::{MOST_REFUSED, RefusedAlike};
 
 /// This many jobs refused alike, with none accepted in between, end the run …
 const ROW: usize = 20;
@@ -17,10 +19,6 @@ const FIRST_ROW: usize = 8;
 
 /// Refusals for the content of the pictures (platform policy, content safety) are about the rows, however many come.
 const ABOUT_CONTENT: [&str; 2] = ["1300", "1301"];
-
-/// The most jobs that are refused alike before the run ends (`docs/promises.md`, "Answers"): those of the row, and the creates
-/// that were on their way meanwhile.
-const MOST_REFUSED: usize = 40;
 
 /// See the module's page.
 #[derive(Debug, Default)]
@@ -63,7 +61,7 @@ impl Refusals {
             let changed = self.changed.notified();
             {
                 let mut state = self.locked();
-                if state.lets_all_go || state.open + state.row.len() < MOST_REFUSED {
+                if state.lets_all_go || state.open + state.row.len() < MOST_REFUSED as usize {
                     state.open += 1;
                     return OpenCreate(Arc::clone(self));
                 }
@@ -83,8 +81,8 @@ impl Refusals {
     }
 
     /// The provider refuses a job with `code`. Returns the jobs whose refusal is to be withdrawn, because the run ends
-    /// over it; none while that is not so.
-    pub(crate) fn refused(&self, code: &str, refused: RefusedJob) -> Vec<RefusedJob> {
+    /// over it; none while that is not so. `over_all` is the row of all hosts, where there are several.
+    pub(crate) fn refused(&self, code: &str, refused: RefusedJob, over_all: RefusedAlike) -> Vec<RefusedJob> {
         let mut state = self.locked();
         if state.code != code {
             code.clone_into(&mut state.code);
@@ -97,11 +95,23 @@ impl Refusals {
             // The others were put back before.
             return vec![refused];
         }
-        if state.row.len() < state.longest_row() {
+        state.has_accepted |= over_all.has_accepted;
+        if state.row.len().max(over_all.jobs as usize) < state.longest_row() {
             return Vec::new();
         }
         state.is_over = true;
         state.row.clone()
+    }
+
+    /// No host may submit anything, because `in_a_row` jobs were refused alike. Returns this run's among them where it ends over
+    /// that; `None` where creates on their way may yet be accepted.
+    pub(crate) fn refused_elsewhere(&self, in_a_row: u32) -> Option<Vec<RefusedJob>> {
+        let mut state = self.locked();
+        if (in_a_row as usize) < state.longest_row() {
+            return None;
+        }
+        let is_news = !std::mem::replace(&mut state.is_over, true);
+        Some(if is_news { state.row.clone() } else { Vec::new() })
     }
 
     /// The gate lets no create pass any more, so nobody has to wait here.
@@ -147,12 +157,12 @@ mod tests {
     async fn as_many_creates_are_on_their_way_as_may_be_refused_and_the_end_of_the_run_lets_all_go() {
         let refusals = Arc::new(Refusals::default());
         let mut on_their_way = Vec::new();
-        for _ in 0..=MOST_REFUSED {
+        for _ in 0..=MOST_REFUSED as usize {
             on_their_way.extend(opens(&refusals).await);
         }
-        assert_eq!(on_their_way.len(), MOST_REFUSED);
+        assert_eq!(on_their_way.len(), MOST_REFUSED as usize);
         for (seq, open) in on_their_way.into_iter().enumerate() {
-            refusals.refused("1201", job(seq));
+            refusals.refused("1201", job(seq), RefusedAlike::default());
             drop(open);
         }
         assert!(opens(&refusals).await.is_none(), "as many were refused as may be");
@@ -162,8 +172,8 @@ mod tests {
 
     /// Refuses jobs from number `from` on with `code`, until the run ends over it. Returns how many there were.
     fn refuse_from(refusals: &Refusals, from: usize, code: &str) -> usize {
-        (1..=MOST_REFUSED)
-            .find(|nth| !refusals.refused(code, job(from + nth)).is_empty())
+        (1..=MOST_REFUSED as usize)
+            .find(|nth| !refusals.refused(code, job(from + nth), RefusedAlike::default()).is_empty())
             .expect("the run ends before so many are refused")
     }
 
@@ -171,10 +181,10 @@ mod tests {
     fn the_jobs_of_a_row_are_withdrawn_together_and_each_later_one_by_itself() {
         let refusals = Refusals::default();
         for seq in 1..FIRST_ROW {
-            assert_eq!(refusals.refused("1201", job(seq)), []);
+            assert_eq!(refusals.refused("1201", job(seq), RefusedAlike::default()), []);
         }
-        assert_eq!(refusals.refused("1201", job(FIRST_ROW)).len(), FIRST_ROW);
-        assert_eq!(refusals.refused("1201", job(FIRST_ROW + 1)), [job(FIRST_ROW + 1)]);
+        assert_eq!(refusals.refused("1201", job(FIRST_ROW), RefusedAlike::default()).len(), FIRST_ROW);
+        assert_eq!(refusals.refused("1201", job(FIRST_ROW + 1), RefusedAlike::default()), [job(FIRST_ROW + 1)]);
     }
 
     #[test]
@@ -191,11 +201,11 @@ mod tests {
         let refusals = Refusals::default();
         refusals.accepted();
         for seq in 1..ROW {
-            assert_eq!(refusals.refused("1201", job(seq)), []);
+            assert_eq!(refusals.refused("1201", job(seq), RefusedAlike::default()), []);
         }
         refusals.accepted();
         for seq in 1..ROW {
-            assert_eq!(refusals.refused("1201", job(seq)), [], "one was accepted in between");
+            assert_eq!(refusals.refused("1201", job(seq), RefusedAlike::default()), [], "one was accepted in between");
         }
         assert_eq!(refuse_from(&refusals, ROW, "1200"), ROW, "they are refused for another reason");
     }

@@ -37,6 +37,8 @@ pub(crate) struct Slots {
     ceiling: usize,
     state: Mutex<State>,
     changed: Notify,
+    /// A task has ended, and the queue knows: there may be room for a task that waits for it.
+    room: Notify,
 }
 
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl Slots {
             has_found_cap: found.is_some(),
             occupancy: Occupancy { since: now, has_work: false, held_time: Duration::ZERO, slot_time: Duration::ZERO },
         };
-        Arc::new(Self { ceiling, state: Mutex::new(state), changed: Notify::new() })
+        Arc::new(Self { ceiling, state: Mutex::new(state), changed: Notify::new(), room: Notify::new() })
     }
 
     /// Waits for a free slot and takes it.
@@ -204,6 +206,17 @@ impl Slots {
         let mut state = self.locked();
         state.advance(Instant::now());
         (state.occupancy.held_time, state.occupancy.slot_time)
+    }
+
+    /// The queue knows that a task of this run has ended.
+    pub(crate) fn has_room(&self) {
+        // Kept for whoever waits next: one feeder does.
+        self.room.notify_one();
+    }
+
+    /// Waits until the queue knows that one more task of this run has ended.
+    pub(crate) async fn until_room(&self) {
+        self.room.notified().await;
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {

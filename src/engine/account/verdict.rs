@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::job::JobSeq;
 use crate::provider::meaning::Trust;
 use crate::provider::{AnswerFacts, Meaning, StopReason, TaskFault, TaskReport, TaskStatus, Trouble, task_fault};
+use crate::queue::RefusedAlike;
 
 use crate::engine::event::Fact;
 
@@ -81,14 +82,31 @@ impl Account {
     }
 
     /// Takes in that a job was refused for good. Where one job after the other is refused alike, that ends submissions;
-    /// then the jobs that were refused so are returned, for they are not at fault.
-    pub(crate) fn refused_for_good(&self, job: RefusedJob, trouble: &Trouble) -> Vec<RefusedJob> {
-        let withdrawn = self.refusals.refused(&refused_with(&trouble.facts), job);
+    /// then the jobs that were refused so are returned, for they are not at fault. `over_all` is the row of all hosts.
+    pub(crate) fn refused_for_good(
+        &self,
+        job: RefusedJob,
+        trouble: &Trouble,
+        over_all: RefusedAlike,
+    ) -> Vec<RefusedJob> {
+        let withdrawn = self.refusals.refused(&refused_with(&trouble.facts), job, over_all);
         if !withdrawn.is_empty() {
-            self.gate.stop_submitting(StopReason::AllRefused, &trouble.sentence());
-            self.refusals.let_all_go();
+            self.stop_over_refusals(&trouble.sentence());
         }
         withdrawn
+    }
+
+    /// Takes in that no host of the queue may submit anything, because as many jobs were refused alike as may be. Returns those
+    /// of this run, where that ends its submissions; `None` where it does not yet.
+    pub(crate) fn refused_elsewhere(&self, in_a_row: u32) -> Option<Vec<RefusedJob>> {
+        let withdrawn = self.refusals.refused_elsewhere(in_a_row)?;
+        self.stop_over_refusals(&format!("{in_a_row} jobs were refused alike, over all hosts"));
+        Some(withdrawn)
+    }
+
+    fn stop_over_refusals(&self, said: &str) {
+        self.gate.stop_submitting(StopReason::AllRefused, said);
+        self.refusals.let_all_go();
     }
 
     /// Takes in that a job was accepted.
@@ -119,7 +137,7 @@ impl Account {
 }
 
 /// What refusals have in common that are about the same: the provider's code, a gateway's word, or else the status.
-fn refused_with(facts: &AnswerFacts) -> String {
+pub(crate) fn refused_with(facts: &AnswerFacts) -> String {
     let code = facts.code.map(|code| code.to_string()).or_else(|| facts.word.clone());
     code.unwrap_or_else(|| format!("HTTP {}", facts.http_status.unwrap_or_default()))
 }

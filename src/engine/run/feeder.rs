@@ -6,14 +6,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::job::{AccountName, ExternalTaskId, StateName};
-use crate::queue::{ActiveJob, Claim, ClaimOnce, Claimant, Counts};
+use crate::queue::{ActiveJob, Claim, ClaimOnce, Claimant, Counts, NoRoom};
 
 use crate::engine::account::Account;
+use crate::engine::account::slots::Slot;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::Context;
 use crate::engine::run::membership::Membership;
 use crate::engine::run::step::{CreatePermit, Entry, Held};
+use crate::engine::run::submit::withdraw;
 
 /// How long a run whose budget is spent waits for submissions under way to give some of it back.
 const WAIT_FOR_BUDGET: Duration = Duration::from_millis(500);
@@ -58,18 +60,37 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
         }
         // While a job waits for its slot, its pictures are made: a slot that waits for a picture is lost.
         let next = ctx.queue.next_up(ctx.account.taken(), ctx.now()).await?;
-        let leave = async {
+        let reach = async {
             let get_ready = async {
                 if let Some(next) = &next {
                     ctx.pictures.get_ready(next, next.model.as_ref().unwrap_or(&ctx.account.model)).await;
                 }
             };
             let reach = async { (ctx.account.slots.acquire().await, ctx.account.reaches()) };
-            let ((slot, reaching), ()) = tokio::join!(reach, get_ready);
-            let open = ctx.account.refusals.open().await;
-            ctx.account.pass_for_create().await.map(|pass| (slot, reaching, CreatePermit { pass, open }))
+            tokio::join!(reach, get_ready).0
         };
-        let (slot, reaching, permit) = tokio::select! {
+        let (slot, reaching) = tokio::select! {
+            biased;
+            () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+            reached = reach => reached,
+        };
+        // Asked before the rate: a turn that a host has and does not use is lost for all of them.
+        if next.is_some()
+            && let Some(lack) = lacks_room(ctx, &slot).await?
+            && !ends_over(ctx, lack).await?
+        {
+            drop((slot, reaching));
+            tokio::select! {
+                biased;
+                () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+                () = until_room(ctx, lack) => continue,
+            }
+        }
+        let leave = async {
+            let open = ctx.account.refusals.open().await;
+            ctx.account.pass_for_create().await.map(|pass| CreatePermit { pass, open })
+        };
+        let permit = tokio::select! {
             biased;
             () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
             leave = leave => match leave {
@@ -106,9 +127,10 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
                 seemed_spent = is_settled;
                 if is_settled { Duration::ZERO } else { WAIT_FOR_BUDGET }
             }
-            Claim::NoRoom(lack) => {
+            Claim::NoRoom(_) => {
+                // Another host was quicker: how long that is to be waited for is asked above.
                 seemed_spent = false;
-                Membership::wait_for_room(lack, WAIT_FOR_DOUBT)
+                Duration::ZERO
             }
             Claim::NoneReady { next_retry_at } => {
                 seemed_spent = false;
@@ -148,16 +170,43 @@ fn leaves_it_to_cheaper(ctx: &Context, counts: &Counts) -> bool {
     waiting > 0 && ctx.cheaper_accounts().map(|account| account.room()).sum::<u64>() >= waiting
 }
 
+/// What there is too little of for one more claim, of what all hosts share.
+async fn lacks_room(ctx: &Context, slot: &Slot) -> Result<Option<NoRoom>, RunError> {
+    let by = claimant(ctx, slot.is_probe());
+    if by.room.is_none() { Ok(None) } else { Ok(ctx.queue.lacks_room(by).await?) }
+}
+
+/// Whether the account's submissions end over what there is too little of: refusals in a row, over all hosts.
+async fn ends_over(ctx: &Context, lack: NoRoom) -> Result<bool, RunError> {
+    let NoRoom::Refusals { in_a_row } = lack else { return Ok(false) };
+    let Some(refused) = ctx.account.refused_elsewhere(in_a_row) else { return Ok(false) };
+    withdraw(ctx, refused, "the provider refuses the jobs of other hosts too").await?;
+    Ok(true)
+}
+
+/// Waits until there may be room: a task of this run has ended, or one of another host may have.
+async fn until_room(ctx: &Context, lack: NoRoom) {
+    tokio::select! {
+        () = ctx.account.slots.until_room() => {}
+        () = tokio::time::sleep(Membership::wait_for_room(lack, WAIT_FOR_DOUBT)) => {}
+    }
+}
+
+/// Who claims, and what it shares with others.
+fn claimant(ctx: &Context, is_probe: bool) -> Claimant {
+    Claimant {
+        account: ctx.account.id.clone(),
+        endpoint: ctx.account.endpoint.clone(),
+        default_model: ctx.account.model.clone(),
+        forms: ctx.account.taken(),
+        room: ctx.hosts.room(&ctx.account, is_probe, ctx.settings.max_in_doubt),
+    }
+}
+
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context, is_probe: bool) -> Result<Claim, RunError> {
     loop {
-        let by = Claimant {
-            account: ctx.account.id.clone(),
-            endpoint: ctx.account.endpoint.clone(),
-            default_model: ctx.account.model.clone(),
-            forms: ctx.account.taken(),
-            room: ctx.hosts.room(&ctx.account, is_probe, ctx.settings.max_in_doubt),
-        };
+        let by = claimant(ctx, is_probe);
         let (run, id, now) = (ctx.run, ExternalTaskId::unique(), ctx.now());
         if !ctx.settings.dedupe {
             return Ok(ctx.queue.claim(run, id, by, now).await?);

@@ -148,7 +148,7 @@ impl Membership {
     /// For how long a claim that found no room is put off.
     pub(crate) fn wait_for_room(lack: NoRoom, for_doubt: Duration) -> Duration {
         match lack {
-            NoRoom::Slots { .. } => WAIT_FOR_ROOM.mul_f64(1.0 + ambient::fraction()),
+            NoRoom::Slots { .. } | NoRoom::Refusals { .. } => WAIT_FOR_ROOM.mul_f64(1.0 + ambient::fraction()),
             NoRoom::Doubt => for_doubt,
         }
     }

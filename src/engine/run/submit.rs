@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use crate::job::{TaskId, Transition};
 use crate::provider::{AnswerFacts, CreateFate, Meaning, StopReason, Submission, Trouble};
-use crate::queue::{ActiveJob, Note, QueueError};
+use crate::queue::{ActiveJob, Note, QueueError, RefusedAlike};
 
 use crate::engine::account::backoff::Backoff;
 use crate::engine::account::capabilities::Accepted;
 use crate::engine::account::gate::Pass;
 use crate::engine::account::refusals::RefusedJob;
-use crate::engine::account::verdict::{Fault, ForTheJob};
+use crate::engine::account::verdict::{Fault, ForTheJob, refused_with};
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::inputs::request_pictures::Ready;
@@ -172,13 +172,25 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
     let failure = refusal(trouble);
     let transition = Transition::Refuse { failure: failure.clone() };
     let state = ctx.record(job, transition, note(&trouble.facts)).await?;
-    let withdrawn = ctx.account.refused_for_good(RefusedJob { seq: job.seq, attempt: job.attempt }, trouble);
+    let over_all = if ctx.queue.is_shared() {
+        ctx.queue.refused_alike(job.seq, job.attempt, refused_with(&trouble.facts)).await?
+    } else {
+        RefusedAlike::default()
+    };
+    let refused = RefusedJob { seq: job.seq, attempt: job.attempt };
+    let withdrawn = ctx.account.refused_for_good(refused, trouble, over_all);
     if withdrawn.is_empty() {
         ctx.tell(Fact::Failed { id: job.spec.id.clone(), failure });
         return Ok(Step::Now(state));
     }
+    withdraw(ctx, withdrawn, &trouble.sentence()).await?;
+    Ok(Step::Leave)
+}
+
+/// Puts back jobs that were refused as all others are: they are not at fault.
+pub(crate) async fn withdraw(ctx: &Context, withdrawn: Vec<RefusedJob>, said: &str) -> Result<(), RunError> {
     for refused in withdrawn {
-        let why = Note::of(format!("every job is refused alike: {}", trouble.sentence()));
+        let why = Note::of(format!("every job is refused alike: {said}"));
         let back = ctx.queue.record(refused.seq, refused.attempt, Transition::WithdrawRefusal, why, ctx.now());
         match back.await {
             // A person has put it back meanwhile.
@@ -188,7 +200,7 @@ async fn refuse(ctx: &Context, job: &ActiveJob, trouble: &Trouble) -> Result<Ste
             }
         }
     }
-    Ok(Step::Leave)
+    Ok(())
 }
 
 /// Puts the job back untouched: it waits, and that costs it nothing.

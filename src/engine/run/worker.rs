@@ -83,7 +83,9 @@ async fn wait(
             // The slot is free from that moment on, for the next job; what follows needs none.
             let fact = ctx.account.task_ended(held.slot.take(), &task, ago);
             fact.into_iter().for_each(|fact| ctx.tell(fact));
-            task_ended(ctx, job, *task, report).await
+            let step = task_ended(ctx, job, *task, report).await;
+            ctx.account.slots.has_room();
+            step
         }
     }
 }

@@ -11,15 +11,18 @@ use tokio_util::sync::CancellationToken;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::{
-    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, Note, ProviderKind,
-    PublishedImage, Queue, QueueError, Renewed, Resubmission, RunHold, RunId,
+    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, NoRoom, Note, ProviderKind,
+    PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
 use super::connect::{End, Server, in_transaction, patiently, reading};
 use super::error::Result;
 use super::load::PostgresLoad;
 use super::transition::By;
-use super::{by_hand, claim, contents, duplicates, facts, hosts, looks, publish, reviews, tally, transition, unseen};
+use super::{
+    by_hand, claim, contents, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition,
+    unseen,
+};
 
 /// An open queue.
 #[derive(Debug, Clone)]
@@ -152,6 +155,16 @@ impl Queue for PostgresQueue {
     async fn look_again(&self) -> Result<u64> {
         let me = self.joined()?;
         verb!(self, |db| unseen::look_again(db, me))
+    }
+
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> Result<RefusedAlike> {
+        let me = self.joined()?;
+        verb!(self, |db| refusals::refused_alike(db, me, (seq, attempt), &code))
+    }
+
+    async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
+        let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
+        verb!(self, |db| epochs::asks_for_room(db, me, &by, room))
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {

@@ -1,6 +1,5 @@
 //! What a person does by hand: puts jobs back, takes them out, says which task one became.
 
-use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::job::state::{JobState, Transition};
@@ -12,9 +11,10 @@ use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::transition::{By, apply};
+use super::transition_all::apply_to_all;
 
 /// This many jobs are moved at a time.
-const PAGE: i64 = 500;
+const PAGE: i64 = 5_000;
 
 /// What putting back means for a state.
 pub(super) fn by_hand_retry(state: StateName) -> Transition {
@@ -54,7 +54,7 @@ pub(super) async fn adopt(db: Db<'_>, id: &str, task_id: &TaskId, now: Timestamp
     apply(db, seq, By::Person, &Transition::Accept { task_id: task_id.clone() }, &Note::default(), now).await
 }
 
-/// Moves every job of a state, page by page, so that memory stays flat. Jobs of a page are moved in one stream of statements.
+/// Moves every job of a state, page by page, so that memory stays flat.
 pub(super) async fn all_by_hand(
     db: Db<'_>,
     state: StateName,
@@ -67,12 +67,12 @@ pub(super) async fn all_by_hand(
         "SELECT seq FROM tryon.jobs WHERE state = '{}' AND seq > $1 ORDER BY seq LIMIT $2 FOR NO KEY UPDATE",
         state.word()
     );
-    let (transition, note) = (transition(state), Note::default());
+    let transition = transition(state);
     loop {
         let rows = db.rows(&page, args![after, PAGE]).await?;
         let seqs: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
         let Some(last) = seqs.iter().copied().max() else { return Ok(moved) };
-        try_join_all(seqs.iter().map(|seq| apply(db, JobSeq(*seq), By::Person, &transition, &note, now))).await?;
+        apply_to_all(db, &seqs, &transition, now).await?;
         moved += seqs.len() as u64;
         after = last;
     }

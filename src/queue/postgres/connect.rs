@@ -33,6 +33,9 @@ const KEEPALIVES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a connection may still take to be made after that, where the server is away.
+const LAST_TRY: Duration = Duration::from_millis(500);
+
 /// A transaction that others are in the way of is tried again, after a moment of at most this long each time.
 pub(super) const MOST_TRIES: u32 = 8;
 const LONGEST_PAUSE_MS: f64 = 40.0;
@@ -51,6 +54,19 @@ struct Patience {
     /// Until this is cancelled; nothing waits where there is none.
     until: OnceLock<CancellationToken>,
     is_away: AtomicBool,
+}
+
+impl Patience {
+    /// Whoever waits for a server that is away has been told to end, a moment ago.
+    async fn is_over(&self) {
+        match self.until.get() {
+            Some(until) if self.is_away.load(Ordering::Relaxed) => {
+                until.cancelled().await;
+                tokio::time::sleep(LAST_TRY).await;
+            }
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 impl std::fmt::Debug for Server {
@@ -126,7 +142,12 @@ impl Server {
 
     /// A connection, which is kept for others when it is dropped.
     pub(super) async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|error| match error.into() {
+        let client = tokio::select! {
+            biased;
+            client = self.pool.get() => client,
+            () = self.patience.is_over() => return Err(QueueError::Unreachable("it is away".to_owned())),
+        };
+        client.map_err(|error| match error.into() {
             // What is wrong before anything is asked is the address, the password or the certificate.
             QueueError::Database(why) => QueueError::Unreadable { at: self.address.clone().into(), why },
             other => other,

@@ -7,6 +7,7 @@ use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 use super::Db;
 use super::db::args;
 use super::error::Result;
+use super::refusals;
 use super::rows::whole;
 
 /// The time by the database's clock, in Unix milliseconds.
@@ -78,6 +79,15 @@ async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
     if by.room.is_some() { db.lock(ROOM).await } else { Ok(()) }
 }
 
+/// [`lacks_room`] for a host that claims nothing yet. That it wants some need not outlive a crash, so no flush is waited for.
+pub(super) async fn asks_for_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
+    let (_, lack) = tokio::try_join!(
+        async { db.run("SET LOCAL synchronous_commit TO off", args![]).await },
+        lacks_room(db, me, by, room)
+    )?;
+    Ok(lack)
+}
+
 /// Whether there is too little of what all hosts share for one more claim. Notes that this host wants some. States are in the
 /// text, one by one, so that partial indexes are seen to fit.
 pub(super) async fn lacks_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
@@ -98,14 +108,18 @@ pub(super) async fn lacks_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room)
         "SELECT epoch FROM tryon.hosts WHERE dead_at IS NULL AND lapsed_at IS NULL AND wants_at > {CLOCK} - $1"
     );
     let account = by.account.as_ref().map(AccountName::as_str);
-    let (_, in_doubt, in_flight, wanting) = tokio::try_join!(
+    let (_, in_doubt, in_flight, wanting, refused) = tokio::try_join!(
         async { db.run(&wants, args![me.0]).await },
         async { db.one(in_doubt, args![]).await },
         async { db.rows(&in_flight, args![DOUBT_HOLDS_SLOT_MS, account, by.endpoint]).await },
         async { db.rows(&wanting, args![WANTS_FOR_MS]).await },
+        refusals::in_a_row(db, me, by),
     )?;
     if whole::<u64>(&in_doubt, 0)? >= room.max_in_doubt {
         return Ok(Some(NoRoom::Doubt));
+    }
+    if let Some(lack) = NoRoom::of_refusals(refused.0, refused.1) {
+        return Ok(Some(lack));
     }
     let in_flight = in_flight.iter().map(|row| Ok((row.try_get(0)?, whole(row, 1)?))).collect::<Result<Vec<_>>>()?;
     let wanting = wanting.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<i64>>>()?;

@@ -18,7 +18,7 @@ use super::error::Result;
 use super::read::limit;
 use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, whole};
 use super::transition::{By, apply};
-use super::unseen;
+use super::{refusals, unseen};
 
 /// Begins an epoch beside others. Of two starts under one name at once, the second sees the first.
 pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
@@ -26,6 +26,7 @@ pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
     bury_proven(db, start).await?;
     refuse_living(db, &start.name).await?;
     unseen::forget_dead(db).await?;
+    refusals::forget(db).await?;
     let statement = format!(
         "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
          SELECT $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"
@@ -225,9 +226,11 @@ pub(super) async fn tasks_at(db: Db<'_>, account: Option<&AccountName>, endpoint
 /// A turn of a kind, over all hosts.
 pub(super) async fn turn(db: Db<'_>, kind: &str, per_second: f64) -> Result<Duration> {
     let interval = 1_000.0 * MARGIN / per_second;
+    // A turn need not outlive a crash, which takes longer than the turn, so no flush is waited for.
     let statement = format!(
-        "WITH now AS MATERIALIZED (SELECT {CLOCK}::double precision AS clock)
-         INSERT INTO tryon.turns AS t (kind, next_at) SELECT $1, clock + $2 FROM now
+        "WITH now AS MATERIALIZED (
+            SELECT {CLOCK}::double precision AS clock, set_config('synchronous_commit', 'off', TRUE) AS unflushed)
+         INSERT INTO tryon.turns AS t (kind, next_at) SELECT $1, clock + $2 FROM now WHERE unflushed IS NOT NULL
          ON CONFLICT (kind) DO UPDATE SET next_at = greatest(t.next_at, (SELECT clock FROM now)) + $2
          RETURNING next_at - $2 - (SELECT clock FROM now)"
     );

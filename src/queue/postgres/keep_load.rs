@@ -1,4 +1,5 @@
-//! Writing a staged load to the queue: all of it in one transaction, by statements about all rows at once.
+//! Writing a staged load to the queue: all of it in one transaction, by statements about all rows at once. A load that only adds
+//! jobs needs none of them (`new_jobs.rs`).
 //!
 //! Loads follow each other here. Runs go on meanwhile; a job that this load changes is locked, and one that a run has
 //! submitted since its row was read keeps its inputs.
@@ -20,9 +21,9 @@ use super::error::Result;
 use super::facts::{get_meta, set_meta};
 use super::rows::{storable, whole};
 use super::staged::{Staged, on_staged};
-use super::staged_copy;
 use super::tally::Changes;
 use super::transition::{By, apply};
+use super::{new_jobs, staged_copy};
 
 /// Loads of more rows than this are looked at by the planner.
 const MANY_ROWS: i64 = 1_000;
@@ -40,23 +41,18 @@ struct Kinds {
     of_jobs: i64,
 }
 
-/// Writes a load to the queue, whole, under the lock of loads.
-pub(super) async fn keep(db: Db<'_>, staged: &Staged, keeping: Keeping, now: Timestamp) -> Result<End<Kept>> {
-    staged_copy::send(db, staged).await?;
-    let kinds = kinds_of(db).await?;
-    if kinds.rows > MANY_ROWS {
-        db.client().batch_execute("ANALYZE load_rows; ANALYZE load_inputs").await?;
-    }
+/// Writes a load to the queue, whole, under the lock of loads. Its rows were compared with `compared`
+/// ([`new_jobs::compared_with`]).
+pub(super) async fn keep(
+    db: Db<'_>,
+    staged: &Staged,
+    compared: &str,
+    keeping: Keeping,
+    now: Timestamp,
+) -> Result<End<Kept>> {
     let mut changes = Changes::default();
-    let to_forget = on_staged(staged, |loader| Ok(loader.to_forget.clone())).await?;
-    let forgotten = db.run("DELETE FROM tryon.rejected_rows WHERE manifest = ANY ($1)", args![to_forget]).await?;
-    changes.count("rejected", -number(forgotten));
-    number_pictures(db, &kinds).await?;
-    let mut too_late = Vec::new();
-    if kinds.of_jobs > 0 {
-        change_jobs(db, staged, &mut changes, &mut too_late, now).await?;
-    }
-    pass_over_taken_names(db, staged, &mut too_late).await?;
+    let are_new = new_jobs::are_all(db, staged, compared).await?;
+    let too_late = if are_new { Vec::new() } else { stage_and_change(db, staged, &mut changes, now).await? };
     if keeping.all_or_nothing && !too_late.is_empty() {
         return Ok(End::RollBack(Kept { too_late, is_kept: false }));
     }
@@ -70,11 +66,36 @@ pub(super) async fn keep(db: Db<'_>, staged: &Staged, keeping: Keeping, now: Tim
     if let Some(names) = with_names(names, &fresh) {
         set_meta(db, COLUMN_NAMES, &names).await?;
     }
+    new_jobs::note_load(db).await?;
+    let to_forget = on_staged(staged, |loader| Ok(loader.to_forget.clone())).await?;
+    let forgotten = db.run("DELETE FROM tryon.rejected_rows WHERE manifest = ANY ($1)", args![to_forget]).await?;
+    changes.count("rejected", -number(forgotten));
     let last = db.one("SELECT coalesce(max(seq), 0) FROM tryon.jobs", args![]).await?.try_get::<_, i64>(0)?;
-    changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
-    changes.count("rejected", write_rejected(db, last).await?);
+    if are_new {
+        changes.count("pending", new_jobs::write(db, staged, last).await?);
+        changes.count("rejected", send_and_write_rejected(db, staged, last).await?);
+    } else {
+        changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
+        changes.count("rejected", write_rejected(db, last).await?);
+    }
     changes.write(db).await?;
     Ok(End::Commit(Kept { too_late, is_kept: true }))
+}
+
+/// Sends the staged rows, and changes jobs of the queue as they say. Returns those that have become wrong since they were read.
+async fn stage_and_change(db: Db<'_>, staged: &Staged, changes: &mut Changes, now: Timestamp) -> Result<Vec<TooLate>> {
+    staged_copy::send(db, staged).await?;
+    let kinds = kinds_of(db).await?;
+    if kinds.rows > MANY_ROWS {
+        db.client().batch_execute("ANALYZE load_rows; ANALYZE load_inputs").await?;
+    }
+    number_pictures(db, &kinds).await?;
+    let mut too_late = Vec::new();
+    if kinds.of_jobs > 0 {
+        change_jobs(db, staged, changes, &mut too_late, now).await?;
+    }
+    pass_over_taken_names(db, staged, &mut too_late).await?;
+    Ok(too_late)
 }
 
 fn number(rows: u64) -> i64 {
@@ -281,6 +302,20 @@ const INSERT_JOBS: &str = "
      WHERE r.fate = 0
      ORDER BY r.n";
 
+/// Sends the rejected rows of a load that only adds jobs, and writes them. Returns by how many there are more.
+async fn send_and_write_rejected(db: Db<'_>, staged: &Staged, last: i64) -> Result<i64> {
+    let places = on_staged(staged, move |loader| {
+        let staging = &loader.staging;
+        Ok(if staging.has_rejected()? { Some(staging.places_behind(last)?) } else { None })
+    })
+    .await?;
+    if places.is_none() {
+        return Ok(0);
+    }
+    staged_copy::send_rejected(db, staged, places).await?;
+    insert_rejected(db, "behind", last).await
+}
+
 /// Writes the rejected rows, each behind the job that came before it; the new jobs are those behind `last`. Returns by how many
 /// there are more.
 async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
@@ -306,22 +341,23 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
         },
         None => last,
     };
-    let rows = db
-        .rows(
-            "INSERT INTO tryon.rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
-             SELECT DISTINCT ON (manifest, line) manifest, line,
-                    coalesce(behind, (SELECT p.seq FROM load_places p WHERE p.n < r.n ORDER BY p.n DESC LIMIT 1), $1),
-                    id, human, cloth,
-                    last_value(reason) OVER (PARTITION BY manifest, line ORDER BY n
-                                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-               FROM load_rejected r ORDER BY manifest, line, n
-             ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason
-             RETURNING (xmax = 0)",
-            args![first_place],
-        )
-        .await?;
+    let place = "(SELECT p.seq FROM load_places p WHERE p.n < r.n ORDER BY p.n DESC LIMIT 1)";
+    insert_rejected(db, &format!("coalesce(behind, {place})"), first_place).await
+}
+
+/// Writes the rejected rows, each behind the job `place`, or else `first_place`.
+async fn insert_rejected(db: Db<'_>, place: &str, first_place: i64) -> Result<i64> {
+    let statement = format!(
+        "INSERT INTO tryon.rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
+         SELECT DISTINCT ON (manifest, line) manifest, line, coalesce({place}, $1), id, human, cloth,
+                last_value(reason) OVER (PARTITION BY manifest, line ORDER BY n
+                                         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+           FROM load_rejected r ORDER BY manifest, line, n
+         ON CONFLICT (manifest, line) DO UPDATE SET reason = excluded.reason
+         RETURNING (xmax = 0)"
+    );
     let mut added = 0;
-    for row in rows {
+    for row in db.rows(&statement, args![first_place]).await? {
         added += i64::from(row.try_get::<_, bool>(0)?);
     }
     Ok(added)

@@ -20,6 +20,7 @@ use super::connect::{Server, in_transaction};
 use super::db::args;
 use super::error::Result;
 use super::facts::get_meta;
+use super::new_jobs::{NOTHING, compared_with};
 use super::open::{KNOWN, migrate, version};
 use super::read::limit;
 use super::rows::whole;
@@ -41,6 +42,8 @@ pub(super) struct PostgresLoad {
     /// Whether there was anything to compare rows with when the load began.
     has_jobs: bool,
     has_further_images: bool,
+    /// What the rows are compared with, in short.
+    compared: String,
     tally: Enqueued,
 }
 
@@ -73,17 +76,29 @@ impl PostgresLoad {
     }
 
     async fn begin(server: Server, has_queue: bool, is_for_new_queue: bool) -> Result<Self> {
-        let (mut has_jobs, mut has_further_images) = (false, false);
+        let (mut has_jobs, mut has_further_images, mut compared) = (false, false, NOTHING.to_owned());
         if has_queue {
             let query = "SELECT EXISTS (SELECT 1 FROM tryon.jobs), EXISTS (SELECT 1 FROM tryon.images WHERE image > 0)";
             let client = server.client().await?;
+            // Before anything is compared.
+            compared = compared_with(Db::by_itself(&client)).await?;
             let row = Db::by_itself(&client).one(query, args![]).await?;
             (has_jobs, has_further_images) = (row.try_get(0)?, row.try_get(1)?);
         }
         let known = Known { has_jobs, has_further_images, ..Known::default() };
         let loader = blocking(move || Loader::for_queue_elsewhere(known)).await?;
         let (loader, tally) = (Arc::new(Mutex::new(loader)), Enqueued::default());
-        Ok(Self { server, loader, has_queue, is_for_new_queue, is_earlier: false, has_jobs, has_further_images, tally })
+        Ok(Self {
+            server,
+            loader,
+            has_queue,
+            is_for_new_queue,
+            is_earlier: false,
+            has_jobs,
+            has_further_images,
+            compared,
+            tally,
+        })
     }
 
     /// What the queue says about rows.
@@ -274,13 +289,14 @@ impl Load for PostgresLoad {
         }
         on_staged(&self.loader, |loader| loader.staging.close()).await?;
         let (server, staged, must_be_new) = (&self.server, &self.loader, self.is_for_new_queue);
+        let compared = self.compared.as_str();
         let address = server.address();
         let kept = in_transaction!(server, |db| {
             db.lock("tryon: load").await?;
             if must_be_new && super::tally::counts(db).await?.total() > 0 {
                 return Err(QueueError::MadeMeanwhile(address.clone().into()));
             }
-            keep_load::keep(db, staged, keeping, now).await
+            keep_load::keep(db, staged, compared, keeping, now).await
         })?;
         if kept.is_kept && self.tally.added > MANY_ROWS {
             let client = server.client().await?;

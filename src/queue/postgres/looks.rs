@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use crate::job::{Flag, Flags, JobId, JobSeq, Transition};
 use crate::queue::columns::read_flags;
 use crate::queue::sqlite::Asking;
-use crate::queue::{Note, PublishedImage, QueueError};
+use crate::queue::{PublishedImage, QueueError};
 
 use super::Db;
 use super::db::args;
 use super::error::Result;
 use super::rows::whole;
-use super::transition::{By, apply, one_row};
+use super::transition::one_row;
+use super::transition_all::apply_to_all;
 
 /// At most this many jobs with one picture are looked at. Where it came more often, any of them decide the flag.
 const MOST_DUPLICATES: i64 = 16;
@@ -121,15 +122,14 @@ async fn set_twin(db: Db<'_>, seq: JobSeq, is_twin: bool) -> Result<i64> {
 pub(super) async fn make_flagged_anew(db: Db<'_>, now: Timestamp) -> Result<u64> {
     let mut moved = 0;
     loop {
-        let query = "SELECT seq FROM tryon.jobs WHERE flags <> 0 ORDER BY seq LIMIT $1";
+        let query = "SELECT seq FROM tryon.jobs WHERE flags <> 0 ORDER BY seq LIMIT $1 FOR NO KEY UPDATE";
         let rows = db.rows(query, args![PAGE]).await?;
         if rows.is_empty() {
             return Ok(moved);
         }
-        for row in &rows {
-            apply(db, JobSeq(row.try_get(0)?), By::Person, &Transition::MakeAnew, &Note::default(), now).await?;
-        }
-        moved += rows.len() as u64;
+        let seqs: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+        apply_to_all(db, &seqs, &Transition::MakeAnew, now).await?;
+        moved += seqs.len() as u64;
     }
 }
 

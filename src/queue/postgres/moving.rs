@@ -17,6 +17,7 @@ use super::connect::{Server, begin, begin_reading};
 use super::db::args;
 use super::epochs::{CLOCK, is_live};
 use super::error::Result;
+use super::new_jobs::note_load;
 use super::open::{migrate, must_exist, version};
 use super::rows::{storable, whole};
 
@@ -134,7 +135,7 @@ pub(in crate::queue) async fn fill(
         return Err(CopyError::HasJobs(address.clone().into()));
     }
     let tables = TABLES.iter().map(|table| format!("tryon.{}", name_here(table))).collect::<Vec<_>>().join(", ");
-    let empty = format!("TRUNCATE {tables}, tryon.tally_changes, tryon.turns, tryon.unseen");
+    let empty = format!("TRUNCATE {tables}, tryon.tally_changes, tryon.turns, tryon.unseen, tryon.refusals");
     db.client().batch_execute(&empty).await.map_err(QueueError::from)?;
     let mut copied = Copied::default();
     let mut next = pages.recv().await;
@@ -148,6 +149,7 @@ pub(in crate::queue) async fn fill(
         let keep = "INSERT INTO tryon.meta (key, value) VALUES ('output', $1) ON CONFLICT (key) DO NOTHING";
         db.run(keep, args![output]).await?;
     }
+    note_load(db).await?;
     for (table, column) in [("hosts", "epoch"), ("runs", "run"), ("reviews", "review"), ("contents", "content")] {
         let statement = format!(
             "SELECT setval(pg_get_serial_sequence('tryon.{table}', '{column}'), max({column})) FROM tryon.{table}

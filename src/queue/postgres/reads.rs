@@ -34,6 +34,10 @@ impl PostgresQueue {
 
 #[async_trait]
 impl QueueReads for PostgresQueue {
+    async fn revision(&self) -> Result<String> {
+        reading!(self, |db| facts::revision(db))
+    }
+
     async fn counts(&self) -> Result<Counts> {
         reading!(self, |db| tally::counts(db))
     }

@@ -43,3 +43,12 @@ ALTER TABLE tryon.inputs ADD COLUMN content BIGINT;
 ALTER TABLE tryon.attempts ADD COLUMN human_content BIGINT;
 ALTER TABLE tryon.attempts ADD COLUMN cloth_content BIGINT;
 ALTER TABLE tryon.attempts ADD COLUMN cloth_2_content BIGINT;
+
+-- Jobs that an account has refused alike since it last accepted one, over all hosts. `account` is its name and its endpoint.
+CREATE TABLE tryon.refusals (
+    account TEXT   NOT NULL,
+    job     BIGINT NOT NULL REFERENCES tryon.jobs (seq) ON DELETE CASCADE,
+    at      BIGINT NOT NULL,                              -- by the database's clock
+    code    TEXT   NOT NULL,
+    PRIMARY KEY (account, job)
+);

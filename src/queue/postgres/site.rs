@@ -9,6 +9,7 @@ use crate::queue::{Load, Opening, PostgresAddress, Queue, QueueReads, RunHold, S
 use super::Db;
 use super::back_end::PostgresQueue;
 use super::connect::Server;
+use super::db::args;
 use super::error::Result;
 use super::load::PostgresLoad;
 use super::open::{migrate, must_exist, version};
@@ -36,6 +37,13 @@ impl PostgresDatabase {
 
 #[async_trait]
 impl Site for PostgresDatabase {
+    async fn reach(&self) -> Result<()> {
+        let server = Server::at(&self.address)?;
+        let client = server.client().await?;
+        Db::by_itself(&client).one("SELECT 1", args![]).await?;
+        Ok(())
+    }
+
     /// What cannot be reached is taken to exist, so that whoever goes on is told why.
     async fn exists(&self) -> bool {
         let found = async {

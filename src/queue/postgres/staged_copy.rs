@@ -5,6 +5,8 @@ use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::queue::sqlite::Places;
+
 use super::Db;
 use super::error::Result;
 use super::rows::storable;
@@ -23,7 +25,8 @@ CREATE TEMPORARY TABLE load_rows (
     keep BIGINT NOT NULL, fate BIGINT NOT NULL, job BIGINT, manifest BIGINT NOT NULL, line BIGINT NOT NULL,
     id TEXT NOT NULL, id_key TEXT NOT NULL COLLATE \"C\", cloth_type TEXT, cloth_type_2 TEXT, model TEXT,
     extra TEXT, relabels BOOLEAN NOT NULL
-) ON COMMIT DROP;
+) ON COMMIT DROP";
+const REJECTED_TABLE: &str = "
 CREATE TEMPORARY TABLE load_rejected (
     n BIGINT NOT NULL, line BIGINT NOT NULL, behind BIGINT, manifest TEXT NOT NULL COLLATE \"C\", id TEXT NOT NULL,
     human TEXT NOT NULL, cloth TEXT NOT NULL, reason TEXT NOT NULL
@@ -32,14 +35,15 @@ CREATE TEMPORARY TABLE load_rejected (
 const COPY_INPUTS: &str = "COPY load_inputs (input, source, written) FROM STDIN BINARY";
 const COPY_ROWS: &str = "COPY load_rows (n, human, cloth, cloth_2, priority, keep, fate, job, manifest, line, id, id_key, \
      cloth_type, cloth_type_2, model, extra, relabels) FROM STDIN BINARY";
-const COPY_REJECTED: &str = "COPY load_rejected (n, line, manifest, id, human, cloth, reason) FROM STDIN BINARY";
+const COPY_REJECTED: &str =
+    "COPY load_rejected (n, line, behind, manifest, id, human, cloth, reason) FROM STDIN BINARY";
 
 /// Sends everything that is staged.
 pub(super) async fn send(db: Db<'_>, staged: &Staged) -> Result<()> {
     db.client().batch_execute(TABLES).await?;
     send_inputs(db, staged).await?;
     send_rows(db, staged).await?;
-    send_rejected(db, staged).await
+    send_rejected(db, staged, None).await
 }
 
 async fn send_inputs(db: Db<'_>, staged: &Staged) -> Result<()> {
@@ -98,8 +102,10 @@ async fn send_rows(db: Db<'_>, staged: &Staged) -> Result<()> {
     Ok(())
 }
 
-async fn send_rejected(db: Db<'_>, staged: &Staged) -> Result<()> {
-    let mut types = vec![Type::INT8; 2];
+/// Sends the rejected rows, with their places where these are known.
+pub(super) async fn send_rejected(db: Db<'_>, staged: &Staged, mut places: Option<Places>) -> Result<()> {
+    db.client().batch_execute(REJECTED_TABLE).await?;
+    let mut types = vec![Type::INT8; 3];
     types.extend(vec![Type::TEXT; 5]);
     let sink = db.client().copy_in(COPY_REJECTED).await?;
     let mut copy = pin!(BinaryCopyInWriter::new(sink, &types));
@@ -107,11 +113,19 @@ async fn send_rejected(db: Db<'_>, staged: &Staged) -> Result<()> {
     let mut from = 1;
     while from < end {
         let to = end.min(from + PAGE);
-        for row in on_staged(staged, move |loader| loader.staging.rejections(from, to)).await? {
+        let (rows, behind);
+        (rows, behind, places) = on_staged(staged, move |loader| {
+            let staging = &loader.staging;
+            let behind = places.as_mut().map(|places| staging.places_of_rejected(places, from, to)).transpose()?;
+            Ok((staging.rejections(from, to)?, behind.unwrap_or_default(), places))
+        })
+        .await?;
+        let mut behind = behind.into_iter();
+        for row in rows {
             let texts = [&row.manifest, &row.id, &row.human, &row.cloth, &row.reason].map(|text| storable(text));
-            let line = line_of(row.line);
-            let values: [&(dyn ToSql + Sync); 7] =
-                [&row.n, &line, &texts[0], &texts[1], &texts[2], &texts[3], &texts[4]];
+            let (line, behind) = (line_of(row.line), behind.next());
+            let values: [&(dyn ToSql + Sync); 8] =
+                [&row.n, &line, &behind, &texts[0], &texts[1], &texts[2], &texts[3], &texts[4]];
             copy.as_mut().write(&values).await?;
         }
         from = to;

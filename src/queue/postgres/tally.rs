@@ -15,9 +15,15 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn add(&mut self, name: &'static str, by: f64) {
-        if by != 0.0 {
-            self.names.push(name);
-            self.by.push(by);
+        if by == 0.0 {
+            return;
+        }
+        match self.names.iter().position(|known| *known == name) {
+            Some(place) => self.by[place] += by,
+            None => {
+                self.names.push(name);
+                self.by.push(by);
+            }
         }
     }
 

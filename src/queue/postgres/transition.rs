@@ -19,6 +19,7 @@ use super::contents::note_sent;
 use super::db::args;
 use super::epochs::{CLOCK, Owner};
 use super::error::Result;
+use super::refusals;
 use super::rows::whole;
 use super::tally::Changes;
 
@@ -26,6 +27,7 @@ pub(super) use crate::queue::mover::By;
 
 /// Where a job is, and what a transition needs to know of it. Its row is locked until the transaction ends.
 pub(super) struct Present {
+    pub(super) seq: i64,
     pub(super) id: String,
     pub(super) state: JobState,
     pub(super) attempt: u32,
@@ -77,18 +79,12 @@ pub(super) async fn apply(
         next(&present.state, transition).map_err(|source| QueueError::Illegal { id: present.id.clone(), source })?;
     let outcome = outcome(transition, &present.state);
     let mut changes = Changes::default();
-    changes.count(present.state.name().word(), -1);
-    changes.count(after.name().word(), 1);
-    changes.count("flagged", -i64::from(present.flagged));
-    if let Some(verdict) = present.verdict {
-        changes.count(tally_of(verdict), -1);
-    }
-    if let Some(outcome) = outcome {
-        count_cost(&mut changes, present.cost, outcome, transition, note);
-    }
+    count_all(&mut changes, &present, &after, outcome, transition, note);
     // Sent at once; PostgreSQL runs them in this order, and all or none.
     let creates_nothing =
         matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. });
+    // What was in doubt was accepted some time ago, perhaps before the refusals.
+    let is_taken = matches!((&present.state, transition), (JobState::Submitting { .. }, Transition::Accept { .. }));
     let lets_go = is_under_way(&present.state) && !is_under_way(&after);
     tokio::try_join!(
         write_job(db, seq, &present, &after, by, transition, now),
@@ -106,31 +102,58 @@ pub(super) async fn apply(
         },
         changes.write(db),
         async { if lets_go { let_go(db, seq).await } else { Ok(()) } },
+        async { if is_taken { refusals::accepted(db, seq, present.attempt).await } else { Ok(()) } },
         // Nothing was created, so the budget gets its unit back.
         async { if creates_nothing { give_back(db, seq, present.attempt).await } else { Ok(()) } },
     )?;
     Ok(after)
 }
 
-/// The query for where job `$1` is.
-const PRESENT_STATE: &str = "
+/// What a transition changes about the counts.
+pub(super) fn count_all(
+    changes: &mut Changes,
+    present: &Present,
+    after: &JobState,
+    outcome: Option<&str>,
+    transition: &Transition,
+    note: &Note,
+) {
+    changes.count(present.state.name().word(), -1);
+    changes.count(after.name().word(), 1);
+    changes.count("flagged", -i64::from(present.flagged));
+    if let Some(verdict) = present.verdict {
+        changes.count(tally_of(verdict), -1);
+    }
+    if let Some(outcome) = outcome {
+        count_cost(changes, present.cost, outcome, transition, note);
+    }
+}
+
+/// The query for where jobs `$1` are.
+const PRESENT_STATES: &str = "
     SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt,
            j.flags <> 0, a.units, a.paid,
            coalesce(a.task_ended_at IS NOT NULL AND a.outcome <> 'task_failed', FALSE),
-           j.epoch, h.dead_at IS NOT NULL OR h.epoch IS NULL, coalesce(h.lapsed_at IS NOT NULL, FALSE), j.verdict
+           j.epoch, h.dead_at IS NOT NULL OR h.epoch IS NULL, coalesce(h.lapsed_at IS NOT NULL, FALSE), j.verdict,
+           j.seq
       FROM tryon.jobs j LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
       LEFT JOIN tryon.hosts h ON h.epoch = j.epoch
-     WHERE j.seq = $1";
+     WHERE j.seq = ANY ($1)";
 
 /// Locks a job until the transaction ends, and says where it is.
 pub(super) async fn present_state(db: Db<'_>, seq: JobSeq) -> Result<Present> {
     // Where the lock is waited for, the row is read again, but not what it is joined with: hence two statements.
     let (locked, row) = tokio::try_join!(
         async { db.row("SELECT 1 FROM tryon.jobs WHERE seq = $1 FOR NO KEY UPDATE", args![seq.0]).await },
-        async { db.row(PRESENT_STATE, args![seq.0]).await },
+        async { db.row(PRESENT_STATES, args![vec![seq.0]]).await },
     )?;
     let row = locked.and(row).ok_or_else(|| QueueError::NoSuchJob(seq.0.to_string()))?;
     read_present(&row)
+}
+
+/// The same of jobs that are locked.
+pub(super) async fn present_states(db: Db<'_>, seqs: &[i64]) -> Result<Vec<Present>> {
+    db.rows(PRESENT_STATES, args![seqs.to_vec()]).await?.iter().map(read_present).collect()
 }
 
 fn read_present(row: &Row) -> Result<Present> {
@@ -144,6 +167,7 @@ fn read_present(row: &Row) -> Result<Present> {
     let external_id = row.try_get::<_, Option<String>>(5)?.map(ExternalTaskId);
     let task_id = row.try_get::<_, Option<String>>(6)?.map(TaskId);
     Ok(Present {
+        seq: row.try_get(17)?,
         id: row.try_get(7)?,
         state: stored.read(external_id, task_id)?,
         attempt: whole(row, 8)?,

@@ -11,17 +11,16 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
-    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, Note, OwnTask, ProviderKind, Published,
-    PublishedImage, Queue, QueueError, QueueReads, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId,
-    RunRecord, Selection, TakenTask, Workload,
+    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, NoRoom, Note, OwnTask, ProviderKind,
+    Published, PublishedImage, Queue, QueueError, QueueReads, RefusedAlike, Renewed, ReportPlace, ReportRow,
+    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
-use super::hosts;
 use super::lock::RunLock;
 use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, contents, own_tasks, pages, unseen};
+use super::{QueueReader, Result, contents, epochs, hosts, own_tasks, pages, refusals, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -109,6 +108,16 @@ impl Queue for SqliteQueue {
     async fn look_again(&self) -> Result<u64> {
         let me = self.joined()?;
         self.writer.write(move |db| unseen::look_again(db, me)).await
+    }
+
+    async fn refused_alike(&self, seq: JobSeq, attempt: u32, code: String) -> Result<RefusedAlike> {
+        let me = self.joined()?;
+        self.writer.write(move |db| refusals::refused_alike(db, me, (seq, attempt), &code)).await
+    }
+
+    async fn lacks_room(&self, by: Claimant) -> Result<Option<NoRoom>> {
+        let (me, Some(room)) = (self.joined()?, by.room) else { return Ok(None) };
+        self.writer.write(move |db| epochs::lacks_room(db, me, &by, room)).await
     }
 
     async fn turn(&self, kind: String, per_second: f64) -> Result<Duration> {
@@ -231,6 +240,10 @@ impl Queue for SqliteQueue {
 
 #[async_trait]
 impl QueueReads for SqliteQueue {
+    async fn revision(&self) -> Result<String> {
+        SqliteQueue::revision(self).await
+    }
+
     async fn counts(&self) -> Result<Counts> {
         self.read(QueueReader::counts).await
     }

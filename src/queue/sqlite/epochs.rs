@@ -8,6 +8,7 @@ use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
 use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 
 use super::error::Result;
+use super::refusals;
 
 /// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
 pub(super) const IS_LIVE: &str = "dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= :clock";
@@ -50,6 +51,10 @@ pub(super) fn lacks_room(db: &Connection, me: Epoch, by: &Claimant, room: Room) 
         .query_row([], |row| row.get(0))?;
     if in_doubt >= room.max_in_doubt {
         return Ok(Some(NoRoom::Doubt));
+    }
+    let (in_a_row, on_their_way) = refusals::in_a_row(db, me, by)?;
+    if let Some(lack) = NoRoom::of_refusals(in_a_row, on_their_way) {
+        return Ok(Some(lack));
     }
     let mut statement = db.prepare_cached(
         "SELECT j.epoch, count(*)

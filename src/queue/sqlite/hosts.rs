@@ -17,7 +17,7 @@ use super::error::Result;
 use super::read::active_jobs;
 use super::rows::{FullJob, timestamp};
 use super::transition::{By, apply};
-use super::unseen;
+use super::{refusals, unseen};
 
 /// Begins an epoch. With `is_shared`, beside others.
 pub(super) fn join(db: &Connection, start: &HostStart, is_shared: bool) -> Result<Epoch> {
@@ -32,6 +32,7 @@ pub(super) fn join(db: &Connection, start: &HostStart, is_shared: bool) -> Resul
         )?;
     }
     unseen::forget_dead(db)?;
+    refusals::forget(db)?;
     db.execute(
         "INSERT INTO hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7)",

@@ -26,6 +26,7 @@ mod pages;
 #[cfg(test)]
 mod plans;
 mod read;
+mod refusals;
 mod repeats;
 mod reviews;
 mod rows;
@@ -34,6 +35,7 @@ mod same_request;
 mod selected;
 mod site;
 mod staged;
+mod staged_pages;
 mod staging;
 mod transition;
 mod unseen;
@@ -51,6 +53,8 @@ pub(super) use repeats::Candidate;
 pub(super) use same_request::Asking;
 pub(super) use selected::{Dialect, MOST_LOOKED_AT, Selected};
 pub(super) use site::SqliteFile;
+pub(super) use staged_pages::Places;
+pub(super) use staging::StagedRow;
 pub use writer::Between;
 
 use super::QueueError;

@@ -53,3 +53,12 @@ ALTER TABLE inputs ADD COLUMN content INTEGER;
 ALTER TABLE attempts ADD COLUMN human_content INTEGER;
 ALTER TABLE attempts ADD COLUMN cloth_content INTEGER;
 ALTER TABLE attempts ADD COLUMN cloth_2_content INTEGER;
+
+-- Jobs that an account has refused alike since it last accepted one, over all hosts. `account` is its name and its endpoint.
+CREATE TABLE refusals (
+    account TEXT    NOT NULL,
+    job     INTEGER NOT NULL REFERENCES jobs (seq) ON DELETE CASCADE,
+    at      INTEGER NOT NULL,                            -- by the queue's clock
+    code    TEXT    NOT NULL,
+    PRIMARY KEY (account, job)
+) STRICT;

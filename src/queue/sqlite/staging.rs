@@ -353,7 +353,7 @@ impl Staging {
         self.collect(&query, params![after])
     }
 
-    fn collect(&self, query: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<StagedRow>> {
+    pub(super) fn collect(&self, query: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<StagedRow>> {
         let mut statement = self.db.prepare_cached(query)?;
         let mut rows = statement.query(parameters)?;
         let mut found = Vec::new();

@@ -16,6 +16,7 @@ use crate::queue::mover::is_allowed;
 use super::contents::note_sent;
 use super::epochs::{clock, holder};
 use super::error::Result;
+use super::refusals;
 use crate::queue::columns::{StoredState, has_task_ended, is_over, is_under_way, millis, outcome};
 
 /// Moves one job: a worker, only while the job is in its attempt, and its own to move.
@@ -76,6 +77,10 @@ pub(super) fn apply(
     }
     if is_under_way(&before) && !is_under_way(&after) {
         let_go(db, seq)?;
+    }
+    if matches!((&before, transition), (JobState::Submitting { .. }, Transition::Accept { .. })) {
+        // What was in doubt was accepted some time ago, perhaps before the refusals.
+        refusals::accepted(db, seq, attempt)?;
     }
     Ok(after)
 }

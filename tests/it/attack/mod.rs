@@ -4,12 +4,14 @@
 mod account;
 mod accounts;
 mod damaged_inputs;
+mod database_away;
 mod dedupe;
 mod doubt;
 mod downloads;
 mod flags;
 mod gateways;
 mod happy;
+mod hosts_refused;
 mod interruption;
 mod left_in_doubt;
 mod listing;

@@ -7,6 +7,7 @@ pub(crate) mod postgres;
 pub(crate) mod power_cuts;
 pub(crate) mod provider;
 pub(crate) mod s3;
+pub(crate) mod way;
 pub(crate) mod workshop;
 
 use std::path::Path;

@@ -77,6 +77,11 @@ impl Postgres {
         name
     }
 
+    /// Where it listens, on the loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where a queue in this database is.
     pub(crate) fn location(&self, database: &str) -> Location {
         located(self.port, database)

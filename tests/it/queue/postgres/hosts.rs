@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tryon::job::{ExternalTaskId, JobState, ModelName, StateName, Transition};
+use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
     ActiveJob, Claim, Claimant, Doubt, Holder, HostStart, HostState, NoRoom, Note, Queue, QueueError, Resubmission,
     Room, RunId,
 };
 
 use super::{POSTGRES, database_of};
-use crate::queue::bed::{BackEnd, Bed, Row, at, on_a_queue_of, spec, task};
+use crate::queue::bed::{BackEnd, Bed, Row, at, failure, on_a_queue_of, spec, task};
 use crate::support::postgres::Postgres;
 
 /// A job that nobody has is whoever's takes it up, a bystander too; so it is not looked at whose they are.
@@ -232,6 +232,39 @@ async fn what_a_dead_host_has_left_is_taken_up_by_one_of_many() {
         all.sort_unstable();
         all.dedup();
         assert_eq!((all.len(), taken.iter().map(Vec::len).sum::<usize>()), (12, 12), "each by one host");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_in_a_row_are_counted_over_all_hosts_and_bound_what_all_of_them_submit() {
+    on_a_queue_of(&WITHOUT_HOLDERS, async |bed| {
+        bed.add(&(0..80).map(|number| spec(&format!("job-{number:02}"))).collect::<Vec<_>>()).await;
+        let (one, two) = (Host::joined(bed, start("one")).await, Host::joined(bed, start("two")).await);
+        let refuse = async |host: &Host, code: &str| {
+            let job = host.claim().await;
+            let refused = Transition::Refuse { failure: failure(FailureKind::Refused) };
+            host.record(&job, refused).await.expect("its own");
+            host.queue.refused_alike(job.seq, job.attempt, code.to_owned()).await.expect("a row").jobs
+        };
+        assert_eq!((refuse(&one, "1201").await, refuse(&two, "1201").await), (1, 2), "one row for both");
+        assert_eq!(refuse(&one, "1200").await, 1, "another code begins it again");
+        let taken = two.claim().await;
+        two.record(&taken, accept("t")).await.expect("its own");
+        assert_eq!(refuse(&one, "1200").await, 1, "and so does a job that is accepted");
+        for nth in 2..=30 {
+            assert_eq!(refuse(if nth % 2 == 0 { &two } else { &one }, "1200").await, nth);
+        }
+        let mut on_their_way = 0;
+        let lack = loop {
+            match two.try_claim(100).await {
+                Claim::Job(_) => on_their_way += 1,
+                Claim::NoRoom(lack) => break lack,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((lack, on_their_way), (NoRoom::Refusals { in_a_row: 30 }, 10), "40 in all may come to be refused");
+        assert!(matches!(one.try_claim(100).await, Claim::NoRoom(NoRoom::Refusals { .. })), "over all hosts");
     })
     .await;
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod hosts;
+mod loads;
 mod opening;
 
 use std::any::Any;

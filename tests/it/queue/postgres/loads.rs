@@ -1,0 +1,69 @@
+//! Loads that are read at the same time, by several processes: each is compared with what the others have added.
+
+use tryon::job::{JobSpec, StateName};
+use tryon::queue::{Keeping, Load};
+
+use super::POSTGRES;
+use crate::queue::bed::{Bed, at, begin_load, image, on_a_queue_of, on_line, spec, with_other_cloth};
+
+async fn staged(bed: &Bed, manifest: &str, rows: &[JobSpec]) -> Box<dyn Load> {
+    let mut load = begin_load(&*bed.queue, manifest).await;
+    let rows = (2..).zip(rows.iter().cloned()).map(|(line, spec)| on_line(line, spec)).collect();
+    assert_eq!(load.add(rows).await.expect("staged"), Vec::new());
+    load
+}
+
+/// How often each picture is there: once.
+fn assert_each_picture_is_there_once(bed: &Bed) {
+    let inputs = &bed.tables()["inputs"];
+    let sources: std::collections::BTreeSet<_> = inputs.iter().map(|row| &row["source"]).collect();
+    assert_eq!(sources.len(), inputs.len(), "{inputs:#?}");
+}
+
+#[tokio::test]
+async fn rows_that_another_load_has_added_meanwhile_are_unchanged_or_too_late_and_no_picture_is_there_twice() {
+    on_a_queue_of(&POSTGRES, async |bed| {
+        let first = staged(bed, "one.csv", &[spec("a"), spec("b")]).await;
+        let same_pictures = JobSpec { id: spec("d").id, ..spec("a") };
+        let second =
+            staged(bed, "two.csv", &[spec("a"), with_other_cloth("b", "other"), spec("c"), same_pictures]).await;
+        assert!(first.keep(Keeping::default(), at(1)).await.expect("kept").is_kept);
+        let kept = second.keep(Keeping::default(), at(2)).await.expect("kept");
+        let too_late: Vec<_> = kept.too_late.iter().map(|late| late.row.id.as_str()).collect();
+        assert_eq!(too_late, ["b"], "a is the same, and c and d are new");
+        assert_eq!(bed.count(StateName::Pending), 4);
+        assert_eq!(bed.job("b").await.spec, spec("b"));
+        assert_each_picture_is_there_once(bed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_whose_name_a_further_image_has_got_meanwhile_is_too_late() {
+    on_a_queue_of(&POSTGRES, async |bed| {
+        let job = bed.bring("a", StateName::Downloading).await;
+        let load = staged(bed, "two.csv", &[spec("a_1"), spec("b")]).await;
+        let images = vec![image(0, "a.png"), image(1, "a_1.png")];
+        bed.queue.publish(job.seq, job.attempt, images, at(9)).await.expect("published");
+        let kept = load.keep(Keeping::default(), at(10)).await.expect("kept");
+        let too_late: Vec<_> = kept.too_late.iter().map(|late| late.row.id.as_str()).collect();
+        assert_eq!(too_late, ["a_1"]);
+        assert_eq!(bed.count(StateName::Pending), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pictures_of_rows_that_are_not_taken_leave_nothing_and_those_of_the_others_are_there_once() {
+    on_a_queue_of(&POSTGRES, async |bed| {
+        let rows =
+            [spec("a"), with_other_cloth("a", "contradicts"), spec("b"), JobSpec { id: spec("c").id, ..spec("b") }];
+        bed.load_from("jobs.csv", &rows).await;
+        assert_eq!(bed.count(StateName::Pending), 2, "b and c");
+        assert_each_picture_is_there_once(bed);
+        let sources: Vec<_> = bed.tables()["inputs"].iter().map(|row| row["source"].clone()).collect();
+        assert!(!sources.iter().any(|source| source.contains("contradicts")), "{sources:?}");
+        assert_eq!(bed.job("c").await.spec.cloth, spec("b").cloth);
+    })
+    .await;
+}
