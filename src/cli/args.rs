@@ -177,6 +177,9 @@ pub(super) enum Command {
     /// Tell the queue which of the provider's tasks an in-doubt job became (look it up in the provider's console)
     #[command(after_help = examples::ADOPT)]
     Adopt(At<super::edit::Adopt>),
+    /// Compare the queue with the provider's bill, task by task (Kling's own door has one)
+    #[command(after_help = examples::RECONCILE)]
+    Reconcile(At<super::reconcile::ReconcileArgs>),
     /// Take jobs out of the queue that were not submitted, or whose image could not be fetched
     #[command(after_help = examples::CANCEL)]
     Cancel(At<super::edit::Cancel>),

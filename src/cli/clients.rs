@@ -11,6 +11,7 @@ use url::Url;
 use crate::callback::Wake;
 use crate::engine::{Endpoint, OtherForm, Resources, SlotCount, SystemClock};
 use crate::job::{AccountName, ModelName, StateName};
+use crate::ops::reconcile::BilledAccount;
 use crate::provider::{Auth, HttpProvider, HttpResultHost, Provider, SandboxShelf, SolutionsProvider, Timeouts};
 use crate::queue::{HostStart, Queue};
 use crate::settings::{Account, Keys, ProviderName, Settings, account_keys};
@@ -92,6 +93,16 @@ impl Clients {
     pub(super) fn that_tell_what_they_hold(&self) -> impl Iterator<Item = (Option<&AccountName>, &HttpProvider)> {
         let tells = |client: &&Client| client.account.provider == ProviderName::Kling;
         self.accounts.iter().filter(tells).map(|client| (client.account.name.as_ref(), &client.provider))
+    }
+
+    /// The accounts whose bill can be read: Kling's own.
+    pub(super) fn that_have_a_bill(&self) -> impl Iterator<Item = BilledAccount<'_>> {
+        let tells = |client: &&Client| client.account.provider == ProviderName::Kling;
+        self.accounts.iter().filter(tells).map(|client| BilledAccount {
+            name: client.account.name.as_ref(),
+            provider: &client.provider,
+            other_form: client.solutions.as_ref().map(|solutions| solutions as &dyn Provider),
+        })
     }
 
     /// Has every create ask for callbacks, and hands each account the hints: whose a task is, they know.

@@ -104,6 +104,14 @@ Examples:
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
 
+pub(super) const RECONCILE: &str = "\
+Examples:
+  tryon reconcile -o results                       what was charged, known here and not
+  tryon reconcile --since 2026-11-01 --csv differences.csv -o results
+  tryon reconcile --account main --json
+
+Ends with 1 where something does not agree. A charged task that a job in doubt asked for is told with the command that adopts it.";
+
 pub(super) const PUBLISH: &str = "\
 Examples:
   tryon publish --to shop -o results               approved images under their ids, marked as AI-made
@@ -186,6 +194,7 @@ mod tests {
             REVIEW,
             RETRY,
             ADOPT,
+            RECONCILE,
             CANCEL,
             PUBLISH,
             UPLOADS,

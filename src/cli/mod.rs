@@ -27,6 +27,7 @@ mod pipe;
 mod place;
 mod publish;
 mod queue_copy;
+mod reconcile;
 mod repeats;
 mod report;
 mod review;
@@ -104,6 +105,9 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         }
         Command::Review(At { args, place }) => wait(review::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
+        Command::Reconcile(At { args, place }) => {
+            wait(reconcile::command(&args, &file.options, &place.or(&file.options)?))
+        }
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
         Command::Publish(At { args, place }) => wait(publish::command(&args, &place.or(&file.options)?, console)),

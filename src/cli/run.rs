@@ -337,7 +337,8 @@ fn exit_code(outcome: &Outcome, interruption: Option<ExitCode>, is_strict: bool)
     }
 }
 
-async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
+/// The stand-in with what it remembers of the runs at a place.
+pub(super) async fn start_sandbox(place: &Place, webhook_secret: Option<SecretString>) -> Result<Sandbox, Failure> {
     let config = SandboxConfig {
         latency: SANDBOX_TASK,
         state_dir: Some(place.own(".sandbox")),

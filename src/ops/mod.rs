@@ -6,6 +6,7 @@ pub mod contents;
 pub mod estimate;
 pub mod load;
 mod reckoning;
+pub mod reconcile;
 pub mod repeats;
 pub mod retry;
 pub mod review;

@@ -3,6 +3,7 @@
 
 mod account;
 mod accounts;
+mod bill;
 mod damaged_inputs;
 mod database_away;
 mod dedupe;

@@ -5,6 +5,7 @@
 //! kill of the program.
 
 mod answers;
+mod bill;
 mod books;
 mod pictures;
 mod routes;
@@ -21,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use answers::Answer;
+pub(crate) use bill::Bill;
 pub(crate) use books::{Books, Kind, Seen};
 pub(crate) use pictures::picture_of;
 pub(crate) use script::{
@@ -101,6 +103,18 @@ impl Provider {
     /// Changes the script from now on.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.shared.locked().script);
+    }
+
+    /// Tells of each task the id that its create gave it, whatever it was told before.
+    pub(crate) fn finds_external_ids_again(&self) {
+        let mut state = self.shared.locked();
+        let books = &mut state.books;
+        for task in &mut books.tasks {
+            task.external_id = books.requests.iter().find_map(|seen| match &seen.kind {
+                Kind::Create { job: Some(job), external_id } if *job == task.job => external_id.clone(),
+                _ => None,
+            });
+        }
     }
 
     /// Begins an outage, or ends it.

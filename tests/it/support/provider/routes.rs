@@ -100,6 +100,9 @@ async fn deal(shared: &Arc<Shared>, stream: &mut Stream, head: &Head, place: usi
     if head.authorization.as_deref() != Some(&format!("Bearer {KEY}")) {
         return Dealt::Answer(Answer::bad_key());
     }
+    if let Some(page) = shared.locked().bill(&head.path, &body) {
+        return Dealt::Answer(page);
+    }
     match id_of(head) {
         _ if is_create => create(shared, &body, place),
         Some(id) if head.method == "GET" => shared.locked().query(id),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::answers::Answer;
+use super::bill::Bill;
 use super::shapes::Shape;
 
 /// How the provider behaves. Every hook sees the facts of one request and says what becomes of it.
@@ -30,6 +31,7 @@ pub(crate) struct Script {
     pub(crate) on_query: Box<dyn FnMut(&QuerySeen) -> OnQuery + Send>,
     pub(crate) on_download: Box<dyn FnMut(&DownloadSeen) -> OnDownload + Send>,
     pub(crate) list: List,
+    pub(crate) bill: Bill,
     /// What becomes of the n-th task (from 1) of a job.
     pub(crate) fate: Box<FateOf>,
 }
@@ -53,6 +55,7 @@ impl Default for Script {
             on_create: Box::new(|_| OnCreate::Take),
             on_query: Box::new(|_| OnQuery::Truth),
             on_download: Box::new(|_| OnDownload::Truth),
+            bill: Bill::default(),
             list: List::Answer(Answer::html(404, "404 page not found")),
             fate: Box::new(|_, _| Fate::Succeed),
         }
