@@ -15,10 +15,9 @@ use crate::queue::{
     PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
-use super::connect::{End, Server, in_transaction, patiently};
+use super::connect::{End, Server, in_transaction, patiently, reading};
 use super::error::Result;
 use super::load::PostgresLoad;
-use super::reads::reading;
 use super::transition::By;
 use super::{
     by_hand, claim, contents, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition,

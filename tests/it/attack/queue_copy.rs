@@ -115,8 +115,8 @@ fn verdicts_columns_and_what_was_sent_go_with_a_copy_and_further_verdicts_follow
     let review = |how: &[&str], queue: &str| {
         moved.call(&[&["review"], how, &["--queue", queue]].concat()).assert_code(0);
     };
-    review(&["--approve", "job-000"], "out/queue.db");
-    review(&["--reject", "--reason", "dark", "job-001"], "out/queue.db");
+    review(&["--approve", "job-001"], "out/queue.db");
+    review(&["--reject", "--reason", "dark", "job-002"], "out/queue.db");
     let told = |queue: &str| {
         let listed = moved.call(&["list", "--json", "--queue", queue]).said;
         (moved.report(queue), listed, moved.call(&["list", "--rejected", "--queue", queue]).said)
@@ -128,9 +128,9 @@ fn verdicts_columns_and_what_was_sent_go_with_a_copy_and_further_verdicts_follow
 
     moved.copy_there().assert_code(0);
     assert_eq!(told(&moved.there), before);
-    review(&["--approve", "job-001", "job-002"], &moved.there);
+    review(&["--approve", "job-002", "job-003"], &moved.there);
     moved.copy(&moved.there, "back.db").assert_code(0);
-    review(&["--reject", "job-003"], "back.db");
+    review(&["--reject", "job-004"], "back.db");
     let status = moved.call(&["status", "--json", "--queue", "back.db"]).said;
     assert!(status.contains("\"approved\":3,\"rejected_images\":1,\"unjudged\":0"), "{status}");
 }
