@@ -7,10 +7,14 @@ use async_trait::async_trait;
 
 use super::contract::{Load, Queue, QueueReads, QueueResult};
 use super::hold::RunHold;
+use super::location::Location;
 
 /// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
 #[async_trait]
 pub trait Site: Debug + Send + Sync {
+    /// Where it is, as it may be shown.
+    fn location(&self) -> Location;
+
     /// Whether the place can be reached now. A file is where it is, as far as can be told beforehand.
     ///
     /// # Errors
