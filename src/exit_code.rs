@@ -62,6 +62,7 @@ impl ExitCode {
             | QueueError::NotInDoubt { .. }
             | QueueError::NothingToJudge { .. }
             | QueueError::ImageReplaced { .. }
+            | QueueError::JudgedMeanwhile { .. }
             | QueueError::Illegal { .. } => Self::Usage,
             QueueError::Held { .. }
             | QueueError::HostAtWork { .. }

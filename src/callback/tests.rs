@@ -228,7 +228,7 @@ async fn a_huge_head_is_refused() {
 #[tokio::test]
 async fn who_sends_slowly_is_cut_off() {
     let timeout = Duration::from_millis(300);
-    let heard = Heard::patient(Patience { in_all: timeout, when_full: ENDLESS }).await;
+    let heard = Heard::patient(Patience { in_all: timeout, when_full: ENDLESS, ..Patience::default() }).await;
     let head = "POST /c0ffee HTTP/1.1\r\nHost: h\r\n";
     for start in ["", head, &format!("{head}Content-Length: 1000\r\n\r\n")] {
         let begun = Instant::now();
@@ -271,7 +271,8 @@ async fn hints_that_nobody_takes_are_dropped_and_the_sender_is_answered_all_the_
 
 #[tokio::test]
 async fn idle_connections_without_number_keep_no_callback_out() {
-    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: Duration::from_millis(50) }).await;
+    let heard =
+        Heard::patient(Patience { in_all: ENDLESS, when_full: Duration::from_millis(50), ..Patience::default() }).await;
     let mut idle = Vec::new();
     for _ in 0..300 {
         idle.push(TcpStream::connect(heard.listener.address()).await.expect("connects"));
@@ -283,7 +284,7 @@ async fn idle_connections_without_number_keep_no_callback_out() {
 #[tokio::test]
 async fn a_connection_has_its_fair_time_even_where_others_wait() {
     let fair = Duration::from_millis(300);
-    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: fair }).await;
+    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: fair, ..Patience::default() }).await;
     let begun = Instant::now();
     let mut idle = Vec::new();
     for _ in 0..200 {
@@ -313,7 +314,7 @@ async fn a_burst_of_callbacks_is_heard_whole() {
 
 #[tokio::test]
 async fn it_stops_at_once_and_gives_the_port_back() {
-    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: ENDLESS }).await;
+    let heard = Heard::patient(Patience { in_all: ENDLESS, when_full: ENDLESS, ..Patience::default() }).await;
     let address = heard.listener.address();
     let _idle = TcpStream::connect(address).await.expect("connects");
     tokio::time::timeout(LONGEST, heard.listener.stop()).await.expect("it stops");

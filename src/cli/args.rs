@@ -162,6 +162,15 @@ pub(super) enum Command {
     /// Print or write the report, at any time, also while a run is going on
     #[command(after_help = examples::REPORT)]
     Report(At<super::report::ReportArgs>),
+    /// Serve the page to look at and to judge in a browser, live, also while a run is going on
+    #[command(after_help = examples::SERVE)]
+    Serve(At<super::serve::ServeArgs>),
+    /// Approve or reject images, by hand or from a list
+    #[command(after_help = examples::REVIEW)]
+    Review(At<super::review::ReviewArgs>),
+    /// Put approved images where a shop takes them from: named, sized, marked as AI-made, with the shop's table
+    #[command(after_help = examples::PUBLISH)]
+    Publish(At<super::publish::PublishArgs>),
     /// Put jobs back in the queue
     #[command(after_help = examples::RETRY)]
     Retry(At<super::edit::Retry>),

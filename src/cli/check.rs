@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exit_code::ExitCode;
+use crate::ops::contents::{Looked, find_changed};
 use crate::ops::estimate::{self, Lines, REPEATS_NAMED, Reckoning};
 use crate::ops::load::ReadRows;
 use crate::ops::load::{Purpose, read};
@@ -13,7 +14,7 @@ use crate::view::wording::{counted, thousands};
 
 use super::clients::{self, Clients};
 use super::load::{println, sentence, settled, told_on};
-use super::{Console, Failure, Place, repeats};
+use super::{Console, Failure, Place, changed, repeats};
 
 /// How long the account is waited for.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(15);
@@ -73,6 +74,14 @@ async fn lines(
     if again.jobs > 0 {
         let indent = format!("\n{:<12}", "");
         lines.push(("again", repeats::sentence(&again, settings, settings.dedupe).replace("\n  ", &indent)));
+    }
+    let changed = find_changed(Looked::Load(&mut *rows.load), settings.inputs.as_deref()).await?;
+    if let Some(said) = changed::sentence(&changed) {
+        lines.push(("changed", format!("{said}; they are made again only by {}", place.command("retry --changed"))));
+    }
+    if changed.not_looked_at > 0 {
+        lines
+            .push(("", format!("{} in buckets: not looked at for changes", counted(changed.not_looked_at, "picture"))));
     }
     let tasks = match settings.dedupe {
         // Low where several new jobs ask for one pair of the queue: it is taken off for each of them.

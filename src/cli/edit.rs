@@ -9,12 +9,13 @@ use crate::job::StateName;
 use crate::ops::adopt;
 use crate::ops::cancel::{self, Cancelled};
 use crate::ops::retry::{self, PutBack};
-use crate::queue::{self, Opening, Queue, QueueError};
-use crate::settings::{Options, TextEncoding};
+use crate::queue::{self, Opening, ProviderKind, Queue, QueueError};
+use crate::settings::{Options, Settings, TextEncoding};
+use crate::view::wording::counted;
 
 use super::id_list::read_ids;
 use super::load::println;
-use super::{Failure, Place};
+use super::{Failure, Place, changed};
 
 /// Which jobs to put back.
 #[derive(Debug, Args)]
@@ -48,6 +49,23 @@ pub(super) struct Retry {
     /// With --again: every job whose result is flagged (blank, the person unchanged, …)
     #[arg(long, group = "which", requires = "again")]
     flagged: bool,
+
+    /// With --again: every job whose result was rejected (`tryon review`)
+    #[arg(long, group = "which", requires = "again")]
+    rejected: bool,
+
+    /// Every job whose result was made of a picture that has changed since: each is submitted and PAID FOR ONCE MORE;
+    /// --dry-run says before what that costs
+    #[arg(long, group = "which")]
+    changed: bool,
+
+    /// Folder that the pictures of a queue in PostgreSQL are relative to, for --changed
+    #[arg(long, value_name = "DIR", env = "TRYON_INPUTS")]
+    inputs: Option<PathBuf>,
+
+    /// With --flagged, --rejected or --changed: say how many those are and what they would cost, and put nothing back
+    #[arg(long)]
+    dry_run: bool,
 
     /// Make jobs anew that have succeeded, or whose image could not be fetched: each is submitted and PAID FOR ONCE
     /// MORE, and its new image takes the place of the old one. Without this they are left as they are
@@ -103,14 +121,23 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         }
         return Ok(ExitCode::Ok);
     }
-    if what.flagged {
-        let count = retry::make_flagged_again(&*queue).await?;
-        println(&format!("{count} put back"))?;
+    if what.changed {
+        let of_place = Options { inputs: what.inputs.clone(), ..Options::default() }.or(file.clone());
+        let settings = Settings::resolve(&of_place)?;
+        let cost = async |images| cost_again(images, file, &*queue).await;
+        let count = changed::retry(&settings, &*queue, cost, what.dry_run).await?;
         if count > 0 {
-            println(&format!("  {count} made anew and paid for again"))?;
             say_how_to_go_on(&*queue, place).await?;
         }
         return Ok(ExitCode::Ok);
+    }
+    if what.flagged || what.rejected {
+        return retry_results(what, file, &*queue, place).await;
+    }
+    if what.dry_run {
+        return Err(Failure::usage(
+            "--dry-run goes with --flagged, --rejected or --changed; what is put back by id is told one by one",
+        ));
     }
     match &what.from {
         Some(list) => {
@@ -119,6 +146,36 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         }
         None => retry_named(&*queue, &what.ids, what.again, place).await,
     }
+}
+
+/// Puts back results that are flagged or were rejected, and says before what they will cost.
+async fn retry_results(what: &Retry, file: &Options, queue: &dyn Queue, place: &Place) -> Result<ExitCode, Failure> {
+    let counts = queue.counts().await?;
+    let (kind, count) = if what.flagged { ("flagged", counts.flagged) } else { ("rejected", counts.rejected_images) };
+    if count > 0 {
+        println(&format!("{} {kind}: {}", counted(count, "result"), cost_again(count, file, queue).await?))?;
+    }
+    if what.dry_run {
+        println("nothing was put back (--dry-run)")?;
+        return Ok(ExitCode::Ok);
+    }
+    let count =
+        if what.flagged { retry::make_flagged_again(queue).await? } else { retry::make_rejected_again(queue).await? };
+    println(&format!("{count} put back"))?;
+    if count > 0 {
+        println(&format!("  {count} made anew and paid for again"))?;
+        say_how_to_go_on(queue, place).await?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// What it costs to have so many images made again, as far as that is known.
+async fn cost_again(images: u64, file: &Options, queue: &dyn Queue) -> Result<String, Failure> {
+    if queue.provider().await? == Some(ProviderKind::Sandbox) {
+        return Ok("the sandbox makes them again, and takes nothing".to_owned());
+    }
+    let settings = Settings::resolve(file)?;
+    Ok(format!("made again they cost {}; `run --budget N` bounds it", super::repeats::cost(images, &settings)))
 }
 
 /// A run that is going on takes up what was put back; where there is none, it takes a command, of the kind that this

@@ -58,6 +58,7 @@ pub(super) const LIST: &str = "\
 Examples:
   tryon list --state failed,in_doubt -o results
   tryon list --flagged -o results          results that should be looked at: blank, unchanged, …
+  tryon list --rejected --column season=spring --json
   tryon list --json -o results             for jq and the like";
 
 pub(super) const SHOW: &str = "\
@@ -70,6 +71,16 @@ Examples:
   tryon report --format json --output today.json -o results
   tryon report --format html --output results/index.html -o results";
 
+pub(super) const REVIEW: &str = "\
+Examples:
+  tryon review --approve spring/ana-linen-shirt -o results
+  tryon review --reject --reason 'the hand' spring/ana-coat -o results
+  tryon review --reject --from rejected.csv  the list that index.html saves
+  tryon review --from report.csv             as its columns review and review_reason say
+
+A verdict belongs to the image that is there now: one that is made again is not judged. All of a list is stored, or \
+nothing.";
+
 pub(super) const RETRY: &str = "\
 Examples:
   tryon retry spring/ana-linen-shirt -o results
@@ -77,6 +88,8 @@ Examples:
   tryon retry --failed --reason 1301       those alone that failed for this reason
   tryon retry --again --from rejected.csv  what a reviewer rejected: paid for once more
   tryon retry --again --flagged            results that are flagged, likewise
+  tryon retry --changed --dry-run          results whose pictures were changed since
+  tryon retry --again --rejected --dry-run  what those would cost that were rejected
 
 Where only the download failed, only that is done again, and nothing is paid.";
 
@@ -90,6 +103,22 @@ Examples:
   tryon cancel --pending -o results        everything that waits; `retry` takes it back
 
 A job whose image could not be fetched is given up so; a retry would have it made, and paid for, again.";
+
+pub(super) const PUBLISH: &str = "\
+Examples:
+  tryon publish --to shop -o results               approved images under their ids, marked as AI-made
+  tryon publish --to shop --recipe shopify.toml --dry-run -o results
+  tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
+
+Typed again, it writes only what has changed. Files of others in the target are never touched. Recipes: docs/publishing.md.";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  tryon serve                              for this machine: http://127.0.0.1:8080
+  tryon serve --read-only -o results       to look, not to judge
+  tryon serve --listen 0.0.0.0:8080 --token-file /etc/tryon/serve-token
+
+How to review, the keys, and what keeps others out: docs/review.md.";
 
 pub(super) const UPLOADS: &str = "\
 Examples:
@@ -154,10 +183,13 @@ mod tests {
             LIST,
             SHOW,
             REPORT,
+            REVIEW,
             RETRY,
             ADOPT,
             CANCEL,
+            PUBLISH,
             UPLOADS,
+            SERVE,
             SANDBOX,
             CONFIG,
             COMPLETIONS,

@@ -18,40 +18,57 @@ const MOST_TOLD: usize = 10;
 /// The longest number of zeros that a spreadsheet is suspected to have dropped.
 const MOST_ZEROS: usize = 16;
 
+/// A row of a list, and the id that it means.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) row: ListedJob,
+}
+
 /// The ids of a list of jobs, each once, in its order; `-` reads standard input.
-///
-/// A list that a spreadsheet has damaged names other jobs than were meant, so one row that shows it refuses the list.
 pub(super) async fn read_ids(
     file: &Path,
     encoding: Option<&'static Encoding>,
     queue: &dyn QueueReads,
 ) -> Result<Vec<String>, Failure> {
+    let listed = read_list(file, encoding, queue, "nothing was put back").await?;
+    Ok(listed.into_iter().map(|listed| listed.id).collect())
+}
+
+/// The rows of a list of jobs, the first of each id, in its order; `-` reads standard input.
+///
+/// A list that a spreadsheet has damaged names other jobs than were meant, so one row that shows it refuses the list;
+/// `undone` says that nothing has happened.
+pub(super) async fn read_list(
+    file: &Path,
+    encoding: Option<&'static Encoding>,
+    queue: &dyn QueueReads,
+    undone: &str,
+) -> Result<Vec<Listed>, Failure> {
     let rows = read_id_list(file, encoding).map_err(Failure::usage)?;
-    let (mut seen, mut ids, mut damages) = (HashSet::new(), Vec::new(), Vec::new());
+    let (mut seen, mut listed, mut damages) = (HashSet::new(), Vec::new(), Vec::new());
     for row in rows {
         match meant(&row, queue).await? {
             Ok(id) if !seen.contains(&id) => {
                 seen.insert(id.clone());
-                ids.push(id);
+                listed.push(Listed { id, row });
             }
             Ok(_) => {}
             Err(damage) => damages.push(format!("{}:{}: {damage}", file.display(), row.line)),
         }
     }
-    if damages.is_empty() { Ok(ids) } else { Err(refused(damages)) }
+    if damages.is_empty() { Ok(listed) } else { Err(refused(damages, undone)) }
 }
 
-fn refused(mut damages: Vec<String>) -> Failure {
+fn refused(mut damages: Vec<String>, undone: &str) -> Failure {
     let further = damages.len().saturating_sub(MOST_TOLD);
     damages.truncate(MOST_TOLD);
     if further > 0 {
         damages.push(format!("and {further} more rows like these"));
     }
-    damages.push(
-        "nothing was put back; make the list again from report.csv or the page, and in a spreadsheet import the column \
-         `id` as text"
-            .to_owned(),
-    );
+    damages.push(format!(
+        "{undone}; make the list again from report.csv or the page, and in a spreadsheet import the column `id` as text"
+    ));
     Failure::usage(damages.join("\n"))
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::job::{JobState, StateName};
-use crate::queue::{JobRecord, QueueReads, Selection, each_job};
+use crate::queue::{JobRecord, Judged, QueueReads, Selection, each_job};
 use crate::view::wording::{clock, counted};
 
 use super::pipe::fine_if_reader_left;
@@ -30,14 +30,39 @@ pub(super) struct ListArgs {
     /// Only jobs whose result is flagged: blank, the person unchanged, …
     #[arg(long)]
     pub flagged: bool,
+    /// Only jobs whose result was approved
+    #[arg(long, group = "judged")]
+    pub approved: bool,
+    /// Only jobs whose result was rejected
+    #[arg(long, group = "judged")]
+    pub rejected: bool,
+    /// Only jobs whose result nobody has judged yet
+    #[arg(long, group = "judged")]
+    pub unjudged: bool,
+    /// Only jobs with this value in this column of the manifest, to the letter; several have to hold together
+    #[arg(long = "column", value_name = "NAME=VALUE", value_parser = column_and_value)]
+    pub columns: Vec<(String, String)>,
     /// One JSON object a line, for scripts
     #[arg(long)]
     pub json: bool,
 }
 
+/// `NAME=VALUE`: a column's name may not have a `=` in it here, its value may.
+fn column_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, as in sku=A-17")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
 impl ListArgs {
     fn selection(&self) -> Selection<'_> {
-        Selection { flagged: self.flagged.then_some(true), ..Selection::in_states(&self.state) }
+        let said =
+            [(self.approved, Judged::Approved), (self.rejected, Judged::Rejected), (self.unjudged, Judged::Unjudged)];
+        Selection {
+            flagged: self.flagged.then_some(true),
+            judged: said.into_iter().find(|(is_asked, _)| *is_asked).map(|(_, judged)| judged),
+            columns: &self.columns,
+            ..Selection::in_states(&self.state)
+        }
     }
 }
 
@@ -124,13 +149,22 @@ fn reason<'a>(job: &'a JobRecord, now: Timestamp, zone: &TimeZone) -> Cow<'a, st
         }
         JobState::Pending { retry_at: None } | JobState::InDoubt { .. } => said.into(),
         JobState::Running { task_id } | JobState::Downloading { task_id } => format!("task {task_id}").into(),
-        JobState::Succeeded { .. } if !job.flags.is_empty() => {
-            format!("{} ({})", job.output.as_deref().unwrap_or_default(), job.flags).into()
-        }
-        JobState::Succeeded { .. } => job.output.as_deref().unwrap_or_default().into(),
+        JobState::Succeeded { .. } => result(job),
         JobState::Failed { failure, .. } => failure.to_string().into(),
         JobState::Submitting { .. } | JobState::Cancelled => "".into(),
     }
+}
+
+/// Where a result is, what was noticed about it, and what was said of it.
+fn result(job: &JobRecord) -> Cow<'_, str> {
+    let output = job.output.as_deref().unwrap_or_default();
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend((!job.flags.is_empty()).then(|| job.flags.to_string()));
+    notes.extend(job.review.as_ref().map(|review| {
+        let why = review.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{}{why}", review.verdict.word())
+    }));
+    if notes.is_empty() { output.into() } else { format!("{output} ({})", notes.join("; ")).into() }
 }
 
 struct Line {

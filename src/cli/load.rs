@@ -97,11 +97,15 @@ fn sent_as_they_are(peculiar: &BTreeMap<Peculiarity, u64>) -> String {
 
 /// Which columns of a manifest count, and which do not.
 fn columns_of(manifest: &str, columns: &ColumnNames) -> String {
-    let left_alone = match listed(&columns.left_alone) {
-        none if none.is_empty() => "no column is left alone".to_owned(),
-        some => format!("left alone: {some}"),
-    };
-    format!("{manifest}: columns read: {}; {left_alone}", listed(&columns.read))
+    let mut line = format!("{manifest}: columns read: {}", listed(&columns.read));
+    for (what, names) in
+        [("kept with the job", &columns.kept), ("left alone, as their names come twice", &columns.left_alone)]
+    {
+        if !names.is_empty() {
+            line.push_str(&format!("; {what}: {}", listed(names)));
+        }
+    }
+    line
 }
 
 /// Names in a row, with a bound to what a message takes.

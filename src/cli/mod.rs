@@ -3,6 +3,7 @@
 mod args;
 mod await_queue;
 mod callbacks;
+mod changed;
 mod check;
 mod clients;
 mod completions;
@@ -24,11 +25,14 @@ mod pair;
 mod parse;
 mod pipe;
 mod place;
+mod publish;
 mod queue_copy;
 mod repeats;
 mod report;
+mod review;
 mod run;
 mod sandbox;
+mod serve;
 mod show;
 mod sources;
 mod status;
@@ -98,11 +102,14 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Report(At { args, place }) => {
             read(&place.or(&file.options)?, async |queue, place, out| report::report(&args, queue, place, out).await)
         }
+        Command::Review(At { args, place }) => wait(review::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),
+        Command::Publish(At { args, place }) => wait(publish::command(&args, &place.or(&file.options)?, console)),
         Command::Uploads(At { args, place }) => wait(uploads::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Queue(args) => wait(queue_copy::command(&args, &file.options)),
+        Command::Serve(At { args, place }) => wait(serve::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Sandbox(options) => wait(sandbox::command(&options, console)),
         Command::Config(asked) => config::command(*asked, common, file),
         Command::Man(options) => man::command(&options),

@@ -26,7 +26,7 @@ use super::clients::{self, Clients};
 use super::load::{println, sentence, told_on};
 use super::place::quoted_os;
 use super::repeats::agree_to_repeats;
-use super::{Console, Failure, Place, callbacks, on_end, output};
+use super::{Console, Failure, Place, callbacks, changed, on_end, output};
 
 /// How long the embedded stand-in takes for a task: long enough to watch, short enough to wait for.
 const SANDBOX_TASK: Latency = Latency::Uniform { min: Duration::from_secs(1), max: Duration::from_secs(3) };
@@ -134,6 +134,7 @@ pub(super) async fn run(
     let sandbox = if settings.sandbox { Some(start_sandbox(place, webhook_secret).await?) } else { None };
     let mut clients = Clients::of(&settings, accounts, sandbox.as_ref())?;
     let listener = callbacks.map(|callbacks| callbacks.connect(&mut clients));
+    changed::tell(&settings, &*queue, place, console).await?;
     if console.tells_beforehand() {
         tell_beforehand(&settings, &*queue, &clients, console).await?;
     }
@@ -376,7 +377,7 @@ fn run_settings(settings: &Settings) -> RunSettings {
 const ONE_WORD: Duration = Duration::from_millis(100);
 
 /// Cancels the token at the first interruption, and ends the process at the second.
-async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
+pub(super) async fn cancel_on_signal(interrupted: CancellationToken) -> ExitCode {
     let code = interruption().await;
     interrupted.cancel();
     tokio::spawn(async {

@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::job::{AccountName, Flag, ImageRef, JobId, JobState, Keep, ModelName, StateName};
+use crate::job::{AccountName, Flag, ImageRef, JobId, JobState, Keep, ModelName, StateName, Verdict, clean_text};
 use crate::queue::{AttemptRecord, JobRecord, ProviderKind, QueueReads};
 use crate::view::wording::{clock, local, units};
 
@@ -110,6 +110,14 @@ impl Teller<'_> {
             let which = if flag == Flag::Twin && !twins.is_empty() { format!(": {others}") } else { String::new() };
             row(&mut text, "flagged", &format!("{}: {}{which}", flag.word(), flag.meaning()));
         }
+        if let Some(review) = &job.review {
+            let by = review.reviewer.as_deref().map(|reviewer| format!(" by {reviewer}")).unwrap_or_default();
+            row(&mut text, "review", &format!("{}{by}, {}", review.verdict.word(), local(review.at, self.zone)));
+            maybe_row(&mut text, "reason", review.reason.as_deref());
+        }
+        for (name, value) in spec.extra.iter() {
+            row(&mut text, "column", &format!("{}: {}", clean_text(name), clean_text(value)));
+        }
         match &job.state {
             JobState::Pending { retry_at } => {
                 maybe_row(&mut text, "because", job.message.as_deref());
@@ -164,7 +172,9 @@ impl Teller<'_> {
         let id = job.spec.id.as_str();
         // What each is good for, the command, and what comes behind the id.
         let steps: &[(&str, &str, &str)] = match job.state.name() {
-            StateName::Succeeded if !job.flags.is_empty() => &[("to pay for again", "retry --again", "")],
+            StateName::Succeeded if !job.flags.is_empty() || is_rejected(job) => {
+                &[("to pay for again", "retry --again", "")]
+            }
             StateName::Failed | StateName::Cancelled => &[("to try again", "retry", "")],
             StateName::InDoubt => &[("if it is there", "adopt", "TASK_ID"), ("to send again", "retry", "")],
             StateName::Pending => &[("to take it out", "cancel", "")],
@@ -178,6 +188,10 @@ impl Teller<'_> {
             text.push_str("\n  If the provider did make the task, sending again is charged twice.\n");
         }
     }
+}
+
+fn is_rejected(job: &JobRecord) -> bool {
+    job.review.as_ref().is_some_and(|review| review.verdict == Verdict::Rejected)
 }
 
 fn row(text: &mut String, label: &str, value: &str) {

@@ -146,6 +146,10 @@ struct StatusJson<'a> {
     paid: f64,
     /// Of the jobs that have succeeded, those whose result should be looked at.
     flagged: u64,
+    /// Of the jobs that have succeeded, those whose result a person has approved, has rejected, and has not judged.
+    approved: u64,
+    rejected_images: u64,
+    unjudged: u64,
     /// Manifest rows that were passed over; they are part of `failed` and `total`.
     rejected: u64,
     /// Whether a run is at work now.
@@ -181,6 +185,9 @@ pub(super) fn json(status: &Status) -> anyhow::Result<String> {
         paid: counts.paid,
         sandbox: status.is_sandbox(),
         flagged: counts.flagged,
+        approved: counts.approved,
+        rejected_images: counts.rejected_images,
+        unjudged: counts.unjudged(),
         rejected: counts.rejected,
         at_work: status.is_at_work,
         rate_per_minute: status.per_minute().map(|rate| (rate * 100.0).round() / 100.0),
@@ -253,11 +260,19 @@ fn remark(state: StateName, counts: &Counts) -> String {
             format!("   {} of them rows of the manifest that could not be used", thousands(counts.rejected))
         }
         StateName::InDoubt => "   sent, but the answer was lost".to_owned(),
-        StateName::Succeeded if counts.flagged > 0 => {
-            format!("   {} of them flagged: to be looked at", thousands(counts.flagged))
-        }
+        StateName::Succeeded => of_results(counts),
         _ => String::new(),
     }
+}
+
+/// What was noticed about results, and what people have said of them.
+fn of_results(counts: &Counts) -> String {
+    let mut notes = Vec::new();
+    if counts.flagged > 0 {
+        notes.push(format!("{} of them flagged: to be looked at", thousands(counts.flagged)));
+    }
+    notes.extend(wording::judged(counts));
+    if notes.is_empty() { String::new() } else { format!("   {}", notes.join("; ")) }
 }
 
 /// What the run does, or what the last one did.
@@ -296,6 +311,7 @@ fn next_steps(status: &Status, place: &Place) -> Vec<String> {
         (!status.is_at_work && left(counts) > 0, "to go on", status.run_again.clone()),
         (counts.of(StateName::Failed) > counts.rejected, "what failed", place.command("list --state failed")),
         (counts.flagged > 0, "what is flagged", place.command("list --flagged")),
+        (counts.rejected_images > 0, "what was rejected", place.command("list --rejected")),
         (counts.of(StateName::InDoubt) > 0, "what is in doubt", place.command("list --state in_doubt")),
     ];
     let mut lines: Vec<String> = steps

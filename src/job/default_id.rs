@@ -16,7 +16,9 @@ pub fn default_id(human: &str, cloth: &str) -> Option<String> {
     Some(id)
 }
 
-fn stem(written: &str) -> Option<String> {
+/// The name of a picture as a manifest writes it, without folders and extension; `None` where it has none to use.
+#[must_use]
+pub fn stem(written: &str) -> Option<String> {
     match Meant::by(written) {
         Meant::File | Meant::Object => file_stem(written),
         Meant::WebAddress => url_stem(written),

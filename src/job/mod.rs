@@ -4,6 +4,7 @@
 //! says, and everything else asks the queue.
 
 mod account;
+mod content;
 mod default_id;
 mod extra_columns;
 mod failure;
@@ -21,7 +22,8 @@ pub mod state;
 mod this_network;
 
 pub use account::{AccountName, NoAccountName};
-pub use default_id::default_id;
+pub use content::{Content, SentContents};
+pub use default_id::{default_id, stem};
 pub use extra_columns::{ExtraColumns, TooManyColumns};
 pub use failure::{Failure, FailureKind, clean_text, reason_of};
 pub use flag::{Flag, Flags};

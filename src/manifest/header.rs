@@ -10,7 +10,7 @@ use super::near_names::{behind_damaged_mark, meant};
 use super::records::Record;
 use super::separator::Separator;
 
-/// A column that means something. All others are kept out of the way.
+/// A column that means something here. All others are kept with the job as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Human,
@@ -161,6 +161,11 @@ impl Header {
         names(record).iter().position(|name| Column::named(name) == Some(column))
     }
 
+    /// Where a record has a column of a name that means nothing in a manifest, without regard to case.
+    pub(super) fn position_of(record: Record<'_>, name: &str) -> Option<usize> {
+        names(record).iter().position(|written| written.eq_ignore_ascii_case(name))
+    }
+
     /// Where a column is in every row, if the manifest has it.
     pub(super) fn position(&self, column: Column) -> Option<usize> {
         self.positions[column as usize]
@@ -171,12 +176,23 @@ impl Header {
         self.positions.contains(&Some(index))
     }
 
-    /// The names of the columns that are read, as they are written, and those of the columns that are left alone.
+    /// The columns that are not read and kept with the job, each with its position. A column without a name has none by which
+    /// it could be asked for, and neither has a second one of a name.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_first = |(index, name): &(usize, &String)| !self.names[..*index].contains(name);
+        let named = self.names.iter().enumerate().filter(|(_, name)| !name.is_empty());
+        named.filter(|(index, _)| !self.reads(*index)).filter(is_first).map(|(index, name)| (index, name.as_str()))
+    }
+
+    /// The names of the columns that are read, as they are written, those of the columns that are kept, and those of
+    /// the columns that are left alone.
     pub(super) fn names(&self) -> ColumnNames {
         let named = self.names.iter().enumerate().filter(|(_, name)| !name.is_empty());
-        let (read, left_alone): (Vec<_>, Vec<_>) = named.partition(|(index, _)| self.reads(*index));
+        let (read, others): (Vec<_>, Vec<_>) = named.partition(|(index, _)| self.reads(*index));
+        let kept: Vec<usize> = self.kept().map(|(index, _)| index).collect();
+        let (kept, left_alone): (Vec<_>, Vec<_>) = others.into_iter().partition(|(index, _)| kept.contains(index));
         let texts = |names: Vec<(usize, &String)>| names.into_iter().map(|(_, name)| clean_text(name)).collect();
-        ColumnNames { read: texts(read), left_alone: texts(left_alone) }
+        ColumnNames { read: texts(read), kept: texts(kept), left_alone: texts(left_alone) }
     }
 
     /// The columns that the manifest has.
@@ -190,7 +206,9 @@ impl Header {
 pub struct ColumnNames {
     /// Those that are read.
     pub read: Vec<String>,
-    /// Those that mean nothing here.
+    /// Those that mean nothing here, and are kept with the job.
+    pub kept: Vec<String>,
+    /// Those whose name an earlier one has.
     pub left_alone: Vec<String>,
 }
 

@@ -26,6 +26,12 @@ pub struct ListedJob {
     pub human: Option<String>,
     /// The cell that names the garment's picture, where the list has one.
     pub cloth: Option<String>,
+    /// What is said of its result, where the list has a column `review`: as it is written.
+    pub review: Option<String>,
+    /// Why, where the list has a column `review_reason`.
+    pub reason: Option<String>,
+    /// The image that the row is about, where the list has a column `sha256`.
+    pub sha256: Option<String>,
 }
 
 /// The rows of a list of jobs that have an id; `-` is standard input.
@@ -49,7 +55,7 @@ fn list_of(name: &str, file: impl Read, encoding: Option<&'static Encoding>) -> 
     if layout.has_separator_line {
         records.next().map_err(|broken| unreadable(name, broken))?;
     }
-    let (id, human, cloth) = match records.next().map_err(|broken| unreadable(name, broken))? {
+    let Columns { id, others } = match records.next().map_err(|broken| unreadable(name, broken))? {
         Some(header) => columns(name, header)?,
         None => return Err(ManifestError::NoIdColumn { manifest: name.to_owned() }),
     };
@@ -70,17 +76,28 @@ fn list_of(name: &str, file: impl Read, encoding: Option<&'static Encoding>) -> 
         if !text.trim().is_empty() {
             let other = |column: Option<usize>| Some(String::from_utf8_lossy(record.cell(column?)?).trim().to_owned());
             let filled = |column| other(column).filter(|text| !text.is_empty());
-            jobs.push(ListedJob { line, id: text.trim().to_owned(), human: filled(human), cloth: filled(cloth) });
+            let [human, cloth, review, reason, sha256] = others.map(filled);
+            jobs.push(ListedJob { line, id: text.trim().to_owned(), human, cloth, review, reason, sha256 });
         }
     }
     texts.judge_whole(name).map_or(Ok(jobs), Err)
 }
 
 /// Where the columns of a list are.
-fn columns(name: &str, header: Record<'_>) -> Result<(usize, Option<usize>, Option<usize>), ManifestError> {
+struct Columns {
+    id: usize,
+    /// Those of the two pictures, of a verdict, its reason, and the image that it is about.
+    others: [Option<usize>; 5],
+}
+
+fn columns(name: &str, header: Record<'_>) -> Result<Columns, ManifestError> {
     let position = |column| Header::position_in(header, column);
     match position(Column::Id) {
-        Some(id) => Ok((id, position(Column::Human), position(Column::Cloth))),
+        Some(id) => {
+            let said = ["review", "review_reason", "sha256"].map(|name| Header::position_of(header, name));
+            let [review, reason, sha256] = said;
+            Ok(Columns { id, others: [position(Column::Human), position(Column::Cloth), review, reason, sha256] })
+        }
         None if !header.is_utf_8() => {
             let cells: Vec<&[u8]> = (0..header.len()).filter_map(|index| header.cell(index)).collect();
             let shown = cells.iter().find(|cell| std::str::from_utf8(cell).is_err()).copied().unwrap_or_default();
@@ -154,10 +171,24 @@ mod tests {
         assert!(error.to_string().contains("1 GiB"), "{error}");
     }
 
+    fn nothing_said() -> ListedJob {
+        ListedJob { line: 0, id: String::new(), human: None, cloth: None, review: None, reason: None, sha256: None }
+    }
+
+    #[test]
+    fn a_verdict_its_reason_and_its_image_are_read_where_the_list_has_them() {
+        let text = "ID;Review;review_reason;SHA256\r\na;rejected;\"the hand, again\";ab\r\nb;;;\r\n";
+        let read = list_of("l.csv", text.as_bytes(), None).expect("a list");
+        let said = |text: &str| Some(text.to_owned());
+        let (review, reason, sha256) = (said("rejected"), said("the hand, again"), said("ab"));
+        assert_eq!(read[0], ListedJob { line: 2, id: "a".to_owned(), review, reason, sha256, ..nothing_said() });
+        assert_eq!(read[1], ListedJob { line: 3, id: "b".to_owned(), ..nothing_said() });
+    }
+
     #[test]
     fn the_pictures_of_a_row_are_read_where_the_list_has_them() {
         let read = list_of("l.csv", &b"id,state,human_image,cloth\n00123,failed,ana.png,\n"[..], None).expect("a list");
-        let job = ListedJob { line: 2, id: "00123".to_owned(), human: Some("ana.png".to_owned()), cloth: None };
+        let job = ListedJob { line: 2, id: "00123".to_owned(), human: Some("ana.png".to_owned()), ..nothing_said() };
         assert_eq!(read, [job]);
     }
 }

@@ -71,6 +71,11 @@ impl RowRules {
         } else {
             self.spec(&cells, &mut problems, pictures)
         };
+        let extra = ExtraColumns::new(self.extra(record));
+        if let Err(error) = &extra {
+            problems.add_to(WHOLE_ROW, &error.to_string());
+        }
+        let spec = spec.zip(extra.ok()).map(|(spec, extra)| JobSpec { extra, ..spec });
         match spec {
             Some(spec) if problems.list.is_empty() => Row::Good(ManifestRow { line: record.line, spec }),
             _ => Row::Rejected(rejected(&cells, problems)),
@@ -93,6 +98,12 @@ impl RowRules {
             texts[column as usize] = text.ok().map(str::trim).filter(|text| is_all_seen(column, text, problems));
         }
         Cells { texts }
+    }
+
+    /// The cells that mean nothing here, as they are; what is not UTF-8 is shown as such.
+    fn extra(&self, record: Record<'_>) -> Vec<(String, String)> {
+        let text = |position| String::from_utf8_lossy(record.cell(position).unwrap_or_default()).trim().to_owned();
+        self.header.kept().map(|(position, name)| (name.to_owned(), text(position))).collect()
     }
 
     /// Judges every cell, so that all problems of a row are told at once.

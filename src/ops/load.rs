@@ -17,6 +17,8 @@ use crate::queue::{
 use crate::settings::{Settings, TextEncoding};
 use crate::store::{Folder, FolderChecks, KeyChecks, NameChecks, OutputError};
 
+use super::contents::ContentReader;
+
 /// How many rows are handed over at once, and how many portions of them are read ahead.
 const ROWS_AT_ONCE: usize = 500;
 const PORTIONS_AHEAD: usize = 4;
@@ -133,8 +135,9 @@ pub async fn read(
     let mut reading = ManifestReading { how: reading(settings), pictures, places, portions: sender };
     let manifests = manifests.to_vec();
     let reading = tokio::task::spawn_blocking(move || reading.read(&manifests).map(|()| reading.pictures));
+    let mut contents = ContentReader::below(settings.inputs.clone());
     while let Some(portion) = portions.recv().await {
-        take(&mut *load, portion, purpose, &mut tell).await?;
+        take(&mut *load, portion, &mut contents, purpose, &mut tell).await?;
     }
     let pictures = reading.await??;
     let rejected = load.tally().rejected;
@@ -156,6 +159,7 @@ pub async fn read(
 async fn take(
     load: &mut dyn Load,
     portion: Portion,
+    contents: &mut ContentReader,
     purpose: Purpose,
     tell: &mut impl FnMut(LoadEvent<'_>),
 ) -> Result<(), LoadError> {
@@ -168,6 +172,12 @@ async fn take(
             }
         }
         Portion::Rows { rows, problems } => {
+            // A folder that was moved, a file that was renamed: the same content is the same picture.
+            let elsewhere = load.pictures_to_read(&rows).await?;
+            if !elsewhere.is_empty() {
+                let contents = contents.read(elsewhere).await;
+                load.know_contents(contents).await?;
+            }
             let mut not_taken = load.add(rows).await?.into_iter().peekable();
             for (index, problems) in problems.into_iter().enumerate() {
                 problems.into_iter().for_each(|problem| tell(LoadEvent::Problem(problem)));

@@ -2,11 +2,13 @@
 
 pub mod adopt;
 pub mod cancel;
+pub mod contents;
 pub mod estimate;
 pub mod load;
 mod reckoning;
 pub mod repeats;
 pub mod retry;
+pub mod review;
 pub mod this_host;
 pub mod uploads;
 

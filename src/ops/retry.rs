@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use crate::exit_code::ExitCode;
-use crate::job::{JobState, StateName};
+use crate::job::{JobSeq, JobState, StateName};
 use crate::queue::{Queue, QueueError, QueueReads, Selection, each_job};
 
 /// What became of a job that was put back.
@@ -92,6 +92,23 @@ pub async fn put_back_all(queue: &dyn Queue, state: StateName) -> Result<u64, Qu
 /// Those of the queue.
 pub async fn make_flagged_again(queue: &dyn Queue) -> Result<u64, QueueError> {
     queue.make_flagged_anew(Timestamp::now()).await
+}
+
+/// Has every rejected result made, and paid for, again. Returns how many those are.
+///
+/// # Errors
+/// Those of the queue.
+pub async fn make_rejected_again(queue: &dyn Queue) -> Result<u64, QueueError> {
+    queue.make_rejected_anew(Timestamp::now()).await
+}
+
+/// Has the results of these jobs made, and paid for, again. Returns how many those are: what is not finished any more is
+/// passed over.
+///
+/// # Errors
+/// Those of the queue.
+pub async fn make_these_again(queue: &dyn Queue, jobs: Vec<JobSeq>) -> Result<u64, QueueError> {
+    queue.make_these_anew(jobs, Timestamp::now()).await
 }
 
 /// The failed jobs that have a reason, or its code.

@@ -8,6 +8,9 @@ use super::MAX_INPUT_BYTES;
 /// From as good as the eye can tell down to what is still better than no picture.
 const QUALITIES: [u8; 4] = [92, 85, 75, 60];
 
+/// The quality of a picture that is only looked at beside others.
+const SMALL_QUALITY: u8 = 82;
+
 /// A picture that was made here, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
@@ -23,6 +26,12 @@ pub struct Encoded {
 /// The same pixels give the same bytes.
 pub(super) fn jpeg(picture: &RgbImage) -> Option<Encoded> {
     jpeg_within(picture, MAX_INPUT_BYTES)
+}
+
+/// A small picture as a JPEG that is good enough to be looked at.
+pub(super) fn small_jpeg(picture: &RgbImage) -> Option<Encoded> {
+    let (width, height) = picture.dimensions();
+    Some(Encoded { jpeg: at_quality(picture, SMALL_QUALITY)?, width, height })
 }
 
 fn jpeg_within(picture: &RgbImage, most_bytes: u64) -> Option<Encoded> {

@@ -9,6 +9,7 @@
 mod case_tests;
 mod colours;
 mod content;
+mod convert;
 mod decode;
 mod encode;
 mod exif;
@@ -27,12 +28,14 @@ mod png_chunks;
 mod png_header;
 mod png_rows;
 mod probe;
+mod small;
 mod source;
 mod thumbnail;
 mod tiff_tags;
 mod verify;
 mod whole;
 
+pub use convert::{Conversion, Converted, Fit, Form, MAX_CONVERTED_PIXELS, MAX_CONVERTED_SIDE_PX, convert};
 pub use encode::Encoded;
 pub use file_header::Peculiarity;
 pub use fit::{SHRUNK_SIDE_PX, fit};
@@ -43,6 +46,7 @@ pub use probe::{
     LONGEST_USUAL_SIDE_PX, MAX_DECODED_FILE_BYTES, MAX_DECODED_PIXELS, MAX_INPUT_BYTES, MIN_INPUT_SIDE_PX,
     PictureError, Probe, probe, probe_any_size,
 };
+pub use small::{FORMAT_BYTES, format_of, small_jpeg};
 pub use source::{Bytes, Source};
 pub use verify::{MAX_RESULT_BYTES, MAX_RESULT_PIXELS, ResultError, VerifiedPicture, verify_result};
 pub use whole::check_whole;

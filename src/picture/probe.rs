@@ -169,6 +169,9 @@ pub enum PictureError {
     /// The decoder panics.
     #[error("is a picture that breaks the decoder; save it again as a JPEG")]
     BreaksDecoder,
+    /// The converted picture cannot be written in the form that is wanted.
+    #[error("cannot be written in this form: {0}")]
+    Unencodable(String),
     /// It is of a kind that is not decoded here.
     #[error("is {0}, which cannot be converted here; export it as a usual JPEG")]
     NotDecoded(&'static str),

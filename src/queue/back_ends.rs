@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::contract::{Queue, QueueResult};
+use super::contract::Queue;
+use super::error::QueueResult;
 use super::location::Location;
 use super::postgres::PostgresDatabase;
 use super::site::{Opening, Site};

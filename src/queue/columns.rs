@@ -8,8 +8,7 @@ use crate::job::{
     id_key,
 };
 
-use super::contract::QueueResult as Result;
-use super::error::QueueError;
+use super::error::{QueueError, QueueResult as Result};
 use super::record::{JobRecord, ReportPlace, ReportRow};
 
 /// A time as it is stored: Unix milliseconds.

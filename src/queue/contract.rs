@@ -12,35 +12,22 @@
 //! `now` is a parameter wherever a time is stored or compared. No path, no connection and no query language appears
 //! here: they are a back end's own.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{
-    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
-    Transition,
-};
+use crate::job::{AccountName, ExternalTaskId, JobSeq, JobState, ModelName, StateName, TaskId, Transition};
 
 use super::doubt::{Doubt, Resubmission};
-use super::error::QueueError;
+use super::error::{QueueError, QueueResult};
 use super::hold::RunHold;
-use super::hosts::{Epoch, HostRecord, HostStart, NoRoom, RefusedAlike, Renewed};
-use super::judgement::{GivenVerdict, Judgement};
-use super::loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken};
-use super::own_tasks::OwnTask;
-use super::record::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairsAgain, ProviderKind,
-    Published, PublishedImage, ReportPlace, ReportRow, RunId, TakenTask, Workload,
-};
-use super::runs::RunRecord;
-use super::selection::{JobsPage, Selection};
-
-/// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
-/// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
-pub type QueueResult<T> = Result<T, QueueError>;
+use super::hosts::{Epoch, HostStart, NoRoom, RefusedAlike, Renewed};
+use super::judgement::Judgement;
+use super::loading::Load;
+use super::reads::QueueReads;
+use super::record::{ActiveJob, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
 
 /// A queue of jobs. Any number of processes may have it open; only one of them runs it.
 #[async_trait]
@@ -286,7 +273,8 @@ pub trait Queue: QueueReads {
     ///
     /// # Errors
     /// [`QueueError::NoSuchJob`]; [`QueueError::NothingToJudge`] for a job without a result; [`QueueError::ImageReplaced`]
-    /// when its result is another one than the one that was looked at.
+    /// when its result is another one than the one that was looked at; [`QueueError::JudgedMeanwhile`] when there is a verdict
+    /// that its reviewer has not seen.
     async fn judge(&self, judgement: Judgement, now: Timestamp) -> QueueResult<()> {
         self.judge_all(vec![judgement], now).await?.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
     }
@@ -309,6 +297,10 @@ pub trait Queue: QueueReads {
     /// [`QueueError::NoSuchJob`]; [`QueueError::NotInDoubt`]; [`QueueError::TaskTaken`] when the task is another job's.
     async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> QueueResult<JobState>;
 
+    /// Pictures were read and found to be what they were: their files show these times now, each with the number of what
+    /// is known of it.
+    async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> QueueResult<()>;
+
     // Rows become jobs.
 
     /// Begins a load. Another load of this queue is waited for; nothing else is held up until the load is kept.
@@ -319,195 +311,4 @@ pub trait Queue: QueueReads {
 
     /// Writes what is left of a load that was decided and then cut off. Does nothing while a load is going on.
     async fn complete_load(&self) -> QueueResult<()>;
-}
-
-/// What can be asked of a queue. Nothing here changes it.
-#[async_trait]
-pub trait QueueReads: Debug + Send + Sync {
-    // Reads: the queue as a whole.
-
-    /// How many jobs are in each state, in a time that does not depend on how many there are.
-    async fn counts(&self) -> QueueResult<Counts>;
-
-    /// How many jobs have each flag, in the flags' order; flags that none has are left out.
-    async fn flag_counts(&self) -> QueueResult<Vec<(Flag, u64)>>;
-
-    /// The names of the manifest columns that jobs of this queue have, those of earlier loads first.
-    async fn column_names(&self) -> QueueResult<Vec<String>>;
-
-    /// The kind of provider the queue belongs to, once a run has begun.
-    async fn provider(&self) -> QueueResult<Option<ProviderKind>>;
-
-    /// The default model of the last run.
-    async fn default_model(&self) -> QueueResult<Option<ModelName>>;
-
-    /// The address at which the last run worked, where it is not the provider's usual one.
-    async fn address(&self) -> QueueResult<Option<String>>;
-
-    /// Where the queue goes on, if it was copied to another place.
-    async fn moved_to(&self) -> QueueResult<Option<String>>;
-
-    /// Where results go, once a run has kept it.
-    async fn output(&self) -> QueueResult<Option<String>>;
-
-    /// Whether external task ids have come back from an endpoint; `None` before its first answer.
-    async fn external_ids(&self, base_url: &str) -> QueueResult<Option<bool>>;
-
-    /// How many tasks an endpoint was last found to take at once; `None` where no run has found it out.
-    async fn slots_found(&self, base_url: &str) -> QueueResult<Option<u32>>;
-
-    /// How many tasks an account is known to have at work now, over all hosts.
-    async fn tasks_at(&self, account: Option<AccountName>, endpoint: Option<String>) -> QueueResult<u32>;
-
-    /// How many submissions a second an endpoint was last found to bear; `None` where no run has found it out.
-    async fn pace_found(&self, base_url: &str) -> QueueResult<Option<f64>>;
-
-    /// Whether a run holds the queue now, in this process or another one.
-    async fn is_at_work(&self) -> QueueResult<bool>;
-
-    /// The last run, going on or ended.
-    async fn last_run(&self) -> QueueResult<Option<RunRecord>>;
-
-    /// Whether a manifest was loaded whose pictures are to be made to fit.
-    async fn fits_images(&self) -> QueueResult<bool>;
-
-    /// The first job that waits to be submitted to a model, `default_model` being the model of rows that name none; with
-    /// `has_file`, the first that has a local picture.
-    async fn first_for(&self, model: ModelName, default_model: ModelName, has_file: bool)
-    -> QueueResult<Option<JobId>>;
-
-    /// Whether a manifest was loaded whose duplicates are to be made once.
-    async fn dedupes(&self) -> QueueResult<bool>;
-
-    /// How much is still to be submitted. `default_model` is the model of rows that name none, and `most_repeats` how
-    /// many repeated pairs are named. Looks at every job that waits.
-    async fn workload(&self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
-
-    /// How long the provider took for a task, in the mean of the last ones; `None` before the first.
-    async fn usual_task_time(&self) -> QueueResult<Option<Duration>>;
-
-    /// The epochs that are not dead, and those dead ones that still have jobs in doubt, the latest first.
-    async fn hosts(&self) -> QueueResult<Vec<HostRecord>>;
-
-    // Reads: what a run needs.
-
-    /// The jobs in one of `states` that somebody has to work on: state by state as named, each in manifest order, at most
-    /// `most` in all. A state in which nobody has to work (`pending`, `succeeded`, …) has none.
-    async fn active(&self, states: &[StateName], most: usize) -> QueueResult<Vec<ActiveJob>>;
-
-    /// What the job asks for that a claim for an account in these forms would get now, if any is ready.
-    async fn next_up(&self, forms: Forms, now: Timestamp) -> QueueResult<Option<JobSpec>>;
-
-    /// Whether a job waits that can be claimed for an account in these forms, now or when its retry time has come: not one
-    /// that waits for its duplicate.
-    async fn has_claimable(&self, forms: Forms) -> QueueResult<bool>;
-
-    /// Whether a job can be claimed for an account in these forms, now or later, or was claimed and is not known to be
-    /// submitted.
-    async fn has_to_submit(&self, forms: Forms) -> QueueResult<bool>;
-
-    /// The first job that waits, in manifest order, and names a model that no account in these forms takes.
-    async fn next_beyond(&self, forms: Forms) -> QueueResult<Option<JobId>>;
-
-    /// The next finished jobs after `after`, in manifest order, at most `most`.
-    async fn published(&self, after: JobSeq, most: usize) -> QueueResult<Vec<Published>>;
-
-    /// Whether some jobs name local pictures relative to a folder that each host has.
-    async fn has_relative_pictures(&self) -> QueueResult<bool> {
-        Ok(false)
-    }
-
-    /// How many jobs wait for a duplicate that is under way: they are not submitted by themselves.
-    async fn held_back(&self) -> QueueResult<u64>;
-
-    /// A task that this attempt's account took from the run that made it, or else from the last run before it that had one
-    /// there. Who does not have it, by both of its names, is not the account that the attempt was sent to.
-    async fn task_of_the_same_account(&self, seq: JobSeq, attempt: u32) -> QueueResult<Option<TakenTask>>;
-
-    // Reads: one job.
-
-    /// One job by its id.
-    ///
-    /// # Errors
-    /// [`QueueError::NoSuchJob`].
-    async fn job(&self, id: &str) -> QueueResult<JobRecord>;
-
-    /// Every attempt made for a job, the first one first. One that only waits for room is among them.
-    async fn attempts(&self, seq: JobSeq) -> QueueResult<Vec<AttemptRecord>>;
-
-    /// The attempts that asked for tasks of their own after an attempt, in manifest order, at most `most`. An empty page is the end.
-    async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> QueueResult<Vec<OwnTask>>;
-
-    /// The attempt that was sent under a name of ours.
-    async fn own_task_named(&self, name: &ExternalTaskId) -> QueueResult<Option<OwnTask>>;
-
-    /// What was said about a job's images, the first first; also about those that were replaced.
-    async fn verdicts(&self, seq: JobSeq) -> QueueResult<Vec<GivenVerdict>>;
-
-    /// A job's images, the result first; also those of a job that is being made again.
-    async fn images(&self, seq: JobSeq) -> QueueResult<Vec<PublishedImage>>;
-
-    /// A finished job's images, if they are those of a task.
-    async fn images_of(&self, seq: JobSeq, task_id: &TaskId) -> QueueResult<Vec<PublishedImage>>;
-
-    /// Jobs of other pairs whose results are the same picture as this job's; a few, where there are many.
-    async fn twins_of(&self, seq: JobSeq) -> QueueResult<Vec<JobId>>;
-
-    /// Whether a job other than `owner` is named by this id, in the sense of [`JobId::key`].
-    async fn is_taken_by_other(&self, id: &str, owner: JobSeq) -> QueueResult<bool>;
-
-    // Reads: all jobs, by pages. Each page is of one moment; the queue may change between two.
-
-    /// The selected jobs after `after`, in manifest order, at most `most`, and where to go on ([`JobsPage::next`]).
-    async fn jobs_page(&self, selection: Selection<'_>, after: JobSeq, most: usize) -> QueueResult<JobsPage>;
-
-    /// The rows of the report after `after`, in manifest order, at most `most`, with the place from which to go on. An
-    /// empty page is the end.
-    async fn report_page(&self, after: ReportPlace, most: usize) -> QueueResult<(Vec<ReportRow>, ReportPlace)>;
-}
-
-/// Rows on their way into a queue: compared with it and with each other, and no part of it until they are kept. Dropping
-/// it leaves the queue as it was. After an error it cannot go on.
-#[async_trait]
-pub trait Load: Debug + Send {
-    /// Whether there is a queue that the rows are compared with.
-    fn has_queue(&self) -> bool;
-
-    /// Whether the rows are for a queue that several hosts may work at once: local pictures have to be named relative to a
-    /// folder that all of them have.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    /// What has become of the rows so far.
-    fn tally(&self) -> Enqueued;
-
-    /// The manifests of which the queue has rejected rows, under the names that it knows them by: those after `after`, in
-    /// the order of these names, at most `most`.
-    async fn rejected_manifests(&mut self, after: &str, most: usize) -> QueueResult<Vec<String>>;
-
-    /// The rows that follow are from this manifest. What was rejected of it in an earlier load is forgotten when this
-    /// one is kept.
-    async fn begin_manifest(&mut self, manifest: ManifestNames) -> QueueResult<()>;
-
-    /// Adds rows. Returns those that cannot be taken because of them: a row itself, and an earlier one of this load that
-    /// it contradicts.
-    async fn add(&mut self, rows: Vec<LoadRow>) -> QueueResult<Vec<NotTaken>>;
-
-    /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
-    async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
-
-    /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
-    /// at most `most_named` of the pairs are named.
-    async fn pairs_again(&mut self, default_model: &ModelName, most_named: usize) -> QueueResult<PairsAgain>;
-
-    /// Whether a manifest was loaded into the queue whose duplicates are to be made once.
-    async fn queue_dedupes(&mut self) -> QueueResult<bool>;
-
-    /// Writes the load to the queue, whole; the queue is made where there is none. A run beside it waits for
-    /// milliseconds at a time.
-    ///
-    /// # Errors
-    /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
-    async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
 }

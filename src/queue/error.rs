@@ -4,6 +4,10 @@ use crate::job::IllegalTransition;
 
 use super::location::Location;
 
+/// The outcome of every verb and read. [`QueueError::Closed`], [`QueueError::Database`], [`QueueError::Damaged`] and
+/// [`QueueError::DiskFull`] may come from each; what else may come is said at the verb.
+pub type QueueResult<T> = Result<T, QueueError>;
+
 /// A queue operation that did not happen. Nothing of it was stored; of [`QueueError::Unreachable`] alone nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -67,6 +71,11 @@ pub enum QueueError {
     /// A verdict is about the image that was looked at.
     #[error("the image of job `{id}` was made anew since you looked at it; look at the present one, and judge that")]
     ImageReplaced { id: String },
+    /// A verdict does not take the place of one that its reviewer has not seen.
+    #[error(
+        "somebody else has judged the image of job `{id}` since you looked; look at that verdict before you give yours"
+    )]
+    JudgedMeanwhile { id: String },
     /// The row was not what its writer believed: the work of a run that no longer owns the job.
     #[error("job {seq} is no longer in attempt {attempt}; another process has changed it")]
     Stale { seq: i64, attempt: u32 },
@@ -105,7 +114,13 @@ pub enum QueueError {
 impl QueueError {
     /// Whether it says that a verdict cannot be given as it was meant.
     pub(in crate::queue) fn is_about_a_judgement(&self) -> bool {
-        matches!(self, Self::NoSuchJob(_) | Self::NothingToJudge { .. } | Self::ImageReplaced { .. })
+        matches!(
+            self,
+            Self::NoSuchJob(_)
+                | Self::NothingToJudge { .. }
+                | Self::ImageReplaced { .. }
+                | Self::JudgedMeanwhile { .. }
+        )
     }
 
     /// Whether the same may well succeed later: nothing is wrong but the way to the database, or the crowd there.

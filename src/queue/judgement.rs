@@ -17,6 +17,31 @@ pub struct Judgement {
     pub reason: Option<String>,
     /// Who says so.
     pub reviewer: Option<String>,
+    /// What the reviewer knows of what was said before.
+    pub seen: Seen,
+}
+
+/// Which verdict about an image a reviewer has seen: one that was given since is not lost under theirs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// Whatever was said before is replaced.
+    #[default]
+    Any,
+    /// None had been given.
+    Unjudged,
+    /// The one that was given at this moment, to the millisecond.
+    Given(Timestamp),
+}
+
+impl Seen {
+    /// Whether it is the present one; `given` is when that was given, `None` where there is none.
+    pub(super) fn is_present(self, given: Option<Timestamp>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Unjudged => given.is_none(),
+            Self::Given(seen) => given.is_some_and(|given| given.as_millisecond() == seen.as_millisecond()),
+        }
+    }
 }
 
 /// A verdict that was given about one of a job's images, the present one or an earlier one.

@@ -1,6 +1,15 @@
-//! What is said of loads: rows that go in, what becomes of them, and how they are kept.
+//! Loads: rows that go in, what becomes of them, and how they are kept.
 
-use crate::job::JobSpec;
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::job::{Content, ImageSource, JobSeq, JobSpec, ModelName};
+
+use super::contents::{KnownContent, MadeFrom};
+use super::error::QueueResult;
+use super::record::{PairsAgain, Workload};
 
 /// What became of the rows of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,4 +108,64 @@ pub struct TooLate {
     pub row: RejectedRow,
     /// Whether it would have added a job, and not changed one.
     pub was_new: bool,
+}
+
+/// Rows on their way into a queue: compared with it and with each other, and no part of it until they are kept. Dropping
+/// it leaves the queue as it was. After an error it cannot go on.
+#[async_trait]
+pub trait Load: Debug + Send {
+    /// Whether there is a queue that the rows are compared with.
+    fn has_queue(&self) -> bool;
+
+    /// Whether the rows are for a queue that several hosts may work at once: local pictures have to be named relative to a
+    /// folder that all of them have.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What has become of the rows so far.
+    fn tally(&self) -> Enqueued;
+
+    /// The manifests of which the queue has rejected rows, under the names that it knows them by: those after `after`, in
+    /// the order of these names, at most `most`.
+    async fn rejected_manifests(&mut self, after: &str, most: usize) -> QueueResult<Vec<String>>;
+
+    /// The rows that follow are from this manifest. What was rejected of it in an earlier load is forgotten when this
+    /// one is kept.
+    async fn begin_manifest(&mut self, manifest: ManifestNames) -> QueueResult<()>;
+
+    /// Adds rows. Returns those that cannot be taken because of them: a row itself, and an earlier one of this load that
+    /// it contradicts.
+    async fn add(&mut self, rows: Vec<LoadRow>) -> QueueResult<Vec<NotTaken>>;
+
+    /// The pictures that have to be read before these rows are added: they are others than those of the jobs that have the rows'
+    /// ids, which cannot be changed any more, and may be the same under another name. What they are is told to
+    /// [`Self::know_contents`].
+    async fn pictures_to_read(&mut self, rows: &[LoadRow]) -> QueueResult<Vec<ImageSource>>;
+
+    /// What pictures are that the rows which are added next name. The same content is the same picture.
+    async fn know_contents(&mut self, contents: Vec<(ImageSource, Content)>) -> QueueResult<()>;
+
+    /// As [`super::QueueReads::known_contents`], of the queue that the rows are compared with.
+    async fn known_contents(&mut self, after: i64, most: usize) -> QueueResult<Vec<KnownContent>>;
+
+    /// As [`super::QueueReads::made_from`], of the queue that the rows are compared with.
+    async fn made_from(&mut self, after: JobSeq, most: usize) -> QueueResult<Vec<MadeFrom>>;
+
+    /// How much of this load is to be submitted once it is in the queue: its new rows, and those of its jobs that wait.
+    async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> QueueResult<Workload>;
+
+    /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
+    /// at most `most_named` of the pairs are named.
+    async fn pairs_again(&mut self, default_model: &ModelName, most_named: usize) -> QueueResult<PairsAgain>;
+
+    /// Whether a manifest was loaded into the queue whose duplicates are to be made once.
+    async fn queue_dedupes(&mut self) -> QueueResult<bool>;
+
+    /// Writes the load to the queue, whole; the queue is made where there is none. A run beside it waits for
+    /// milliseconds at a time.
+    ///
+    /// # Errors
+    /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
+    async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
 }

@@ -11,6 +11,7 @@
 mod address;
 mod back_ends;
 mod columns;
+mod contents;
 mod contract;
 mod copying;
 mod doubt;
@@ -24,6 +25,7 @@ mod mover;
 mod moving;
 mod own_tasks;
 mod postgres;
+mod reads;
 mod record;
 mod runs;
 mod selection;
@@ -33,19 +35,21 @@ mod walk;
 
 pub use address::{BadAddress, PostgresAddress};
 pub use back_ends::{at, open, open_simulated};
-pub use contract::{Load, Queue, QueueReads, QueueResult};
+pub use contents::{KnownContent, MadeFrom};
+pub use contract::Queue;
 pub use copying::copy;
 pub use doubt::{Doubt, Resubmission};
-pub use error::QueueError;
+pub use error::{QueueError, QueueResult};
 pub use hold::RunHold;
 pub use hosts::{
     Death, Epoch, Holder, HostRecord, HostStart, HostState, MOST_REFUSED, NoRoom, RefusedAlike, Renewed, Room,
 };
-pub use judgement::{GivenVerdict, Judgement};
-pub use loading::{Enqueued, Keeping, Kept, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
+pub use judgement::{GivenVerdict, Judgement, Seen};
+pub use loading::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
 pub use own_tasks::{OwnTask, TaskEnd, each_own_task};
+pub use reads::QueueReads;
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
     ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, SlotUse, TakenTask, Workload,

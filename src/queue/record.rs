@@ -8,8 +8,8 @@ use super::hosts::{Epoch, Holder, NoRoom, Room};
 use super::runs::{AccountStanding, Pause};
 
 use crate::job::{
-    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, Review, StateName,
-    TaskId,
+    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, Review,
+    SentContents, StateName, TaskId,
 };
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
@@ -71,6 +71,8 @@ pub struct Note {
     pub paid: Option<f64>,
     /// The beginning of a create's answer that could not be understood.
     pub answer: Option<String>,
+    /// What the pictures were that were sent, where that is said for the first time.
+    pub sent: Option<Box<SentContents>>,
 }
 
 impl Note {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::contract::{Load, Queue, QueueReads, QueueResult};
+use super::contract::Queue;
+use super::error::QueueResult;
 use super::hold::RunHold;
+use super::loading::Load;
 use super::location::Location;
+use super::reads::QueueReads;
 
 /// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
 #[async_trait]

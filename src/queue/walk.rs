@@ -3,8 +3,8 @@
 
 use crate::job::JobSeq;
 
-use super::contract::QueueReads;
 use super::error::QueueError;
+use super::reads::QueueReads;
 use super::record::{JobRecord, ReportPlace, ReportRow};
 use super::selection::Selection;
 

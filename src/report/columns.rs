@@ -16,7 +16,7 @@ use super::place::Way;
 const SANDBOX_SUFFIX: &str = " (sandbox)";
 
 /// The columns' names, in order (`docs/promises.md`, "The report"). Scripts rely on them.
-pub(super) const HEADER: [&str; 22] = [
+pub(super) const HEADER: [&str; 26] = [
     "id",
     "state",
     "human_image",
@@ -39,6 +39,10 @@ pub(super) const HEADER: [&str; 22] = [
     "seconds",
     "account",
     "flags",
+    "review",
+    "review_reason",
+    "human_sha256",
+    "cloth_sha256",
 ];
 
 /// One row of the report. The fields are [`HEADER`]'s, in its order, and what only JSON has room for; a test compares
@@ -71,6 +75,12 @@ pub(super) struct Columns<'a> {
     pub(super) account: Option<&'a str>,
     /// What was noticed about the result, a word each.
     pub(super) flags: Vec<&'static str>,
+    /// What a person has said of the result: `approved` or `rejected`.
+    pub(super) review: Option<&'static str>,
+    pub(super) review_reason: Option<&'a str>,
+    /// What the pictures were when they were sent, where that is known.
+    pub(super) human_sha256: Option<&'a str>,
+    pub(super) cloth_sha256: Option<&'a str>,
     /// What was made of the pictures before they were sent; `null` where every file went as it is. JSON only: the
     /// table's columns are fixed.
     pub(super) sent_as: Option<&'a str>,
@@ -106,6 +116,10 @@ impl<'a> Columns<'a> {
             seconds: row.submitted_at.zip(row.finished_at).map(|(from, to)| seconds_between(from, to)),
             account: row.account.as_ref().map(AccountName::as_str),
             flags: row.flags.words(),
+            review: row.review.as_ref().map(|review| review.verdict.word()),
+            review_reason: row.review.as_ref().and_then(|review| review.reason.as_deref()),
+            human_sha256: row.human_sha256.as_deref(),
+            cloth_sha256: row.cloth_sha256.as_deref(),
             sent_as: row.sent_as.as_deref(),
         }
     }

@@ -53,6 +53,10 @@ impl<W: Write> CsvSheet<W> {
             row.seconds.map_or_else(|| "".into(), |seconds| format!("{seconds:.3}").into()),
             maybe(row.account, is_for_spreadsheet),
             row.flags.join(";").into(),
+            maybe(row.review, is_for_spreadsheet),
+            maybe(row.review_reason, is_for_spreadsheet),
+            maybe(row.human_sha256, is_for_spreadsheet),
+            maybe(row.cloth_sha256, is_for_spreadsheet),
         ];
         self.to.write_record(cells.iter().map(|cell| cell.as_bytes()))?;
         Ok(())
@@ -76,7 +80,8 @@ fn number(value: Option<impl ToString>) -> Cow<'static, str> {
 }
 
 /// A cell that a spreadsheet would run as a formula, made a text by an apostrophe in front.
-fn defused(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn defused(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::queue::{ProviderKind, QueueError, QueueReads, each_report_row};
 
 use self::columns::Columns;
+pub use self::csv::defused;
 pub(crate) use self::csv::out_of_formula;
 pub use self::html::{PageSettings, write_page, write_page_file};
 

@@ -18,18 +18,18 @@ fn report(stocked: &Stocked, format: ReportFormat) -> String {
 fn every_job_and_every_rejected_row_has_a_line_in_manifest_order() {
     let stocked = every_state(ProviderKind::Dmxapi);
     assert_snapshot!(report(&stocked, ReportFormat::Csv), @r#"
-        id,state,human_image,cloth_image,model,output,error_code,error,attempts,task_id,external_task_id,request_id,units,width,height,bytes,sha256,submitted_at,finished_at,seconds,account,flags
-        ana/shirt,succeeded,ana.jpg,shirt.png,kolors-virtual-try-on-v1-5,ana/shirt.png,,,1,t-1,0198-1,r-1,1,768,1024,51234,abababababababababababababababababababababababababababababababab,2026-11-03T13:00:01.000Z,2026-11-03T13:00:33.000Z,32.000,,
-        ana/dress,failed,ana.jpg,dress.png,kolors-virtual-try-on-v1,,task_failed,there is no human in the video,1,t-2,0198-2,r-2,,,,,,2026-11-03T13:00:02.000Z,2026-11-03T13:00:20.000Z,18.000,,
-        '=bob/hat,pending,'=bob.jpg,hat.png,kolors-virtual-try-on-v1,,,internal error,1,,0198-3,,,,,,,2026-11-03T13:00:03.000Z,,,,
-        bob/coat,in_doubt,bob.jpg,coat.png,kolors-virtual-try-on-v1,,in_doubt,the answer was cut off,1,,0198-4,,,,,,,2026-11-03T13:00:04.000Z,,,,
-        bob/shirt,running,bob.jpg,shirt.png,kolors-virtual-try-on-v1,,,,1,t-5,0198-5,r-5,,,,,,2026-11-03T13:00:05.000Z,,,,
-        eva/shirt,downloading,eva.jpg,shirt.png,kolors-virtual-try-on-v1,,,,1,t-6,0198-6,r-6,1,,,,,2026-11-03T13:00:06.000Z,,,,
-        eva/coat,submitting,eva.jpg,coat.png,kolors-virtual-try-on-v1,,,,1,,0198-7,,,,,,,2026-11-03T13:00:07.000Z,,,,
-        eva/hat,failed,eva.jpg,hat.png,kolors-virtual-try-on-v1,,1301,"'=content, ""risk"" control",1,,0198-8,,,,,,,2026-11-03T13:00:08.000Z,2026-11-03T13:00:09.000Z,1.000,,
-        zoe/shirt,cancelled,zoe.jpg,shirt.png,kolors-virtual-try-on-v1,,,,0,,,,,,,,,,2026-11-03T13:00:50.000Z,,,
-        eva/gone,failed,eva.jpg,gone.png,,,invalid_input,shop.csv:9: cloth_image: no such file,0,,,,,,,,,,,,,
-        zoe/coat,pending,zoe.jpg,coat.png,kolors-virtual-try-on-v1,,,,0,,,,,,,,,,,,,
+        id,state,human_image,cloth_image,model,output,error_code,error,attempts,task_id,external_task_id,request_id,units,width,height,bytes,sha256,submitted_at,finished_at,seconds,account,flags,review,review_reason,human_sha256,cloth_sha256
+        ana/shirt,succeeded,ana.jpg,shirt.png,kolors-virtual-try-on-v1-5,ana/shirt.png,,,1,t-1,0198-1,r-1,1,768,1024,51234,abababababababababababababababababababababababababababababababab,2026-11-03T13:00:01.000Z,2026-11-03T13:00:33.000Z,32.000,,,,,,
+        ana/dress,failed,ana.jpg,dress.png,kolors-virtual-try-on-v1,,task_failed,there is no human in the video,1,t-2,0198-2,r-2,,,,,,2026-11-03T13:00:02.000Z,2026-11-03T13:00:20.000Z,18.000,,,,,,
+        '=bob/hat,pending,'=bob.jpg,hat.png,kolors-virtual-try-on-v1,,,internal error,1,,0198-3,,,,,,,2026-11-03T13:00:03.000Z,,,,,,,,
+        bob/coat,in_doubt,bob.jpg,coat.png,kolors-virtual-try-on-v1,,in_doubt,the answer was cut off,1,,0198-4,,,,,,,2026-11-03T13:00:04.000Z,,,,,,,,
+        bob/shirt,running,bob.jpg,shirt.png,kolors-virtual-try-on-v1,,,,1,t-5,0198-5,r-5,,,,,,2026-11-03T13:00:05.000Z,,,,,,,,
+        eva/shirt,downloading,eva.jpg,shirt.png,kolors-virtual-try-on-v1,,,,1,t-6,0198-6,r-6,1,,,,,2026-11-03T13:00:06.000Z,,,,,,,,
+        eva/coat,submitting,eva.jpg,coat.png,kolors-virtual-try-on-v1,,,,1,,0198-7,,,,,,,2026-11-03T13:00:07.000Z,,,,,,,,
+        eva/hat,failed,eva.jpg,hat.png,kolors-virtual-try-on-v1,,1301,"'=content, ""risk"" control",1,,0198-8,,,,,,,2026-11-03T13:00:08.000Z,2026-11-03T13:00:09.000Z,1.000,,,,,,
+        zoe/shirt,cancelled,zoe.jpg,shirt.png,kolors-virtual-try-on-v1,,,,0,,,,,,,,,,2026-11-03T13:00:50.000Z,,,,,,,
+        eva/gone,failed,eva.jpg,gone.png,,,invalid_input,shop.csv:9: cloth_image: no such file,0,,,,,,,,,,,,,,,,,
+        zoe/coat,pending,zoe.jpg,coat.png,kolors-virtual-try-on-v1,,,,0,,,,,,,,,,,,,,,,,
         "#);
 }
 
@@ -46,7 +46,7 @@ fn json_has_the_same_columns_with_numbers_and_nulls_and_no_apostrophes() {
     let first_line = text.lines().nth(1).expect("a row");
     let places: Vec<_> = HEADER.iter().map(|key| first_line.find(&format!("\"{key}\":")).expect(key)).collect();
     assert!(places.is_sorted() && rows[0].len() == HEADER.len() + 1);
-    assert_snapshot!(first_line, @r#"{"id":"ana/shirt","state":"succeeded","human_image":"ana.jpg","cloth_image":"shirt.png","model":"kolors-virtual-try-on-v1-5","output":"ana/shirt.png","error_code":null,"error":null,"attempts":1,"task_id":"t-1","external_task_id":"0198-1","request_id":"r-1","units":1,"width":768,"height":1024,"bytes":51234,"sha256":"abababababababababababababababababababababababababababababababab","submitted_at":"2026-11-03T13:00:01.000Z","finished_at":"2026-11-03T13:00:33.000Z","seconds":32.0,"account":null,"flags":[],"sent_as":null},"#);
+    assert_snapshot!(first_line, @r#"{"id":"ana/shirt","state":"succeeded","human_image":"ana.jpg","cloth_image":"shirt.png","model":"kolors-virtual-try-on-v1-5","output":"ana/shirt.png","error_code":null,"error":null,"attempts":1,"task_id":"t-1","external_task_id":"0198-1","request_id":"r-1","units":1,"width":768,"height":1024,"bytes":51234,"sha256":"abababababababababababababababababababababababababababababababab","submitted_at":"2026-11-03T13:00:01.000Z","finished_at":"2026-11-03T13:00:33.000Z","seconds":32.0,"account":null,"flags":[],"review":null,"review_reason":null,"human_sha256":null,"cloth_sha256":null,"sent_as":null},"#);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! HTTP on a port: connections in bounded number, for a bounded time, one request each.
+//! HTTP on a port: connections in bounded number, for a bounded time.
 //!
 //! axum's own `serve` bounds neither the number of connections nor the time that a request's head may take, so the
 //! loop that accepts them is written out here. What is answered is the router's business.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +25,9 @@ const MOST_CONNECTIONS: usize = 128;
 /// A request's line and headers, at most.
 const MOST_HEAD_BYTES: usize = 16 * 1024;
 
+/// A request's head takes no longer; nor does a connection wait longer for its next one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// After an error that is the machine's, such as too many open files, before the next connection is accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -34,16 +37,18 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long connections may last.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From the first byte to the answer.
+    /// From its beginning to its end: of one with one request, to the answer.
     pub in_all: Duration,
     /// While others wait for its place.
     pub when_full: Duration,
+    /// Whether a connection may bring further requests after its first.
+    pub keeps_alive: bool,
 }
 
 impl Default for Patience {
-    /// 10 s, and half a second while others wait.
+    /// For one request each: 10 s, and half a second while others wait.
     fn default() -> Self {
-        Self { in_all: Duration::from_secs(10), when_full: Duration::from_millis(500) }
+        Self { in_all: Duration::from_secs(10), when_full: Duration::from_millis(500), keeps_alive: false }
     }
 }
 
@@ -91,7 +96,7 @@ async fn serve(listener: TcpListener, router: Router, patience: Patience, stoppi
     let accept_all = async {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => open.take(converse(stream, router.clone())).await,
+                Ok((stream, _)) => open.take(converse(stream, router.clone(), patience.keeps_alive)).await,
                 Err(error) => rest_after(&error).await,
             }
         }
@@ -163,11 +168,12 @@ async fn rest_after(error: &std::io::Error) {
     }
 }
 
-/// One connection with its one request.
-async fn converse(stream: TcpStream, router: Router) {
+/// One connection with its requests. Where strangers may connect it is one request: a connection that stays open for the next
+/// one would have to be told from an idle attacker's.
+async fn converse(stream: TcpStream, router: Router, keeps_alive: bool) {
     let mut http = http1::Builder::new();
-    // A connection that stays open for the next request would be one that is to be told from an idle attacker's.
-    http.keep_alive(false).max_buf_size(MOST_HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.keep_alive(keeps_alive).max_buf_size(MOST_HEAD_BYTES);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = connection.await {
         tracing::trace!(%error, "a connection ended early");

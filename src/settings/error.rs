@@ -32,4 +32,7 @@ pub enum SettingsError {
     /// A secret's file cannot be read, or is empty.
     #[error("{variable}_FILE: cannot use {}: {why}", .path.display())]
     KeyFile { variable: String, path: PathBuf, why: String },
+    /// A secret's file that an argument names cannot be read, or is empty.
+    #[error("cannot use {}: {why}", .path.display())]
+    SecretFile { path: PathBuf, why: String },
 }

@@ -24,7 +24,7 @@ pub use options::{Options, Settings};
 pub use resolve::{Callback, DMXAPI_URL, KLING_URL};
 pub use secrets::{
     API_KEY, KLING_API_KEY, KLING_KEY_PAIR, Keys, SecretLookup, SecretPlace, WEBHOOK_SECRET, account_keys,
-    look_for_secrets, webhook_secret,
+    look_for_secrets, serve_token, webhook_secret,
 };
 pub use text_encoding::TextEncoding;
 pub use values::{Concurrency, InDoubt, ListenAddress, LogFormat, Price, ProviderName, Rate, Span};

@@ -1,6 +1,6 @@
 //! Secrets: from the environment, or from a file that it names; never from an argument or a settings file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +19,9 @@ pub const KLING_KEY_PAIR: [&str; 2] = ["KLING_ACCESS_KEY", "KLING_SECRET_KEY"];
 
 /// Where the secret is looked for by which the provider signs its callbacks.
 pub const WEBHOOK_SECRET: &str = "KLING_WEBHOOK_SECRET";
+
+/// Where the token is looked for that the live page asks for.
+pub(super) const SERVE_TOKEN: &str = "TRYON_SERVE_TOKEN";
 
 /// What every webhook secret begins with.
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
@@ -95,6 +98,20 @@ fn keys(provider: ProviderName) -> Result<Keys, SettingsError> {
                 }
             }
         }
+    }
+}
+
+/// Looks for the token that the live page asks for: in the file that is named, or else in the environment.
+///
+/// # Errors
+/// A file that is named cannot be read, or is empty.
+pub fn serve_token(file: Option<&Path>) -> Result<Option<SecretString>, SettingsError> {
+    let Some(path) = file else { return secret(SERVE_TOKEN) };
+    let unusable = |why: String| SettingsError::SecretFile { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    match text.trim() {
+        "" => Err(unusable("it is empty".to_owned())),
+        token => Ok(Some(token.to_owned().into())),
     }
 }
 

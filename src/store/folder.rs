@@ -224,7 +224,7 @@ fn folders_in(id: &JobId) -> &str {
 }
 
 /// Makes a rename last: the folder's own entry has to reach the disk as well.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

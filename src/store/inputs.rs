@@ -2,14 +2,19 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::job::{ImageSource, ObjectUrl};
+use sha2::{Digest, Sha256};
+
+use crate::job::{Content, ImageSource, ObjectUrl};
 use crate::picture::{Bytes, PictureError, Source};
 
 use super::Objects;
+
+/// How much of a file is read at once.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A picture in a local file, or in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +35,42 @@ pub struct Version(Is);
 enum Is {
     OfTime(Option<SystemTime>),
     Tagged(Option<String>),
+}
+
+/// By what a local file shows that it has not been written since it was read, without being read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    bytes: u64,
+    modified: Option<i64>,
+}
+
+impl Stamp {
+    /// When the file was last modified, in Unix nanoseconds.
+    #[must_use]
+    pub fn modified(self) -> Option<i64> {
+        self.modified
+    }
+
+    /// Whether a file of this length and time surely is what it was when it had that content. What has neither is no proof.
+    #[must_use]
+    pub fn is_of(self, content: &Content) -> bool {
+        self.modified.is_some() && (self.bytes, self.modified) == (content.bytes, content.modified)
+    }
+}
+
+/// A time as it is kept: Unix nanoseconds, which reach to the year 2262.
+fn nanoseconds(time: Option<SystemTime>) -> Option<i64> {
+    i64::try_from(time?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos()).ok()
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl InputFile {
@@ -75,6 +116,41 @@ impl InputFile {
             Lies::File(path) => File::open(path),
             Lies::Object(url, objects) => objects.open_file(url),
         }
+    }
+
+    /// Reads all of it, and says what it is.
+    ///
+    /// # Errors
+    /// Those of the system, or of the bucket.
+    pub fn content(&self) -> io::Result<Content> {
+        let mut file = self.open_file()?;
+        // Of the open file: another one may take its place at the path meanwhile.
+        let modified = nanoseconds(file.metadata()?.modified().ok());
+        let (mut digest, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE_BYTES]);
+        loop {
+            let read = match file.read(&mut piece) {
+                Ok(0) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            digest.update(&piece[..read]);
+            bytes += read as u64;
+        }
+        let sha256 = hex(&digest.finalize());
+        Ok(match &self.0 {
+            Lies::File(_) => Content { sha256, bytes, modified, etag: None },
+            Lies::Object(url, objects) => Content { sha256, bytes, modified: None, etag: objects.tag(url) },
+        })
+    }
+
+    /// How long a local file is, and when it was last modified; `None` for an object.
+    ///
+    /// # Errors
+    /// Those of the system: mostly that it is not there.
+    pub fn stamp(&self) -> io::Result<Option<Stamp>> {
+        let Lies::File(path) = &self.0 else { return Ok(None) };
+        let metadata = std::fs::metadata(path)?;
+        Ok(Some(Stamp { bytes: metadata.len(), modified: nanoseconds(metadata.modified().ok()) }))
     }
 
     /// Whether it is the file at `path`.

@@ -21,16 +21,18 @@ mod links;
 mod names;
 mod objects;
 mod scratch;
+mod shelf;
 mod staged;
 
 pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
 use bucket::{Content, Parcel};
 pub use folder::{Folder, FolderChecks};
-pub use inputs::{InputFile, Version};
+pub use inputs::{InputFile, Stamp, Version};
 pub use links::{Link, LinkError, Linkable, PictureLinks, PutOnce};
 pub use names::{KeyChecks, NameChecks};
 pub use objects::{BucketTrouble, Objects};
 pub use scratch::{Scratch, ScratchFile};
+pub use shelf::{OWN_PREFIX, Shelf, ShelfFile, ShelfNames, ShelfReady};
 pub use staged::Staged;
 
 /// Where results go.

@@ -186,6 +186,11 @@ impl Objects {
         io::Error::other(BucketTrouble { is_refusal, why })
     }
 
+    /// An object is another one now: what was copied of it is forgotten.
+    pub fn renew(&self, url: &ObjectUrl) {
+        self.kept().forget(url);
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         locked(&self.0.kept)
     }
@@ -196,6 +201,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Kept {
+    fn forget(&mut self, url: &ObjectUrl) {
+        self.by_url.remove(url);
+        if let Some(place) = self.order.iter().position(|(kept, _)| kept == url)
+            && let Some((_, bytes)) = self.order.remove(place)
+        {
+            self.bytes -= bytes;
+        }
+    }
+
     /// Takes account of a copy. The oldest ones go when there is no room; who has one open reads on.
     fn add(&mut self, url: &ObjectUrl, bytes: u64) {
         self.order.push_back((url.clone(), bytes));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::job::{AccountName, JobId, JobState, Keep, ModelName};
+use crate::job::{AccountName, ExtraColumns, JobId, JobState, Keep, ModelName};
 use crate::queue::{AttemptRecord, JobRecord};
 
 /// A job.
@@ -37,6 +37,13 @@ pub struct JobJson<'a> {
     priority: i64,
     /// What was noticed about the result, a word each.
     flags: Vec<&'static str>,
+    /// What a person has said of the result: `approved` or `rejected`.
+    review: Option<&'static str>,
+    review_reason: Option<&'a str>,
+    reviewer: Option<&'a str>,
+    reviewed_at: Option<String>,
+    /// The manifest columns that are not read.
+    columns: &'a ExtraColumns,
 }
 
 impl<'a> JobJson<'a> {
@@ -85,6 +92,11 @@ impl<'a> JobJson<'a> {
             }),
             priority: spec.priority,
             flags: job.flags.words(),
+            review: job.review.as_ref().map(|review| review.verdict.word()),
+            review_reason: job.review.as_ref().and_then(|review| review.reason.as_deref()),
+            reviewer: job.review.as_ref().and_then(|review| review.reviewer.as_deref()),
+            reviewed_at: job.review.as_ref().map(|review| utc(review.at)),
+            columns: &spec.extra,
         }
     }
 }

@@ -10,6 +10,8 @@ pub mod pace;
 mod reasons;
 mod standing;
 mod summary;
+mod texts;
+pub mod web;
 pub mod wording;
 
 pub use accounts::{AccountJson, account_lines};
@@ -20,3 +22,4 @@ pub use job_json::{AttemptJson, JobJson, StoryJson, utc};
 pub use reasons::{FailureReason, FailureReasons};
 pub use standing::{Piece, Standing, Tone, paused, stopping};
 pub use summary::{RunSummary, summary};
+pub use texts::Language;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::job::{Flag, StateName};
 use crate::queue::{AccountStanding, Counts};
 
-use super::wording::{cost, percent, span, thousands};
+use super::wording::{cost, judged, percent, span, thousands};
 use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE, account_lines};
 use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
@@ -103,6 +103,9 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
     row("images", &format!("{} of {}, {made} in this run", thousands(done), thousands(total)));
     if counts.flagged > 0 {
         row("flagged", &format!("{} of these images", thousands(counts.flagged)));
+    }
+    if let Some(judged) = judged(counts) {
+        row("reviewed", &judged);
     }
     for state in [StateName::Failed, StateName::InDoubt, StateName::Cancelled] {
         if counts.of(state) > 0 {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use crate::queue::Counts;
+
 /// A count with its thousands apart: `10,000`.
 #[must_use]
 pub fn thousands(count: u64) -> String {
@@ -26,6 +28,18 @@ pub fn thousands(count: u64) -> String {
 pub fn counted(count: u64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", thousands(count))
+}
+
+/// What people have said of results: `120 approved, 4 rejected, 9,876 not judged`; `None` before the first verdict.
+#[must_use]
+pub fn judged(counts: &Counts) -> Option<String> {
+    let said = [(counts.approved, "approved"), (counts.rejected_images, "rejected"), (counts.unjudged(), "not judged")];
+    let said: Vec<String> = said
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", thousands(*count)))
+        .collect();
+    (counts.approved + counts.rejected_images > 0).then(|| said.join(", "))
 }
 
 /// A span in its two largest units: `45 s`, `3 min 20 s`, `4 h 54 min`, `2 d 3 h`.

@@ -25,7 +25,7 @@ function copyBySelection(text) {
 /** Copies, and says so on the button that was pressed. */
 async function copyFrom(button, text) {
   button.dataset.label ??= button.textContent;
-  button.textContent = (await copyText(text)) ? 'Copied' : 'Could not copy';
+  button.textContent = (await copyText(text)) ? t('Copied') : t('Could not copy');
   setTimeout(() => { button.textContent = button.dataset.label; }, 1600);
 }
 

@@ -46,20 +46,9 @@ async function readJobs(onFirst) {
   }
 }
 
-const STATES = ['pending', 'submitting', 'in_doubt', 'running', 'downloading', 'succeeded', 'failed', 'cancelled'];
-const spoken = (word) => word.replace('_', ' ');
-
-/** The last part of a path or address, which is what people know a picture by. */
-function fileName(path) {
-  const bare = /^https?:\/\//i.test(path) ? path.replace(/[?#].*$/, '') : path;
-  return bare.slice(Math.max(bare.lastIndexOf('/'), bare.lastIndexOf('\\')) + 1) || path;
-}
-
 /** The reason of rows that were never loaded: the manifest names pictures, but nobody knows where they are. */
 const UNUSABLE = 'unusable';
 const reasonOf = (job) => (job.state === 'failed' && job.human.link === null ? UNUSABLE : job.reason);
-
-const flagsOf = (job) => job.flags ?? [];
 
 /** Whether a job has a flag, or any. */
 const hasFlag = (job, flag) => (flag === ANY_FLAG ? flagsOf(job).length > 0 : flagsOf(job).includes(flag));
@@ -69,7 +58,7 @@ const FLAGS = [ANY_FLAG, 'unchanged', 'blank', 'small', 'aspect', 'twin', 'forma
 /** What the text filter looks at. */
 function textOf(job) {
   if (job.text === undefined) {
-    const said = [job.id, spoken(job.state), ...flagsOf(job), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task, job.account];
+    const said = [job.id, plain(job.state), spoken(job.state), ...flagsOf(job), ...flagsOf(job).map(t), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task, job.account];
     job.text = said.filter(Boolean).join('\n').toLowerCase();
   }
   return job.text;

@@ -21,7 +21,6 @@ let isReading = true;
 
 const pageCount = () => Math.max(1, Math.ceil(chosen.length / PAGE_JOBS));
 const cardAt = (place) => list.children[place - page * PAGE_JOBS];
-const counted = (count, noun) => `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 
 // ---- showing
 
@@ -48,8 +47,8 @@ function showPage() {
   const first = page * PAGE_JOBS;
   list.replaceChildren(...chosen.slice(first, first + PAGE_JOBS).map(cardOf));
   const last = Math.min(first + PAGE_JOBS, chosen.length);
-  byId('shown').textContent = chosen.length === 0 ? 'no jobs'
-    : `${(first + 1).toLocaleString('en')}–${last.toLocaleString('en')} of ${counted(chosen.length, 'job')}${isReading ? ', reading…' : ''}`;
+  byId('shown').textContent = chosen.length === 0 ? t('no jobs')
+    : t(`${(first + 1).toLocaleString('en')}–${last.toLocaleString('en')} of ${jobsCounted(chosen.length)}`) + (isReading ? t(', reading…') : '');
   byId('page').value = page + 1;
   byId('page').max = pageCount();
   byId('pages').textContent = pageCount().toLocaleString('en');
@@ -73,7 +72,7 @@ function showTools() {
   byId('only-reason').hidden = view.reason === null;
   if (view.reason !== null) {
     const reason = document.querySelector(`[data-reason="${view.reason}"]`)?.closest('li')?.querySelector('.reason');
-    const said = reason?.textContent ?? (view.reason === UNUSABLE ? 'rows that could not be used' : 'one reason');
+    const said = reason?.textContent ?? (view.reason === UNUSABLE ? t('rows that could not be used') : t('one reason'));
     byId('only-reason').title = said;
     byId('only-reason').querySelector('.said').textContent = said;
   }
@@ -86,7 +85,7 @@ function showFlagChip() {
   }
   const isOne = view.flag !== null && view.flag !== ANY_FLAG;
   chip.setAttribute('aria-pressed', String(view.flag !== null));
-  chip.querySelector('.which').textContent = isOne ? `: ${view.flag}` : '';
+  chip.querySelector('.which').textContent = isOne ? `: ${t(view.flag)}` : '';
   chip.querySelector('b').textContent = jobs.filter((job) => hasFlag(job, isOne ? view.flag : ANY_FLAG)).length.toLocaleString('en');
 }
 
@@ -96,7 +95,7 @@ function showMarks() {
   byId('rejected-count').textContent = count.toLocaleString('en');
   byId('only-rejected').querySelector('b').textContent = count.toLocaleString('en');
   byId('only-rejected').hidden = count === 0 && !view.rejected;
-  byId('rejected-kept').textContent = marks.isKept ? '' : 'not kept: this browser does not remember for this page';
+  byId('rejected-kept').textContent = marks.isKept ? '' : t('not kept: this browser does not remember for this page');
   keepClear();
 }
 
@@ -146,7 +145,7 @@ function goTo(place) {
   current = place;
   if (viewer.open) {
     viewed = place;
-    showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
+    showInViewer(chosen[place], t(`${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`));
     return;
   }
   turnTo(Math.floor(place / PAGE_JOBS), place);
@@ -164,7 +163,7 @@ const placeOf = (card) => page * PAGE_JOBS + [...list.children].indexOf(card);
 function open(place) {
   current = place;
   viewed = place;
-  showInViewer(chosen[place], `${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`);
+  showInViewer(chosen[place], t(`${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`));
 }
 
 // ---- judging
@@ -178,10 +177,10 @@ function toggleMark(place) {
   marks.toggle(job);
   const card = cardAt(place);
   if (card !== undefined) {
-    showMark(card, job);
+    showJudgement(card, job);
   }
   if (viewer.open) {
-    showMark(viewer, job);
+    showJudgement(viewer, job);
   }
   showMarks();
   if (!hadBar) {
@@ -192,9 +191,9 @@ function toggleMark(place) {
 }
 
 function showMarksEverywhere() {
-  [...list.children].forEach((card) => showMark(card, chosen[placeOf(card)]));
+  [...list.children].forEach((card) => showJudgement(card, chosen[placeOf(card)]));
   if (viewer.open) {
-    showMark(viewer, chosen[viewed]);
+    showJudgement(viewer, chosen[viewed]);
   }
   showMarks();
   followMarks();
@@ -265,10 +264,14 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) {
     return;
   }
-  const isTyping = event.target.matches?.('input, select, textarea') ?? false;
+  const { target } = event;
+  if (target.matches?.('.slider') && event.key.startsWith('Arrow')) {
+    return;
+  }
+  const isTyping = target.matches?.('input:not(.slider), select, textarea') ?? false;
   if (isTyping) {
     if (event.key === 'Escape') {
-      event.target.blur();
+      target.blur();
     }
     return;
   }
@@ -284,7 +287,7 @@ function viewerAction({ key }) {
     case 'j': case 'ArrowRight': case 'ArrowDown': return () => goTo(current + 1);
     case 'k': case 'ArrowLeft': case 'ArrowUp': return () => goTo(current - 1);
     case 'x': return () => toggleMark(current);
-    default: return undefined;
+    default: return viewerKey(key);
   }
 }
 
@@ -397,8 +400,8 @@ byId('copy-rejected').addEventListener('click', ({ target }) => copyFrom(target,
 byId('clear-rejected').addEventListener('click', ({ target }) => {
   if (target.dataset.sure === undefined) {
     target.dataset.sure = '';
-    target.textContent = 'Clear all marks?';
-    setTimeout(() => { delete target.dataset.sure; target.textContent = 'Clear'; }, 3000);
+    target.textContent = t('Clear all marks?');
+    setTimeout(() => { delete target.dataset.sure; target.textContent = t('Clear'); }, 3000);
     return;
   }
   marks.clear();

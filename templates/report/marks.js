@@ -62,3 +62,13 @@ function rejectedCsv() {
   return csv([['id', 'human_image', 'cloth_image', 'output'],
     ...marks.all().map((job) => [job.id, job.human.name, job.cloths[0].name, file(job.result)])]);
 }
+
+/** Shows on a card, or in the viewer, whether its result is rejected. */
+function showJudgement(holder, job) {
+  const isRejected = marks.has(job);
+  const button = holder.querySelector('.reject');
+  holder.classList.toggle('is-rejected', isRejected);
+  button.hidden = !marks.can(job);
+  button.setAttribute('aria-pressed', String(isRejected));
+  button.textContent = t(isRejected ? 'Rejected' : 'Reject');
+}

@@ -68,6 +68,36 @@ impl Browser {
         self.wait("document.documentElement.dataset.ready !== undefined");
     }
 
+    /// Goes to an address.
+    pub(crate) fn visit(&self, url: &str) {
+        self.call("url", &json!({ "url": url }));
+    }
+
+    /// The window that is looked at.
+    pub(crate) fn window(&self) -> String {
+        let handles = self.try_get("window").expect("a window");
+        handles.as_str().expect("a handle").to_owned()
+    }
+
+    /// Opens another window, and looks at it.
+    pub(crate) fn new_window(&self) -> String {
+        let made = self.call("window/new", &json!({ "type": "window" }));
+        let handle = made["handle"].as_str().expect("a handle").to_owned();
+        self.switch_to(&handle);
+        handle
+    }
+
+    pub(crate) fn switch_to(&self, window: &str) {
+        self.call("window", &json!({ "handle": window }));
+    }
+
+    /// From now on the browser asks for these languages.
+    pub(crate) fn speak(&self, languages: &str) {
+        let agent = self.value("navigator.userAgent");
+        let said = json!({ "userAgent": agent, "acceptLanguage": languages });
+        self.devtools("Emulation.setUserAgentOverride", &said);
+    }
+
     /// Opens the same page again.
     pub(crate) fn reload(&self) {
         self.call("refresh", &json!({}));
@@ -176,6 +206,13 @@ impl Browser {
 
     fn call(&self, command: &str, body: &Value) -> Value {
         self.try_call(command, body).unwrap_or_else(|error| panic!("{command} {body}: {error}"))
+    }
+
+    fn try_get(&self, what: &str) -> Option<Value> {
+        let request = self.client.get(format!("{}/{what}", self.session)).timeout(PATIENCE);
+        let answer = self.runtime.block_on(async { request.send().await?.bytes().await }).ok()?;
+        let mut answer: Value = serde_json::from_slice(&answer).ok()?;
+        Some(answer["value"].take())
     }
 
     fn try_call(&self, command: &str, body: &Value) -> Result<Value, String> {

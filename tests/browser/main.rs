@@ -7,6 +7,7 @@ mod driver;
 mod finding;
 mod flagged;
 mod judging;
+mod live;
 mod looking;
 mod shop;
 mod trust;

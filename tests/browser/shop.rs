@@ -90,6 +90,34 @@ impl Shop {
         self.results().join("index.html")
     }
 
+    /// A job as the queue has it.
+    pub(crate) fn job(&self, id: &str) -> tryon::queue::JobRecord {
+        self.with_queue(async |queue| queue.job(id).await.expect("the job"))
+    }
+
+    /// The image of the job that waits is made, by a run of another process.
+    pub(crate) fn make_one(&self) {
+        self.with_queue(async |queue| {
+            let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
+            let job = claim(&*queue, run, 10_001).await;
+            let row = Row::new(job.spec.id.as_str(), Fate::Succeeds(2));
+            self.see_through(&*queue, &row, &job).await;
+        });
+    }
+
+    /// A job's image is made again, by a run of another process.
+    pub(crate) fn make_again(&self, id: &str) {
+        self.with_queue(async |queue| queue.make_anew(id.to_owned(), at(5_000)).await.expect("put back"));
+        self.make_one();
+    }
+
+    fn with_queue<T>(&self, work: impl AsyncFnOnce(std::sync::Arc<dyn Queue>) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            work(queue::open(&self.results().join("queue.db"), Opening::Existing).await.expect("a queue")).await
+        })
+    }
+
     async fn fill(&self, rows: &[Row]) {
         let queue = queue::open(&self.results().join("queue.db"), Opening::OrMake).await.expect("a queue");
         let mut load = queue.begin_load().await.expect("a load");

@@ -15,11 +15,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::ambient;
-use crate::job::{Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment};
-use crate::picture::{Encoded, InputLimits, PictureError, PictureFormat, Probe, fit, outfit, probe};
+use crate::job::{Content, Garment, ImageRef, ImageSource, JobSpec, ModelName, SecondGarment, SentContents};
+use crate::picture::{InputLimits, PictureError, PictureFormat, Probe, probe};
 use crate::provider::Picture;
 use crate::store::{BucketTrouble, InputFile, LinkError, Linkable, Objects, PictureLinks, Scratch, Version};
 
+use super::recipe::Recipe;
 use super::shelf::{Kept, Shelf};
 use super::trouble::InputsError;
 use super::whole_files::WholeFiles;
@@ -58,9 +59,18 @@ pub(crate) struct Ready {
     pub(crate) cloth: Picture,
     /// What was made, for the report; `None` where every file is sent as it is.
     pub(crate) sent_as: Option<String>,
+    /// What the files were that it is made of, as far as they were read here.
+    pub(crate) contents: SentContents,
     /// Whether something had to be made or decoded just now, so that time has gone by.
     pub(crate) took_time: bool,
     _kept: Vec<Arc<Kept>>,
+}
+
+impl Ready {
+    /// What is known of the files, to be kept with the attempt.
+    pub(crate) fn told(&self) -> Option<Box<SentContents>> {
+        (!self.contents.is_empty()).then(|| Box::new(self.contents.clone()))
+    }
 }
 
 /// A file as it was when it was looked at. One that changes is another source.
@@ -69,13 +79,6 @@ pub(super) struct Input {
     pub(super) file: InputFile,
     pub(super) probe: Probe,
     pub(super) version: Version,
-}
-
-/// What a picture is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Recipe {
-    Fitted(Input, InputLimits),
-    Outfit { upper: Input, lower: Input, upper_is_second: bool },
 }
 
 /// One picture of a request, before anything is made.
@@ -101,11 +104,13 @@ struct Got {
     took_time: bool,
     /// What was made, for the report, and the file of it.
     made: Option<(String, Arc<Kept>)>,
+    /// What the file was that it is made of, and the second one.
+    contents: [Option<Content>; 2],
 }
 
 const HUMAN: &str = "human_image";
-const CLOTH: &str = "cloth_image";
-const SECOND_CLOTH: &str = "cloth_image_2";
+pub(super) const CLOTH: &str = "cloth_image";
+pub(super) const SECOND_CLOTH: &str = "cloth_image_2";
 
 impl RequestPictures {
     /// With a folder that is this run's alone, and one where relative names lead. With `is_shared` other hosts may have what this
@@ -168,9 +173,11 @@ impl RequestPictures {
         let (human, cloth) = tokio::join!(self.get(human, links), self.get(cloth, links));
         let (human, cloth) = (human?, cloth?);
         let took_time = human.took_time || cloth.took_time;
+        let ([human_content, _], [cloth_content, second]) = (human.contents, cloth.contents);
+        let contents = SentContents { human: human_content, cloth: cloth_content, second };
         let (stories, kept): (Vec<String>, Vec<Arc<Kept>>) = [human.made, cloth.made].into_iter().flatten().unzip();
         let sent_as = (!stories.is_empty()).then(|| stories.join("; "));
-        Ok(Ready { human: human.picture, cloth: cloth.picture, sent_as, took_time, _kept: kept })
+        Ok(Ready { human: human.picture, cloth: cloth.picture, sent_as, contents, took_time, _kept: kept })
     }
 
     /// What links to local pictures, where the model is sent links.
@@ -181,9 +188,12 @@ impl RequestPictures {
     /// One picture of a request: checked, or made; and linked to, where that is wanted.
     async fn get(&self, wanted: Wanted, links: Option<&Links>) -> Result<Got, InputsError> {
         match wanted {
-            Wanted::Url(url) => Ok(Got { picture: Picture::Url(url), took_time: false, made: None }),
+            Wanted::Url(url) => {
+                Ok(Got { picture: Picture::Url(url), took_time: false, made: None, contents: [None, None] })
+            }
             Wanted::AsItIs { column, source } => {
                 let took_time = self.check_whole(column, source.clone()).await?;
+                let contents = self.contents_of(vec![source.clone()]).await;
                 let linkable = Linkable {
                     bytes: source.probe.bytes,
                     media_type: source.probe.format.media_type(),
@@ -191,18 +201,31 @@ impl RequestPictures {
                     version: source.version,
                 };
                 let (picture, was_linked_now) = sent(column, linkable, links).await?;
-                Ok(Got { picture, took_time: took_time || was_linked_now, made: None })
+                Ok(Got { picture, took_time: took_time || was_linked_now, made: None, contents })
             }
             Wanted::Made { column, recipe } => {
+                let sources = recipe.sources();
                 let (made, was_there) = self.made(column, recipe).await?;
+                let contents = self.contents_of(sources).await;
                 let file = made.file.as_input();
                 let media_type = PictureFormat::Jpeg.media_type();
                 let linkable = Linkable { version: file.version(), file, bytes: made.bytes, media_type };
                 let (picture, was_linked_now) = sent(column, linkable, links).await?;
                 let story = format!("{column}: {}", made.story);
-                Ok(Got { picture, took_time: !was_there || was_linked_now, made: Some((story, made)) })
+                Ok(Got { picture, took_time: !was_there || was_linked_now, made: Some((story, made)), contents })
             }
         }
+    }
+
+    /// What files are that a picture is made of: one, or the first and the second garment.
+    async fn contents_of(&self, sources: Vec<Input>) -> [Option<Content>; 2] {
+        let whole_files = Arc::clone(&self.whole_files);
+        let read = ambient::blocking(move || {
+            let mut contents = sources.iter().map(|source| whole_files.content(source));
+            [contents.next().flatten(), contents.next().flatten()]
+        });
+        // Who cannot be read to its end fails its job when it is sent.
+        read.await.unwrap_or_default()
     }
 
     /// Refuses a file that does not decode to its last line. Says whether it was decoded now.
@@ -352,42 +375,6 @@ impl Looking {
             Err(error) => InputsError::NoneHere(format!("the folder {}: {error}", folder.display())),
         }
     }
-}
-
-impl Recipe {
-    /// Makes the picture. An error names the column at fault where it is not the picture's own.
-    fn cook(&self) -> Result<Encoded, (Option<&'static str>, String)> {
-        match self {
-            Self::Fitted(source, limits) => {
-                fit(&source.file, &source.probe, limits).map_err(|problem| (None, problem.at(&source.file)))
-            }
-            Self::Outfit { upper, lower, upper_is_second } => outfit(&upper.file, &lower.file).map_err(|wrong| {
-                let is_upper = wrong.garment == Garment::Upper;
-                let column = if is_upper == *upper_is_second { SECOND_CLOTH } else { CLOTH };
-                let file = if is_upper { &upper.file } else { &lower.file };
-                (Some(column), wrong.problem.at(file))
-            }),
-        }
-    }
-
-    /// What was made, and of what.
-    fn story(&self, made: &Encoded) -> String {
-        let made = format!("a JPEG of {} x {} px ({})", made.width, made.height, mebibytes(made.jpeg.len() as u64));
-        match self {
-            Self::Fitted(Input { probe, .. }, _) => format!(
-                "{made}, made of a {} of {} x {} px ({})",
-                probe.format.name(),
-                probe.width,
-                probe.height,
-                mebibytes(probe.bytes)
-            ),
-            Self::Outfit { .. } => format!("{made}, made of {CLOTH} and {SECOND_CLOTH}"),
-        }
-    }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::store::ScratchFile;
 
-use super::request_pictures::Recipe;
+use super::recipe::Recipe;
 
 /// How much disk the kept pictures may take, in bytes: some hundred outfits.
 const MOST_KEPT_BYTES: u64 = 256 << 20;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::job::Content;
 use crate::picture::check_whole;
 
 use super::request_pictures::Input;
@@ -20,8 +21,16 @@ pub(super) struct WholeFiles {
     checks: Mutex<Checks>,
 }
 
-/// Set when the file was decoded; whoever else needs it waits meanwhile.
-type Check = Arc<OnceLock<Result<(), String>>>;
+/// What is known of a file. Whoever else needs it waits while it is found out.
+#[derive(Debug, Default)]
+struct Known {
+    /// Set when it was decoded.
+    whole: OnceLock<Result<(), String>>,
+    /// Set when it was read through; `None` where it could not be.
+    content: OnceLock<Option<Content>>,
+}
+
+type Check = Arc<Known>;
 
 /// Those used since the last generation began, and those of the generation before.
 #[derive(Debug, Default)]
@@ -37,9 +46,9 @@ impl WholeFiles {
     /// What is wrong with the file, and where it is.
     pub(super) fn check(&self, source: &Input) -> Result<bool, String> {
         let check = self.checks().of(source);
-        let was_known = check.get().is_some();
+        let was_known = check.whole.get().is_some();
         let mut is_lasting = true;
-        let result = check.get_or_init(|| {
+        let result = check.whole.get_or_init(|| {
             check_whole(&source.file, &source.probe).map_err(|problem| {
                 is_lasting = !problem.is_about_the_place();
                 problem.at(&source.file)
@@ -49,6 +58,13 @@ impl WholeFiles {
             self.checks().forget(source);
         }
         result.clone().map(|()| !was_known)
+    }
+
+    /// What a file is, if it can be read. Takes as long as reading it the first time, so it belongs on a thread that may
+    /// wait.
+    pub(super) fn content(&self, source: &Input) -> Option<Content> {
+        let known = self.checks().of(source);
+        known.content.get_or_init(|| source.file.content().ok()).clone()
     }
 
     fn checks(&self) -> std::sync::MutexGuard<'_, Checks> {

@@ -264,7 +264,7 @@ async fn submit_again(ctx: &Context, job: &ActiveJob, held: &mut Held) -> Result
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.accepted();
-            accepted(ctx, job, held, task_id, echoed, facts).await
+            accepted(ctx, job, held, task_id, echoed, facts, &pictures).await
         }
         CreateFate::InDoubt(trouble) => {
             held.lost_at = Some(Instant::now());

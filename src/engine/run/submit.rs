@@ -58,7 +58,7 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
     match send(ctx, job, &pictures).await {
         CreateFate::Accepted { task_id, echoed, facts } => {
             pass.accepted();
-            accepted(ctx, job, held, task_id, echoed, facts).await
+            accepted(ctx, job, held, task_id, echoed, facts, &pictures).await
         }
         CreateFate::Refused(trouble) => refused(ctx, job, held, pass, trouble).await,
         CreateFate::NotSent(trouble) => {
@@ -75,7 +75,8 @@ pub(crate) async fn submit(ctx: &Context, job: &ActiveJob, held: &mut Held) -> R
             held.lost_at = Some(Instant::now());
             pass.heed(&trouble);
             let why = trouble.sentence();
-            let state = ctx.record(job, Transition::LoseAnswer, note(&trouble.facts)).await?;
+            let note = Note { sent: pictures.told(), ..note(&trouble.facts) };
+            let state = ctx.record(job, Transition::LoseAnswer, note).await?;
             ctx.tell(Fact::InDoubt { id: job.spec.id.clone(), why });
             Ok(Step::Now(state))
         }
@@ -122,10 +123,11 @@ pub(crate) async fn accepted(
     task_id: TaskId,
     echoed: bool,
     facts: AnswerFacts,
+    pictures: &Ready,
 ) -> Result<Step, RunError> {
     ctx.account.accepted(job.seq, held.slot.as_mut());
     ctx.account.tally.took_task();
-    let note = Note { answer: None, ..note(&facts) };
+    let note = Note { answer: None, sent: pictures.told(), ..note(&facts) };
     let state = ctx.record(job, Transition::Accept { task_id: task_id.clone() }, note).await?;
     if echoed {
         ctx.learn_external_ids(true).await?;

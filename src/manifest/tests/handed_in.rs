@@ -218,10 +218,11 @@ fn a_header_with_what_nobody_sees_is_read_and_one_in_other_letters_is_refused() 
 fn the_columns_of_a_manifest_are_told_as_they_are_written() {
     let folder = folder();
     let mut pictures = PictureChecks::new();
-    let text = "SKU,\u{feff}human,Cloth,,note;x,id\n";
+    let text = "SKU,\u{feff}human,Cloth,,note;x,id,SKU\n";
     let reader =
         ManifestReader::from_reader("jobs.csv", folder.path(), text.as_bytes(), &Reading::default(), &mut pictures);
     let columns = reader.expect("a header").columns();
     assert_eq!(columns.read, ["human", "Cloth", "id"]);
-    assert_eq!(columns.left_alone, ["SKU", "note;x"]);
+    assert_eq!(columns.kept, ["SKU", "note;x"]);
+    assert_eq!(columns.left_alone, ["SKU"]);
 }

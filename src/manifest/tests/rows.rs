@@ -32,7 +32,7 @@ fn a_row_of_two_pictures_gets_the_defaults() {
 }
 
 #[test]
-fn column_names_are_compared_without_case_and_space_and_others_are_ignored() {
+fn column_names_are_compared_without_case_and_space_and_others_mean_nothing() {
     let folder = folder();
     let row = good(folder.path(), "note,\" Cloth_Image \",HUMAN,Id,note\nx,shirt.jpg,ana.png,j1,\n");
     assert_eq!(row.spec.id.as_str(), "j1");
@@ -44,6 +44,26 @@ fn an_extra_column_may_hold_anything_even_what_is_not_utf_8() {
     let folder = folder();
     let row = good(folder.path(), b"human,cloth,gr\xf6\xdfe\nana.png,shirt.jpg,\xff\n");
     assert_eq!(row.spec.id.as_str(), "ana/shirt");
+}
+
+#[test]
+fn columns_that_are_not_read_are_kept_in_their_order_the_first_of_a_name_and_none_without_one() {
+    let folder = folder();
+    let row = good(folder.path(), "SKU,human,,titel,cloth,SKU\n A-1 ,ana.png,?,\"rot,\nweit\",shirt.jpg,B\n");
+    assert_eq!(row.spec.extra.iter().collect::<Vec<_>>(), [("SKU", "A-1"), ("titel", "rot,\nweit")]);
+    let empty = good(folder.path(), "human,cloth,SKU\nana.png,shirt.jpg,\n");
+    assert!(empty.spec.extra.is_empty(), "an empty cell is as good as none");
+}
+
+#[test]
+fn more_than_is_kept_of_a_row_rejects_that_row_alone() {
+    let folder = folder();
+    let text = format!("human,cloth,html\nana.png,shirt.jpg,{}\n", "x".repeat(4_093));
+    let row = rejected(folder.path(), text);
+    assert_eq!((row.line, row.problems.len()), (2, 1));
+    let said = row.problems[0].to_string();
+    assert!(said.starts_with("jobs.csv:2: row: ") && said.contains("4097 bytes"), "{said}");
+    good(folder.path(), format!("human,cloth,html\nana.png,shirt.jpg,{}\n", "x".repeat(4_092)));
 }
 
 #[test]

@@ -10,22 +10,27 @@ use super::super::source::Bytes;
 use super::super::tiff_tags::Beside;
 use super::super::{colours, exif, tiff_tags};
 use super::{
-    MAX_DECODED_BYTES, PictureError, Probe, drop_idle_channel, lay_on_white, lay_premultiplied_on_white, take_memory,
+    MAX_DECODED_BYTES, PictureError, Probe, Wanted, drop_idle_channel, lay_on, lay_premultiplied_on, take_memory,
 };
 
-pub(super) fn decode(file: &mut dyn Bytes, format: image::ImageFormat, probe: &Probe) -> Result<Pixels, PictureError> {
-    decode_from(BufReader::new(file), format, probe, Beside::Alpha)
+pub(super) fn decode(
+    file: &mut dyn Bytes,
+    format: image::ImageFormat,
+    probe: &Probe,
+    wanted: Wanted,
+) -> Result<Pixels, PictureError> {
+    decode_from(BufReader::new(file), format, probe, Beside::Alpha, wanted)
 }
 
 /// A TIFF. The decoder gets to see a sample that is no colour as alpha, since it scrambles what it drops.
-pub(super) fn decode_tiff(file: &mut dyn Bytes, probe: &Probe) -> Result<Pixels, PictureError> {
+pub(super) fn decode_tiff(file: &mut dyn Bytes, probe: &Probe, wanted: Wanted) -> Result<Pixels, PictureError> {
     let tags = tiff_tags::read(BufReader::new(&mut *file)).ok_or(PictureError::Damaged)?;
     if let Some(what) = tags.not_decoded() {
         return Err(PictureError::NotDecoded(what));
     }
     file.seek(SeekFrom::Start(0)).map_err(|_| PictureError::Damaged)?;
     let patched = Patched { file, patch: tags.patch() };
-    decode_from(BufReader::new(patched), image::ImageFormat::Tiff, probe, tags.beside())
+    decode_from(BufReader::new(patched), image::ImageFormat::Tiff, probe, tags.beside(), wanted)
 }
 
 fn decode_from(
@@ -33,6 +38,7 @@ fn decode_from(
     format: image::ImageFormat,
     probe: &Probe,
     beside: Beside,
+    wanted: Wanted,
 ) -> Result<Pixels, PictureError> {
     let broken = |error: image::ImageError| PictureError::Undecodable(error.to_string());
     let mut reader = ImageReader::with_format(reader, format);
@@ -44,7 +50,7 @@ fn decode_from(
     // All but one hold what they read and what they give at once.
     let copies = if format == image::ImageFormat::Bmp { 1 } else { 2 };
     let bytes_a_pixel = copies * u64::from(decoder.color_type().bytes_per_pixel());
-    let memory = take_memory(&Probe { width, height, ..*probe }, bytes_a_pixel, 0)?;
+    let memory = take_memory(&Probe { width, height, ..*probe }, bytes_a_pixel, wanted.further_bytes)?;
     let orientation = match format {
         image::ImageFormat::WebP => exif::orientation(decoder.exif_metadata().ok().flatten().as_deref()),
         _ => decoder.orientation().unwrap_or(Orientation::NoTransforms),
@@ -52,7 +58,7 @@ fn decode_from(
     let profile = decoder.icc_profile().ok().flatten();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     let colour = picture.color();
-    let (channels, mut samples) = match (colour.has_color(), colour.has_alpha()) {
+    let (mut channels, mut samples) = match (colour.has_color(), colour.has_alpha()) {
         (false, false) => (1, picture.into_luma8().into_raw()),
         (false, true) => (1, picture.into_luma_alpha8().into_raw()),
         (true, false) => (3, picture.into_rgb8().into_raw()),
@@ -62,8 +68,8 @@ fn decode_from(
     if colour.has_alpha() {
         let is_bmp = format == image::ImageFormat::Bmp;
         match if is_bmp { beside_in_bmp(&samples, channels) } else { beside } {
-            Beside::Alpha => lay_on_white(&mut samples, channels),
-            Beside::Premultiplied => lay_premultiplied_on_white(&mut samples, channels),
+            Beside::Alpha => channels = lay_on(wanted.background, &mut samples, channels),
+            Beside::Premultiplied => channels = lay_premultiplied_on(wanted.background, &mut samples, channels),
             Beside::Idle => drop_idle_channel(&mut samples, channels),
             Beside::Black => samples = colours::Inks::new(profile.take().as_deref()).without(&samples, width as usize),
         }

@@ -1,12 +1,17 @@
-//! A PNG: palettes and single bits become samples, 16 bits become 8, what shines through becomes white.
+//! A PNG: palettes and single bits become samples, 16 bits become 8, what shines through becomes the background.
 
 use super::super::exif;
 use super::super::memory::Taken;
 use super::super::pixels::Pixels;
 use super::super::png_chunks::{Pruned, remarks};
-use super::{MAX_DECODED_BYTES, PictureError, Probe, lay_on_white};
+use super::{MAX_DECODED_BYTES, PictureError, Probe, lay_on};
 
-pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Result<Pixels, PictureError> {
+pub(super) fn decode(
+    file: &[u8],
+    probe: &Probe,
+    memory: Taken<'static>,
+    background: [u8; 3],
+) -> Result<Pixels, PictureError> {
     let limits = png::Limits { bytes: MAX_DECODED_BYTES as usize };
     let mut decoder = png::Decoder::new_with_limits(Pruned::of(file).reader(), limits);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -22,14 +27,8 @@ pub(super) fn decode(file: &[u8], probe: &Probe, memory: Taken<'static>) -> Resu
     samples.truncate(frame.buffer_size());
     let channels = match colour {
         png::ColorType::Grayscale => 1,
-        png::ColorType::GrayscaleAlpha => {
-            lay_on_white(&mut samples, 1);
-            1
-        }
-        png::ColorType::Rgba => {
-            lay_on_white(&mut samples, 3);
-            3
-        }
+        png::ColorType::GrayscaleAlpha => lay_on(background, &mut samples, 1),
+        png::ColorType::Rgba => lay_on(background, &mut samples, 3),
         png::ColorType::Rgb | png::ColorType::Indexed => 3,
     };
     let remarks = remarks(file);

@@ -17,7 +17,7 @@ pub(super) use png::row_memory as png_memory;
 use std::io::{self, Read, SeekFrom};
 
 use super::content::{Content, HEAD_BYTES};
-use super::decode::decode_bytes;
+use super::decode::{Wanted, decode_bytes};
 use super::file_header::{self, FileHeader};
 use super::guard::guarded;
 use super::memory;
@@ -156,7 +156,7 @@ fn read_all(file: &mut dyn Bytes, bytes: u64) -> io::Result<Vec<u8>> {
 
 /// A picture in a format that was not promised is decoded as an input would be.
 fn foreign(file: &mut dyn Bytes, probe: &Probe) -> Result<Look, ResultError> {
-    let pixels = decode_bytes(file, "", probe).map_err(|problem| match problem {
+    let pixels = decode_bytes(file, "", probe, Wanted::PLAIN).map_err(|problem| match problem {
         PictureError::Unreadable { source, .. } => ResultError::Unreadable(source),
         problem => ResultError::Undecodable(format!("it {problem}")),
     })?;

@@ -21,7 +21,8 @@ use super::load::PostgresLoad;
 use super::reads::reading;
 use super::transition::By;
 use super::{
-    by_hand, claim, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition, unseen,
+    by_hand, claim, contents, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition,
+    unseen,
 };
 
 /// An open queue.
@@ -279,6 +280,10 @@ impl Queue for PostgresQueue {
 
     async fn adopt(&self, id: String, task_id: TaskId, now: Timestamp) -> Result<JobState> {
         verb!(self, |db| by_hand::adopt(db, &id, &task_id, now))
+    }
+
+    async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
+        verb!(self, |db| contents::note_seen(db, &seen))
     }
 
     async fn begin_load(&self) -> Result<Box<dyn Load>> {

@@ -173,7 +173,8 @@ pub(super) async fn take(
                     claimed_at = excluded.claimed_at, asked = t.asked + 1, outcome = excluded.outcome,
                     http_status = NULL, code = NULL, message = NULL, request_id = NULL, ended_at = NULL,
                     sent_as = NULL, shares = NULL, answer = NULL, task_id = NULL, accepted_at = NULL,
-                    task_ended_at = NULL, account = excluded.account, endpoint = excluded.endpoint",
+                    task_ended_at = NULL, account = excluded.account, endpoint = excluded.endpoint,
+                human_content = NULL, cloth_content = NULL, cloth_2_content = NULL",
             args![
                 seq.0,
                 run.0,

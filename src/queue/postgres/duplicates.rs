@@ -112,10 +112,12 @@ async fn settle(
     // The attempt has a name only because every one has; nothing is sent under it.
     db.run(
         "INSERT INTO tryon.attempts AS t (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
-                               task_id, message, units, task_ended_at, ended_at, shares, account, endpoint)
+                               task_id, message, units, task_ended_at, ended_at, shares, account, endpoint,
+                               human_content, cloth_content, cloth_2_content)
          SELECT j.seq, j.attempt + 1, $3, 'shared-' || j.seq || '-' || (j.attempt + 1), coalesce(j.model, $4), $5, 1, $6,
                 a.task_id, a.message, 0, a.task_ended_at, CASE $6 WHEN 'downloading' THEN NULL ELSE $5 END, d.seq,
-                a.account, a.endpoint
+                a.account, a.endpoint,
+                a.human_content, a.cloth_content, a.cloth_2_content
            FROM tryon.jobs j JOIN tryon.jobs d ON d.seq = $2
            JOIN tryon.attempts a ON a.job = d.seq AND a.attempt = d.attempt
           WHERE j.seq = $1
@@ -124,7 +126,8 @@ async fn settle(
                 claimed_at = excluded.claimed_at, outcome = excluded.outcome, task_id = excluded.task_id,
                 message = excluded.message, units = excluded.units, task_ended_at = excluded.task_ended_at,
                 ended_at = excluded.ended_at, shares = excluded.shares, account = excluded.account,
-                endpoint = excluded.endpoint,
+                endpoint = excluded.endpoint, human_content = excluded.human_content,
+                cloth_content = excluded.cloth_content, cloth_2_content = excluded.cloth_2_content,
                 http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
         args![seq.0, duplicate.0, run.0, default_model.as_str(), millis(now), outcome],
     )

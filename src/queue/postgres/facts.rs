@@ -16,6 +16,11 @@ use super::last_tasks;
 use super::rows::whole;
 use super::transition::{attempt_is_gone, one_row};
 
+/// Which transactions have ended: another text after every one that wrote, also into another database of the server.
+pub(super) async fn revision(db: Db<'_>) -> Result<String> {
+    Ok(db.one("SELECT pg_current_snapshot()::text", args![]).await?.try_get(0)?)
+}
+
 /// The value under a name; `None` where there is none.
 pub(super) async fn get_meta(db: Db<'_>, key: &str) -> Result<Option<String>> {
     let row = db.row("SELECT value FROM tryon.meta WHERE key = $1", args![key]).await?;

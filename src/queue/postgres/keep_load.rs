@@ -15,6 +15,7 @@ use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
 use super::Db;
 use super::connect::End;
+use super::contents::note_moved;
 use super::db::args;
 use super::error::Result;
 use super::facts::{get_meta, set_meta};
@@ -103,7 +104,7 @@ fn number(rows: u64) -> i64 {
 
 async fn kinds_of(db: Db<'_>) -> Result<Kinds> {
     let query =
-        "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2)), count(*) FILTER (WHERE fate IN (2, 3, 6) OR relabels)
+        "SELECT count(*), count(*) FILTER (WHERE fate IN (0, 2, 7)), count(*) FILTER (WHERE fate IN (2, 3, 6, 7) OR relabels)
                    FROM load_rows";
     let row = db.one(query, args![]).await?;
     Ok(Kinds { rows: row.try_get(0)?, with_inputs: row.try_get(1)?, of_jobs: row.try_get(2)? })
@@ -119,8 +120,8 @@ async fn number_pictures(db: Db<'_>, kinds: &Kinds) -> Result<()> {
     let is_needed = if kinds.with_inputs == kinds.rows {
         "TRUE"
     } else {
-        "l.input IN (SELECT human FROM load_rows WHERE fate IN (0, 2) UNION SELECT cloth FROM load_rows WHERE fate IN (0, 2)
-               UNION SELECT cloth_2 FROM load_rows WHERE fate IN (0, 2))"
+        "l.input IN (SELECT human FROM load_rows WHERE fate IN (0, 2, 7) UNION SELECT cloth FROM load_rows WHERE fate IN (0, 2, 7)
+               UNION SELECT cloth_2 FROM load_rows WHERE fate IN (0, 2, 7))"
     };
     let statement = format!(
         "WITH fresh AS (
@@ -147,7 +148,7 @@ async fn change_jobs(
     now: Timestamp,
 ) -> Result<()> {
     db.run(
-        "SELECT 1 FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate IN (2, 6)
+        "SELECT 1 FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate IN (2, 6, 7)
           ORDER BY j.seq FOR NO KEY UPDATE OF j",
         args![],
     )
@@ -166,6 +167,7 @@ async fn change_jobs(
         too_late.push(is_too_late(db, staged, &row, reason, false).await?);
     }
     db.run(CHANGE_INPUTS, args![]).await?;
+    note_moved(db).await?;
     let failed =
         "SELECT j.seq FROM tryon.jobs j JOIN load_rows r ON r.job = j.seq WHERE r.fate = 2 AND j.state = 'failed'";
     for row in db.rows(failed, args![]).await? {
@@ -180,7 +182,7 @@ async fn change_jobs(
     .await?;
     db.run(
         "UPDATE tryon.jobs j SET extra = r.extra FROM load_rows r
-             WHERE r.relabels AND r.fate < 5 AND j.seq = r.job",
+             WHERE r.relabels AND (r.fate < 5 OR r.fate = 7) AND j.seq = r.job",
         args![],
     )
     .await?;
@@ -195,7 +197,7 @@ const CHANGE_INPUTS: &str = "
       JOIN load_numbers h ON h.staged = r.human
       JOIN load_numbers c ON c.staged = r.cloth
       LEFT JOIN load_numbers c2 ON c2.staged = r.cloth_2
-     WHERE r.fate = 2 AND j.seq = r.job";
+     WHERE r.fate IN (2, 7) AND j.seq = r.job";
 
 /// Takes contradicted jobs out of the queue. One that was submitted stays what it is.
 async fn remove_contradicted(db: Db<'_>, changes: &mut Changes) -> Result<()> {
@@ -236,7 +238,7 @@ async fn is_too_late(db: Db<'_>, staged: &Staged, row: &Row, reason: String, was
         column: "id".to_owned(),
         reason,
     };
-    db.run("UPDATE load_rows SET fate = 7 WHERE n = $1", args![n]).await?;
+    db.run("UPDATE load_rows SET fate = 9 WHERE n = $1", args![n]).await?;
     let said = format!("{name}:{}: {}: {}", rejected.line, rejected.column, rejected.reason);
     db.run(
         "INSERT INTO load_rejected (n, line, behind, manifest, id, human, cloth, reason)
@@ -325,12 +327,13 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
             "CREATE TEMPORARY TABLE load_places ON COMMIT DROP AS
              SELECT n, fate, CASE WHEN fate = 0 THEN {last} + row_number() OVER (PARTITION BY fate = 0 ORDER BY n)
                                   ELSE job END AS seq
-               FROM load_rows WHERE fate < 5 OR (fate = 7 AND job IS NOT NULL);
+               FROM load_rows WHERE fate < 5 OR fate = 7 OR (fate = 9 AND job IS NOT NULL);
              CREATE INDEX ON load_places (n); ANALYZE load_places"
         ))
         .await?;
     // Rows before the first that was taken are in front of its job, or behind all jobs where it is a new one.
-    let first = db.row("SELECT fate, seq FROM load_places WHERE fate < 5 ORDER BY n LIMIT 1", args![]).await?;
+    let first =
+        db.row("SELECT fate, seq FROM load_places WHERE fate < 5 OR fate = 7 ORDER BY n LIMIT 1", args![]).await?;
     let first_place = match first.map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?))) {
         Some(place) => match place? {
             (0_i64, _) => last,

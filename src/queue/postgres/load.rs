@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{JobSpec, Keep, ModelName};
+use crate::job::{Content, ImageSource, JobSeq, JobSpec, Keep, ModelName};
 use crate::queue::columns::state_of;
 use crate::queue::sqlite::{Inputs, Known, Loader, Standing, blocking};
 use crate::queue::{
-    Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, PairsAgain, PostgresAddress, QueueError, Workload,
+    Enqueued, Keeping, Kept, KnownContent, Load, LoadRow, MadeFrom, ManifestNames, NotTaken, PairsAgain,
+    PostgresAddress, QueueError, Workload,
 };
 
 use super::Db;
@@ -20,11 +21,11 @@ use super::db::args;
 use super::error::Result;
 use super::facts::get_meta;
 use super::new_jobs::{NOTHING, compared_with};
-use super::open::{migrate, version};
+use super::open::{KNOWN, migrate, version};
 use super::read::limit;
 use super::rows::whole;
 use super::staged::{Staged, on_staged};
-use super::{keep_load, repeats};
+use super::{contents, keep_load, repeats};
 
 /// After a load of this many rows the planner looks at the tables again.
 const MANY_ROWS: u64 = 10_000;
@@ -36,6 +37,8 @@ pub(super) struct PostgresLoad {
     has_queue: bool,
     /// The queue is made when the load is kept, and must have no jobs then.
     is_for_new_queue: bool,
+    /// The queue is of an earlier version, and only looked at.
+    is_earlier: bool,
     /// Whether there was anything to compare rows with when the load began.
     has_jobs: bool,
     has_further_images: bool,
@@ -68,7 +71,8 @@ impl PostgresLoad {
             let client = server.client().await?;
             version(Db::by_itself(&client), address).await?
         };
-        Self::begin(server, found > 0, true).await
+        let looking = Self::begin(server, found > 0, true).await?;
+        Ok(Self { is_earlier: found > 0 && found < KNOWN, ..looking })
     }
 
     async fn begin(server: Server, has_queue: bool, is_for_new_queue: bool) -> Result<Self> {
@@ -84,7 +88,17 @@ impl PostgresLoad {
         let known = Known { has_jobs, has_further_images, ..Known::default() };
         let loader = blocking(move || Loader::for_queue_elsewhere(known)).await?;
         let (loader, tally) = (Arc::new(Mutex::new(loader)), Enqueued::default());
-        Ok(Self { server, loader, has_queue, is_for_new_queue, has_jobs, has_further_images, compared, tally })
+        Ok(Self {
+            server,
+            loader,
+            has_queue,
+            is_for_new_queue,
+            is_earlier: false,
+            has_jobs,
+            has_further_images,
+            compared,
+            tally,
+        })
     }
 
     /// What the queue says about rows.
@@ -102,10 +116,13 @@ impl PostgresLoad {
         let mut client = self.server.client().await?;
         let transaction = super::connect::begin_reading(&mut client).await?;
         let db = Db::within(&transaction);
-        let mut known = standing(db, &keys).await?;
+        let mut known = standing(db, &keys, self.is_earlier).await?;
         known.pictures = pictures(db, &sources).await?;
         if self.has_further_images {
             known.owners = owners(db, &keys).await?;
+        }
+        if !self.is_earlier {
+            known.sent = contents::sent_for(db, known.may_exist.iter().copied().collect()).await?;
         }
         transaction.rollback().await?;
         (known.has_jobs, known.has_further_images) = (self.has_jobs, self.has_further_images);
@@ -119,15 +136,17 @@ fn sources_of(spec: &JobSpec) -> impl Iterator<Item = String> {
 }
 
 /// The jobs that have one of these ids.
-async fn standing(db: Db<'_>, keys: &[String]) -> Result<Known> {
-    let query =
+async fn standing(db: Db<'_>, keys: &[String], is_earlier: bool) -> Result<Known> {
+    let extra = if is_earlier { "NULL::text" } else { "j.extra" };
+    let query = format!(
         "SELECT j.id_key, j.seq, j.id, j.human, j.cloth, j.cloth_2, j.cloth_type, j.cloth_type_2, j.model, j.keep,
-                        j.priority, j.state, j.extra,
+                        j.priority, j.state, {extra},
                         EXISTS (SELECT 1 FROM tryon.attempts a
                                  WHERE a.job = j.seq AND a.outcome NOT IN ('released', 'turned_away', 'refused'))
-                   FROM unnest($1) AS wanted (id_key) JOIN tryon.jobs j ON j.id_key = wanted.id_key COLLATE \"C\"";
+                   FROM unnest($1) AS wanted (id_key) JOIN tryon.jobs j ON j.id_key = wanted.id_key COLLATE \"C\""
+    );
     let mut known = Known::default();
-    for row in db.rows(query, args![keys.to_vec()]).await? {
+    for row in db.rows(&query, args![keys.to_vec()]).await? {
         let seq: i64 = row.try_get(1)?;
         let inputs = Inputs {
             human: row.try_get(3)?,
@@ -205,6 +224,42 @@ impl Load for PostgresLoad {
         .await?;
         self.tally = tally;
         Ok(not_taken)
+    }
+
+    async fn pictures_to_read(&mut self, rows: &[LoadRow]) -> Result<Vec<ImageSource>> {
+        if !self.has_jobs {
+            return Ok(Vec::new());
+        }
+        let (known, rows) = (self.known_of(rows).await?, rows.to_vec());
+        on_staged(&self.loader, move |loader| {
+            loader.know(known);
+            loader.pictures_to_read(&rows)
+        })
+        .await
+    }
+
+    async fn know_contents(&mut self, contents: Vec<(ImageSource, Content)>) -> Result<()> {
+        on_staged(&self.loader, move |loader| {
+            loader.know_contents(contents);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn known_contents(&mut self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
+        if !self.has_queue || self.is_earlier {
+            return Ok(Vec::new());
+        }
+        let client = self.server.client().await?;
+        contents::known_contents(Db::by_itself(&client), after, most).await
+    }
+
+    async fn made_from(&mut self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
+        if !self.has_queue || self.is_earlier {
+            return Ok(Vec::new());
+        }
+        let client = self.server.client().await?;
+        contents::made_from(Db::by_itself(&client), after, most).await
     }
 
     async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {

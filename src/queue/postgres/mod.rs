@@ -9,6 +9,7 @@ mod back_end;
 mod by_hand;
 mod claim;
 mod connect;
+mod contents;
 mod db;
 mod duplicates;
 mod epochs;

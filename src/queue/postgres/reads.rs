@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
 use crate::queue::columns::{COLUMN_NAMES, read_names};
 use crate::queue::{
-    ActiveJob, AttemptRecord, Counts, GivenVerdict, HostRecord, JobRecord, JobsPage, OwnTask, ProviderKind, Published,
-    PublishedImage, QueueError, QueueReads, ReportPlace, ReportRow, RunRecord, Selection, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Counts, GivenVerdict, HostRecord, JobRecord, JobsPage, KnownContent, MadeFrom, OwnTask,
+    ProviderKind, Published, PublishedImage, QueueError, QueueReads, ReportPlace, ReportRow, RunRecord, Selection,
+    TakenTask, Workload,
 };
 
 use super::back_end::PostgresQueue;
 use super::connect::{begin_reading, patiently};
 use super::db::args;
 use super::error::Result;
-use super::{claim, facts, hosts, last_tasks, looks, own_tasks, pages, read, reviews, tally, workload};
+use super::{claim, contents, facts, hosts, last_tasks, looks, own_tasks, pages, read, reviews, tally, workload};
 
 /// Runs a read of one statement.
 macro_rules! reading {
@@ -62,6 +63,10 @@ impl PostgresQueue {
 
 #[async_trait]
 impl QueueReads for PostgresQueue {
+    async fn revision(&self) -> Result<String> {
+        reading!(self, |db| facts::revision(db))
+    }
+
     async fn counts(&self) -> Result<Counts> {
         reading!(self, |db| tally::counts(db))
     }
@@ -200,6 +205,14 @@ impl QueueReads for PostgresQueue {
 
     async fn verdicts(&self, seq: JobSeq) -> Result<Vec<GivenVerdict>> {
         reading!(self, |db| reviews::verdicts(db, seq))
+    }
+
+    async fn known_contents(&self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
+        reading!(self, |db| contents::known_contents(db, after, most))
+    }
+
+    async fn made_from(&self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
+        reading!(self, |db| contents::made_from(db, after, most))
     }
 
     async fn images(&self, seq: JobSeq) -> Result<Vec<PublishedImage>> {

@@ -40,7 +40,7 @@ pub(super) async fn judge_all(db: Db<'_>, all: &[Judgement], now: Timestamp) -> 
 
 async fn judge(db: Db<'_>, judgement: &Judgement, changes: &mut Changes, now: Timestamp) -> Result<()> {
     let (seq, state) = find(db, &judgement.id).await?;
-    let image = "SELECT i.sha256, j.verdict, r.reason, r.reviewer FROM tryon.jobs j
+    let image = "SELECT i.sha256, j.verdict, r.reason, r.reviewer, r.at FROM tryon.jobs j
                    JOIN tryon.images i ON i.job = j.seq AND i.image = 0
                    LEFT JOIN tryon.reviews r ON r.review = j.review WHERE j.seq = $1";
     let row = db.row(image, args![seq.0]).await?.filter(|_| state == StateName::Succeeded);
@@ -48,6 +48,10 @@ async fn judge(db: Db<'_>, judgement: &Judgement, changes: &mut Changes, now: Ti
     let sha256: String = row.try_get(0)?;
     if judgement.sha256.as_ref().is_some_and(|looked_at| *looked_at != sha256) {
         return Err(QueueError::ImageReplaced { id: judgement.id.clone() });
+    }
+    let given = row.try_get::<_, Option<i64>>(4)?.map(timestamp).transpose()?;
+    if !judgement.seen.is_present(given) {
+        return Err(QueueError::JudgedMeanwhile { id: judgement.id.clone() });
     }
     let said = |text: &Option<String>| {
         text.as_deref().map(clean_text).filter(|text| !text.is_empty() && judgement.verdict.is_some())

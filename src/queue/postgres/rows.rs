@@ -176,6 +176,7 @@ pub(super) fn read_attempt(row: &Row) -> Result<AttemptRecord> {
             units: row.try_get(14)?,
             paid: row.try_get(17)?,
             answer: row.try_get(18)?,
+            sent: None,
         },
         sent_as: row.try_get(15)?,
         shares: row.try_get::<_, Option<String>>(16)?.map(JobId::trusted),

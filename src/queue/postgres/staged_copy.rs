@@ -15,7 +15,7 @@ use super::staged::{Staged, on_staged};
 /// Rows that are read and sent at a time.
 const PAGE: i64 = 5_000;
 
-/// The tables: `fate` is what a row becomes (`sqlite/staging.rs`), and 7 that it came too late. `behind` is the place of a
+/// The tables: `fate` is what a row becomes (`sqlite/staging.rs`), and 9 that it came too late. `behind` is the place of a
 /// rejected row in the report, where it does not follow from its neighbours.
 const TABLES: &str = "
 CREATE TEMPORARY TABLE load_inputs (input BIGINT NOT NULL, source TEXT NOT NULL, written TEXT NOT NULL) ON COMMIT DROP;

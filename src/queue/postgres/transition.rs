@@ -15,6 +15,7 @@ use crate::queue::mover::is_allowed;
 use crate::queue::{Epoch, Note, QueueError};
 
 use super::Db;
+use super::contents::note_sent;
 use super::db::args;
 use super::epochs::{CLOCK, Owner};
 use super::error::Result;
@@ -89,7 +90,13 @@ pub(super) async fn apply(
         write_job(db, seq, &present, &after, by, transition, now),
         async {
             match outcome {
-                Some(outcome) => write_attempt(db, seq, present.attempt, transition, outcome, note, now).await,
+                Some(outcome) => {
+                    write_attempt(db, seq, present.attempt, transition, outcome, note, now).await?;
+                    match &note.sent {
+                        Some(sent) => note_sent(db, seq, present.attempt, sent).await,
+                        None => Ok(()),
+                    }
+                }
                 None => Ok(()),
             }
         },

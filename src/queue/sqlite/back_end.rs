@@ -11,9 +11,9 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
-    HostStart, JobRecord, JobsPage, Judgement, Load, NoRoom, Note, OwnTask, ProviderKind, Published, PublishedImage,
-    Queue, QueueError, QueueReads, RefusedAlike, Renewed, ReportPlace, ReportRow, Resubmission, RunHold, RunId,
-    RunRecord, Selection, TakenTask, Workload,
+    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, NoRoom, Note, OwnTask, ProviderKind,
+    Published, PublishedImage, Queue, QueueError, QueueReads, RefusedAlike, Renewed, ReportPlace, ReportRow,
+    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -22,7 +22,7 @@ use super::lock::RunLock;
 use super::meta::get_meta;
 use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
-use super::{QueueReader, Result, epochs, hosts, own_tasks, pages, refusals, unseen};
+use super::{QueueReader, Result, contents, epochs, hosts, own_tasks, pages, refusals, unseen};
 
 #[async_trait]
 impl Queue for SqliteQueue {
@@ -231,6 +231,10 @@ impl Queue for SqliteQueue {
         SqliteQueue::adopt(self, id, task_id, now).await
     }
 
+    async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
+        SqliteQueue::note_seen(self, seen).await
+    }
+
     async fn begin_load(&self) -> Result<Box<dyn Load>> {
         Ok(Box::new(StagedLoad::begin(self).await?))
     }
@@ -242,6 +246,10 @@ impl Queue for SqliteQueue {
 
 #[async_trait]
 impl QueueReads for SqliteQueue {
+    async fn revision(&self) -> Result<String> {
+        SqliteQueue::revision(self).await
+    }
+
     async fn counts(&self) -> Result<Counts> {
         self.read(QueueReader::counts).await
     }
@@ -372,6 +380,14 @@ impl QueueReads for SqliteQueue {
 
     async fn verdicts(&self, seq: JobSeq) -> Result<Vec<GivenVerdict>> {
         self.read(move |reader| reader.verdicts(seq)).await
+    }
+
+    async fn known_contents(&self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
+        self.read(move |reader| contents::known_contents(&reader.db, after, most)).await
+    }
+
+    async fn made_from(&self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
+        self.read(move |reader| contents::made_from(&reader.db, after, most)).await
     }
 
     async fn own_tasks(&self, after: (JobSeq, u32), most: usize) -> Result<Vec<OwnTask>> {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::job::{Inputs, Keep, StateName};
 
+use super::contents::{SentSha256, sent_for};
 use super::{QueueError, Result};
 
 /// A job of the queue that has the id of a row.
@@ -42,6 +43,8 @@ pub(in crate::queue) struct Known {
     pub(in crate::queue) owners: HashMap<String, String>,
     /// The numbers of pictures, by their source.
     pub(in crate::queue) pictures: HashMap<String, i64>,
+    /// What was sent for those jobs that may exist at the provider.
+    pub(in crate::queue) sent: HashMap<i64, SentSha256>,
 }
 
 impl Compared {
@@ -96,6 +99,15 @@ impl Compared {
             Self::Nothing => Ok(false),
             Self::Queue(queue) => may_exist_at_provider(queue, seq),
             Self::Known(known) => Ok(known.may_exist.contains(&seq)),
+        }
+    }
+
+    /// What was sent for a job, as far as it is known.
+    pub(super) fn sent_for(&self, seq: i64) -> Result<SentSha256> {
+        match self {
+            Self::Nothing => Ok(SentSha256::default()),
+            Self::Queue(queue) => sent_for(queue, seq),
+            Self::Known(known) => Ok(known.sent.get(&seq).cloned().unwrap_or_default()),
         }
     }
 

@@ -85,9 +85,11 @@ fn settle(
     // The attempt has a name only because every one has; nothing is sent under it.
     db.prepare_cached(
         "INSERT INTO attempts (job, attempt, run, external_task_id, model, claimed_at, asked, outcome,
-                               task_id, message, units, task_ended_at, ended_at, shares, account, endpoint)
+                               task_id, message, units, task_ended_at, ended_at, shares, account, endpoint,
+                               human_content, cloth_content, cloth_2_content)
          SELECT j.seq, j.attempt + 1, ?3, 'shared-' || j.seq || '-' || (j.attempt + 1), coalesce(j.model, ?4), ?5, 1, ?6,
-                a.task_id, a.message, 0, a.task_ended_at, CASE ?6 WHEN 'downloading' THEN NULL ELSE ?5 END, t.seq, a.account, a.endpoint
+                a.task_id, a.message, 0, a.task_ended_at, CASE ?6 WHEN 'downloading' THEN NULL ELSE ?5 END, t.seq, a.account, a.endpoint,
+                a.human_content, a.cloth_content, a.cloth_2_content
            FROM jobs j JOIN jobs t ON t.seq = ?2 JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
           WHERE j.seq = ?1
          ON CONFLICT (job, attempt) DO UPDATE SET
@@ -95,7 +97,8 @@ fn settle(
                 claimed_at = excluded.claimed_at, outcome = excluded.outcome, task_id = excluded.task_id,
                 message = excluded.message, units = excluded.units, task_ended_at = excluded.task_ended_at,
                 ended_at = excluded.ended_at, shares = excluded.shares, account = excluded.account,
-                endpoint = excluded.endpoint,
+                endpoint = excluded.endpoint, human_content = excluded.human_content,
+                cloth_content = excluded.cloth_content, cloth_2_content = excluded.cloth_2_content,
                 http_status = NULL, code = NULL, request_id = NULL, sent_as = NULL, answer = NULL",
     )?
     .execute(params![seq, duplicate, run.0, default_model.as_str(), millis(now), outcome])?;

@@ -22,6 +22,8 @@ pub(super) struct SqliteQueue {
     pub(super) writer: Arc<Writer>,
     /// Readers that are not in use.
     readers: Arc<Mutex<Vec<QueueReader>>>,
+    /// The reader that looks for changes, once somebody has asked: what SQLite tells of them is of one connection.
+    watcher: Arc<Mutex<Option<QueueReader>>>,
     /// The epoch that works through this handle; 0 before one has begun.
     epoch: Arc<AtomicI64>,
     /// Whether several hosts share the queue: in a simulation they may.
@@ -42,6 +44,7 @@ impl SqliteQueue {
             path: path.to_owned(),
             writer: Arc::new(writer),
             readers: Arc::new(Mutex::new(readers)),
+            watcher: Arc::default(),
             epoch: Arc::default(),
             is_shared: false,
         }
@@ -92,6 +95,22 @@ impl SqliteQueue {
     /// Where the queue is.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's version, as the connection that is kept for this question tells it.
+    pub(super) async fn revision(&self) -> Result<String> {
+        let (path, watcher) = (self.path.clone(), Arc::clone(&self.watcher));
+        blocking(move || {
+            let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            let reader = match watcher.take() {
+                Some(reader) => reader,
+                None => QueueReader::open(&path)?,
+            };
+            let version = reader.db.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0))?;
+            *watcher = Some(reader);
+            Ok(version.to_string())
+        })
+        .await
     }
 
     /// Runs a read on a connection of its own, on a thread that may wait for the disk.

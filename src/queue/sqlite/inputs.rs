@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::job::{self, ImageRef, JobSpec};
+use crate::job::{self, ImageRef, ImageSource, JobSpec};
 
 use super::Result;
 use super::compared::Compared;
@@ -80,6 +80,15 @@ impl StagedPictures {
             _ => None,
         };
         Ok(StagedInputs { staged, known })
+    }
+
+    /// The number that the queue has for a picture.
+    pub(super) fn number_in(&self, queue: &Compared, source: &ImageSource) -> Result<Option<i64>> {
+        let source = source.stored();
+        match self.by_source.get(&source) {
+            Some(picture) => Ok(picture.known),
+            None => queue.number_of(&source),
+        }
     }
 
     fn picture(&mut self, db: &Connection, queue: &Compared, image: &ImageRef) -> Result<StagedPicture> {

@@ -17,6 +17,7 @@ use crate::queue::columns::{COLUMN_NAMES, read_names, with_names};
 use crate::queue::{Keeping, Kept, Note, RejectedRow, TooLate};
 
 use super::compared::{may_exist_at_provider, owner_of_further_image, standing};
+use super::contents::note_moved;
 use super::handle::blocking;
 use super::load::{Loader, against_queue, name_of_further_image, staging_path};
 use super::lock::{LoadLock, RunLock};
@@ -280,6 +281,10 @@ impl Carrying {
                     self.is_too_late(db, row, job, reason)
                 }
             },
+            Fate::Relocated => {
+                self.write_inputs(db, job, row)?;
+                note_moved(db, job)
+            }
             Fate::Added | Fate::Unchanged | Fate::Waiting | Fate::Rejected => Ok(()),
         }
     }

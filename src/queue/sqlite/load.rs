@@ -6,9 +6,10 @@
 //! Nothing is written to the queue here, and nothing locked but other loads; [`super::keep_load`] does that, once the
 //! last row is read.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use crate::job::{JobSpec, StateName, default_id};
+use crate::job::{Content, JobSpec, StateName, default_id};
 use crate::queue::{Enqueued, LoadRow, ManifestNames, NotTaken, RejectedRow};
 
 use super::compared::{Compared, Known, Standing};
@@ -21,7 +22,7 @@ use super::{Result, open};
 pub(in crate::queue) struct Loader {
     pub(in crate::queue) staging: Staging,
     pub(super) queue: Compared,
-    has_jobs: bool,
+    pub(super) has_jobs: bool,
     /// Whether any task has left further images, whose names new ids must not take.
     has_further_images: bool,
     /// Keeps other loads of this queue waiting; a load that is only looked at has none.
@@ -33,6 +34,10 @@ pub(in crate::queue) struct Loader {
     pub(in crate::queue) to_forget: Vec<String>,
     tally: Enqueued,
     pub(in crate::queue) column_names: ColumnNames,
+    /// What pictures are that the rows name which are added next, by their stored source.
+    pub(super) contents: HashMap<String, Content>,
+    /// The jobs that have the ids of these rows, by the ids' keys.
+    pub(super) looked_up: HashMap<String, Option<Standing>>,
 }
 
 /// The names of the manifest columns that rows of a load have. All rows of a manifest have the same.
@@ -109,6 +114,8 @@ impl Loader {
             to_forget: Vec::new(),
             tally: Enqueued::default(),
             column_names: ColumnNames::default(),
+            contents: HashMap::new(),
+            looked_up: HashMap::new(),
         })
     }
 
@@ -147,6 +154,7 @@ impl Loader {
                 }
             }
         }
+        self.looked_up.clear();
         Ok(not_taken)
     }
 
@@ -160,7 +168,7 @@ impl Loader {
             return self.reject_row(spec, line, name_of_further_image(spec.id.as_str(), &owner)).map(|row| vec![row]);
         }
         let StagedInputs { staged, known } = self.staging.pictures_of(&self.queue, spec)?;
-        let standing = if self.has_jobs { self.queue.standing(&id_key)? } else { None };
+        let standing = self.standing_of(&id_key)?;
         let fate = self.fate(spec, known.as_ref(), standing.as_ref())?;
         let (extra, is_taken) = (spec.extra.stored(), fate.is_taken());
         self.column_names.add(spec);
@@ -192,6 +200,15 @@ impl Loader {
         }
     }
 
+    /// The job of the queue that has a row's id.
+    fn standing_of(&mut self, id_key: &str) -> Result<Option<Standing>> {
+        match self.looked_up.remove(id_key) {
+            Some(standing) => Ok(standing),
+            None if self.has_jobs => self.queue.standing(id_key),
+            None => Ok(None),
+        }
+    }
+
     /// What the first row with its id is, beside the job of the queue that has the same id.
     fn fate(&self, spec: &JobSpec, known: Option<&Inputs>, standing: Option<&Standing>) -> Result<Fate> {
         let Some(standing) = standing else { return Ok(Fate::Added) };
@@ -203,8 +220,13 @@ impl Loader {
                 _ => Fate::Unchanged,
             });
         }
-        let may_change = same_id && !self.queue.may_exist_at_provider(standing.seq)?;
-        Ok(if may_change { Fate::Changed } else { Fate::Rejected })
+        if !same_id {
+            return Ok(Fate::Rejected);
+        }
+        if !self.queue.may_exist_at_provider(standing.seq)? {
+            return Ok(Fate::Changed);
+        }
+        Ok(if self.is_same_content(spec, standing)? { Fate::Relocated } else { Fate::Rejected })
     }
 
     /// A later row with an id: does it say the same again, or something else?
@@ -328,7 +350,7 @@ impl Loader {
             Fate::Added => &mut self.tally.added,
             Fate::Unchanged | Fate::Waiting if row.relabels => &mut self.tally.updated,
             Fate::Unchanged | Fate::Waiting => &mut self.tally.unchanged,
-            Fate::Changed | Fate::Moved => &mut self.tally.updated,
+            Fate::Changed | Fate::Moved | Fate::Relocated => &mut self.tally.updated,
             Fate::Rejected | Fate::Contradicted => &mut self.tally.rejected,
         }
     }

@@ -98,6 +98,15 @@ fn add_what_is_new(db: &Connection) -> Result<()> {
     if !added.is_empty() {
         db.execute_batch(&format!("CREATE TEMP VIEW jobs AS SELECT *{added} FROM main.jobs"))?;
     }
+    let has_contents = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'contents'";
+    if db.query_row(has_contents, [], |row| row.get::<_, i64>(0))? == 0 {
+        db.execute_batch(
+            "CREATE TEMP VIEW attempts AS
+                 SELECT *, NULL AS human_content, NULL AS cloth_content, NULL AS cloth_2_content FROM main.attempts;
+             CREATE TEMP VIEW contents AS
+                 SELECT 0 AS content, 0 AS input, 0 AS bytes, NULL AS modified, '' AS sha256, '' AS etag WHERE FALSE;",
+        )?;
+    }
     Ok(())
 }
 

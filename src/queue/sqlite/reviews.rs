@@ -67,7 +67,11 @@ fn judge(db: &Connection, judgement: &Judgement, now: Timestamp) -> Result<()> {
         return Err(QueueError::ImageReplaced { id: id() });
     }
     let said = Said::of(judgement);
-    if present(db, seq)? == said {
+    let (before, given) = present(db, seq)?;
+    if !judgement.seen.is_present(given) {
+        return Err(QueueError::JudgedMeanwhile { id: id() });
+    }
+    if before == said {
         return Ok(());
     }
     db.prepare_cached(
@@ -96,14 +100,16 @@ impl Said {
     }
 }
 
-/// What is said of the present image.
-fn present(db: &Connection, seq: JobSeq) -> Result<Said> {
-    Ok(db
-        .prepare_cached(
-            "SELECT j.verdict, r.reason, r.reviewer FROM jobs j LEFT JOIN reviews r ON r.review = j.review
-              WHERE j.seq = ?1",
-        )?
-        .query_row([seq.0], |row| Ok(Said { verdict: row.get(0)?, reason: row.get(1)?, reviewer: row.get(2)? }))?)
+/// What is said of the present image, and since when.
+fn present(db: &Connection, seq: JobSeq) -> Result<(Said, Option<Timestamp>)> {
+    let mut statement = db.prepare_cached(
+        "SELECT j.verdict, r.reason, r.reviewer, r.at FROM jobs j LEFT JOIN reviews r ON r.review = j.review
+          WHERE j.seq = ?1",
+    )?;
+    let (said, at) = statement.query_row([seq.0], |row| {
+        Ok((Said { verdict: row.get(0)?, reason: row.get(1)?, reviewer: row.get(2)? }, row.get::<_, Option<i64>>(3)?))
+    })?;
+    Ok((said, at.map(timestamp).transpose()?))
 }
 
 fn set(db: &Connection, seq: JobSeq, verdict: Option<&str>, review: i64) -> Result<()> {

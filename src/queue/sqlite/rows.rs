@@ -149,6 +149,7 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
             units: row.get(14)?,
             paid: row.get(17)?,
             answer: row.get(18)?,
+            sent: None,
         },
         sent_as: row.get(15)?,
         shares: row.get::<_, Option<String>>(16)?.map(JobId::trusted),

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::ModelName;
-use crate::queue::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, PairsAgain, Workload};
+use crate::job::{Content, ImageSource, JobSeq, ModelName};
+use crate::queue::{
+    Enqueued, Keeping, Kept, KnownContent, Load, LoadRow, MadeFrom, ManifestNames, NotTaken, PairsAgain, Workload,
+};
 
 use super::handle::blocking;
 use super::load::Loader;
-use super::{QueueError, Result, SqliteQueue};
+use super::{QueueError, Result, SqliteQueue, contents};
 
 /// A load into a queue of SQLite.
 #[derive(Debug)]
@@ -91,6 +93,35 @@ impl Load for StagedLoad {
 
     async fn add(&mut self, rows: Vec<LoadRow>) -> Result<Vec<NotTaken>> {
         self.step(move |loader| loader.add_all(&rows)).await
+    }
+
+    async fn pictures_to_read(&mut self, rows: &[LoadRow]) -> Result<Vec<ImageSource>> {
+        let rows = rows.to_vec();
+        self.step(move |loader| loader.pictures_to_read(&rows)).await
+    }
+
+    async fn know_contents(&mut self, contents: Vec<(ImageSource, Content)>) -> Result<()> {
+        self.step(move |loader| {
+            loader.know_contents(contents);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn known_contents(&mut self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
+        self.step(move |loader| match loader.queue.sqlite() {
+            Some(queue) => contents::known_contents(queue, after, most),
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    async fn made_from(&mut self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
+        self.step(move |loader| match loader.queue.sqlite() {
+            Some(queue) => contents::made_from(queue, after, most),
+            None => Ok(Vec::new()),
+        })
+        .await
     }
 
     async fn workload(&mut self, default_model: &ModelName, most_repeats: usize) -> Result<Workload> {

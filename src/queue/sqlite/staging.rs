@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::job::{JobSpec, Keep};
+use crate::job::{ImageSource, JobSpec, Keep};
 
 use super::compared::Compared;
 use super::inputs::{Inputs, StagedInputs, StagedPictures};
@@ -44,7 +44,7 @@ CREATE TABLE rows (
     extra        TEXT,
     relabels     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX rows_that_change_jobs ON rows (n) WHERE fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1;
+CREATE INDEX rows_that_change_jobs ON rows (n) WHERE fate = 2 OR fate = 3 OR fate = 6 OR fate = 7 OR relabels = 1;
 CREATE INDEX jobs_that_change ON rows (job) WHERE fate = 2 OR fate = 6;
 CREATE TABLE manifests (
     manifest INTEGER NOT NULL PRIMARY KEY,
@@ -79,12 +79,14 @@ pub(in crate::queue) enum Fate {
     Rejected = 5,
     /// Rows of this load contradict each other about it.
     Contradicted = 6,
+    /// A job of the queue with the same pictures at other places, or under other names.
+    Relocated = 7,
 }
 
 impl Fate {
     fn of(number: i64) -> Result<Self> {
-        use Fate::{Added, Changed, Contradicted, Moved, Rejected, Unchanged, Waiting};
-        [Added, Unchanged, Changed, Moved, Waiting, Rejected, Contradicted]
+        use Fate::{Added, Changed, Contradicted, Moved, Rejected, Relocated, Unchanged, Waiting};
+        [Added, Unchanged, Changed, Moved, Waiting, Rejected, Contradicted, Relocated]
             .into_iter()
             .find(|fate| *fate as i64 == number)
             .ok_or_else(|| QueueError::Damaged(format!("`{number}` is no fate of a row")))
@@ -260,6 +262,11 @@ impl Staging {
         self.pictures.inputs_of(&self.db, queue, spec)
     }
 
+    /// The number that `queue` has for a picture.
+    pub(super) fn number_in(&self, queue: &Compared, source: &ImageSource) -> Result<Option<i64>> {
+        self.pictures.number_in(queue, source)
+    }
+
     pub(super) fn add_manifest(&self, number: usize, name: &str, identity: &str) -> Result<()> {
         self.db
             .prepare_cached("INSERT INTO manifests (manifest, name, identity) VALUES (?1, ?2, ?3)")?
@@ -341,7 +348,7 @@ impl Staging {
     pub(super) fn rows_that_change_jobs(&self, after: i64) -> Result<Vec<StagedRow>> {
         let query = format!(
             "SELECT {ROW} FROM rows INDEXED BY rows_that_change_jobs
-              WHERE (fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1) AND n > ?1 ORDER BY n LIMIT 500"
+              WHERE (fate = 2 OR fate = 3 OR fate = 6 OR fate = 7 OR relabels = 1) AND n > ?1 ORDER BY n LIMIT 500"
         );
         self.collect(&query, params![after])
     }
@@ -384,7 +391,7 @@ impl Staging {
 
     /// The first row that is, or becomes, a job.
     pub(super) fn first_taken(&self) -> Result<Option<StagedRow>> {
-        let query = format!("SELECT {ROW} FROM rows WHERE fate < 5 ORDER BY n LIMIT 1");
+        let query = format!("SELECT {ROW} FROM rows WHERE fate < 5 OR fate = 7 ORDER BY n LIMIT 1");
         Ok(self.collect(&query, params![])?.pop())
     }
 

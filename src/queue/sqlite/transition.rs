@@ -13,6 +13,7 @@ use crate::queue::{Epoch, Note, QueueError};
 pub(super) use crate::queue::mover::By;
 use crate::queue::mover::is_allowed;
 
+use super::contents::note_sent;
 use super::epochs::{clock, holder};
 use super::error::Result;
 use super::refusals;
@@ -66,6 +67,9 @@ pub(super) fn apply(
     one_row(changed, || QueueError::Stale { seq: seq.0, attempt })?;
     if let Some(outcome) = outcome(transition, &before) {
         write_attempt(db, seq, attempt, transition, outcome, note, now)?;
+        if let Some(sent) = &note.sent {
+            note_sent(db, seq, attempt, sent)?;
+        }
     }
     if matches!(transition, Transition::Release { .. } | Transition::TurnAway { .. } | Transition::Refuse { .. }) {
         // Nothing was created, so the budget gets its unit back.

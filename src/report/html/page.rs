@@ -14,24 +14,21 @@ use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
 use crate::view::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 use crate::view::{
-    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected, web,
 };
 
 use super::PageSettings;
 use super::plot::Plot;
 use super::totals::Totals;
 
-static STYLE: LazyLock<String> = LazyLock::new(|| as_read(include_str!("../../../templates/report/style.css")));
+static STYLE: LazyLock<String> = LazyLock::new(|| as_read(web::STYLE));
 
 /// The page's script, in one piece: its parts share a scope.
-static SCRIPT: LazyLock<String> = LazyLock::new(|| as_read(SCRIPT_PARTS));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| as_read(&web::script(SCRIPT_PARTS)));
 
 const SCRIPT_PARTS: &str = concat!(
     include_str!("../../../templates/report/jobs.js"),
-    include_str!("../../../templates/report/clipboard.js"),
     include_str!("../../../templates/report/marks.js"),
-    include_str!("../../../templates/report/cards.js"),
-    include_str!("../../../templates/report/viewer.js"),
     include_str!("../../../templates/report/main.js"),
 );
 

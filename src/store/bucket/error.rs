@@ -5,7 +5,7 @@ use object_store::Error;
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(in crate::store) enum Meaning {
     /// Nothing has this name.
     Missing,
     /// A condition of the request does not hold: something has this name, or something else than was expected.
@@ -18,7 +18,7 @@ pub(super) enum Meaning {
     Away,
 }
 
-pub(super) fn meaning(error: &Error) -> Meaning {
+pub(in crate::store) fn meaning(error: &Error) -> Meaning {
     match error {
         Error::NotFound { .. } => match code_of(&error.to_string()) {
             Some("NoSuchBucket") => Meaning::Refused,
@@ -38,7 +38,7 @@ pub(super) fn meaning(error: &Error) -> Meaning {
 }
 
 /// An error in a few words.
-pub(super) fn told(error: &Error) -> String {
+pub(in crate::store) fn told(error: &Error) -> String {
     let text = error.to_string();
     if text.contains(METADATA_SERVICE) {
         return "there are no credentials, neither in the environment nor in a file nor from this machine".to_owned();

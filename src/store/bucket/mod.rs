@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::job::ObjectUrl;
 
-use self::error::{Meaning, meaning, told};
+pub(super) use self::error::{Meaning, meaning, told};
 use self::open::Client;
 use super::OutputError;
 
@@ -31,23 +31,23 @@ pub(super) use self::put::{Content, Parcel};
 pub use self::uploads::{Pruned, Uploads, sha256_of};
 
 /// How many bytes of images that are being put are held in memory, in KiB: one of the largest results and a little more.
-const PAYLOADS_KIB: u32 = 64 << 10;
+pub(super) const PAYLOADS_KIB: u32 = 64 << 10;
 
 /// Objects that are looked at together.
 const LOOKS_AT_ONCE: usize = 16;
 
 /// Names in metadata: letters alone, which all keepers take.
-const OWNER: &str = "tryonowner";
-const SHA256: &str = "tryonsha256";
+pub(super) const OWNER: &str = "tryonowner";
+pub(super) const SHA256: &str = "tryonsha256";
 
 /// A bucket, and the prefix in it below which everything is.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    client: Client,
+    pub(super) client: Client,
     base: ObjectUrl,
     /// Whether it takes an object only where none is, and answers honestly.
-    has_conditions: bool,
-    payloads: Arc<Semaphore>,
+    pub(super) has_conditions: bool,
+    pub(super) payloads: Arc<Semaphore>,
 }
 
 impl Bucket {
@@ -82,13 +82,13 @@ impl Bucket {
         self.base.join(name).to_string()
     }
 
-    fn path_of(&self, name: &str) -> Result<Path, OutputError> {
+    pub(super) fn path_of(&self, name: &str) -> Result<Path, OutputError> {
         let url = self.base.join(name);
         Path::parse(url.key()).map_err(|error| OutputError::Refused { place: url.to_string(), why: error.to_string() })
     }
 
     /// What is under a name, without its content; `None` where nothing is.
-    async fn look(&self, name: &str) -> Result<Option<Found>, OutputError> {
+    pub(super) async fn look(&self, name: &str) -> Result<Option<Found>, OutputError> {
         let options = GetOptions { head: true, ..GetOptions::default() };
         match self.client.store.get_opts(&self.path_of(name)?, options).await {
             Ok(found) => Ok(Some(Found::of(found))),
@@ -169,7 +169,7 @@ impl Bucket {
     }
 
     /// An error of the bucket about a name, as what it means for a run.
-    fn failed(&self, name: &str, error: &object_store::Error) -> OutputError {
+    pub(super) fn failed(&self, name: &str, error: &object_store::Error) -> OutputError {
         let (place, why) = (self.place_of(name), told(error));
         match meaning(error) {
             Meaning::Refused | Meaning::NoConditions => OutputError::Refused { place, why },
@@ -184,15 +184,20 @@ fn hexadecimal(digest: &[u8]) -> String {
 
 /// What is under a name.
 #[derive(Debug)]
-struct Found {
-    meta: ObjectMeta,
+pub(super) struct Found {
+    pub(super) meta: ObjectMeta,
     /// Who has put it, where it says so.
-    owner: Option<String>,
+    pub(super) owner: Option<String>,
+    /// The checksum that it was put with, where it says so.
+    pub(super) sha256: Option<String>,
 }
 
 impl Found {
     fn of(found: GetResult) -> Self {
-        let owner = found.attributes.get(&Attribute::Metadata(OWNER.into())).map(|owner| owner.as_ref().to_owned());
-        Self { meta: found.meta, owner }
+        let said = |name: &'static str| {
+            found.attributes.get(&Attribute::Metadata(name.into())).map(|value| value.as_ref().to_owned())
+        };
+        let (owner, sha256) = (said(OWNER), said(SHA256));
+        Self { meta: found.meta, owner, sha256 }
     }
 }

@@ -26,8 +26,8 @@ const LONGEST_RETRYING: Duration = Duration::from_secs(30);
 
 /// A bucket's client, as what it can do.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
-    pub(super) store: Arc<dyn ObjectStore>,
+pub(in crate::store) struct Client {
+    pub(in crate::store) store: Arc<dyn ObjectStore>,
     pub(super) signer: Arc<dyn Signer>,
 }
 

@@ -104,6 +104,38 @@ fn the_report_of_a_copy_is_that_of_the_queue_byte_for_byte_there_and_back() {
 }
 
 #[test]
+fn verdicts_columns_and_what_was_sent_go_with_a_copy_and_further_verdicts_follow_them() {
+    let Some(moved) = Move::new(4, Script::default()) else { return };
+    let path = moved.shop.file("jobs.csv");
+    let manifest = std::fs::read_to_string(&path).expect("the manifest");
+    let lines = manifest.lines().enumerate();
+    let with_sku = lines.map(|(n, line)| if n == 0 { format!("{line},sku\n") } else { format!("{line},S-{n}\n") });
+    std::fs::write(path, with_sku.collect::<String>()).expect("written");
+    moved.shop.run(&moved.provider, &[]).assert_code(0);
+    let review = |how: &[&str], queue: &str| {
+        moved.call(&[&["review"], how, &["--queue", queue]].concat()).assert_code(0);
+    };
+    review(&["--approve", "job-000"], "out/queue.db");
+    review(&["--reject", "--reason", "dark", "job-001"], "out/queue.db");
+    let told = |queue: &str| {
+        let listed = moved.call(&["list", "--json", "--queue", queue]).said;
+        (moved.report(queue), listed, moved.call(&["list", "--rejected", "--queue", queue]).said)
+    };
+    let before = told("out/queue.db");
+    assert!(before.0.contains(",rejected,dark,") && before.1.contains("\"sku\":\"S-2\""), "{before:?}");
+    let hash = before.0.lines().nth(1).and_then(|row| row.rsplit(',').next()).expect("a cell");
+    assert_eq!(hash.len(), 64, "the garment's sha256: {}", before.0);
+
+    moved.copy_there().assert_code(0);
+    assert_eq!(told(&moved.there), before);
+    review(&["--approve", "job-001", "job-002"], &moved.there);
+    moved.copy(&moved.there, "back.db").assert_code(0);
+    review(&["--reject", "job-003"], "back.db");
+    let status = moved.call(&["status", "--json", "--queue", "back.db"]).said;
+    assert!(status.contains("\"approved\":3,\"rejected_images\":1,\"unjudged\":0"), "{status}");
+}
+
+#[test]
 fn a_copied_queue_settles_the_doubt_that_came_with_it() {
     let script = Script {
         on_create: Box::new(|seen| match (seen.job.as_str(), seen.nth_of_job) {

@@ -135,12 +135,12 @@ fn a_legacy_encoding_is_read_where_it_is_said_on_the_line_in_the_environment_or_
 }
 
 #[test]
-fn check_tells_which_columns_it_reads_and_which_it_leaves_alone() {
+fn check_tells_which_columns_it_reads_and_which_it_keeps() {
     let desk = shop();
     desk.write("jobs.csv", "Note,\u{feff}human,CLOTH,sku,id\nx,ana.png,shirt.png,7,a\n");
     let said = desk.run(&["check", "jobs.csv"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert_eq!(said.err, "jobs.csv: columns read: human, CLOTH, id; left alone: Note, sku\n");
+    assert_eq!(said.err, "jobs.csv: columns read: human, CLOTH, id; kept with the job: Note, sku\n");
 }
 
 #[test]

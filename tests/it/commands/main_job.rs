@@ -54,9 +54,9 @@ fn the_readmes_first_command_makes_every_picture_and_a_report_and_goes_on_from_t
     let report = std::fs::read_to_string(desk.path("results/report.csv")).expect("a report");
     let head: Vec<&str> = report.lines().take(3).collect();
     insta::assert_snapshot!(head.join("\n"), @"
-    id,state,human_image,cloth_image,model,output,error_code,error,attempts,task_id,external_task_id,request_id,units,width,height,bytes,sha256,submitted_at,finished_at,seconds,account,flags
-    spring/ana-linen-shirt,succeeded,examples/people/ana.jpg,examples/garments/linen-shirt.jpg,kolors-virtual-try-on-v1 (sandbox),spring/ana-linen-shirt.png,,,1,[task],[uuid],[uuid],1,[width],[height],[bytes],[sha256],[time],[time],[seconds],,
-    spring/marcus-navy-blazer,succeeded,examples/people/marcus.jpg,examples/garments/navy-blazer.png,kolors-virtual-try-on-v1 (sandbox),spring/marcus-navy-blazer.png,,,1,[task],[uuid],[uuid],1,[width],[height],[bytes],[sha256],[time],[time],[seconds],,
+    id,state,human_image,cloth_image,model,output,error_code,error,attempts,task_id,external_task_id,request_id,units,width,height,bytes,sha256,submitted_at,finished_at,seconds,account,flags,review,review_reason,human_sha256,cloth_sha256
+    spring/ana-linen-shirt,succeeded,examples/people/ana.jpg,examples/garments/linen-shirt.jpg,kolors-virtual-try-on-v1 (sandbox),spring/ana-linen-shirt.png,,,1,[task],[uuid],[uuid],1,[width],[height],[bytes],[sha256],[time],[time],[seconds],,,,,[sha256],[sha256]
+    spring/marcus-navy-blazer,succeeded,examples/people/marcus.jpg,examples/garments/navy-blazer.png,kolors-virtual-try-on-v1 (sandbox),spring/marcus-navy-blazer.png,,,1,[task],[uuid],[uuid],1,[width],[height],[bytes],[sha256],[time],[time],[seconds],,,,,[sha256],[sha256]
     ");
     let mut tasks = std::collections::HashSet::new();
     for row in csv::Reader::from_reader(report.as_bytes()).deserialize() {

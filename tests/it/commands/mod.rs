@@ -1,6 +1,7 @@
 //! The binary as a user sees it: what it prints, which files it writes, how it ends. No provider but the sandbox.
 
 mod bad_input;
+mod changed;
 mod completions;
 mod config;
 mod cost;
@@ -10,6 +11,7 @@ mod main_job;
 mod man;
 mod pair;
 mod repeats;
+mod review;
 mod settings;
 #[cfg(unix)]
 mod terminal;

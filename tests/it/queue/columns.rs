@@ -22,7 +22,7 @@ async fn extra_of(bed: &Bed, id: &str) -> ExtraColumns {
 #[tokio::test]
 async fn columns_are_kept_with_the_job_in_manifest_order() {
     on_every_queue(async |bed| {
-        let columns = [("sku", "A-1"), ("colour", "dunkel\"grün\""), ("a", ""), ("nul", "\0")];
+        let columns = [("sku", "A-1"), ("colour", "dunkel\"grün\""), ("a", " "), ("nul", "\0")];
         bed.add(&[with_columns("a", &columns), spec("b")]).await;
         assert_eq!(extra_of(bed, "a").await, extra(&columns));
         assert_eq!(extra_of(bed, "b").await, ExtraColumns::default());

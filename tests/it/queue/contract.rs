@@ -105,3 +105,20 @@ async fn no_read_holds_up_the_thread_that_asks() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_revision_changes_with_every_verb_and_with_no_read() {
+    on_every_queue(async |bed| {
+        settle(bed).await;
+        let other = bed.open(bed.location()).await;
+        let before = other.revision().await.expect("a revision");
+        other.counts().await.expect("counts");
+        if bed.location().as_file().is_some() {
+            // Another database of the same server may be written to meanwhile.
+            assert_eq!(other.revision().await.expect("a revision"), before);
+        }
+        bed.queue.cancel("a".to_owned(), at(9)).await.expect("it waits");
+        assert_ne!(other.revision().await.expect("a revision"), before);
+    })
+    .await;
+}

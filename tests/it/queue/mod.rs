@@ -6,6 +6,7 @@ mod bed;
 mod by_hand;
 mod claim;
 mod columns;
+mod contents;
 mod contract;
 mod contradictions;
 mod facts;

@@ -1,7 +1,7 @@
 //! Verdicts: each is about one image, is counted, and is gone when another image takes its place.
 
 use tryon::job::{JobSeq, Review, StateName, Transition, Verdict};
-use tryon::queue::{ActiveJob, Judgement, PublishedImage, QueueError};
+use tryon::queue::{ActiveJob, Judgement, PublishedImage, QueueError, Seen};
 
 use super::bed::{Bed, at, image, on_every_queue, task};
 
@@ -212,6 +212,24 @@ async fn verdicts_from_several_processes_beside_a_run_are_all_kept() {
         let (given, _) = tokio::join!(futures_util::future::join_all(verdicts), busy);
         assert!(given.iter().all(Result::is_ok), "{given:?}");
         assert_eq!(counted(bed).await.0, 12);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_verdict_takes_no_place_of_one_that_its_reviewer_has_not_seen() {
+    on_every_queue(async |bed| {
+        bed.bring("a", StateName::Succeeded).await;
+        let with = |seen: Seen| Judgement { seen, ..reject("a", "cut off") };
+        judge(bed, Judgement { seen: Seen::Unjudged, ..approve("a") }).await.expect("the first one");
+        let first = review(bed, "a").await.expect("a verdict");
+        for seen in [Seen::Unjudged, Seen::Given(at(1))] {
+            let error = judge(bed, with(seen)).await.expect_err("it has not seen the first");
+            assert!(matches!(&error, QueueError::JudgedMeanwhile { id } if id == "a"), "{error}");
+        }
+        assert_eq!(review(bed, "a").await, Some(first.clone()), "nothing is lost");
+        judge(bed, with(Seen::Given(first.at))).await.expect("it has seen the first");
+        assert_eq!(review(bed, "a").await.map(|review| review.verdict), Some(Verdict::Rejected));
     })
     .await;
 }

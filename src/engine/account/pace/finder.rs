@@ -1,6 +1,6 @@
 //! How many requests a second an account bears, found out by asking for more.
 //!
-//! The rate doubles every half second while it is the rate that holds requests up and nothing is refused. The first refusal shows
+//! The rate doubles every 0.4 s while it is the rate that holds requests up and nothing is refused. The first refusal shows
 //! about where the limit is. From then on the rate follows a cubic curve, as congestion control of networks does (CUBIC, RFC
 //! 9438): it falls a little below, comes back to the limit slowly, stays about there, and goes beyond it the faster the longer
 //! nothing is refused. Where refusals come at the same rate again and again, that is the limit, and it is come back to ever more
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often the rate may rise before a limit was met, and after that.
-const FIRST_STEP: Duration = Duration::from_millis(500);
+const FIRST_STEP: Duration = Duration::from_millis(400);
 const STEP: Duration = Duration::from_secs(1);
 
 /// By how much it rises in a step before a limit was met, and at most after that.

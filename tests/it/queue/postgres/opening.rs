@@ -1,7 +1,7 @@
 //! Opening a queue in a database: made once, refused where it is not ours or newer.
 
-use tryon::job::ExternalTaskId;
-use tryon::queue::{self, Claimant, Opening, QueueError};
+use tryon::job::{ExternalTaskId, JobSeq, Verdict};
+use tryon::queue::{self, Claimant, Judgement, LoadRow, ManifestNames, Opening, QueueError};
 
 use super::{POSTGRES, database_of};
 use crate::queue::bed::{at, on_a_queue_of, spec};
@@ -31,6 +31,53 @@ async fn another_programs_schema_is_left_alone() {
     server.run(&database, "CREATE SCHEMA tryon; CREATE TABLE tryon.orders (id BIGINT)");
     let error = queue::open(server.location(&database), Opening::OrMake).await.expect_err("foreign");
     assert!(matches!(error, QueueError::Foreign { .. }), "{error}");
+}
+
+/// A queue as version 1 made it, with a job that has a result.
+const VERSION_1: &str = concat!(
+    "CREATE SCHEMA tryon;",
+    include_str!("../../../../src/queue/postgres/schema_1.sql"),
+    "INSERT INTO tryon.version VALUES (1);
+     INSERT INTO tryon.inputs VALUES (1, '/shop/ana.jpg', 'ana.jpg'), (2, '/shop/coat.jpg', 'coat.jpg');
+     INSERT INTO tryon.runs (started_at, seen_at, slots) VALUES (1, 1, 3);
+     INSERT INTO tryon.jobs (seq, human, cloth, priority, attempt, keep, finished_at, id, id_key, state)
+         VALUES (1, 1, 2, 0, 1, 7, 5, 'ana', 'ana', 'succeeded');
+     INSERT INTO tryon.attempts (job, attempt, run, claimed_at, asked, accepted_at, external_task_id, model, outcome, task_id)
+         VALUES (1, 1, 1, 1, 1, 2, 'ours', 'kolors-virtual-try-on-v1', 'succeeded', 'theirs');
+     INSERT INTO tryon.images (job, image, width, height, bytes, path, path_key, sha256)
+         VALUES (1, 0, 768, 1024, 9, 'ana.png', 'ana', 'ab');
+     INSERT INTO tryon.tallies VALUES ('succeeded', 1);"
+);
+
+#[tokio::test]
+async fn a_queue_of_version_1_is_looked_at_as_it_is_and_taken_over_whole() {
+    let Some(server) = Postgres::server() else { return };
+    let database = server.database();
+    server.run(&database, VERSION_1);
+    let location = server.location(&database);
+    let version = || {
+        server.with_client(&database, async |client| {
+            client.query_one("SELECT version FROM tryon.version", &[]).await.expect("a version").get::<_, i64>(0)
+        })
+    };
+    let mut look = queue::at(&location).look().await.expect("a look");
+    look.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
+    let rows = vec![LoadRow::Job { spec: spec("ana"), line: 2 }];
+    assert_eq!(look.pictures_to_read(&rows).await.expect("an answer"), []);
+    assert_eq!(look.add(rows).await.expect("compared").len(), 1, "it was submitted with other pictures");
+    assert_eq!(look.known_contents(0, 9).await.expect("a page"), []);
+    drop(look);
+    assert_eq!(version(), 1, "and nothing was changed");
+
+    let queue = queue::open(&location, Opening::Existing).await.expect("a queue");
+    assert_eq!(version(), 2);
+    let job = queue.job("ana").await.expect("the job");
+    assert_eq!((job.review, job.spec.extra.is_empty(), job.output.as_deref()), (None, true, Some("ana.png")));
+    assert_eq!(queue.counts().await.expect("counts").unjudged(), 1);
+    assert_eq!(queue.made_from(JobSeq(0), 9).await.expect("a page")[0].pictures, [], "unknown is not changed");
+    let approve = Judgement { id: "ana".to_owned(), verdict: Some(Verdict::Approved), ..Judgement::default() };
+    queue.judge(approve, at(1)).await.expect("judged");
+    assert_eq!(queue.counts().await.expect("counts").approved, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,156 @@
+// What a reviewer says of a result: stored by the server at once, for the very image that is shown, and never over a verdict that
+// this window has not shown.
+
+const CAN_JUDGE = document.documentElement.dataset.readOnly === undefined;
+
+const REASONS = [
+  'wrong garment', 'garment distorted', 'face changed', 'hands or limbs wrong', 'colour is off', 'background is off',
+  'cut off', 'blurred or artefacts',
+];
+
+/** What this window has said, the last at the end: what `u` takes back. */
+const said = [];
+const MOST_UNDONE = 500;
+
+const canJudge = (job) => CAN_JUDGE && job?.state === 'succeeded' && job.sha256 !== undefined;
+
+/** Says something of a job's image. Returns the job as it is now. */
+async function judge(job, verdict, reason) {
+  const before = job.review;
+  const card = await sendVerdict(job, { verdict, reason, reviewer: reviewerName(), seen: before?.at ?? null });
+  if (card !== null) {
+    said.push({ id: card.id, sha256: card.sha256, before, at: card.review?.at ?? null });
+    said.splice(0, said.length - MOST_UNDONE);
+  }
+}
+
+/** Takes back what this window said last, unless somebody has said something else since. */
+async function undo() {
+  const last = said.pop();
+  if (last === undefined) {
+    tellReader(t('There is nothing to undo in this window.'));
+    return;
+  }
+  const { verdict = null, reason, reviewer } = last.before ?? {};
+  await sendVerdict(last, { verdict, reason, reviewer, seen: last.at });
+  goToSeen(last.id);
+}
+
+async function sendVerdict({ id, sha256 }, { verdict, reason, reviewer, seen }) {
+  try {
+    const { refused, card } = await tell('/api/verdict', { id, sha256, verdict, reason, reviewer, seen });
+    takeCards([card]);
+    if (refused === undefined) {
+      return card;
+    }
+    tellReader(refusedText(refused, card));
+  } catch (error) {
+    tellReader(error instanceof Refusal ? error.message : String(error));
+  }
+  return null;
+}
+
+function refusedText(refused, card) {
+  if (refused === 'replaced') {
+    return `${card.id}: ${t('the image was made again since you looked at it. Nothing was stored; look at the present one.')}`;
+  }
+  const by = card.review?.reviewer ?? t('somebody else');
+  const what = card.review === undefined ? t('its verdict was taken back') : `${by}: ${t(card.review.verdict)}`;
+  return `${card.id}: ${what}. ${t('Your verdict was not stored over it; give it again if you still want it.')}`;
+}
+
+/** Shows on a card, or in the viewer, what was said of its result. */
+function showJudgement(holder, job) {
+  const verdict = job.review?.verdict;
+  for (const [button, word, pressed, open] of [['.approve', 'approved', 'Approved', 'Approve'], ['.reject', 'rejected', 'Rejected', 'Reject']]) {
+    const found = holder.querySelector(button);
+    if (found !== null) {
+      found.hidden = !canJudge(job);
+      found.setAttribute('aria-pressed', String(verdict === word));
+      found.textContent = t(verdict === word ? pressed : open);
+    }
+    holder.classList.toggle(`is-${word}`, verdict === word);
+  }
+  const line = holder.querySelector('.verdict');
+  line.className = `verdict ${verdict ?? ''}`;
+  line.replaceChildren();
+  if (verdict !== undefined) {
+    const { reason, reviewer, at } = job.review;
+    const reasonText = reason === undefined ? '' : `: ${t(reason)}`;
+    line.append(`${t(verdict)}${reasonText}`, element('small', '', [reviewer, clock.format(at)].filter(Boolean).join(' · ')));
+  }
+}
+
+// ---- the reviewer's name
+
+function reviewerName() {
+  return document.getElementById('reviewer')?.value.trim() || undefined;
+}
+
+function keepReviewer() {
+  const field = document.getElementById('reviewer');
+  if (field === null) {
+    return;
+  }
+  try {
+    field.value = localStorage.getItem('tryon.reviewer') ?? '';
+    field.addEventListener('input', () => localStorage.setItem('tryon.reviewer', field.value.trim()));
+  } catch {
+    // A browser that keeps nothing asks for the name each time.
+  }
+}
+
+// ---- why something is rejected
+
+const reasons = document.getElementById('reasons');
+let onReason = null;
+
+/** Asks why; `then` is told the reason, or undefined for none. Not at all where the reader goes back. */
+function askWhy(job, then) {
+  onReason = then;
+  document.getElementById('reasons-job').textContent = job.id;
+  document.getElementById('reason-text').value = '';
+  reasons.showModal();
+  document.querySelector('#reasons-list button').focus();
+}
+
+function giveReason(reason) {
+  const then = onReason;
+  onReason = null;
+  reasons.close();
+  then?.(reason);
+}
+
+function fillReasons() {
+  const choice = (digit, text, reason) => {
+    const button = element('button', '');
+    button.type = 'button';
+    button.append(element('kbd', '', digit), element('span', '', t(text)));
+    button.addEventListener('click', () => giveReason(reason));
+    const item = element('li', '');
+    item.append(button);
+    return item;
+  };
+  document.getElementById('reasons-list').replaceChildren(
+    ...REASONS.map((reason, index) => choice(`${index + 1}`, reason, reason)),
+    choice('0', 'no reason', undefined),
+  );
+  document.getElementById('reasons-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    giveReason(document.getElementById('reason-text').value.trim() || undefined);
+  });
+}
+
+function reasonKey(event) {
+  if (event.target.matches('input') && event.target.value !== '') {
+    return;
+  }
+  const digit = Number.parseInt(event.key, 10);
+  if (digit >= 0 && digit <= REASONS.length) {
+    event.preventDefault();
+    giveReason(digit === 0 ? undefined : REASONS[digit - 1]);
+  } else if (event.key === 'x' && !event.target.matches('input')) {
+    event.preventDefault();
+    giveReason(undefined);
+  }
+}
