@@ -90,6 +90,10 @@ impl Queue for PostgresQueue {
         verb!(self, |db| facts::keep_text(db, "output", &fresh))
     }
 
+    async fn mark_moved(&self, to: Option<String>) -> Result<()> {
+        verb!(self, |db| facts::mark_moved(db, to.as_deref()))
+    }
+
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
         verb!(self, |db| facts::learn(db, "external_ids", &base_url, supported))
     }

@@ -64,6 +64,10 @@ impl QueueReads for PostgresQueue {
         Ok(reading!(self, |db| facts::get_meta(db, "base_url"))?.filter(|url| !url.is_empty()))
     }
 
+    async fn moved_to(&self) -> Result<Option<String>> {
+        reading!(self, |db| facts::get_meta(db, facts::MOVED_TO))
+    }
+
     async fn output(&self) -> Result<Option<String>> {
         reading!(self, |db| facts::get_meta(db, "output"))
     }

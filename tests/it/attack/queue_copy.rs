@@ -206,3 +206,26 @@ fn a_database_is_not_copied_while_a_host_has_not_said_goodbye() {
     moved.call(&["hosts", "forget", "north", "--queue", &moved.there]).assert_code(0);
     moved.copy(&moved.there, "back.db").assert_code(0);
 }
+
+#[test]
+fn a_queue_that_was_copied_runs_and_loads_nothing_until_it_is_taken_back() {
+    let Some(moved) = Move::new(4, Script::default()) else { return };
+    moved.shop.run(&moved.provider, &["--budget", "2"]).assert_code(3);
+    let creates = || moved.provider.books().creates().len();
+    let copied = moved.copy_there();
+    copied.assert_code(0);
+    assert!(copied.said.contains("runs and loads are refused"), "{}", copied.said);
+    for refused in [moved.call(&["run"]), moved.call(&["run", "jobs.csv"]), moved.call(&["load", "jobs.csv"])] {
+        refused.assert_code(2);
+        assert!(refused.said.contains("was copied to postgres://"), "{}", refused.said);
+        assert!(refused.said.contains("tryon queue take-back"), "{}", refused.said);
+    }
+    assert_eq!(creates(), 2, "nothing was submitted at the old place");
+    moved.call(&["status"]).assert_code(0);
+    moved.call(&["queue", "take-back", "out/queue.db"]).assert_code(0);
+    moved.call(&["run"]).assert_code(0);
+    assert_eq!(creates(), 4);
+    // The copy was never marked itself.
+    let status = moved.call(&["load", "jobs.csv", "--queue", &moved.there, "--inputs", "."]);
+    status.assert_code(0);
+}
