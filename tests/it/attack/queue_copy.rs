@@ -92,6 +92,7 @@ fn the_report_of_a_copy_is_that_of_the_queue_byte_for_byte_there_and_back() {
     }
 
     // Each copy goes on where the queue was. What the database does is not known to the file, so only one is run.
+    moved.call(&["queue", "take-back", &moved.there]).assert_code(0);
     moved.run_there(&[]).assert_code(1);
     assert_eq!(moved.provider.books().creates().len(), 12);
     moved.shop.assert_no_double_charge(&moved.provider);
