@@ -27,7 +27,7 @@ use super::hosts::{Epoch, HostStart, NoRoom, RefusedAlike, Renewed};
 use super::judgement::Judgement;
 use super::loading::Load;
 use super::reads::QueueReads;
-use super::record::{ActiveJob, Beat, Claim, ClaimOnce, Claimant, Note, ProviderKind, PublishedImage, RunId};
+use super::record::{ActiveJob, Beat, Claim, ClaimOnce, Claimant, LookedAt, Note, ProviderKind, PublishedImage, RunId};
 
 /// A queue of jobs. Any number of processes may have it open; only one of them runs it.
 #[async_trait]
@@ -178,11 +178,16 @@ pub trait Queue: QueueReads {
     /// As [`Self::claim`], for a run that has duplicates made once. A job whose request another job has had made takes a
     /// copy of that image, one whose request is under way waits for it, and one whose request has failed for good fails
     /// like it. A bounded number of these at a time; then the claim has settled them and taken no job.
+    ///
+    /// What was made of other pictures is no duplicate: where the contents that were sent are known, they have to be those
+    /// in `looked`. A job that nobody has looked at, and that has a duplicate whose pictures may have been replaced since, is
+    /// not settled but handed back to be looked at.
     async fn claim_once(
         &self,
         run: RunId,
         external_id: ExternalTaskId,
         by: Claimant,
+        looked: Option<LookedAt>,
         now: Timestamp,
     ) -> QueueResult<ClaimOnce>;
 

@@ -51,8 +51,9 @@ pub use moving::{Copied, CopyError};
 pub use own_tasks::{OwnTask, TaskEnd};
 pub use reads::QueueReads;
 pub use record::{
-    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
-    ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, SlotUse, TakenTask, Workload,
+    ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, LookedAt, Note, PairAgain,
+    PairsAgain, ProviderKind, Published, PublishedImage, RepeatedPair, ReportPlace, ReportRow, RunId, SlotUse,
+    TakenTask, ToLookAt, Workload,
 };
 pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
 pub use selection::{JobsPage, Judged, Selection};

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::contents::KnownContent;
 use super::hosts::{Epoch, Holder, NoRoom, Room};
 use super::runs::{AccountStanding, Pause};
 
 use crate::job::{
-    AccountName, ExternalTaskId, Failure, Flags, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, Review,
-    SentContents, StateName, TaskId,
+    AccountName, ExternalTaskId, Failure, Flags, Forms, ImageSource, JobId, JobSeq, JobSpec, JobState, ModelName,
+    Review, SentContents, StateName, TaskId,
 };
 
 /// A job that somebody works on: claimed just now, or taken up again after a restart.
@@ -415,7 +416,44 @@ pub enum ClaimOnce {
     Claim(Claim),
     /// Twins were settled instead, and there may be more of them: ask again. Those that share an image are
     /// `downloading` now; these share a failure.
-    Settled { failed: Vec<(JobId, Failure)> },
+    Settled {
+        failed: Vec<(JobId, Failure)>,
+        /// The job that comes next has a duplicate, and something is known of what its pictures have been. Whether that is
+        /// what they are now has to be looked at before it is settled.
+        to_look_at: Option<ToLookAt>,
+    },
+}
+
+/// A job whose pictures are to be looked at, because it would share what was made of them earlier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToLookAt {
+    pub seq: JobSeq,
+    /// What its pictures have been, as far as that is known. A picture has several entries where it was changed in between.
+    pub known: Vec<KnownContent>,
+}
+
+impl ToLookAt {
+    /// `None` where nothing is known of any local file: what is in a bucket is not asked for.
+    pub(super) fn of(seq: JobSeq, mut known: Vec<KnownContent>) -> Option<Self> {
+        known.retain(|known| matches!(known.source, ImageSource::File(_)));
+        (!known.is_empty()).then_some(Self { seq, known })
+    }
+}
+
+/// What a job's pictures are now, just before it is claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedAt {
+    pub seq: JobSeq,
+    /// By their numbers, the sha256 of each; those that were not looked at, or cannot be read, are left out.
+    pub sha256: Vec<(i64, String)>,
+}
+
+impl LookedAt {
+    /// What a job's person, garment and second garment are now, if this was a look at that job.
+    pub(super) fn of(looked: Option<&Self>, seq: i64, pictures: [Option<i64>; 3]) -> [Option<&str>; 3] {
+        let looks = looked.filter(|looked| looked.seq.0 == seq).map_or(&[][..], |looked| &looked.sha256);
+        pictures.map(|picture| Some(looks.iter().find(|(looked_at, _)| Some(*looked_at) == picture)?.1.as_str()))
+    }
 }
 
 /// A run's use of its slots.

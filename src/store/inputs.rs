@@ -143,6 +143,17 @@ impl InputFile {
         })
     }
 
+    /// What a local file is now, by its sha256; `None` for an object, and for a file that cannot be read. One of the length and
+    /// time that it had when it was one of `known` is not read.
+    #[must_use]
+    pub fn sha256_now(&self, known: &[&Content]) -> Option<String> {
+        let stamp = self.stamp().ok()??;
+        match known.iter().find(|known| stamp.is_of(known)) {
+            Some(unchanged) => Some(unchanged.sha256.clone()),
+            None => self.content().ok().map(|content| content.sha256),
+        }
+    }
+
     /// How long a local file is, and when it was last modified; `None` for an object.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What is sent for a job, prepared ahead of its turn, within a bound of memory.
 
+mod look_again;
 pub(crate) mod people;
 mod recipe;
 pub(crate) mod request_pictures;

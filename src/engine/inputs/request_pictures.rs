@@ -35,7 +35,7 @@ pub(crate) struct RequestPictures {
     scratch: Scratch,
     objects: Objects,
     /// Where relative names lead.
-    folder: Option<Arc<Path>>,
+    pub(super) folder: Option<Arc<Path>>,
     /// Whether other hosts may have what this one has not.
     is_shared: bool,
     turn: Arc<Semaphore>,

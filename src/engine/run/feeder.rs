@@ -205,17 +205,21 @@ fn claimant(ctx: &Context, is_probe: bool) -> Claimant {
 
 /// The next job that has to be submitted, whatever is settled without a submission on the way to it.
 async fn claim(ctx: &Context, is_probe: bool) -> Result<Claim, RunError> {
+    let mut looked = None;
     loop {
         let by = claimant(ctx, is_probe);
         let (run, id, now) = (ctx.run, ExternalTaskId::unique(), ctx.now());
         if !ctx.settings.dedupe {
             return Ok(ctx.queue.claim(run, id, by, now).await?);
         }
-        match ctx.queue.claim_once(run, id, by, now).await? {
+        match ctx.queue.claim_once(run, id, by, looked.take(), now).await? {
             ClaimOnce::Claim(claim) => return Ok(claim),
-            ClaimOnce::Settled { failed } => {
+            ClaimOnce::Settled { failed, to_look_at } => {
                 for (id, failure) in failed {
                     ctx.tell(Fact::Failed { id, failure });
+                }
+                if let Some(job) = to_look_at {
+                    looked = Some(ctx.pictures.look_again(job).await);
                 }
             }
         }

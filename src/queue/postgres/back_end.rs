@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::job::state::{JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::{
-    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, NoRoom, Note, ProviderKind,
-    PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
+    ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, LookedAt, NoRoom, Note,
+    ProviderKind, PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
 use super::connect::{End, Server, in_transaction, patiently, reading};
@@ -188,13 +188,14 @@ impl Queue for PostgresQueue {
         run: RunId,
         external_id: ExternalTaskId,
         by: Claimant,
+        looked: Option<LookedAt>,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         let (address, me) = (self.server.address(), self.epoch());
         patiently!(
             self.server,
             in_transaction!(self.server, |db| {
-                duplicates::claim_once(db, address, (run, me), &external_id, &by, now).await
+                duplicates::claim_once(db, address, (run, me), &external_id, (&by, looked.as_ref()), now).await
             })
         )
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tokio_postgres::Row;
+
 use crate::job::{Content, ImageSource, JobId, JobSeq, SentContents};
 use crate::queue::sqlite::SentSha256;
 use crate::queue::{KnownContent, MadeFrom, QueueError};
@@ -118,17 +120,26 @@ pub(super) async fn known_contents(db: Db<'_>, after: i64, most: usize) -> Resul
                    JOIN tryon.contents c ON c.input = p.input
                    JOIN tryon.inputs i ON i.input = c.input
                   WHERE c.sha256 <> '' ORDER BY c.input, c.content";
-    let mut known = Vec::new();
-    for row in db.rows(query, args![after, number(most)]).await? {
-        let (sha256, bytes) = (row.try_get(3)?, whole(&row, 4)?);
-        known.push(KnownContent {
-            picture: row.try_get(0)?,
-            source: ImageSource::from_stored(&row.try_get::<_, String>(1)?),
-            number: row.try_get(2)?,
-            content: Content { sha256, bytes, modified: row.try_get(5)?, etag: row.try_get(6)? },
-        });
-    }
-    Ok(known)
+    db.rows(query, args![after, number(most)]).await?.iter().map(read_known).collect()
+}
+
+/// What is known of a job's pictures.
+pub(super) async fn known_of(db: Db<'_>, job: JobSeq) -> Result<Vec<KnownContent>> {
+    let query = "SELECT c.input, i.source, c.content, c.sha256, c.bytes, c.modified, nullif(c.etag, '')
+                   FROM tryon.jobs j JOIN tryon.inputs i ON i.input IN (j.human, j.cloth, j.cloth_2)
+                   JOIN tryon.contents c ON c.input = i.input
+                  WHERE j.seq = $1 AND c.sha256 <> '' ORDER BY c.input, c.content";
+    db.rows(query, args![job.0]).await?.iter().map(read_known).collect()
+}
+
+fn read_known(row: &Row) -> Result<KnownContent> {
+    let (sha256, bytes) = (row.try_get(3)?, whole(row, 4)?);
+    Ok(KnownContent {
+        picture: row.try_get(0)?,
+        source: ImageSource::from_stored(&row.try_get::<_, String>(1)?),
+        number: row.try_get(2)?,
+        content: Content { sha256, bytes, modified: row.try_get(5)?, etag: row.try_get(6)? },
+    })
 }
 
 pub(super) async fn made_from(db: Db<'_>, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {

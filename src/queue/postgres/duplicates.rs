@@ -3,7 +3,8 @@
 //!
 //! A duplicate's image is copied, one that is under way is waited for, and one whose task has failed for good says how this
 //! one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants something
-//! new. Two claims never look at jobs of one pair at once: both would find nobody, and both would pay.
+//! new. Two claims never look at jobs of one pair at once: both would find nobody, and both would pay. A duplicate that was made
+//! of other contents is none; so that this can be told, a job's pictures are looked at before it shares anything.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -12,11 +13,12 @@ use crate::job::state::{JobState, Transition};
 use crate::job::{ExternalTaskId, Failure, FailureKind, JobId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::columns::millis;
 use crate::queue::sqlite::Asking;
-use crate::queue::{ClaimOnce, Claimant, Epoch, Note, PostgresAddress, QueueError, RunId};
+use crate::queue::{ClaimOnce, Claimant, Epoch, LookedAt, Note, PostgresAddress, QueueError, RunId, ToLookAt};
 
 use super::Db;
 use super::claim::{next_free, next_ready, none_ready, take};
 use super::connect::End;
+use super::contents;
 use super::db::args;
 use super::epochs::may_claim;
 use super::error::Result;
@@ -41,7 +43,7 @@ pub(super) async fn claim_once(
     address: &PostgresAddress,
     (run, me): (RunId, Option<Epoch>),
     external_id: &ExternalTaskId,
-    by: &Claimant,
+    (by, looked): (&Claimant, Option<&LookedAt>),
     now: Timestamp,
 ) -> Result<End<ClaimOnce>> {
     may_claim(db, me, by).await?;
@@ -53,22 +55,35 @@ pub(super) async fn claim_once(
             false => next_free(db, address, (by.forms, me), now).await?,
         };
         let Some(seq) = next else {
-            return Ok(if is_first {
-                claimed(none_ready(db).await?)
-            } else {
-                End::Commit(ClaimOnce::Settled { failed })
-            });
+            return Ok(if is_first { claimed(none_ready(db).await?) } else { settled_so_far(failed, None) });
         };
         if !lock_pair(db, seq, is_first).await? {
-            return Ok(End::Commit(ClaimOnce::Settled { failed }));
+            return Ok(settled_so_far(failed, None));
         }
-        match duplicate_of(db, seq, &by.default_model).await? {
-            Some(duplicate) => failed.extend(settle(db, (run, me), seq, duplicate, &by.default_model, now).await?),
+        match duplicate_of(db, seq, &by.default_model, looked).await? {
+            Some(duplicate) => {
+                if let Some(look) = unseen(db, seq, looked).await? {
+                    return Ok(settled_so_far(failed, Some(look)));
+                }
+                failed.extend(settle(db, (run, me), seq, duplicate, &by.default_model, now).await?);
+            }
             None if is_first => return Ok(claimed(take(db, (run, me), seq, external_id, by, now).await?)),
             None => break,
         }
     }
-    Ok(End::Commit(ClaimOnce::Settled { failed }))
+    Ok(settled_so_far(failed, None))
+}
+
+fn settled_so_far(failed: Vec<(JobId, Failure)>, to_look_at: Option<ToLookAt>) -> End<ClaimOnce> {
+    End::Commit(ClaimOnce::Settled { failed, to_look_at })
+}
+
+/// What has to be looked at before a job shares anything, unless that was done.
+async fn unseen(db: Db<'_>, seq: JobSeq, looked: Option<&LookedAt>) -> Result<Option<ToLookAt>> {
+    if looked.is_some_and(|looked| looked.seq == seq) {
+        return Ok(None);
+    }
+    Ok(ToLookAt::of(seq, contents::known_of(db, seq).await?))
 }
 
 fn claimed(end: End<crate::queue::Claim>) -> End<ClaimOnce> {
@@ -177,9 +192,18 @@ const DUPLICATE: Asking<'_> = Asking {
 };
 
 /// The query for the duplicate that decides about job `$1`. The best kind comes first; a refusal decides nothing, because
-/// nothing was paid for it. What was made counts where it was paid for and made after the job was last put back.
+/// nothing was paid for it. What was made counts where it was paid for and made after the job was last put back, and where what
+/// was sent is not known to be other than what the job's pictures are now: `$3`, `$4` and `$5`.
 fn duplicate_query() -> String {
     let is_at_work = "t.state IN ('submitting', 'in_doubt', 'running', 'downloading')";
+    let no_other = |(sent, now): (&str, &str)| {
+        let known = "c.sha256 <> ''";
+        format!(
+            "NOT EXISTS (SELECT 1 FROM tryon.contents c WHERE c.content = a.{sent} AND {known} AND c.sha256 <> {now})"
+        )
+    };
+    let contents =
+        [("human_content", "$3"), ("cloth_content", "$4"), ("cloth_2_content", "$5")].map(no_other).join(" AND ");
     let is_new = "a.task_ended_at > coalesce(j.put_back_at, -1)";
     format!(
         "SELECT kind, seq, task_id, failure_kind, error_code, error
@@ -191,14 +215,22 @@ fn duplicate_query() -> String {
                         t.seq, a.task_id, t.failure_kind, t.error_code, t.error
                    FROM tryon.jobs j JOIN tryon.jobs t ON t.human = j.human AND t.cloth = j.cloth
                    JOIN tryon.attempts a ON a.job = t.seq AND a.attempt = t.attempt
-                  WHERE j.seq = $1 AND {same} AND t.seq <> j.seq AND t.attempt > 0) AS found
+                  WHERE j.seq = $1 AND {same} AND t.seq <> j.seq AND t.attempt > 0 AND {contents}) AS found
           WHERE kind IS NOT NULL ORDER BY kind LIMIT 1",
         same = DUPLICATE.same_as(&OWN)
     )
 }
 
-async fn duplicate_of(db: Db<'_>, seq: JobSeq, default_model: &ModelName) -> Result<Option<Duplicate>> {
-    let row = db.row(&duplicate_query(), args![seq.0, default_model.as_str()]).await?;
+async fn duplicate_of(
+    db: Db<'_>,
+    seq: JobSeq,
+    default_model: &ModelName,
+    looked: Option<&LookedAt>,
+) -> Result<Option<Duplicate>> {
+    let row = db.one("SELECT human, cloth, cloth_2 FROM tryon.jobs WHERE seq = $1", args![seq.0]).await?;
+    let pictures = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
+    let [human, cloth, second] = LookedAt::of(looked, seq.0, pictures);
+    let row = db.row(&duplicate_query(), args![seq.0, default_model.as_str(), human, cloth, second]).await?;
     row.map(|row| read_duplicate(&row)).transpose()
 }
 

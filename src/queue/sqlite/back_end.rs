@@ -11,9 +11,9 @@ use crate::job::{
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
-    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, MadeFrom, NoRoom, Note, OwnTask, ProviderKind,
-    Published, PublishedImage, Queue, QueueError, QueueReads, RefusedAlike, Renewed, ReportPlace, ReportRow,
-    Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
+    HostStart, JobRecord, JobsPage, Judgement, KnownContent, Load, LookedAt, MadeFrom, NoRoom, Note, OwnTask,
+    ProviderKind, Published, PublishedImage, Queue, QueueError, QueueReads, RefusedAlike, Renewed, ReportPlace,
+    ReportRow, Resubmission, RunHold, RunId, RunRecord, Selection, TakenTask, Workload,
 };
 
 use super::handle::{SqliteQueue, blocking};
@@ -157,9 +157,10 @@ impl Queue for SqliteQueue {
         run: RunId,
         external_id: ExternalTaskId,
         by: Claimant,
+        looked: Option<LookedAt>,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
-        SqliteQueue::claim_once(self, run, external_id, by, now).await
+        SqliteQueue::claim_once(self, run, external_id, by, looked, now).await
     }
 
     async fn record(

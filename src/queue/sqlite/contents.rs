@@ -36,6 +36,14 @@ const SENT: &str = "
       LEFT JOIN contents sc ON sc.content = a.cloth_2_content
      WHERE j.seq = ?1";
 
+/// What is known of a job's pictures.
+const KNOWN_OF: &str = "
+    SELECT c.input, i.source, c.content, c.sha256, c.bytes, c.modified, nullif(c.etag, '')
+      FROM jobs j JOIN inputs i ON i.input IN (j.human, j.cloth, j.cloth_2)
+      JOIN contents c ON c.input = i.input
+     WHERE j.seq = ?1 AND c.sha256 <> ''
+     ORDER BY c.input, c.content";
+
 /// What the person, the garment and the second garment were, by their sha256.
 pub(in crate::queue) type SentSha256 = [Option<String>; 3];
 
@@ -120,6 +128,17 @@ pub(super) fn sent_for(db: &Connection, job: i64) -> Result<SentSha256> {
 pub(super) fn known_contents(db: &Connection, after: i64, most: usize) -> Result<Vec<KnownContent>> {
     let mut statement = db.prepare_cached(KNOWN_CONTENTS)?;
     let mut rows = statement.query(params![after, most])?;
+    let mut known = Vec::new();
+    while let Some(row) = rows.next()? {
+        known.push(read_known(row)?);
+    }
+    Ok(known)
+}
+
+/// What is known of a job's pictures.
+pub(super) fn known_of(db: &Connection, job: i64) -> Result<Vec<KnownContent>> {
+    let mut statement = db.prepare_cached(KNOWN_OF)?;
+    let mut rows = statement.query([job])?;
     let mut known = Vec::new();
     while let Some(row) = rows.next()? {
         known.push(read_known(row)?);

@@ -3,7 +3,8 @@
 //!
 //! A duplicate's image is copied, a duplicate that is under way is waited for, and a duplicate whose task has failed for good says how
 //! this one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants
-//! something new.
+//! something new. A duplicate that was made of other contents is none; so that this can be told, a job's pictures are looked at
+//! before it shares anything.
 
 use std::sync::LazyLock;
 
@@ -12,9 +13,10 @@ use rusqlite::{Connection, params};
 
 use crate::job::state::{JobState, Transition};
 use crate::job::{Failure, FailureKind, JobId, JobSeq, ModelName, TaskId};
-use crate::queue::{Claimant, Epoch, Note, RunId};
+use crate::queue::{Claimant, Epoch, LookedAt, Note, RunId, ToLookAt};
 
 use super::claim::next_ready;
+use super::contents;
 use super::epochs::must_hold;
 use super::rows::millis;
 use super::same_request::Asking;
@@ -34,15 +36,18 @@ enum Duplicate {
     Failed { seq: i64, task_id: TaskId, failure: Failure },
 }
 
-/// Settles the jobs that would be claimed next and need not be submitted; returns those that share a failure. `None`
-/// when the next one has to be submitted, or there is none.
+/// The jobs that share a failure, and the one that has to be looked at before it is settled.
+type Settled = (Vec<(JobId, Failure)>, Option<ToLookAt>);
+
+/// Settles the jobs that would be claimed next and need not be submitted. `None` when the next one has to be submitted, or
+/// there is none.
 pub(super) fn settle_next(
     db: &Connection,
-    run: RunId,
-    me: Option<Epoch>,
+    (run, me): (RunId, Option<Epoch>),
     by: &Claimant,
+    looked: Option<&LookedAt>,
     now: Timestamp,
-) -> Result<Option<Vec<(JobId, Failure)>>> {
+) -> Result<Option<Settled>> {
     if let Some(me) = me {
         must_hold(db, me)?;
     }
@@ -50,13 +55,18 @@ pub(super) fn settle_next(
     let mut failed = Vec::new();
     for settled in 0..MOST_SETTLED {
         let next = next_ready(db, by.forms, me, now)?;
-        let duplicate = next.map(|seq| duplicate_of(db, seq, default_model)).transpose()?.flatten();
+        let duplicate = next.map(|seq| duplicate_of(db, seq, default_model, looked)).transpose()?.flatten();
         let (Some(seq), Some(duplicate)) = (next, duplicate) else {
-            return Ok((settled > 0).then_some(failed));
+            return Ok((settled > 0).then_some((failed, None)));
         };
+        if looked.is_none_or(|looked| looked.seq.0 != seq)
+            && let Some(unseen) = ToLookAt::of(JobSeq(seq), contents::known_of(db, seq)?)
+        {
+            return Ok(Some((failed, Some(unseen))));
+        }
         failed.extend(settle(db, run, me, seq, duplicate, default_model, now)?);
     }
-    Ok(Some(failed))
+    Ok(Some((failed, None)))
 }
 
 /// Settles one job by its duplicate. Returns the failure, where it shares one.
@@ -132,6 +142,17 @@ const TWIN: Asking<'_> = Asking {
 };
 static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_as(&OWN));
 
+/// What was sent for a duplicate is not known to be other than what the job's pictures are now: `?3`, `?4` and `?5`.
+static OF_THE_SAME_CONTENTS: LazyLock<String> = LazyLock::new(|| {
+    let no_other = |sent: &str, now: &str| {
+        let known = "c.sha256 <> ''";
+        format!("NOT EXISTS (SELECT 1 FROM contents c WHERE c.content = a.{sent} AND {known} AND c.sha256 <> {now})")
+    };
+    [("human_content", "?3"), ("cloth_content", "?4"), ("cloth_2_content", "?5")]
+        .map(|(sent, now)| no_other(sent, now))
+        .join(" AND ")
+});
+
 /// The query for one duplicate of job `?1`.
 pub(super) fn duplicate_query(means: Means, states: &str, respect: &str) -> String {
     let is_new = if matches!(means, Means::AtWork) { "TRUE" } else { IS_NEW };
@@ -139,8 +160,10 @@ pub(super) fn duplicate_query(means: Means, states: &str, respect: &str) -> Stri
         "SELECT t.seq, a.task_id, t.failure_kind, t.error_code, t.error
            FROM jobs j CROSS JOIN jobs t INDEXED BY jobs_by_pair
            JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt
-          WHERE j.seq = ?1 AND {same} AND t.seq <> j.seq AND t.attempt > 0 AND t.state IN ({states}) AND {respect} AND {is_new} LIMIT 1",
-        same = *ASKS_FOR_THE_SAME
+          WHERE j.seq = ?1 AND {same} AND t.seq <> j.seq AND t.attempt > 0 AND t.state IN ({states}) AND {respect} AND {is_new}
+            AND {contents} LIMIT 1",
+        same = *ASKS_FOR_THE_SAME,
+        contents = *OF_THE_SAME_CONTENTS
     )
 }
 
@@ -164,10 +187,19 @@ pub(super) const DUPLICATES: [(Means, &str, &str); 4] = [
     (Means::Failed, "'failed'", "t.failure_kind IN ('task_failed', 'no_image')"),
 ];
 
-fn duplicate_of(db: &Connection, seq: i64, default_model: &ModelName) -> Result<Option<Duplicate>> {
+fn duplicate_of(
+    db: &Connection,
+    seq: i64,
+    default_model: &ModelName,
+    looked: Option<&LookedAt>,
+) -> Result<Option<Duplicate>> {
+    let pictures = db
+        .prepare_cached("SELECT human, cloth, cloth_2 FROM jobs WHERE seq = ?1")?
+        .query_row([seq], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    let [human, cloth, second] = LookedAt::of(looked, seq, pictures);
     for (means, states, respect) in DUPLICATES {
         let mut statement = db.prepare_cached(&duplicate_query(means, states, respect))?;
-        let mut rows = statement.query(params![seq, default_model.as_str()])?;
+        let mut rows = statement.query(params![seq, default_model.as_str(), human, cloth, second])?;
         let Some(row) = rows.next()? else { continue };
         let seq = row.get(0)?;
         if matches!(means, Means::AtWork) {

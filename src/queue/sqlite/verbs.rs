@@ -8,7 +8,8 @@ use rusqlite::{Connection, ToSql, params};
 use crate::job::state::{IllegalTransition, JobState, Transition};
 use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text};
 use crate::queue::{
-    AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, Note, ProviderKind, PublishedImage, Resubmission, RunId,
+    AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, LookedAt, Note, ProviderKind, PublishedImage,
+    Resubmission, RunId,
 };
 
 use super::claim::{claim, submit_again};
@@ -178,12 +179,13 @@ impl SqliteQueue {
         run: RunId,
         external_id: ExternalTaskId,
         by: Claimant,
+        looked: Option<LookedAt>,
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         let me = self.epoch();
         self.writer
-            .write(move |db| match duplicates::settle_next(db, run, me, &by, now)? {
-                Some(failed) => Ok(ClaimOnce::Settled { failed }),
+            .write(move |db| match duplicates::settle_next(db, (run, me), &by, looked.as_ref(), now)? {
+                Some((failed, to_look_at)) => Ok(ClaimOnce::Settled { failed, to_look_at }),
                 None => claim(db, run, me, external_id, &by, now).map(ClaimOnce::Claim),
             })
             .await

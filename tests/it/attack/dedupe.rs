@@ -152,3 +152,42 @@ fn twins_of_an_image_that_could_not_be_fetched_fetch_it_themselves() {
     assert_published(&shop, &["a", "b", "c", "d", "e", "f"]);
     assert_eq!(provider.books().creates().len(), 2);
 }
+
+/// Loads these rows beside those that there are, and runs.
+fn run_rows(shop: &Workshop, provider: &Provider, rows: &[&str]) {
+    std::fs::write(shop.file("jobs.csv"), format!("id,human_image,cloth_image\n{}\n", rows.join("\n"))).expect("rows");
+    shop.run(provider, &["--dedupe"]).assert_code(0);
+}
+
+fn garment(shop: &Workshop, name: &str, side: u32) -> Vec<u8> {
+    image::DynamicImage::new_rgb8(side, side).save(shop.file(name)).expect("a garment");
+    std::fs::read(shop.file(name)).expect("a garment")
+}
+
+#[test]
+fn what_was_made_of_a_picture_that_was_replaced_since_is_given_to_no_further_id() {
+    let provider = Provider::start(Script::default());
+    let shop = Workshop::new(0);
+    let (_, hat) = (garment(&shop, "coat.png", 300), garment(&shop, "hat.png", 310));
+    let coat_of = |id: &str| format!("{id},http://pictures.test/job-001.jpg,coat.png");
+    let hat_of = |id: &str| format!("{id},http://pictures.test/job-002.jpg,hat.png");
+    run_rows(&shop, &provider, &[&coat_of("a"), &hat_of("e")]);
+    assert_eq!(provider.books().creates().len(), 2);
+
+    // A new coat at the same place; the hat is written again, and is what it was.
+    let coat = garment(&shop, "coat.png", 320);
+    std::fs::write(shop.file("hat.png"), hat).expect("written");
+    run_rows(&shop, &provider, &[&coat_of("b"), &hat_of("f"), &coat_of("c")]);
+    let books = provider.books();
+    assert_eq!(books.creates().len(), 3, "{}", books.story());
+    assert_eq!(books.tasks[2].cloth[..], coat[..], "made of the new coat");
+    drop(books);
+    let task_of = |id: &str| cell(&shop, id, "task_id");
+    assert_ne!(task_of("b"), task_of("a"));
+    assert_eq!((task_of("f"), cell(&shop, "f", "units")), (task_of("e"), "0".to_owned()));
+    assert_eq!((task_of("c"), cell(&shop, "c", "units")), (task_of("b"), "0".to_owned()));
+
+    garment(&shop, "coat.png", 300);
+    run_rows(&shop, &provider, &[&coat_of("d")]);
+    assert_eq!((task_of("d"), provider.books().creates().len()), (task_of("a"), 3), "the first coat again");
+}

@@ -1,10 +1,10 @@
 //! Identical pairs, made once: who waits for whom, who gets what was made, and whom that does not concern.
 
 use tryon::job::{
-    ExternalTaskId, FailureKind, Forms, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment, StateName, TaskId,
-    Transition,
+    Content, ExternalTaskId, FailureKind, Forms, Garment, JobId, JobSpec, JobState, ModelName, SecondGarment,
+    SentContents, StateName, TaskId, Transition,
 };
-use tryon::queue::{ActiveJob, Claim, ClaimOnce, Claimant, RunId};
+use tryon::queue::{ActiveJob, Claim, ClaimOnce, Claimant, LookedAt, Note, RunId, ToLookAt};
 
 use super::bed::{Bed, at, failure, file, image, millis, model, on_every_queue, spec, task};
 
@@ -17,10 +17,10 @@ fn twin(id: &str, of: &str) -> JobSpec {
 async fn claim_once(bed: &Bed, run: RunId, seconds: i64) -> (Vec<String>, Claim) {
     let mut failed = Vec::new();
     for _ in 0..100 {
-        let claim = bed.queue.claim_once(run, ExternalTaskId::unique(), Claimant::default(), at(seconds)).await;
+        let claim = bed.queue.claim_once(run, ExternalTaskId::unique(), Claimant::default(), None, at(seconds)).await;
         match claim.expect("a claim") {
             ClaimOnce::Claim(claim) => return (failed, claim),
-            ClaimOnce::Settled { failed: more } => failed.extend(more.into_iter().map(|(id, _)| id.to_string())),
+            ClaimOnce::Settled { failed: more, .. } => failed.extend(more.into_iter().map(|(id, _)| id.to_string())),
         }
     }
     panic!("claims settle for ever")
@@ -268,12 +268,91 @@ async fn a_thousand_twins_are_settled_in_bounded_pieces() {
         bed.add(&rows).await;
         let leader = job(bed, 1).await;
         generate(bed, &leader, "the task", 2).await;
-        let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), Claimant::default(), at(9)).await;
+        let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), Claimant::default(), None, at(9)).await;
         assert!(matches!(claim, Ok(ClaimOnce::Settled { .. })), "{claim:?}");
         let settled = active(bed, StateName::Downloading).await.len();
         assert!((100..=300).contains(&settled), "{settled} at once");
         nothing_to_claim(bed, 10).await;
         assert_eq!(active(bed, StateName::Downloading).await.len(), 999);
+    })
+    .await;
+}
+
+fn content(sha256: &str) -> Content {
+    Content { sha256: sha256.to_owned(), bytes: 7, modified: Some(1), etag: None }
+}
+
+/// Says of which contents a job is made.
+async fn accept(bed: &Bed, job: &ActiveJob, task_id: &str, cloth: &str) {
+    let sent = SentContents { human: Some(content("ana")), cloth: Some(content(cloth)), second: None };
+    let note = Note { sent: Some(Box::new(sent)), ..Note::default() };
+    let accept = Transition::Accept { task_id: task(task_id) };
+    bed.queue.record(job.seq, job.attempt, accept, note, at(2)).await.expect("accepted");
+}
+
+async fn claim_looked(bed: &Bed, looked: Option<LookedAt>) -> ClaimOnce {
+    let claim = bed.queue.claim_once(bed.run, ExternalTaskId::unique(), Claimant::default(), looked, at(9)).await;
+    claim.expect("a claim")
+}
+
+/// What has to be looked at before the next job is settled.
+async fn to_look_at(bed: &Bed) -> ToLookAt {
+    match claim_looked(bed, None).await {
+        ClaimOnce::Settled { failed, to_look_at: Some(look) } if failed.is_empty() => look,
+        other => panic!("nothing to look at: {other:?}"),
+    }
+}
+
+/// A look that finds each picture to be what it was, but for the garment.
+fn look_with(look: &ToLookAt, cloth: &str) -> LookedAt {
+    let now = |sha256: &str| if sha256 == "ana" { "ana" } else { cloth }.to_owned();
+    let sha256 = look.known.iter().map(|known| (known.picture, now(&known.content.sha256))).collect();
+    LookedAt { seq: look.seq, sha256 }
+}
+
+#[tokio::test]
+async fn only_what_was_made_of_the_same_contents_is_shared_and_that_is_looked_at_first() {
+    on_every_queue(async |bed| {
+        bed.add(&[spec("a"), twin("b", "a"), twin("c", "a")]).await;
+        let leader = job(bed, 1).await;
+        accept(bed, &leader, "the task", "coat").await;
+        // While it is under way, a job with another coat is no duplicate, and one with the same waits.
+        let look = to_look_at(bed).await;
+        assert_eq!(look.known.len(), 2, "{look:?}");
+        let ClaimOnce::Claim(Claim::Job(other)) = claim_looked(bed, Some(look_with(&look, "new coat"))).await else {
+            panic!("b is made for itself");
+        };
+        assert_eq!(other.spec.id.as_str(), "b");
+        accept(bed, &other, "its task", "new coat").await;
+        bed.record(&leader, Transition::TaskSucceed, at(3)).await.expect("generated");
+        publish(bed, &leader, 4).await;
+        // A look at another job says nothing of this one.
+        let look = to_look_at(bed).await;
+        let elsewhere = LookedAt { seq: leader.seq, ..look_with(&look, "coat") };
+        let again = claim_looked(bed, Some(elsewhere)).await;
+        assert!(matches!(again, ClaimOnce::Settled { to_look_at: Some(_), .. }), "{again:?}");
+        let settled = claim_looked(bed, Some(look_with(&look, "coat"))).await;
+        assert!(matches!(settled, ClaimOnce::Settled { to_look_at: None, .. }), "{settled:?}");
+        let shared = active(bed, StateName::Downloading).await;
+        assert_eq!(
+            shared.iter().map(|job| (job.spec.id.as_str(), job.shares)).collect::<Vec<_>>(),
+            [("c", Some(leader.seq))]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failure_of_other_contents_is_not_shared() {
+    on_every_queue(async |bed| {
+        bed.add(&[spec("a"), twin("b", "a")]).await;
+        let leader = job(bed, 1).await;
+        accept(bed, &leader, "the task", "coat").await;
+        let failure = failure(FailureKind::Task);
+        bed.record(&leader, Transition::TaskFail { failure }, at(3)).await.expect("failed");
+        let look = to_look_at(bed).await;
+        let claim = claim_looked(bed, Some(look_with(&look, "new coat"))).await;
+        assert!(matches!(&claim, ClaimOnce::Claim(Claim::Job(job)) if job.spec.id.as_str() == "b"), "{claim:?}");
     })
     .await;
 }

@@ -94,7 +94,7 @@ async fn of_identical_pairs_that_are_claimed_at_once_one_is_submitted() {
             let run = queue.begin_run(10, None, ModelName::default(), at(1)).await.expect("a run");
             let mut taken = 0;
             loop {
-                let claim = queue.claim_once(run, ExternalTaskId::unique(), Claimant::default(), at(2)).await;
+                let claim = queue.claim_once(run, ExternalTaskId::unique(), Claimant::default(), None, at(2)).await;
                 match claim.expect("a claim") {
                     tryon::queue::ClaimOnce::Claim(Claim::Job(_)) => taken += 1,
                     tryon::queue::ClaimOnce::Claim(_) => return taken,
