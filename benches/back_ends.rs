@@ -86,7 +86,7 @@ fn measure(database: &Database, rows: u64) {
     database.make(&name);
     let figures = figures(folder.path(), &manifest, OsStr::new(&database.url(&name)));
     line("PostgreSQL", &figures, Some(copied(database, &name, folder.path())));
-    database.ask("postgres", &format!("DROP DATABASE {name}"));
+    database.ask("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
 }
 
 /// A catalogue in which every person wears a thousand garments.
@@ -174,6 +174,6 @@ fn copied(database: &Database, of: &str, folder: &Path) -> Duration {
         database.ask(&name, &copy(table, "from"));
     }
     let took = began.elapsed();
-    database.ask("postgres", &format!("DROP DATABASE {name}"));
+    database.ask("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
     took
 }

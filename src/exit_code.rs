@@ -53,6 +53,7 @@ impl ExitCode {
     pub fn of_queue(error: &QueueError) -> Self {
         match error {
             QueueError::Missing(_)
+            | QueueError::Moved { .. }
             | QueueError::OtherProvider { .. }
             | QueueError::NoSuchJob(_)
             | QueueError::NoSuchHost(_)

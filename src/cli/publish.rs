@@ -27,7 +27,7 @@ const MOST_NAMED: usize = 5;
 /// What `publish` is asked for.
 #[derive(Debug, clap::Args)]
 pub(super) struct PublishArgs {
-    /// Where the files go: a folder, or a bucket like s3://bucket/prefix
+    /// Where the files go: a folder, or a bucket like `s3://bucket/prefix`
     #[arg(long, value_name = "DIR_OR_BUCKET")]
     pub to: PathBuf,
     /// How files are called, made and marked, and what the channel's table has in it: a TOML file (docs/publishing.md). Without
@@ -148,7 +148,7 @@ fn lines(outcome: &Outcome, counts: &Counts, args: &PublishArgs, place: &Place) 
     match outcome.table {
         TableOutcome::None => {}
         TableOutcome::Written => {
-            lines.push(format!("The table {}written.", if args.dry_run { "would be " } else { "was " }))
+            lines.push(format!("The table {}written.", if args.dry_run { "would be " } else { "was " }));
         }
         TableOutcome::UpToDate => lines.push("The table is up to date.".to_owned()),
         TableOutcome::Waits => lines.push("The table is written when all images are there.".to_owned()),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::exit_code::ExitCode;
-use crate::queue::{self, CopyError, Location};
+use crate::queue::{self, CopyError, Location, Opening};
 use crate::settings::Options;
 use crate::view::wording::counted;
 
@@ -23,6 +23,12 @@ pub(super) struct QueueArgs {
 pub(super) enum Verb {
     /// Copy a queue with its history, what is in doubt included, to a place that has no jobs
     Copy(CopyArgs),
+    /// Go on with a queue that was copied elsewhere; run one of the two only
+    TakeBack {
+        /// The queue's file, or its database: `postgres://user@host/database`
+        #[arg(value_name = "FILE")]
+        queue: PathBuf,
+    },
 }
 
 /// What `queue copy` is asked for.
@@ -41,19 +47,36 @@ pub(super) struct CopyArgs {
 
 /// `tryon queue copy --from A --to B`.
 pub(super) async fn command(args: &QueueArgs, file: &Options) -> Result<ExitCode, Failure> {
-    let Verb::Copy(args) = &args.verb;
+    let args = match &args.verb {
+        Verb::Copy(args) => args,
+        Verb::TakeBack { queue } => return take_back(&location("FILE", queue)?).await,
+    };
     let from = location("--from", &args.from)?;
     let to = location("--to", &args.to)?;
     let inputs = args.inputs.as_ref().or(file.inputs.as_ref());
     let output = from.as_file().and_then(output_of);
     let copied = queue::copy(&from, &to, inputs.map(PathBuf::as_path), output.as_deref()).await?;
     println(&format!(
-        "{to}: {}, {}, {} and {} copied\nfrom now on run this one only: {from} is as it was, and what both submit is paid twice",
+        "{to}: {}, {}, {} and {} copied\nfrom now on this is the one that runs: at {from} runs and loads are refused, because what both submit would be paid twice",
         counted(copied.jobs, "job"),
         counted(copied.attempts, "attempt"),
         counted(copied.images, "image"),
         counted(copied.runs, "run"),
     ))?;
+    Ok(ExitCode::Ok)
+}
+
+/// `tryon queue take-back FILE`.
+async fn take_back(place: &Location) -> Result<ExitCode, Failure> {
+    let queue = queue::open(place.clone(), Opening::Existing).await?;
+    let said = match queue.moved_to().await? {
+        Some(to) => {
+            queue.mark_moved(None).await?;
+            format!("{place} goes on: do not run {to} any more, what both submit is paid twice")
+        }
+        None => format!("{place} was copied nowhere, or was taken back before; nothing has changed"),
+    };
+    println(&said)?;
     Ok(ExitCode::Ok)
 }
 

@@ -71,6 +71,7 @@ pub(super) async fn run(
     let open = if existed { Some(site.open_to_run().await?) } else { None };
     let place = &place.settled(open.as_ref().map(|(queue, _)| &**queue as &dyn QueueReads)).await?;
     if let Some((queue, _)) = &open {
+        load::refuse_moved(&**queue, &*site).await?;
         queue.check_provider(kind).await?;
     }
     // Nothing is made before the manifests are read, and nothing is changed before everything is agreed to.

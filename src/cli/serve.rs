@@ -30,7 +30,7 @@ pub(super) struct ServeArgs {
     /// Show the queue, and store no verdicts
     #[arg(long)]
     pub read_only: bool,
-    /// File with the token that a browser has to show once; without it, TRYON_SERVE_TOKEN or TRYON_SERVE_TOKEN_FILE
+    /// File with the token that a browser has to show once; without it, `TRYON_SERVE_TOKEN` or `TRYON_SERVE_TOKEN_FILE`
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// A name under which the page is reached, besides addresses and localhost: of this machine, or of a proxy

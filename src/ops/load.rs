@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use crate::job::{JobId, ObjectUrl};
 use crate::manifest::{ColumnNames, ManifestError, ManifestReader, PictureChecks, Reading, Row};
 use crate::picture::Peculiarity;
-use crate::queue::{Enqueued, Keeping, Load, LoadRow, ManifestNames, Opening, QueueError, RejectedRow, Site, TooLate};
+use crate::queue::{
+    Enqueued, Keeping, Load, LoadRow, ManifestNames, Opening, QueueError, QueueReads, RejectedRow, Site, TooLate,
+};
 use crate::settings::{Settings, TextEncoding};
 use crate::store::{Folder, FolderChecks, KeyChecks, NameChecks, OutputError};
 
@@ -91,9 +93,22 @@ pub struct ReadRows {
 /// # Errors
 /// Those of the queue.
 pub async fn begin(site: &dyn Site) -> Result<Box<dyn Load>, QueueError> {
-    match site.exists().await {
-        true => site.open(Opening::OrMake).await?.begin_load().await,
-        false => site.stage().await,
+    if !site.exists().await {
+        return site.stage().await;
+    }
+    let queue = site.open(Opening::OrMake).await?;
+    refuse_moved(&*queue, site).await?;
+    queue.begin_load().await
+}
+
+/// Refuses a queue that goes on at another place: what both submit would be paid twice.
+///
+/// # Errors
+/// [`QueueError::Moved`], and those of the queue.
+pub async fn refuse_moved(queue: &dyn QueueReads, site: &dyn Site) -> Result<(), QueueError> {
+    match queue.moved_to().await? {
+        Some(to) => Err(QueueError::Moved { at: site.location(), to }),
+        None => Ok(()),
     }
 }
 

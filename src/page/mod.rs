@@ -107,7 +107,6 @@ impl IntoResponse for PageError {
 }
 
 /// The page's routes. Has to be called within a runtime, in which it looks at the queue while somebody has the page open.
-#[must_use]
 pub fn router(shown: Shown, options: PageOptions<'_>) -> Router {
     let (queue, judge): (Arc<dyn QueueReads>, _) = match shown {
         Shown::ReadOnly(queue) => (queue, None),

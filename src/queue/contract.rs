@@ -66,6 +66,9 @@ pub trait Queue: QueueReads {
     /// Where results go, for runs that are not told: the place that is kept, or else `fresh`, which is kept from now on.
     async fn keep_output(&self, fresh: String) -> QueueResult<String>;
 
+    /// Remembers that the queue was copied to another place, where it goes on; `None` takes it back. Runs and loads look at it.
+    async fn mark_moved(&self, to: Option<String>) -> QueueResult<()>;
+
     /// Notes whether external task ids come back from an endpoint.
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> QueueResult<()>;
 

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use super::back_ends::open;
 use super::location::Location;
 use super::moving::{Copied, CopyError, PAGES_AHEAD, Paths};
+use super::site::Opening;
 use super::{postgres, sqlite};
 
-/// Copies the queue at `from` to `to`, which may have no jobs. In a database, local pictures are named relative to `inputs`.
+/// Copies the queue at `from` to `to`, which may have no jobs. From then on runs and loads are refused at `from`. In a database, local pictures are named relative to `inputs`.
 /// `output` is where the results are, for a database that has to remember it.
 ///
 /// # Errors
@@ -45,7 +47,12 @@ pub async fn copy(
         }
     };
     match (read, written) {
-        (Ok(()), written) => written,
+        (Ok(()), Ok(copied)) => {
+            open(to.clone(), Opening::Existing).await?.mark_moved(None).await?;
+            open(from.clone(), Opening::Existing).await?.mark_moved(Some(to.to_string())).await?;
+            Ok(copied)
+        }
+        (Ok(()), Err(error)) => Err(error),
         // The end of the one is that of the other, which says why.
         (Err(CopyError::Queue(super::QueueError::Closed)), Err(error)) => Err(error),
         (Err(error), _) => Err(error),

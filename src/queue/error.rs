@@ -25,6 +25,12 @@ pub enum QueueError {
     /// The file or its folder cannot be opened or written.
     #[error("cannot open the queue {at}: {why}")]
     Unreadable { at: Location, why: String },
+    /// The queue goes on at another place.
+    #[error(
+        "the queue {at} was copied to {to} and goes on there: what both submit would be paid twice, so nothing is run or loaded here; \
+         `tryon queue take-back {at}` says that this one goes on after all"
+    )]
+    Moved { at: Location, to: String },
     /// Another run holds the queue.
     #[error("another run is working on {at} (process {holder}); `tryon status` shows how far it is")]
     Held { at: Location, holder: String },

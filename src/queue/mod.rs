@@ -48,7 +48,7 @@ pub use judgement::{GivenVerdict, Judgement, Seen};
 pub use loading::{Enqueued, Keeping, Kept, Load, LoadRow, ManifestNames, NotTaken, RejectedRow, TooLate};
 pub use location::Location;
 pub use moving::{Copied, CopyError};
-pub use own_tasks::{OwnTask, TaskEnd, each_own_task};
+pub use own_tasks::{OwnTask, TaskEnd};
 pub use reads::QueueReads;
 pub use record::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, JobRecord, Note, PairAgain, PairsAgain,
@@ -58,4 +58,4 @@ pub use runs::{AccountStanding, AccountTally, Pause, RunRecord};
 pub use selection::{JobsPage, Judged, Selection};
 pub use site::{Opening, Site};
 pub use sqlite::Between;
-pub use walk::{each_job, each_report_row};
+pub use walk::{each_job, each_own_task, each_report_row};

@@ -50,22 +50,3 @@ impl TaskEnd {
         }
     }
 }
-
-/// Hands every attempt that asked for a task of its own to `each`, in manifest order.
-///
-/// # Errors
-/// Those of the queue.
-pub async fn each_own_task(
-    queue: &dyn super::QueueReads,
-    mut each: impl FnMut(OwnTask),
-) -> Result<(), super::QueueError> {
-    const PAGE_ROWS: usize = 2_000;
-
-    let mut after = (JobSeq(0), 0);
-    loop {
-        let page = queue.own_tasks(after, PAGE_ROWS).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = (last.seq, last.attempt);
-        page.into_iter().for_each(&mut each);
-    }
-}

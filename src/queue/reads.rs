@@ -43,6 +43,9 @@ pub trait QueueReads: Debug + Send + Sync {
     /// The address at which the last run worked, where it is not the provider's usual one.
     async fn address(&self) -> QueueResult<Option<String>>;
 
+    /// Where the queue goes on, if it was copied to another place.
+    async fn moved_to(&self) -> QueueResult<Option<String>>;
+
     /// Where results go, once a run has kept it.
     async fn output(&self) -> QueueResult<Option<String>>;
 

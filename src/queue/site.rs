@@ -9,11 +9,15 @@ use super::contract::Queue;
 use super::error::QueueResult;
 use super::hold::RunHold;
 use super::loading::Load;
+use super::location::Location;
 use super::reads::QueueReads;
 
 /// Where a queue is, or will be: what can be done before one is open. [`super::at`] makes it.
 #[async_trait]
 pub trait Site: Debug + Send + Sync {
+    /// Where it is, as it may be shown.
+    fn location(&self) -> Location;
+
     /// Whether the place can be reached now. A file is where it is, as far as can be told beforehand.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use crate::job::JobSeq;
 
 use super::error::QueueError;
+use super::own_tasks::OwnTask;
 use super::reads::QueueReads;
 use super::record::{JobRecord, ReportPlace, ReportRow};
 use super::selection::Selection;
@@ -47,5 +48,21 @@ pub async fn each_report_row<E: From<QueueError>>(
         }
         place = next;
         page.into_iter().try_for_each(&mut each)?;
+    }
+}
+
+/// Hands every attempt that asked for a task of its own to `each`, in manifest order.
+///
+/// # Errors
+/// Those of the queue.
+pub async fn each_own_task(queue: &dyn QueueReads, mut each: impl FnMut(OwnTask)) -> Result<(), QueueError> {
+    const PAGE_ROWS: usize = 2_000;
+
+    let mut after = (JobSeq(0), 0);
+    loop {
+        let page = queue.own_tasks(after, PAGE_ROWS).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = (last.seq, last.attempt);
+        page.into_iter().for_each(&mut each);
     }
 }

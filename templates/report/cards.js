@@ -19,13 +19,13 @@ function webTile(kind, link) {
 }
 
 /** A picture, made small where there is room for no more. */
-function pictureTile(kind, link, alt) {
+function pictureTile(kind, link, alt, name) {
   const tile = element('div', `tile ${kind}`);
   const image = new Image();
   image.loading = 'lazy';
   image.decoding = 'async';
   image.alt = alt;
-  image.addEventListener('error', () => tile.replaceWith(emptyTile(kind, `${alt.split(': ')[1]} ${t('is not there')}`)));
+  image.addEventListener('error', () => tile.replaceWith(emptyTile(kind, `${name} ${t('is not there')}`)));
   image.src = link;
   tile.append(image);
   return tile;
@@ -38,7 +38,7 @@ function inputTile(kind, picture, isSmall) {
   const name = fileName(picture.name);
   const tile = isAddress(picture.link)
     ? webTile(kind, picture.link)
-    : pictureTile(kind, (isSmall && picture.small) || picture.link, `${t(kind)}: ${name}`);
+    : pictureTile(kind, (isSmall && picture.small) || picture.link, `${t(kind)}: ${name}`, name);
   tile.title = picture.name;
   return tile;
 }
@@ -46,7 +46,7 @@ function inputTile(kind, picture, isSmall) {
 function resultTile(job, isSmall) {
   return job.result === undefined
     ? emptyTile('result', spoken(job.state))
-    : pictureTile('result', (isSmall && job.small) || job.result, `${t('result')}: ${fileName(decodedLink(job))}`);
+    : pictureTile('result', (isSmall && job.small) || job.result, `${t('result')}: ${job.id}`, fileName(decodedLink(job)));
 }
 
 /** An outfit's garments stand above one another, as they are worn. */

@@ -97,9 +97,13 @@ impl Shop {
 
     /// The image of the job that waits is made, by a run of another process.
     pub(crate) fn make_one(&self) {
+        self.make_next(10_001);
+    }
+
+    fn make_next(&self, number: usize) {
         self.with_queue(async |queue| {
             let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-            let job = claim(&*queue, run, 10_001).await;
+            let job = claim(&*queue, run, number).await;
             let row = Row::new(job.spec.id.as_str(), Fate::Succeeds(2));
             self.see_through(&*queue, &row, &job).await;
         });
@@ -108,7 +112,7 @@ impl Shop {
     /// A job's image is made again, by a run of another process.
     pub(crate) fn make_again(&self, id: &str) {
         self.with_queue(async |queue| queue.make_anew(id.to_owned(), at(5_000)).await.expect("put back"));
-        self.make_one();
+        self.make_next(10_002);
     }
 
     fn with_queue<T>(&self, work: impl AsyncFnOnce(std::sync::Arc<dyn Queue>) -> T) -> T {

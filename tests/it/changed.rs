@@ -104,9 +104,9 @@ async fn of_ten_thousand_pictures_the_hundred_that_were_replaced_are_found_and_n
         let path = if place % 2 == 0 { human } else { cloth };
         let mut bytes = std::fs::read(&path).expect("read");
         if place % 4 < 2 {
-            bytes[0] ^= 1
+            bytes[0] ^= 1;
         } else {
-            bytes.push(b'!')
+            bytes.push(b'!');
         }
         std::fs::write(&path, bytes).expect("replaced");
         set_time(&path, 5);

@@ -216,7 +216,7 @@ fn add_source_type(
     match (existing, word) {
         (Some(_), Some(word)) if word == wanted => {}
         (Some(existing), Some(word)) if GENERATED.contains(&word) => {
-            remarks.push(Remark::TypeKept(existing.to_owned()))
+            remarks.push(Remark::TypeKept(existing.to_owned()));
         }
         (existing, _) => {
             remarks.extend(existing.map(|existing| Remark::TypeReplaced(existing.to_owned())));

@@ -83,7 +83,8 @@ fn value(file: &[u8], format: PictureFormat, name: Name) -> Option<String> {
     Packet::read(&packet, &[name]).expect("a packet").value(name).map(|value| value.text.clone())
 }
 
-/// What ExifTool says of a file; `None` where there is none on this machine.
+/// What `ExifTool` says of a file; `None` where there is none on this machine.
+#[expect(clippy::print_stderr, reason = "what was left out is told")]
 fn exiftool(file: &[u8], extension: &str, arguments: &[&str]) -> Option<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(format!("marked.{extension}"));

@@ -15,10 +15,9 @@ use crate::queue::{
     PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
 };
 
-use super::connect::{End, Server, in_transaction, patiently};
+use super::connect::{End, Server, in_transaction, patiently, reading};
 use super::error::Result;
 use super::load::PostgresLoad;
-use super::reads::reading;
 use super::transition::By;
 use super::{
     by_hand, claim, contents, duplicates, epochs, facts, hosts, looks, publish, refusals, reviews, tally, transition,
@@ -89,6 +88,10 @@ impl Queue for PostgresQueue {
 
     async fn keep_output(&self, fresh: String) -> Result<String> {
         verb!(self, |db| facts::keep_text(db, "output", &fresh))
+    }
+
+    async fn mark_moved(&self, to: Option<String>) -> Result<()> {
+        verb!(self, |db| facts::mark_moved(db, to.as_deref()))
     }
 
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {

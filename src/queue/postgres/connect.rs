@@ -239,3 +239,33 @@ macro_rules! in_transaction {
     }};
 }
 pub(super) use in_transaction;
+
+/// Runs a read of one statement.
+macro_rules! reading {
+    ($queue:expr, |$db:ident| $body:expr) => {
+        crate::queue::postgres::connect::patiently!($queue.server, {
+            let client = $queue.server.client().await?;
+            let $db = crate::queue::postgres::db::Db::by_itself(&client);
+            $body.await
+        })
+    };
+}
+
+pub(super) use reading;
+
+/// Runs a read of several statements, all of one moment.
+macro_rules! reading_at_once {
+    ($queue:expr, |$db:ident| $body:expr) => {
+        crate::queue::postgres::connect::patiently!($queue.server, {
+            let mut client = $queue.server.client().await?;
+            let transaction = crate::queue::postgres::connect::begin_reading(&mut client).await?;
+            let read = {
+                let $db = crate::queue::postgres::db::Db::within(&transaction);
+                $body.await
+            };
+            transaction.rollback().await?;
+            read
+        })
+    };
+}
+pub(super) use reading_at_once;

@@ -4,14 +4,12 @@ use std::collections::HashMap;
 
 use crate::job::{Content, ImageSource, JobId, JobSeq, SentContents};
 use crate::queue::sqlite::SentSha256;
-use crate::queue::{KnownContent, MadeFrom};
+use crate::queue::{KnownContent, MadeFrom, QueueError};
 
 use super::Db;
 use super::db::args;
 use super::error::Result;
-use super::read::limit;
 use super::rows::whole;
-use super::transition::{attempt_is_gone, one_row};
 
 /// Writes down what was sent for an attempt of job `seq`, whose row is locked.
 pub(super) async fn note_sent(db: Db<'_>, seq: JobSeq, attempt: u32, sent: &SentContents) -> Result<()> {
@@ -29,7 +27,10 @@ pub(super) async fn note_sent(db: Db<'_>, seq: JobSeq, attempt: u32, sent: &Sent
             args![seq.0, i64::from(attempt), numbers[0], numbers[1], numbers[2]],
         )
         .await?;
-    one_row(changed, || attempt_is_gone(seq, attempt))
+    match changed {
+        1 => Ok(()),
+        _ => Err(QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0))),
+    }
 }
 
 /// The number of what a job's picture is now. Many workers share a picture, so nothing is written where nothing changes.
@@ -118,7 +119,7 @@ pub(super) async fn known_contents(db: Db<'_>, after: i64, most: usize) -> Resul
                    JOIN tryon.inputs i ON i.input = c.input
                   WHERE c.sha256 <> '' ORDER BY c.input, c.content";
     let mut known = Vec::new();
-    for row in db.rows(query, args![after, limit(most)]).await? {
+    for row in db.rows(query, args![after, number(most)]).await? {
         let (sha256, bytes) = (row.try_get(3)?, whole(&row, 4)?);
         known.push(KnownContent {
             picture: row.try_get(0)?,
@@ -139,7 +140,7 @@ pub(super) async fn made_from(db: Db<'_>, after: JobSeq, most: usize) -> Result<
                    LEFT JOIN tryon.contents sc ON sc.content = a.cloth_2_content
                   ORDER BY j.seq";
     let mut made = Vec::new();
-    for row in db.rows(query, args![after.0, limit(most)]).await? {
+    for row in db.rows(query, args![after.0, number(most)]).await? {
         let mut pictures = Vec::new();
         for column in [2, 4, 6] {
             let picture: Option<i64> = row.try_get(column)?;
@@ -148,4 +149,8 @@ pub(super) async fn made_from(db: Db<'_>, after: JobSeq, most: usize) -> Result<
         made.push(MadeFrom { seq: JobSeq(row.try_get(0)?), id: JobId::trusted(row.try_get(1)?), pictures });
     }
     Ok(made)
+}
+
+fn number(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,6 @@ use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 use super::Db;
 use super::db::args;
 use super::error::Result;
-use super::refusals;
 use super::rows::whole;
 
 /// The time by the database's clock, in Unix milliseconds.
@@ -79,6 +78,23 @@ async fn lock_room(db: Db<'_>, by: &Claimant) -> Result<()> {
     if by.room.is_some() { db.lock(ROOM).await } else { Ok(()) }
 }
 
+/// The account of who claims, in one text, as refusals in a row have it.
+fn account_of(by: &Claimant) -> String {
+    format!("{} {}", by.account.as_ref().map_or("", AccountName::as_str), by.endpoint.as_deref().unwrap_or_default())
+}
+
+/// How many jobs are in the row of an account that this epoch has seen, and how many may join it: those that are being submitted.
+async fn in_a_row(db: Db<'_>, me: Epoch, by: &Claimant) -> Result<(u32, u32)> {
+    let query = "
+        SELECT (SELECT count(*) FROM tryon.refusals
+                 WHERE account = $1 AND at >= (SELECT started_at FROM tryon.hosts WHERE epoch = $2)),
+               (SELECT count(*) FROM tryon.jobs j JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
+                 WHERE j.state = 'submitting' AND a.account IS NOT DISTINCT FROM $3 AND a.endpoint IS NOT DISTINCT FROM $4)";
+    let account = by.account.as_ref().map(AccountName::as_str);
+    let row = db.one(query, args![account_of(by), me.0, account, by.endpoint]).await?;
+    Ok((whole(&row, 0)?, whole(&row, 1)?))
+}
+
 /// [`lacks_room`] for a host that claims nothing yet. That it wants some need not outlive a crash, so no flush is waited for.
 pub(super) async fn asks_for_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
     let (_, lack) = tokio::try_join!(
@@ -113,7 +129,7 @@ pub(super) async fn lacks_room(db: Db<'_>, me: Epoch, by: &Claimant, room: Room)
         async { db.one(in_doubt, args![]).await },
         async { db.rows(&in_flight, args![DOUBT_HOLDS_SLOT_MS, account, by.endpoint]).await },
         async { db.rows(&wanting, args![WANTS_FOR_MS]).await },
-        refusals::in_a_row(db, me, by),
+        in_a_row(db, me, by),
     )?;
     if whole::<u64>(&in_doubt, 0)? >= room.max_in_doubt {
         return Ok(Some(NoRoom::Doubt));

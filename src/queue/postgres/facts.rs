@@ -37,6 +37,17 @@ pub(super) async fn set_meta(db: Db<'_>, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// The key of the place to which the queue was copied.
+pub(super) const MOVED_TO: &str = "moved_to";
+
+/// Remembers where the queue goes on; `None` takes it back.
+pub(super) async fn mark_moved(db: Db<'_>, to: Option<&str>) -> Result<()> {
+    match to {
+        Some(to) => set_meta(db, MOVED_TO, to).await,
+        None => db.run("DELETE FROM tryon.meta WHERE key = $1", args![MOVED_TO]).await.map(drop),
+    }
+}
+
 /// A text that is drawn once for a queue and kept: the one that is there, or else `fresh`.
 pub(super) async fn keep_text(db: Db<'_>, name: &str, fresh: &str) -> Result<String> {
     let statement = "INSERT INTO tryon.meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";

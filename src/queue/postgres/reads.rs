@@ -14,39 +14,10 @@ use crate::queue::{
 };
 
 use super::back_end::PostgresQueue;
-use super::connect::{begin_reading, patiently};
+use super::connect::{reading, reading_at_once};
 use super::db::args;
 use super::error::Result;
 use super::{claim, contents, facts, hosts, last_tasks, looks, own_tasks, pages, read, reviews, tally, workload};
-
-/// Runs a read of one statement.
-macro_rules! reading {
-    ($queue:expr, |$db:ident| $body:expr) => {
-        patiently!($queue.server, {
-            let client = $queue.server.client().await?;
-            let $db = crate::queue::postgres::Db::by_itself(&client);
-            $body.await
-        })
-    };
-}
-
-pub(super) use reading;
-
-/// Runs a read of several statements, all of one moment.
-macro_rules! reading_at_once {
-    ($queue:expr, |$db:ident| $body:expr) => {
-        patiently!($queue.server, {
-            let mut client = $queue.server.client().await?;
-            let transaction = begin_reading(&mut client).await?;
-            let read = {
-                let $db = crate::queue::postgres::Db::within(&transaction);
-                $body.await
-            };
-            transaction.rollback().await?;
-            read
-        })
-    };
-}
 
 impl PostgresQueue {
     /// What is known of an endpoint.
@@ -91,6 +62,10 @@ impl QueueReads for PostgresQueue {
 
     async fn address(&self) -> Result<Option<String>> {
         Ok(reading!(self, |db| facts::get_meta(db, "base_url"))?.filter(|url| !url.is_empty()))
+    }
+
+    async fn moved_to(&self) -> Result<Option<String>> {
+        reading!(self, |db| facts::get_meta(db, facts::MOVED_TO))
     }
 
     async fn output(&self) -> Result<Option<String>> {

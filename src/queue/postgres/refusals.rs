@@ -1,7 +1,7 @@
 //! Refusals in a row over all hosts: jobs that an account has refused alike, with none accepted in between.
 
-use crate::job::{AccountName, JobSeq};
-use crate::queue::{Claimant, Epoch, RefusedAlike};
+use crate::job::JobSeq;
+use crate::queue::{Epoch, RefusedAlike};
 
 use super::Db;
 use super::db::args;
@@ -11,11 +11,6 @@ use super::rows::whole;
 
 /// The account of attempt `a`, in one text.
 const ACCOUNT: &str = "coalesce(a.account, '') || ' ' || coalesce(a.endpoint, '')";
-
-/// The same of who claims.
-fn account_of(by: &Claimant) -> String {
-    format!("{} {}", by.account.as_ref().map_or("", AccountName::as_str), by.endpoint.as_deref().unwrap_or_default())
-}
 
 /// Notes that a job was refused with `code`, in the row of its account. Returns how long the row is that this epoch has seen.
 pub(super) async fn refused_alike(
@@ -56,18 +51,6 @@ pub(super) async fn accepted(db: Db<'_>, seq: JobSeq, attempt: u32) -> Result<()
     );
     db.run(&statement, args![seq.0, i64::from(attempt)]).await?;
     Ok(())
-}
-
-/// How many jobs are in the row of an account that this epoch has seen, and how many may join it: those that are being submitted.
-pub(super) async fn in_a_row(db: Db<'_>, me: Epoch, by: &Claimant) -> Result<(u32, u32)> {
-    let query = "
-        SELECT (SELECT count(*) FROM tryon.refusals
-                 WHERE account = $1 AND at >= (SELECT started_at FROM tryon.hosts WHERE epoch = $2)),
-               (SELECT count(*) FROM tryon.jobs j JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
-                 WHERE j.state = 'submitting' AND a.account IS NOT DISTINCT FROM $3 AND a.endpoint IS NOT DISTINCT FROM $4)";
-    let account = by.account.as_ref().map(AccountName::as_str);
-    let row = db.one(query, args![account_of(by), me.0, account, by.endpoint]).await?;
-    Ok((whole(&row, 0)?, whole(&row, 1)?))
 }
 
 /// At a start: where no host is at work, none is in the middle of a row.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::job::{JobSeq, StateName, Transition, clean_text};
+use crate::job::{JobSeq, StateName, Transition, Verdict, clean_text};
 use crate::queue::columns::{millis, read_verdict, tally_of, timestamp};
 use crate::queue::{GivenVerdict, Judgement, Note, QueueError};
 
@@ -62,7 +62,7 @@ async fn judge(db: Db<'_>, judgement: &Judgement, changes: &mut Changes, now: Ti
     if is_said {
         return Ok(());
     }
-    let verdict = judgement.verdict.map(|verdict| verdict.word());
+    let verdict = judgement.verdict.map(Verdict::word);
     let review = db
         .one(
             "INSERT INTO tryon.reviews (job, sha256, verdict, reason, reviewer, at) VALUES ($1, $2, $3, $4, $5, $6)

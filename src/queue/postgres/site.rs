@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::queue::{Load, Opening, PostgresAddress, Queue, QueueReads, RunHold, Site};
+use crate::queue::{Load, Location, Opening, PostgresAddress, Queue, QueueReads, RunHold, Site};
 
 use super::Db;
 use super::back_end::PostgresQueue;
@@ -37,6 +37,10 @@ impl PostgresDatabase {
 
 #[async_trait]
 impl Site for PostgresDatabase {
+    fn location(&self) -> Location {
+        self.address.clone().into()
+    }
+
     async fn reach(&self) -> Result<()> {
         let server = Server::at(&self.address)?;
         let client = server.client().await?;

@@ -17,7 +17,9 @@ use crate::queue::{
 };
 
 use super::handle::{SqliteQueue, blocking};
+use super::kept_texts::MOVED_TO;
 use super::lock::RunLock;
+use super::meta::get_meta;
 use super::selected::{SQLITE, Selected};
 use super::staged::StagedLoad;
 use super::{QueueReader, Result, contents, epochs, hosts, own_tasks, pages, refusals, unseen};
@@ -51,6 +53,10 @@ impl Queue for SqliteQueue {
 
     async fn keep_output(&self, fresh: String) -> Result<String> {
         SqliteQueue::keep_output(self, fresh).await
+    }
+
+    async fn mark_moved(&self, to: Option<String>) -> Result<()> {
+        SqliteQueue::mark_moved(self, to).await
     }
 
     async fn learn_external_ids(&self, base_url: String, supported: bool) -> Result<()> {
@@ -270,6 +276,10 @@ impl QueueReads for SqliteQueue {
 
     async fn output(&self) -> Result<Option<String>> {
         self.read(QueueReader::output).await
+    }
+
+    async fn moved_to(&self) -> Result<Option<String>> {
+        self.writer.write(|db| get_meta(db, MOVED_TO)).await
     }
 
     async fn external_ids(&self, base_url: &str) -> Result<Option<bool>> {

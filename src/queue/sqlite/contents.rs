@@ -5,8 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::job::{Content, ImageSource, JobId, JobSeq, SentContents};
 use crate::queue::{KnownContent, MadeFrom};
 
-use super::transition::one_row;
-use super::{QueueError, Result, SqliteQueue};
+use super::{QueueError, Result};
 
 /// What is known of the next `?2` pictures after number `?1`.
 pub(super) const KNOWN_CONTENTS: &str = "
@@ -56,7 +55,10 @@ pub(super) fn note_sent(db: &Connection, seq: JobSeq, attempt: u32, sent: &SentC
               WHERE job = ?1 AND attempt = ?2",
         )?
         .execute(params![seq.0, attempt, numbers.0, numbers.1, numbers.2])?;
-    one_row(changed, || QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0)))
+    match changed {
+        1 => Ok(()),
+        _ => Err(QueueError::Damaged(format!("attempt {attempt} of job {} is gone", seq.0))),
+    }
 }
 
 /// The number of what a picture is now.
@@ -86,7 +88,8 @@ fn number_of(db: &Connection, picture: i64, content: &Content) -> Result<i64> {
     Ok(number)
 }
 
-fn set_seen(db: &Connection, number: i64, modified: Option<i64>) -> Result<()> {
+/// A picture was read and is what it was: its file shows this time now.
+pub(super) fn set_seen(db: &Connection, number: i64, modified: Option<i64>) -> Result<()> {
     db.prepare_cached("UPDATE contents SET modified = ?2 WHERE content = ?1")?.execute(params![number, modified])?;
     Ok(())
 }
@@ -146,13 +149,4 @@ pub(super) fn made_from(db: &Connection, after: JobSeq, most: usize) -> Result<V
         made.push(MadeFrom { seq: JobSeq(row.get(0)?), id: JobId::trusted(row.get(1)?), pictures });
     }
     Ok(made)
-}
-
-impl SqliteQueue {
-    /// Pictures were read and are what they were: their files show these times now.
-    pub(super) async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
-        self.writer
-            .write(move |db| seen.iter().try_for_each(|(number, modified)| set_seen(db, *number, *modified)))
-            .await
-    }
 }

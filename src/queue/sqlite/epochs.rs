@@ -8,7 +8,6 @@ use crate::queue::hosts::{DOUBT_HOLDS_SLOT_MS, WANTS_FOR_MS};
 use crate::queue::{Claimant, Epoch, Holder, NoRoom, QueueError, Room};
 
 use super::error::Result;
-use super::refusals;
 
 /// Where a host is to be known by its heartbeat alone: it lives while its lease, since then, is not over.
 pub(super) const IS_LIVE: &str = "dead_at IS NULL AND lapsed_at IS NULL AND seen_at + lease_ms >= :clock";
@@ -42,6 +41,24 @@ pub(super) fn holder(db: &Connection, me: Option<Epoch>, epoch: Option<i64>) -> 
     Ok(if is_dead { Some(Holder::Gone) } else { has_lapsed.then_some(Holder::Lapsed) })
 }
 
+/// The account of who claims, in one text, as refusals in a row have it.
+fn account_of(by: &Claimant) -> String {
+    format!("{} {}", by.account.as_ref().map_or("", AccountName::as_str), by.endpoint.as_deref().unwrap_or_default())
+}
+
+/// How many jobs are in the row of an account that this epoch has seen, and how many may join it: those that are being submitted.
+fn in_a_row(db: &Connection, me: Epoch, by: &Claimant) -> Result<(u32, u32)> {
+    let mut statement = db.prepare_cached(
+        "SELECT (SELECT count(*) FROM refusals
+                  WHERE account = ?1 AND at >= (SELECT started_at FROM hosts WHERE epoch = ?2)),
+                (SELECT count(*) FROM jobs j JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
+                  WHERE j.state = 'submitting' AND a.account IS ?3 AND a.endpoint IS ?4)",
+    )?;
+    let account = by.account.as_ref().map(AccountName::as_str);
+    Ok(statement
+        .query_row(params![account_of(by), me.0, account, by.endpoint], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
 /// Whether there is too little of what all hosts share for one more claim. Notes that this host wants some.
 pub(super) fn lacks_room(db: &Connection, me: Epoch, by: &Claimant, room: Room) -> Result<Option<NoRoom>> {
     let clock = clock();
@@ -52,7 +69,7 @@ pub(super) fn lacks_room(db: &Connection, me: Epoch, by: &Claimant, room: Room) 
     if in_doubt >= room.max_in_doubt {
         return Ok(Some(NoRoom::Doubt));
     }
-    let (in_a_row, on_their_way) = refusals::in_a_row(db, me, by)?;
+    let (in_a_row, on_their_way) = in_a_row(db, me, by)?;
     if let Some(lack) = NoRoom::of_refusals(in_a_row, on_their_way) {
         return Ok(Some(lack));
     }

@@ -3,6 +3,9 @@
 use super::meta::{get_meta, set_meta};
 use super::{Result, SqliteQueue};
 
+/// The key of the place to which the queue was copied.
+pub(super) const MOVED_TO: &str = "moved_to";
+
 impl SqliteQueue {
     /// The path to which the provider's callbacks come: the one that is kept, or else `fresh`, which is kept from now
     /// on. It stays the same from run to run, because a task calls back to where its own run was to be found.
@@ -18,6 +21,15 @@ impl SqliteQueue {
     /// Where results go.
     pub(super) async fn keep_output(&self, fresh: String) -> Result<String> {
         self.keep_text("output", fresh).await
+    }
+
+    pub(super) async fn mark_moved(&self, to: Option<String>) -> Result<()> {
+        self.writer
+            .write(move |db| match &to {
+                Some(to) => set_meta(db, MOVED_TO, to),
+                None => Ok(db.execute("DELETE FROM meta WHERE key = ?1", [MOVED_TO]).map(drop)?),
+            })
+            .await
     }
 
     async fn keep_text(&self, name: &'static str, fresh: String) -> Result<String> {

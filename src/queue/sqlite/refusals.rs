@@ -1,9 +1,9 @@
 //! Refusals in a row over all hosts: jobs that an account has refused alike, with none accepted in between.
 
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, named_params};
 
-use crate::job::{AccountName, JobSeq};
-use crate::queue::{Claimant, Epoch, RefusedAlike};
+use crate::job::JobSeq;
+use crate::queue::{Epoch, RefusedAlike};
 
 use super::epochs::clock;
 use super::error::Result;
@@ -11,11 +11,6 @@ use super::error::Result;
 /// The account of an attempt, in one text.
 const ACCOUNT: &str = "(SELECT coalesce(account, '') || ' ' || coalesce(endpoint, '') FROM attempts
                          WHERE job = :job AND attempt = :attempt)";
-
-/// The same of who claims.
-fn account_of(by: &Claimant) -> String {
-    format!("{} {}", by.account.as_ref().map_or("", AccountName::as_str), by.endpoint.as_deref().unwrap_or_default())
-}
 
 /// Notes that a job was refused with `code`, in the row of its account. Returns how long the row is that this epoch has seen.
 pub(super) fn refused_alike(
@@ -48,19 +43,6 @@ pub(super) fn accepted(db: &Connection, seq: JobSeq, attempt: u32) -> Result<()>
     db.prepare_cached(&format!("DELETE FROM refusals WHERE account = {ACCOUNT}"))?
         .execute(named_params! { ":job": seq.0, ":attempt": attempt })?;
     Ok(())
-}
-
-/// How many jobs are in the row of an account that this epoch has seen, and how many may join it: those that are being submitted.
-pub(super) fn in_a_row(db: &Connection, me: Epoch, by: &Claimant) -> Result<(u32, u32)> {
-    let mut statement = db.prepare_cached(
-        "SELECT (SELECT count(*) FROM refusals
-                  WHERE account = ?1 AND at >= (SELECT started_at FROM hosts WHERE epoch = ?2)),
-                (SELECT count(*) FROM jobs j JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
-                  WHERE j.state = 'submitting' AND a.account IS ?3 AND a.endpoint IS ?4)",
-    )?;
-    let account = by.account.as_ref().map(AccountName::as_str);
-    Ok(statement
-        .query_row(params![account_of(by), me.0, account, by.endpoint], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 /// At a start: where no host is at work, none is in the middle of a row.

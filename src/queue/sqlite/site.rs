@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::queue::{Load, Opening, Queue, QueueReads, RunHold, Site};
+use crate::queue::{Load, Location, Opening, Queue, QueueReads, RunHold, Site};
 
 use super::handle::blocking;
 use super::lock::RunLock;
@@ -41,6 +41,10 @@ impl SqliteFile {
 
 #[async_trait]
 impl Site for SqliteFile {
+    fn location(&self) -> Location {
+        self.path.as_path().into()
+    }
+
     async fn exists(&self) -> bool {
         self.waiting(|path| Ok(path.exists())).await.unwrap_or(false)
     }

@@ -45,7 +45,8 @@ impl Staging {
     /// Whether some row changes a job of the queue, or takes one out.
     pub(in crate::queue) fn changes_jobs(&self) -> Result<bool> {
         let query = "SELECT EXISTS (SELECT 1 FROM rows INDEXED BY rows_that_change_jobs
-                                     WHERE (fate = 2 OR fate = 3 OR fate = 6 OR relabels = 1) AND job IS NOT NULL)";
+                                     WHERE (fate = 2 OR fate = 3 OR fate = 6 OR fate = 7 OR relabels = 1)
+                                       AND job IS NOT NULL)";
         Ok(self.db.query_row(query, [], |row| row.get(0))?)
     }
 

@@ -12,6 +12,7 @@ use crate::queue::{
 };
 
 use super::claim::{claim, submit_again};
+use super::contents::set_seen;
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
@@ -274,6 +275,15 @@ impl SqliteQueue {
                 }
                 Ok(state)
             })
+            .await
+    }
+}
+
+impl SqliteQueue {
+    /// Pictures were read and are what they were: their files show these times now.
+    pub(super) async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
+        self.writer
+            .write(move |db| seen.iter().try_for_each(|(number, modified)| set_seen(db, *number, *modified)))
             .await
     }
 }

@@ -92,6 +92,7 @@ fn the_report_of_a_copy_is_that_of_the_queue_byte_for_byte_there_and_back() {
     }
 
     // Each copy goes on where the queue was. What the database does is not known to the file, so only one is run.
+    moved.call(&["queue", "take-back", &moved.there]).assert_code(0);
     moved.run_there(&[]).assert_code(1);
     assert_eq!(moved.provider.books().creates().len(), 12);
     moved.shop.assert_no_double_charge(&moved.provider);
@@ -115,8 +116,8 @@ fn verdicts_columns_and_what_was_sent_go_with_a_copy_and_further_verdicts_follow
     let review = |how: &[&str], queue: &str| {
         moved.call(&[&["review"], how, &["--queue", queue]].concat()).assert_code(0);
     };
-    review(&["--approve", "job-000"], "out/queue.db");
-    review(&["--reject", "--reason", "dark", "job-001"], "out/queue.db");
+    review(&["--approve", "job-001"], "out/queue.db");
+    review(&["--reject", "--reason", "dark", "job-002"], "out/queue.db");
     let told = |queue: &str| {
         let listed = moved.call(&["list", "--json", "--queue", queue]).said;
         (moved.report(queue), listed, moved.call(&["list", "--rejected", "--queue", queue]).said)
@@ -128,9 +129,9 @@ fn verdicts_columns_and_what_was_sent_go_with_a_copy_and_further_verdicts_follow
 
     moved.copy_there().assert_code(0);
     assert_eq!(told(&moved.there), before);
-    review(&["--approve", "job-001", "job-002"], &moved.there);
+    review(&["--approve", "job-002", "job-003"], &moved.there);
     moved.copy(&moved.there, "back.db").assert_code(0);
-    review(&["--reject", "job-003"], "back.db");
+    review(&["--reject", "job-004"], "back.db");
     let status = moved.call(&["status", "--json", "--queue", "back.db"]).said;
     assert!(status.contains("\"approved\":3,\"rejected_images\":1,\"unjudged\":0"), "{status}");
 }
@@ -205,4 +206,27 @@ fn a_database_is_not_copied_while_a_host_has_not_said_goodbye() {
     assert!(refused.said.contains("tryon hosts forget north"), "{}", refused.said);
     moved.call(&["hosts", "forget", "north", "--queue", &moved.there]).assert_code(0);
     moved.copy(&moved.there, "back.db").assert_code(0);
+}
+
+#[test]
+fn a_queue_that_was_copied_runs_and_loads_nothing_until_it_is_taken_back() {
+    let Some(moved) = Move::new(4, Script::default()) else { return };
+    moved.shop.run(&moved.provider, &["--budget", "2"]).assert_code(3);
+    let creates = || moved.provider.books().creates().len();
+    let copied = moved.copy_there();
+    copied.assert_code(0);
+    assert!(copied.said.contains("runs and loads are refused"), "{}", copied.said);
+    for refused in [moved.call(&["run"]), moved.call(&["run", "jobs.csv"]), moved.call(&["load", "jobs.csv"])] {
+        refused.assert_code(2);
+        assert!(refused.said.contains("was copied to postgres://"), "{}", refused.said);
+        assert!(refused.said.contains("tryon queue take-back"), "{}", refused.said);
+    }
+    assert_eq!(creates(), 2, "nothing was submitted at the old place");
+    moved.call(&["status"]).assert_code(0);
+    moved.call(&["queue", "take-back", "out/queue.db"]).assert_code(0);
+    moved.call(&["run"]).assert_code(0);
+    assert_eq!(creates(), 4);
+    // The copy was never marked itself.
+    let status = moved.call(&["load", "jobs.csv", "--queue", &moved.there, "--inputs", "."]);
+    status.assert_code(0);
 }

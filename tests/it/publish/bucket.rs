@@ -8,13 +8,14 @@ fn a_bucket_is_filled_once_and_nothing_of_anybody_elses_is_touched() {
     let Some(shop) = BucketShop::new("publish", 3) else { return };
     let provider = Provider::start(Script::default());
     shop.run(&provider).assert_code(0);
+    shop.call(&provider, &["review", "--approve", "job-001", "job-002", "job-003"]).assert_code(0);
     let to = shop.s3.url("channel");
     std::fs::write(
         shop.shop.file("r.toml"),
         "[csv]\nfile = 'list.csv'\ncolumns = [{ name = 'file', value = '{file}' }]\n",
     )
     .expect("a recipe");
-    let publish = || shop.call(&provider, &["publish", "--to", &to, "--all", "--recipe", "r.toml"]);
+    let publish = || shop.call(&provider, &["publish", "--to", &to, "--recipe", "r.toml"]);
     shop.s3.put("channel/job-002.png", FOREIGN);
     let refused = publish();
     refused.assert_code(2);

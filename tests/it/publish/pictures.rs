@@ -10,7 +10,8 @@ use crate::commands::project;
 
 const TRAINED: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 
-/// What ExifTool reads; `None` where there is none on this machine.
+/// What `ExifTool` reads; `None` where there is none on this machine.
+#[expect(clippy::print_stderr, reason = "what was left out is told")]
 fn exiftool(file: &Path, tags: &[&str]) -> Option<Vec<String>> {
     let Ok(said) = Command::new("exiftool").args(["-s3", "-warning"]).args(tags).arg(file).output() else {
         eprintln!("not checked by ExifTool: there is none");
