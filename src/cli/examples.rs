@@ -114,7 +114,7 @@ Ends with 1 where something does not agree. A charged task that a job in doubt a
 
 pub(super) const PUBLISH: &str = "\
 Examples:
-  tryon publish --to shop -o results               approved images under their ids, marked as AI-made
+  tryon publish --to shop -o results          approved images under their ids, marked as AI-made
   tryon publish --to shop --recipe shopify.toml --dry-run -o results
   tryon publish --to s3://my-shop/tryon --recipe shopify.toml -o results
 

@@ -291,8 +291,8 @@ fn both_pages_speak_chinese_where_the_browser_does() {
     assert_eq!(browser.value(ENGLISH), json!([]));
     browser.open(&shop.page());
     assert_eq!(browser.text(".card .state"), "成功");
-    assert_eq!(browser.text(".advice h2"), "3 个任务失败");
-    assert_eq!(browser.value("document.getElementById('shown').textContent"), "第 1–8 个，共 8 个任务");
+    assert_eq!(browser.text(".advice h2"), "3 个作业失败");
+    assert_eq!(browser.value("document.getElementById('shown').textContent"), "第 1–8 个，共 8 个作业");
     let left = browser.value(ENGLISH);
     let left: Vec<&str> = left.as_array().expect("texts").iter().filter_map(|text| text.as_str()).collect();
     // Dates and file names are as they are.

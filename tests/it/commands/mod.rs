@@ -10,6 +10,7 @@ mod help;
 mod main_job;
 mod man;
 mod pair;
+mod readme_zh;
 mod repeats;
 mod review;
 mod settings;
