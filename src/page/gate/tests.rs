@@ -1,3 +1,5 @@
+//! Who is let in, and who is not: each attack with the answer that it gets.
+
 use axum::body::Body;
 use axum::http::Request;
 

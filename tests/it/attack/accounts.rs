@@ -24,7 +24,9 @@ fn all_accounts_are_used_at_once_and_every_place_names_the_account() {
     assert_eq!((named("a"), named("b")), (at_a, at_b), "{report}");
     let page = std::fs::read_to_string(two.shop.out().join("index.html")).expect("a page");
     assert!(
-        page.contains("· accounts a, b") && page.contains(r#""account":0"#) && page.contains(r#""account":1"#),
+        page.contains("<span>accounts a, b</span>")
+            && page.contains(r#""account":0"#)
+            && page.contains(r#""account":1"#),
         "{page}"
     );
     let shown = two.call(&["show", "job-001"]).said;
