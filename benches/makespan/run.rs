@@ -117,13 +117,16 @@ fn rules(order: &Order) -> Rules {
     let told = &order.told;
     // Bodies of 24 MB keep the provider busy for so long that the moments of arrivals mean nothing.
     let ask_interval = (order.inputs == Inputs::Small).then_some(told.poll_interval);
+    // A page of the list asks for hundreds at once, and may be asked for more often than for one of them. Where three hosts walk,
+    // whose walk shows a task cannot be told.
+    let ask_interval = match order.contender.door() {
+        Door::List if order.contender.has_hosts() => None,
+        Door::List => ask_interval.map(|interval| interval / 4),
+        _ => ask_interval,
+    };
     match &order.contender {
         // Both accounts are in one book: a page of the list that the one asks for shows the tasks of the other.
         Contender::Tryon { manner: Manner::TwoAccounts, .. } => Rules::default(),
-        // A page of the list asks for hundreds at once, and may be asked for more often than for one of them.
-        Contender::Tryon { manner: Manner::NoFlags, door: Door::List, .. } => {
-            Rules { ask_interval: ask_interval.map(|interval| interval / 4), ..Rules::default() }
-        }
         Contender::Tryon { manner: Manner::NoFlags, .. } => Rules { ask_interval, ..Rules::default() },
         Contender::Tryon { manner, .. } => Rules {
             creates_per_second: Some(told.creates_per_second),
