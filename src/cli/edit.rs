@@ -169,7 +169,7 @@ async fn retry_results(what: &Retry, file: &Options, queue: &dyn Queue, place: &
     Ok(ExitCode::Ok)
 }
 
-/// What it costs to have so many images made again, as far as that is known.
+/// What it costs to have that number of images made again, as far as that is known.
 async fn cost_again(images: u64, file: &Options, queue: &dyn Queue) -> Result<String, Failure> {
     if queue.provider().await? == Some(ProviderKind::Sandbox) {
         return Ok("the sandbox makes them again, and takes nothing".to_owned());

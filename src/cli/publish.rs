@@ -186,7 +186,7 @@ fn tell_stale(lines: &mut Vec<String>, outcome: &Outcome) {
     }
 }
 
-/// A line, with the first of whom it is about.
+/// A line, with the first of those that it is about.
 fn name(lines: &mut Vec<String>, what: &str, named: &Named, between: &str) {
     let shown: Vec<&str> = named.first.iter().take(MOST_NAMED).map(String::as_str).collect();
     let further = named.count - shown.len() as u64;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::job::{ImageRef, ImageSource, JobState, clean_text};
 use crate::queue::JobRecord;
 
-/// So much of a picture's checksum stands in its address.
+/// This part of a picture's checksum is in its address.
 const TAG_CHARACTERS: usize = 16;
 
 /// A job. What is absent is left out. Named as in the page in a file, whose script shows it in the same way.

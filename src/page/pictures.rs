@@ -194,7 +194,7 @@ impl Pictures {
         }
     }
 
-    /// The picture as it is, or what stands for it where browsers do not show its format. `None` where there is no picture of a
+    /// The picture as it is, or what is shown in its place where browsers do not show its format. `None` where there is no picture of a
     /// known format.
     pub(super) async fn whole(&self, found: &Found) -> Result<Option<Shown>, PageError> {
         let file = found.file.clone();

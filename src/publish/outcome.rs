@@ -7,7 +7,7 @@ use super::marks::Remark;
 /// This many ids, names and reasons are kept of each kind.
 const MOST_NAMED: usize = 100;
 
-/// Something that happened to several, of whom the first are named.
+/// Something that happened to several, the first of which are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
     pub count: u64,

@@ -156,7 +156,7 @@ fn address(base: &str, name: &str) -> String {
     base.to_owned() + &parts.collect::<Vec<_>>().join("/")
 }
 
-/// What stands for itself in a path: RFC 3986's unreserved characters.
+/// What needs no escape in a path: RFC 3986's unreserved characters.
 const IN_A_PATH: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

@@ -61,7 +61,7 @@ pub(super) enum Of {
     Row,
     /// The row's image, where it is the product's first; else the cell is empty.
     FirstOnly,
-    /// The product's image of this number, from 1; empty where it has not so many.
+    /// The product's image of this number, from 1; empty where it has fewer.
     Image(usize),
     /// All of the product's images, with this between two.
     All(String),

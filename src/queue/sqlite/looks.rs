@@ -98,15 +98,16 @@ fn set_twin(db: &Connection, seq: JobSeq, is_twin: bool) -> Result<()> {
 impl SqliteQueue {
     /// Puts every flagged job back by hand, to be submitted and paid for once more. Returns how many.
     pub(super) async fn make_flagged_anew(&self, now: Timestamp) -> Result<u64> {
-        self.writer.write_alone(move |db| make_flagged_anew(db, now)).await
+        self.writer.write_alone(move |db| make_all_anew(db, FLAGGED_PAGE, now)).await
     }
 }
 
-/// Page by page, so that memory stays flat. Those that were moved are flagged no more, so each page is the first one.
-fn make_flagged_anew(db: &Connection, now: Timestamp) -> Result<(u64, Keep)> {
+/// Puts back all jobs of which a query selects a page. Page by page, so that memory stays flat; those that were moved are selected no
+/// more, so each page is the first one.
+pub(super) fn make_all_anew(db: &Connection, page: &str, now: Timestamp) -> Result<(u64, Keep)> {
     let mut moved = 0;
     loop {
-        let mut statement = db.prepare_cached(FLAGGED_PAGE)?;
+        let mut statement = db.prepare_cached(page)?;
         let seqs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         if seqs.is_empty() {
             return Ok((moved, Keep::Yes));

@@ -8,6 +8,7 @@ use crate::queue::columns::{millis, read_verdict, timestamp};
 use crate::queue::{GivenVerdict, Judgement, Note};
 
 use super::by_hand::find;
+use super::looks::make_all_anew;
 use super::transition::{By, apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
@@ -36,7 +37,7 @@ impl SqliteQueue {
 
     /// Puts every job back by hand whose result was rejected. Returns how many.
     pub(super) async fn make_rejected_anew(&self, now: Timestamp) -> Result<u64> {
-        self.writer.write_alone(move |db| make_rejected_anew(db, now)).await
+        self.writer.write_alone(move |db| make_all_anew(db, REJECTED_IMAGES_PAGE, now)).await
     }
 
     /// Puts finished jobs back by hand. Returns how many were put back.
@@ -134,22 +135,6 @@ pub(super) fn judge_as_before(db: &Connection, seq: JobSeq, sha256: &str) -> Res
     match before {
         Some((review, Some(verdict))) => set(db, seq, Some(&verdict), review),
         _ => Ok(()),
-    }
-}
-
-/// Page by page, so that memory stays flat. Those that were moved are rejected no more, so each page is the first one.
-fn make_rejected_anew(db: &Connection, now: Timestamp) -> Result<(u64, Keep)> {
-    let mut moved = 0;
-    loop {
-        let mut statement = db.prepare_cached(REJECTED_IMAGES_PAGE)?;
-        let seqs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        if seqs.is_empty() {
-            return Ok((moved, Keep::Yes));
-        }
-        for seq in &seqs {
-            apply(db, JobSeq(*seq), By::Person, &Transition::MakeAnew, &Note::default(), now)?;
-        }
-        moved += seqs.len() as u64;
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Bill {
     pub(crate) charges: Vec<&'static str>,
     /// Lines for tasks of others.
     pub(crate) others: Vec<&'static str>,
-    /// At most so many lines on a page; the last one of a page comes on the next one as well.
+    /// The most lines on a page; the last one of a page comes on the next one as well.
     pub(crate) page: usize,
 }
 
