@@ -37,7 +37,7 @@ pub(super) struct PublishArgs {
     /// Publish what nobody has judged too, unless it is flagged; without this only approved images are published
     #[arg(long)]
     pub all: bool,
-    /// Leave the pixels alone, whatever the recipe's [picture] says
+    /// Leave the pixels alone, whatever the recipe's table `picture` says
     #[arg(long)]
     pub marks_only: bool,
     /// Remove published files that are wanted no more: rejected since, renamed by the recipe, or no longer in the queue

@@ -39,7 +39,7 @@ pub(super) struct Made {
     pub(super) remarks: Vec<Remark>,
 }
 
-/// Why an image is not published. The wording completes "<id>: …".
+/// Why an image is not published. The wording completes `ID: …`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MakeError {
     #[error("its image {0}")]

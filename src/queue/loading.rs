@@ -166,6 +166,6 @@ pub trait Load: Debug + Send {
     /// milliseconds at a time.
     ///
     /// # Errors
-    /// [`QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
+    /// [`super::QueueError::MadeMeanwhile`] where the load began when there was no queue, and there is one with jobs by now.
     async fn keep(self: Box<Self>, keeping: Keeping, now: Timestamp) -> QueueResult<Kept>;
 }

@@ -133,7 +133,7 @@ pub trait QueueReads: Debug + Send + Sync {
     /// One job by its id.
     ///
     /// # Errors
-    /// [`QueueError::NoSuchJob`].
+    /// [`super::QueueError::NoSuchJob`].
     async fn job(&self, id: &str) -> QueueResult<JobRecord>;
 
     /// Every attempt made for a job, the first one first. One that only waits for room is among them.
