@@ -127,10 +127,15 @@ async fn feed_on(ctx: &Context, claimed: mpsc::Sender<Claimed>) -> Result<Feeder
                 seemed_spent = is_settled;
                 if is_settled { Duration::ZERO } else { WAIT_FOR_BUDGET }
             }
-            Claim::NoRoom(_) => {
-                // Another host was quicker: how long that is to be waited for is asked above.
+            Claim::NoRoom(lack) => {
+                // Another host was quicker, or the job that waits is none that was seen above.
                 seemed_spent = false;
-                Duration::ZERO
+                drop((slot, permit));
+                tokio::select! {
+                    biased;
+                    () = ctx.shutdown.cancelled() => return Ok(FeederEnd::RunEnds),
+                    () = until_room(ctx, lack) => continue,
+                }
             }
             Claim::NoneReady { next_retry_at } => {
                 seemed_spent = false;
