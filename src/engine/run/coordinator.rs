@@ -24,7 +24,7 @@ use crate::engine::run::missing::refetch_missing;
 use crate::engine::run::owner;
 use crate::engine::run::pauses;
 use crate::engine::run::remember::Known;
-use crate::engine::run::search::{may_hold_slot, search_and_see_through};
+use crate::engine::run::search::{is_beyond_reach, may_hold_slot, search_and_see_through};
 use crate::engine::run::step::Held;
 use crate::engine::run::tasks::{AbortOnDrop, WorkerEnded, unless_it_panicked};
 use crate::engine::run::worker::see_through;
@@ -54,6 +54,7 @@ pub(crate) struct Coordinator<O> {
     known: Known,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    doubted_at: Option<Instant>,
     /// Jobs that are being submitted without a worker, as of the last look.
     orphans: HashSet<(JobSeq, ExternalTaskId)>,
     /// How the feeders of the accounts have ended, as far as they have.
@@ -71,6 +72,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             pause: None,
             known: Known::default(),
             has_searched: false,
+            doubted_at: None,
             orphans: HashSet::new(),
             fed: Vec::new(),
         }
@@ -176,13 +178,16 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         if has_fed {
             self.take_up_in(&[StateName::Downloading]).await?;
         } else if self.is_doubt_full().await? {
+            // Workers of jobs that cannot be asked about end at once: without a distance they would be begun in a circle.
+            if self.doubted_at.is_some_and(|at| at.elapsed() < TICK) {
+                return Ok(None);
+            }
             // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
             let is_learning = self.shared.forms().any(|form| form.capabilities.is_learning());
             // With proven external ids, doubt that no worker asks about is asked about again.
-            self.take_up().await?;
-            let is_settled_no_more = self.workers.is_empty() && !is_learning;
+            (self.doubted_at, ()) = (Some(Instant::now()), self.take_up().await?);
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
-            return Ok(is_settled_no_more.then_some(RunEnd::TooManyInDoubt(in_doubt)));
+            return Ok((self.workers.is_empty() && !is_learning).then_some(RunEnd::TooManyInDoubt(in_doubt)));
         } else if self.has_searched && self.is_idle().await? {
             self.take_up().await?;
         } else {
@@ -491,10 +496,4 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
     }
-}
-
-/// Whether the job's account answers no questions any more in this run.
-fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
-    let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
-    is_stopped && may_hold_slot(job)
 }

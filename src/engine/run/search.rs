@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::job::JobState;
 use crate::queue::ActiveJob;
 
+use crate::engine::account::Account;
 use crate::engine::error::RunError;
 use crate::engine::event::Fact;
 use crate::engine::run::context::{Context, Shared};
@@ -26,6 +27,12 @@ pub(crate) async fn search_and_see_through(shared: Arc<Shared>, job: ActiveJob) 
     shared.park(&job);
     shared.tell(Fact::AccountMissing { id: job.spec.id.clone(), account: job.account.clone() });
     Ok(())
+}
+
+/// Whether the job's account answers no questions any more in this run.
+pub(crate) fn is_beyond_reach(account: &Account, job: &ActiveJob) -> bool {
+    let is_stopped = account.gate.stopped().is_some_and(|(_, ends_queries)| ends_queries);
+    is_stopped && may_hold_slot(job)
 }
 
 /// Whether a job may hold a slot at its provider.
