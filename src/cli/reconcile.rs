@@ -120,7 +120,11 @@ fn failure(error: ReconcileError, account: Option<&AccountName>) -> Failure {
     let name = account.map(|name| format!("account `{}`: ", name.as_str())).unwrap_or_default();
     match error {
         ReconcileError::Queue(error) => error.into(),
-        error => Failure { code: ExitCode::Stopped, message: format!("{name}{error}") },
+        error => {
+            let has_none = matches!(&error, ReconcileError::Bill(trouble) if trouble.facts.http_status == Some(404));
+            let hint = if has_none { "; this address has no bill: Kling's own has one (--base-url)" } else { "" };
+            Failure { code: ExitCode::Stopped, message: format!("{name}{error}{hint}") }
+        }
     }
 }
 

@@ -81,6 +81,11 @@ fn a_table_of_all_differences_is_written_and_a_reseller_has_no_bill() {
     let table = std::fs::read_to_string(shop.file("differences.csv")).expect("a table");
     assert!(table.lines().nth(1).is_some_and(|row| row.starts_with(",unknown,'=somebody,,1,")), "{table}");
 
+    let elsewhere = format!("{}/elsewhere", provider.url());
+    let said = at_kling(&shop, &provider, &["reconcile", "--base-url", &elsewhere]);
+    said.assert_code(3);
+    assert!(said.said.contains("this address has no bill"), "{}", said.said);
+
     let said = shop.call(&provider, &["reconcile", "--provider", "dmxapi"]);
     said.assert_code(2);
     assert!(said.said.contains("only Kling's own door has a bill"), "{}", said.said);
