@@ -329,17 +329,26 @@ pub async fn reconcile(
         read_bill(account.provider, paid_from, first.clone(), &mut books).await?;
     }
     let (mut result, unknown) = books.close();
-    let mut orphans = Vec::new();
+    let (mut orphans, mut looked_up) = (Vec::new(), 0);
     for (id, lines) in unknown {
-        result.unknown.add(&lines.sums);
         let task_id = TaskId(id);
-        let kind = match orphans.len() < MOST_LOOKED_UP {
+        let kind = match looked_up < MOST_LOOKED_UP {
             true => look_up(queue, account, &task_id).await?,
             false => {
                 result.not_looked_up += 1;
-                DifferenceKind::Unknown
+                LookedUp::Differs(DifferenceKind::Unknown)
             }
         };
+        looked_up += 1;
+        let kind = match kind {
+            LookedUp::Known(task) => {
+                result.asked_for += 1;
+                result.compare(*task, &lines);
+                continue;
+            }
+            LookedUp::Differs(kind) => kind,
+        };
+        result.unknown.add(&lines.sums);
         orphans.push(Difference { task_id, charged_at: lines.at(), charged: lines.sums, kind });
     }
     orphans.append(&mut result.differences);
@@ -368,24 +377,32 @@ async fn read_bill(
     Err(ReconcileError::Endless)
 }
 
-/// Whether a job of the queue asked for a task that it does not know: the task carries our name for the request.
+/// What the provider's answer tells about a charged task that is not among those of the account.
+enum LookedUp {
+    /// The queue has it, under another account's name (the account was renamed since) or since a moment ago.
+    Known(Box<OwnTask>),
+    Differs(DifferenceKind),
+}
+
+/// Whether a job of the queue asked for a task: it carries our name for the request then.
 async fn look_up(
     queue: &dyn QueueReads,
     account: &BilledAccount<'_>,
     task_id: &TaskId,
-) -> Result<DifferenceKind, QueueError> {
+) -> Result<LookedUp, QueueError> {
     let forms = [Some(account.provider as &dyn Provider), account.other_form];
     for form in forms.into_iter().flatten() {
         let QueryAnswer::Told(told) = form.query(Ids::Tasks(std::slice::from_ref(task_id))).await else { continue };
         let Some(Told::Task(report)) = told.into_iter().next() else { continue };
         let Some(name) = report.external_id else { continue };
         let Some(task) = queue.own_task_named(&name).await? else { continue };
-        return Ok(match task.task_id {
-            None if task.state == StateName::InDoubt => DifferenceKind::Adoptable(task.id),
-            _ => DifferenceKind::Second(task.id),
+        return Ok(match &task.task_id {
+            Some(known) if known == task_id => LookedUp::Known(Box::new(task)),
+            None if task.state == StateName::InDoubt => LookedUp::Differs(DifferenceKind::Adoptable(task.id)),
+            _ => LookedUp::Differs(DifferenceKind::Second(task.id)),
         });
     }
-    Ok(DifferenceKind::Unknown)
+    Ok(LookedUp::Differs(DifferenceKind::Unknown))
 }
 
 #[cfg(test)]

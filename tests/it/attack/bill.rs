@@ -72,6 +72,24 @@ fn every_difference_between_queue_and_bill_is_named_and_the_sums_are_exact() {
 }
 
 #[test]
+fn tasks_of_before_an_account_had_a_name_are_known_by_the_id_that_they_carry() {
+    let provider = Provider::start(Script::default());
+    let shop = Workshop::new(3);
+    at_kling(&shop, &provider, &["run", "jobs.csv"]).assert_code(0);
+    let account = format!(
+        "[[account]]\nname = \"main\"\nprovider = \"kling\"\nkey-env = \"KEY\"\nbase-url = \"{}\"\n",
+        provider.url()
+    );
+    std::fs::write(shop.file("tryon.toml"), account).expect("settings");
+    let mut command = shop.command(&provider, &["reconcile", "--since", "2020-01-01", "--json"]);
+    command.env_remove("TRYON_BASE_URL").env("KEY", KEY);
+    let ended = shop.begin(command).end();
+    ended.assert_code(0);
+    let told: Value = serde_json::from_str(ended.said.trim()).expect("JSON");
+    assert_eq!((&told[0]["known"]["tasks"], &told[0]["unknown"]["tasks"]), (&json!(3), &json!(0)), "{told:#}");
+}
+
+#[test]
 fn a_table_of_all_differences_is_written_and_a_reseller_has_no_bill() {
     let provider =
         Provider::start(Script { bill: Bill { others: vec!["=somebody"], ..Bill::default() }, ..Script::default() });
