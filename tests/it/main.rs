@@ -9,6 +9,7 @@ mod circles;
 mod commands;
 mod html;
 mod looks;
+mod page;
 mod publish;
 mod queue;
 mod resume;

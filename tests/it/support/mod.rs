@@ -8,6 +8,7 @@ pub(crate) mod power_cuts;
 pub(crate) mod provider;
 pub(crate) mod s3;
 pub(crate) mod way;
+pub(crate) mod wire;
 pub(crate) mod workshop;
 
 use std::path::Path;

@@ -5,11 +5,12 @@
 mod proxy;
 mod server;
 mod shop;
-mod wire;
 
 pub(crate) use proxy::{Asked, Fault, Proxy};
 pub(crate) use server::S3;
 pub(crate) use shop::{BucketShop, FOREIGN};
+
+use crate::support::wire;
 
 /// What the program under test reads of its bucket.
 pub(crate) fn variables(endpoint: &str) -> [(&'static str, String); 4] {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::wire::{Request, parted};
+use crate::support::wire::{Request, parted};
 
 /// The server tells owners from strangers by whether a request is signed; it does not check signatures.
 const ANY_SIGNATURE: &str =

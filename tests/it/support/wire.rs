@@ -6,14 +6,14 @@ use std::time::Duration;
 
 /// A request as it came: its first line, its other lines, its body.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) first: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) first: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn read(stream: &TcpStream) -> io::Result<Self> {
+    pub(crate) fn read(stream: &TcpStream) -> io::Result<Self> {
         let mut reader = BufReader::new(stream);
         let first = line_of(&mut reader)?;
         let mut headers = Vec::new();
@@ -29,7 +29,7 @@ impl Request {
     }
 
     /// Sends it on a connection of its own; the whole answer, as bytes.
-    pub(super) fn ask(&self, port: u16) -> io::Result<Vec<u8>> {
+    pub(crate) fn ask(&self, port: u16) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut head = format!("{}\r\n", self.first);
@@ -53,7 +53,7 @@ fn line_of(reader: &mut impl BufRead) -> io::Result<String> {
 }
 
 /// The status of an answer, its lines, and its body.
-pub(super) fn parted(answer: &[u8]) -> (u16, String, Vec<u8>) {
+pub(crate) fn parted(answer: &[u8]) -> (u16, String, Vec<u8>) {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("the end of a head");
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
