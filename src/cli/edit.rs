@@ -10,10 +10,10 @@ use crate::ops::adopt;
 use crate::ops::cancel::{self, Cancelled};
 use crate::ops::retry::{self, PutBack};
 use crate::queue::{self, Opening, ProviderKind, Queue, QueueError};
-use crate::settings::{Options, Settings, TextEncoding};
+use crate::settings::{Options, Settings};
 use crate::view::wording::counted;
 
-use super::id_list::read_ids;
+use super::id_list::{ByIds, ListedIds, read_ids};
 use super::load::println;
 use super::{Failure, Place, changed};
 
@@ -21,18 +21,8 @@ use super::{Failure, Place, changed};
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(super) struct Retry {
-    /// The jobs' ids
-    #[arg(value_name = "ID", group = "which")]
-    ids: Vec<String>,
-
-    /// Every job in the `id` column of this CSV: the list of rejected results that index.html saves, or a part of
-    /// report.csv; `-` reads standard input
-    #[arg(long, value_name = "FILE", group = "which")]
-    from: Option<PathBuf>,
-
-    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
-    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
-    encoding: Option<TextEncoding>,
+    #[command(flatten)]
+    jobs: ByIds,
 
     /// Every failed job; where only the download failed, only that is done again, and nothing is paid
     #[arg(long, group = "which")]
@@ -104,7 +94,7 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
         if ids.is_empty() {
             return Err(no_such_reason(reason, place));
         }
-        return retry_list(&*queue, ids, false, place).await;
+        return retry_list(&*queue, ListedIds { ids, replaced: Vec::new() }, false, place).await;
     }
     if what.failed || what.in_doubt {
         let state = if what.failed { StateName::Failed } else { StateName::InDoubt };
@@ -139,12 +129,12 @@ pub(super) async fn retry(what: &Retry, file: &Options, place: &Place) -> Result
             "--dry-run goes with --flagged, --rejected or --changed; what is put back by id is told one by one",
         ));
     }
-    match &what.from {
+    match &what.jobs.from {
         Some(list) => {
-            let encoding = what.encoding.or(file.encoding).map(TextEncoding::encoding);
-            retry_list(&*queue, read_ids(list, encoding, &*queue).await?, what.again, place).await
+            let listed = read_ids(list, what.jobs.encoding(file), &*queue).await?;
+            retry_list(&*queue, listed, what.again, place).await
         }
-        None => retry_named(&*queue, &what.ids, what.again, place).await,
+        None => retry_named(&*queue, &what.jobs.ids, what.again, place).await,
     }
 }
 
@@ -206,11 +196,11 @@ async fn retry_named(queue: &dyn Queue, ids: &[String], again: bool, place: &Pla
 }
 
 /// Puts back the jobs of a list, and tells how many.
-async fn retry_list(queue: &dyn Queue, ids: Vec<String>, again: bool, place: &Place) -> Result<ExitCode, Failure> {
+async fn retry_list(queue: &dyn Queue, listed: ListedIds, again: bool, place: &Place) -> Result<ExitCode, Failure> {
     /// How many errors are told one by one.
     const MOST_TOLD: usize = 10;
 
-    let list = retry::put_back_list(queue, ids, again).await?;
+    let list = retry::put_back_list(queue, listed.ids, again).await?;
     println(&format!("{} put back", list.put_back.len()))?;
     for (count, what) in [
         (list.count(PutBack::Fetched), "only downloaded again, nothing is paid"),
@@ -223,7 +213,7 @@ async fn retry_list(queue: &dyn Queue, ids: Vec<String>, again: bool, place: &Pl
     if !list.put_back.is_empty() {
         say_how_to_go_on(queue, place).await?;
     }
-    let mut refused: Vec<String> = list.refused.iter().map(ToString::to_string).collect();
+    let mut refused: Vec<String> = listed.replaced.iter().chain(&list.refused).map(ToString::to_string).collect();
     if refused.is_empty() {
         return Ok(ExitCode::Ok);
     }

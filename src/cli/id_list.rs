@@ -1,14 +1,16 @@
 //! Lists of jobs: what the page saves of the rejected results, or what a spreadsheet left of a report.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use encoding_rs::Encoding;
 
 use crate::job::{JobSpec, clean_text};
 use crate::manifest::{ListedJob, read_id_list};
 use crate::queue::{QueueError, QueueReads};
-use crate::report::out_of_formula;
+use crate::report::{SHA256_SHOWN, out_of_formula};
+use crate::settings::{Options, TextEncoding};
 
 use super::Failure;
 
@@ -18,6 +20,30 @@ const MOST_TOLD: usize = 10;
 /// The longest number of zeros that a spreadsheet is suspected to have dropped.
 const MOST_ZEROS: usize = 16;
 
+/// Jobs that a command is told by their ids. It has a group `which` of the ways to say which jobs are meant.
+#[derive(Debug, Args)]
+pub(super) struct ByIds {
+    /// The jobs' ids
+    #[arg(value_name = "ID", group = "which")]
+    pub(super) ids: Vec<String>,
+
+    /// Every job in the `id` column of this CSV: the list of rejected results that index.html saves, or a part of
+    /// report.csv; `-` reads standard input
+    #[arg(long, value_name = "FILE", group = "which")]
+    pub(super) from: Option<PathBuf>,
+
+    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
+    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
+    encoding: Option<TextEncoding>,
+}
+
+impl ByIds {
+    /// The encoding of the list, as it was said here or else in `file`.
+    pub(super) fn encoding(&self, file: &Options) -> Option<&'static Encoding> {
+        self.encoding.or(file.encoding).map(TextEncoding::encoding)
+    }
+}
+
 /// A row of a list, and the id that it means.
 #[derive(Debug)]
 pub(super) struct Listed {
@@ -25,14 +51,50 @@ pub(super) struct Listed {
     pub(super) row: ListedJob,
 }
 
-/// The ids of a list of jobs, each once, in its order; `-` reads standard input.
+/// The ids of a list of jobs.
+#[derive(Debug)]
+pub(super) struct ListedIds {
+    /// Each once, in the list's order.
+    pub(super) ids: Vec<String>,
+    /// Rows about images that were made again since: whoever wrote the list has not seen those that would be paid for once more.
+    pub(super) replaced: Vec<QueueError>,
+}
+
+/// The ids of a list of jobs; `-` reads standard input.
 pub(super) async fn read_ids(
     file: &Path,
     encoding: Option<&'static Encoding>,
     queue: &dyn QueueReads,
-) -> Result<Vec<String>, Failure> {
-    let listed = read_list(file, encoding, queue, "nothing was put back").await?;
-    Ok(listed.into_iter().map(|listed| listed.id).collect())
+) -> Result<ListedIds, Failure> {
+    let mut found = ListedIds { ids: Vec::new(), replaced: Vec::new() };
+    for Listed { id, row } in read_list(file, encoding, queue, "nothing was put back").await? {
+        match &row.sha256 {
+            Some(said) if is_replaced(said, &id, queue).await? => found.replaced.push(QueueError::ImageReplaced { id }),
+            _ => found.ids.push(id),
+        }
+    }
+    Ok(found)
+}
+
+async fn is_replaced(said: &str, id: &str, queue: &dyn QueueReads) -> Result<bool, QueueError> {
+    let present = present_image(id, queue).await?;
+    Ok(present.is_some_and(|present| present != whole_sha256(said, Some(&present))))
+}
+
+/// The sha256 of a job's present image; `None` where there is none, or no such job.
+pub(super) async fn present_image(id: &str, queue: &dyn QueueReads) -> Result<Option<String>, QueueError> {
+    match queue.job(id).await {
+        Ok(job) => Ok(job.sha256),
+        Err(QueueError::NoSuchJob(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The sha256 that a list names, where the present image is known. The list that index.html saves has only its beginning, which is
+/// enough to tell that image from any other.
+pub(super) fn whole_sha256(said: &str, present: Option<&String>) -> String {
+    let is_beginning = |present: &&String| said.len() == SHA256_SHOWN && present.starts_with(said);
+    present.filter(is_beginning).map_or_else(|| said.to_owned(), Clone::clone)
 }
 
 /// The rows of a list of jobs, the first of each id, in its order; `-` reads standard input.
@@ -152,7 +214,7 @@ mod tests {
     fn read(stocked: &Stocked, list: &str) -> Result<Vec<String>, String> {
         let file = stocked.folder.path().join("list.csv");
         std::fs::write(&file, list).expect("written");
-        wait(read_ids(&file, None, &*stocked.queue)).map_err(|failure| failure.message)
+        wait(read_ids(&file, None, &*stocked.queue)).map(|listed| listed.ids).map_err(|failure| failure.message)
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! `tryon review`: what a person says of images, from a shell.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use crate::exit_code::ExitCode;
 use crate::job::{StateName, Verdict};
 use crate::manifest::ListedJob;
 use crate::ops::review;
-use crate::queue::{self, Judgement, Opening, QueueError};
-use crate::settings::{Options, TextEncoding};
+use crate::queue::{self, Judgement, Opening, QueueError, QueueReads};
+use crate::settings::Options;
 use crate::view::wording::{counted, judged};
 
-use super::id_list::{Listed, read_list};
+use super::id_list::{ByIds, Listed, present_image, read_list, whole_sha256};
 use super::load::println;
 use super::{Failure, Place};
 
@@ -23,20 +21,11 @@ const MOST_TOLD: usize = 10;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true), group = clap::ArgGroup::new("verdict"))]
 pub(super) struct ReviewArgs {
-    /// The jobs' ids
-    #[arg(value_name = "ID", group = "which")]
-    ids: Vec<String>,
+    #[command(flatten)]
+    jobs: ByIds,
 
-    /// Every job in the `id` column of this CSV: the list that index.html saves, or a part of report.csv; `-` reads
-    /// standard input. Without --approve and --reject its column `review` says which is which, and `review_reason` why
-    #[arg(long, value_name = "FILE", group = "which")]
-    from: Option<PathBuf>,
-
-    /// Encoding of FILE where it is not UTF-8, e.g. gb18030, big5, windows-1252
-    #[arg(long, value_name = "NAME", env = "TRYON_ENCODING")]
-    encoding: Option<TextEncoding>,
-
-    /// The images may be published
+    /// The images may be published. With --from, and without --approve, --reject and --undo, the list's column `review` says
+    /// of each image which, and `review_reason` why
     #[arg(long, group = "verdict")]
     approve: bool,
 
@@ -77,11 +66,11 @@ impl ReviewArgs {
     /// What is said of the jobs that were typed.
     fn of_named(&self) -> Result<Vec<Judgement>, Failure> {
         let verdict = self.verdict().ok_or_else(|| Failure::usage("say --approve, --reject or --undo"))?;
-        Ok(self.ids.iter().map(|id| self.judgement(id.clone(), verdict)).collect())
+        Ok(self.jobs.ids.iter().map(|id| self.judgement(id.clone(), verdict)).collect())
     }
 
     /// What is said of the jobs of a list: by the options, or else by its own columns.
-    fn of_listed(&self, listed: Vec<Listed>) -> Result<Vec<Judgement>, Failure> {
+    async fn of_listed(&self, listed: Vec<Listed>, queue: &dyn QueueReads) -> Result<Vec<Judgement>, Failure> {
         let mut wrong = Vec::new();
         let mut judgements = Vec::new();
         for Listed { id, row } in listed {
@@ -98,7 +87,11 @@ impl ReviewArgs {
                 },
             };
             let reason = if verdict.is_some() { self.reason.clone().or(row.reason) } else { None };
-            judgements.push(Judgement { reason, sha256: row.sha256, ..self.judgement(id, verdict) });
+            let sha256 = match row.sha256 {
+                Some(said) => Some(whole_sha256(&said, present_image(&id, queue).await?.as_ref())),
+                None => None,
+            };
+            judgements.push(Judgement { reason, sha256, ..self.judgement(id, verdict) });
         }
         match wrong.is_empty() {
             true => Ok(judgements),
@@ -119,17 +112,16 @@ fn said_in(row: &ListedJob) -> Result<Option<Verdict>, String> {
 /// `tryon review`.
 pub(super) async fn command(what: &ReviewArgs, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
     let queue = queue::open(&place.queue, Opening::Existing).await?;
-    let judgements = match &what.from {
+    let judgements = match &what.jobs.from {
         Some(list) => {
-            let encoding = what.encoding.or(file.encoding).map(TextEncoding::encoding);
-            let listed = read_list(list, encoding, &*queue, "nothing was stored").await?;
+            let listed = read_list(list, what.jobs.encoding(file), &*queue, "nothing was stored").await?;
             if what.verdict().is_none() && listed.iter().all(|listed| listed.row.review.is_none()) {
                 return Err(Failure::usage(format!(
                     "{} says nothing in a column `review`; add --approve or --reject to say it of all of its jobs",
                     list.display()
                 )));
             }
-            what.of_listed(listed)?
+            what.of_listed(listed, &*queue).await?
         }
         None => what.of_named()?,
     };

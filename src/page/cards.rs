@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::{ImageRef, ImageSource, JobState, clean_text};
 use crate::queue::JobRecord;
+use crate::view::web::SaidOfResult;
 
 /// This part of a picture's checksum is in its address.
 const TAG_CHARACTERS: usize = 16;
@@ -38,7 +39,7 @@ pub(super) struct Card {
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    review: Option<Said>,
+    review: Option<SaidOfResult>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<(String, String)>,
     /// Another one when anything above is.
@@ -54,18 +55,6 @@ struct Picture {
     /// Where it is made small; absent for one on the web, which is not fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     small: Option<String>,
-}
-
-/// What somebody said of the result.
-#[derive(Debug, Serialize)]
-struct Said {
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reviewer: Option<String>,
-    /// Unix milliseconds.
-    at: i64,
 }
 
 impl Card {
@@ -103,12 +92,7 @@ impl Cards {
             finished: job.finished_at.map(jiff::Timestamp::as_millisecond),
             attempts: job.attempt,
             flags: job.flags.words(),
-            review: job.review.map(|review| Said {
-                verdict: review.verdict.word(),
-                reason: review.reason,
-                reviewer: review.reviewer,
-                at: review.at.as_millisecond(),
-            }),
+            review: job.review.map(SaidOfResult::from),
             columns: job.spec.extra.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             sha256: job.sha256,
             id: job.spec.id.to_string(),

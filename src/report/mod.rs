@@ -17,7 +17,7 @@ use crate::queue::{ProviderKind, QueueError, QueueReads, each_report_row};
 use self::columns::Columns;
 pub use self::csv::defused;
 pub(crate) use self::csv::out_of_formula;
-pub use self::html::{PageSettings, write_page, write_page_file};
+pub use self::html::{PageSettings, SHA256_SHOWN, write_page, write_page_file};
 
 /// In which form a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,6 +70,19 @@ pub fn about_flagged(counts: &Counts, flags: &[(Flag, u64)], commands: Commands<
     })
 }
 
+/// About results that a person has rejected.
+#[must_use]
+pub fn about_rejected_images(counts: &Counts, commands: Commands<'_>) -> Option<Advice> {
+    let rejected = counts.rejected_images;
+    (rejected > 0).then(|| Advice {
+        head: format!("{} rejected. What is made again is paid for again.", counted(rejected, "result")),
+        how: vec![
+            ("to see them", commands.tryon("list --rejected")),
+            ("to make again", commands.then_run("retry --again --rejected")),
+        ],
+    })
+}
+
 /// About manifest rows that `--skip-invalid` passed over.
 #[must_use]
 pub fn about_rejected(counts: &Counts) -> Option<Advice> {

@@ -17,6 +17,7 @@ pub mod wording;
 pub use accounts::{AccountJson, account_lines};
 pub use advice::{
     Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+    about_rejected_images,
 };
 pub use job_json::{AttemptJson, JobJson, StoryJson, utc};
 pub use reasons::{FailureReason, FailureReasons};

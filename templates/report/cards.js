@@ -112,14 +112,42 @@ function showFlags(holder, job) {
   holder.querySelector('.flags').replaceChildren(...flagsOf(job).map((flag) => element('span', 'flag', t(flag))));
 }
 
+/** Shows what a person has said of a result. */
+function showVerdict(holder, review) {
+  for (const word of ['approved', 'rejected']) {
+    holder.classList.toggle(`is-${word}`, review?.verdict === word);
+  }
+  const line = holder.querySelector('.verdict');
+  line.className = `verdict ${review?.verdict ?? ''}`;
+  line.replaceChildren();
+  if (review !== undefined) {
+    const { verdict, reason, reviewer, at } = review;
+    const when = at === undefined ? undefined : clock.format(at);
+    line.append(t(verdict) + (reason === undefined ? '' : `${SPEAKS_CHINESE ? '：' : ': '}${t(reason)}`));
+    line.append(element('small', '', [reviewer, when].filter(Boolean).join(' · ')));
+  }
+}
+
+/** Shows a button for a verdict: pressed where that is what was said. */
+function showButton(button, word, isPressed, canPress) {
+  button.hidden = !canPress;
+  button.setAttribute('aria-pressed', String(isPressed));
+  button.textContent = t(word);
+}
+
 function cardOf(job) {
   const card = document.getElementById('card').content.firstElementChild.cloneNode(true);
   card.querySelector('.tiles').append(...tilesOf(job, true));
   card.querySelector('.id').textContent = job.id;
+  showAbout(card, job);
+  return card;
+}
+
+/** Shows on a card everything but its pictures. */
+function showAbout(card, job) {
   card.querySelector('.meta').textContent = metaOf(job);
   card.querySelector('.why').textContent = job.why ?? '';
   showState(card, job);
   showFlags(card, job);
   showJudgement(card, job);
-  return card;
 }

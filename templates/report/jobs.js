@@ -58,18 +58,18 @@ const FLAGS = [ANY_FLAG, 'unchanged', 'blank', 'small', 'aspect', 'twin', 'forma
 /** What the text filter looks at. */
 function textOf(job) {
   if (job.text === undefined) {
-    const said = [job.id, plain(job.state), spoken(job.state), ...flagsOf(job), ...flagsOf(job).map(t), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task, job.account];
+    const said = [job.id, plain(job.state), spoken(job.state), ...flagsOf(job), ...flagsOf(job).map(t), job.why, job.human.name, ...job.cloths.map(({ name }) => name), job.task, job.account, job.review?.reason, job.review?.reviewer];
     job.text = said.filter(Boolean).join('\n').toLowerCase();
   }
   return job.text;
 }
 
 /** The jobs that a view asks for, in its order. */
-function select(view, isRejected) {
+function select(view) {
   const words = view.find.toLowerCase().split(/\s+/).filter(Boolean);
   const chosen = jobs.filter((job) =>
     (view.states.size === 0 || view.states.has(job.state))
-    && (!view.rejected || isRejected(job))
+    && (view.verdict === '' || verdictOf(job) === view.verdict)
     && (view.flag === null || hasFlag(job, view.flag))
     && (view.reason === null || reasonOf(job) === view.reason)
     && (words.length === 0 || words.every((word) => textOf(job).includes(word))));

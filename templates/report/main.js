@@ -1,10 +1,8 @@
-// The page's behaviour: what is shown, where the reader stands, and what the keys do.
+// The page in a file: which jobs are shown, where the reader is, and what marking a result does.
 
 const PAGE_JOBS = 40;
-const byId = (id) => document.getElementById(id);
-const list = byId('cards');
 
-const EVERYTHING = { find: '', states: new Set(), rejected: false, reason: null, flag: null };
+const EVERYTHING = { find: '', states: new Set(), verdict: '', reason: null, flag: null };
 
 /** Where there are flagged results they come first, unless the reader wants another order. */
 const USUAL_SORT = byId('sort').options[0].value;
@@ -13,10 +11,6 @@ const USUAL_SORT = byId('sort').options[0].value;
 const view = { ...EVERYTHING, sort: USUAL_SORT, descending: false };
 let chosen = [];
 let page = 0;
-/** The place of the reader's job among the chosen ones. */
-let current = 0;
-/** The job that the viewer shows, or showed last. */
-let viewed = 0;
 let isReading = true;
 
 const pageCount = () => Math.max(1, Math.ceil(chosen.length / PAGE_JOBS));
@@ -26,7 +20,7 @@ const cardAt = (place) => list.children[place - page * PAGE_JOBS];
 
 function chooseAnew() {
   const keep = chosen[current];
-  chosen = select(view, marks.has);
+  chosen = select(view);
   // Where the reader's job is no longer among them, the one that took its place is the reader's.
   const place = chosen.indexOf(keep);
   current = Math.max(0, place < 0 ? Math.min(current, chosen.length - 1) : place);
@@ -48,10 +42,10 @@ function showPage() {
   list.replaceChildren(...chosen.slice(first, first + PAGE_JOBS).map(cardOf));
   const last = Math.min(first + PAGE_JOBS, chosen.length);
   byId('shown').textContent = chosen.length === 0 ? t('no jobs')
-    : t(`${(first + 1).toLocaleString('en')}–${last.toLocaleString('en')} of ${jobsCounted(chosen.length)}`) + (isReading ? t(', reading…') : '');
+    : t(`${grouped(first + 1)}–${grouped(last)} of ${jobsCounted(chosen.length)}`) + (isReading ? t(', reading…') : '');
   byId('page').value = page + 1;
   byId('page').max = pageCount();
-  byId('pages').textContent = pageCount().toLocaleString('en');
+  byId('pages').textContent = grouped(pageCount());
   byId('nothing').hidden = chosen.length > 0 || isReading;
   for (const turn of document.querySelectorAll('[data-turn]')) {
     turn.disabled = Number(turn.dataset.turn) < 0 ? page === 0 : page + 1 >= pageCount();
@@ -67,7 +61,9 @@ function showTools() {
   for (const chip of document.querySelectorAll('.chip[data-state]')) {
     chip.setAttribute('aria-pressed', String(view.states.has(chip.dataset.state)));
   }
-  byId('only-rejected').setAttribute('aria-pressed', String(view.rejected));
+  for (const chip of document.querySelectorAll('.chip[data-verdict]')) {
+    chip.setAttribute('aria-pressed', String(view.verdict === chip.dataset.verdict));
+  }
   showFlagChip();
   byId('only-reason').hidden = view.reason === null;
   if (view.reason !== null) {
@@ -86,25 +82,36 @@ function showFlagChip() {
   const isOne = view.flag !== null && view.flag !== ANY_FLAG;
   chip.setAttribute('aria-pressed', String(view.flag !== null));
   chip.querySelector('.which').textContent = isOne ? `: ${t(view.flag)}` : '';
-  chip.querySelector('b').textContent = jobs.filter((job) => hasFlag(job, isOne ? view.flag : ANY_FLAG)).length.toLocaleString('en');
+  chip.querySelector('b').textContent = grouped(jobs.filter((job) => hasFlag(job, isOne ? view.flag : ANY_FLAG)).length);
 }
 
 function showMarks() {
   const count = marks.all().length;
   byId('rejected-bar').hidden = count === 0;
-  byId('rejected-count').textContent = count.toLocaleString('en');
-  byId('only-rejected').querySelector('b').textContent = count.toLocaleString('en');
-  byId('only-rejected').hidden = count === 0 && !view.rejected;
+  byId('rejected-count').textContent = grouped(count);
   byId('rejected-kept').textContent = marks.isKept ? '' : t('not kept: this browser does not remember for this page');
-  keepClear();
+  showVerdictChips();
+  keepAllClear();
 }
 
-/** Whoever scrolls to something sees it: not behind the tools, and not behind the bar of the rejected ones. */
-function keepClear() {
-  const { style } = document.documentElement;
-  const covered = (strip) => `${getComputedStyle(strip).position === 'sticky' ? strip.offsetHeight : 0}px`;
-  style.scrollPaddingTop = covered(byId('tools'));
-  style.scrollPaddingBottom = covered(byId('rejected-bar'));
+/** Where nothing was judged there is nothing to choose by. */
+function showVerdictChips() {
+  const counts = { unjudged: 0, approved: 0, rejected: 0 };
+  for (const job of jobs) {
+    const verdict = verdictOf(job);
+    if (verdict !== undefined) counts[verdict] += 1;
+  }
+  const isJudged = counts.approved + counts.rejected > 0;
+  for (const word of VERDICTS) {
+    const chip = document.querySelector(`.chip[data-verdict="${word}"]`);
+    chip.querySelector('b').textContent = grouped(counts[word]);
+    chip.hidden = view.verdict !== word && (!isJudged || counts[word] === 0);
+  }
+}
+
+function keepAllClear() {
+  keepClear('scrollPaddingTop', byId('tools'));
+  keepClear('scrollPaddingBottom', byId('rejected-bar'));
 }
 
 // ---- moving
@@ -125,16 +132,9 @@ function turnTo(to, focusPlace) {
   }
 }
 
-/** To the beginning of the list. The tools will not do: where they stick they are in sight already. */
-function toListTop() {
-  scrollTo({ top: byId('tools').parentElement.getBoundingClientRect().top + scrollY });
-}
-
 function focusOn(place) {
   current = place;
-  const card = cardAt(place);
-  card?.querySelector('.id').focus({ preventScroll: true });
-  card?.scrollIntoView({ block: 'nearest' });
+  focusCard(cardAt(place));
 }
 
 /** Goes to a place among the chosen jobs, turning the page where it must. */
@@ -144,33 +144,25 @@ function goTo(place) {
   }
   current = place;
   if (viewer.open) {
-    viewed = place;
-    showInViewer(chosen[place], t(`${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`));
+    open(place);
     return;
   }
   turnTo(Math.floor(place / PAGE_JOBS), place);
 }
 
-function columns() {
-  const [first, ...others] = list.children;
-  const below = others.findIndex((card) => card.offsetTop > first.offsetTop);
-  return below < 0 ? list.children.length : below + 1;
-}
-
-const focusedCard = () => document.activeElement?.closest?.('.card') ?? null;
 const placeOf = (card) => page * PAGE_JOBS + [...list.children].indexOf(card);
 
 function open(place) {
   current = place;
   viewed = place;
-  showInViewer(chosen[place], t(`${(place + 1).toLocaleString('en')} of ${chosen.length.toLocaleString('en')}`));
+  showInViewer(chosen[place], t(`${grouped(place + 1)} of ${grouped(chosen.length)}`));
 }
 
 // ---- judging
 
 function toggleMark(place) {
   const job = chosen[place];
-  if (job === undefined) {
+  if (job === undefined || !marks.can(job)) {
     return;
   }
   const hadBar = !byId('rejected-bar').hidden;
@@ -199,9 +191,9 @@ function showMarksEverywhere() {
   followMarks();
 }
 
-/** The list of the rejected ones follows the marks. Behind the viewer it waits, for a slip can be taken back there. */
+/** A list by verdicts follows the marks. Behind the viewer it waits, for a slip can be taken back there. */
 function followMarks() {
-  if (!view.rejected || viewer.open) {
+  if (view.verdict === '' || viewer.open) {
     return;
   }
   const hadFocus = focusedCard() !== null;
@@ -221,13 +213,13 @@ function standOn(place) {
   }
 }
 
-// ---- remembering the view in the address, so that reloading a page that was written anew stays where one was
+// ---- remembering the view in the address, so that a page that was written again is shown where one was
 
 function remember() {
   const said = new URLSearchParams();
   if (view.find !== '') said.set('find', view.find);
   if (view.states.size > 0) said.set('state', [...view.states].join(','));
-  if (view.rejected) said.set('rejected', '');
+  if (view.verdict !== '') said.set('verdict', view.verdict);
   if (view.reason !== null) said.set('reason', view.reason);
   if (view.flag !== null) said.set('flag', view.flag);
   if (view.sort !== USUAL_SORT) said.set('sort', view.sort);
@@ -250,70 +242,12 @@ function recall() {
   const said = new URLSearchParams(location.hash.slice(1));
   view.find = said.get('find') ?? '';
   view.states = new Set((said.get('state') ?? '').split(',').filter((word) => STATES.includes(word)));
-  view.rejected = said.has('rejected');
+  view.verdict = VERDICTS.includes(said.get('verdict')) ? said.get('verdict') : '';
   view.reason = reasonNamed(said.get('reason') ?? '');
   view.flag = FLAGS.includes(said.get('flag')) ? said.get('flag') : null;
   view.sort = [...byId('sort').options].some(({ value }) => value === said.get('sort')) ? said.get('sort') : USUAL_SORT;
   view.descending = said.has('down');
   return Math.max(0, (Number.parseInt(said.get('page'), 10) || 1) - 1);
-}
-
-// ---- keys
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) {
-    return;
-  }
-  const { target } = event;
-  if (target.matches?.('.slider') && event.key.startsWith('Arrow')) {
-    return;
-  }
-  const isTyping = target.matches?.('input:not(.slider), select, textarea') ?? false;
-  if (isTyping) {
-    if (event.key === 'Escape') {
-      target.blur();
-    }
-    return;
-  }
-  const action = viewer.open ? viewerAction(event) : pageAction(event);
-  if (action !== undefined) {
-    event.preventDefault();
-    action();
-  }
-}
-
-function viewerAction({ key }) {
-  switch (key) {
-    case 'j': case 'ArrowRight': case 'ArrowDown': return () => goTo(current + 1);
-    case 'k': case 'ArrowLeft': case 'ArrowUp': return () => goTo(current - 1);
-    case 'x': return () => toggleMark(current);
-    default: return viewerKey(key);
-  }
-}
-
-function pageAction({ key }) {
-  const card = focusedCard();
-  const here = card === null ? null : placeOf(card);
-  switch (key) {
-    case '/': return () => { byId('find').focus(); byId('find').select(); };
-    case 'n': return () => turnTo(page + 1);
-    case 'p': return () => turnTo(page - 1);
-    // Whoever stands on no card begins at the one they last stood on.
-    case 'j': return () => goTo(here === null ? current : here + 1);
-    case 'k': return () => goTo(here === null ? current : here - 1);
-    default: break;
-  }
-  if (here === null) {
-    return undefined;
-  }
-  switch (key) {
-    case 'x': return () => toggleMark(here);
-    case 'ArrowRight': return () => goTo(here + 1);
-    case 'ArrowLeft': return () => goTo(here - 1);
-    case 'ArrowDown': return () => goTo(Math.min(here + columns(), chosen.length - 1));
-    case 'ArrowUp': return () => goTo(Math.max(here - columns(), 0));
-    default: return undefined;
-  }
 }
 
 // ---- wiring
@@ -329,7 +263,6 @@ byId('tools').addEventListener('submit', (event) => {
 });
 byId('sort').addEventListener('change', ({ target }) => ask({ sort: target.value }));
 byId('direction').addEventListener('click', () => ask({ descending: !view.descending }));
-byId('only-rejected').addEventListener('click', () => ask({ rejected: !view.rejected }));
 byId('only-flagged')?.addEventListener('click', () => ask({ flag: view.flag === null ? ANY_FLAG : null }));
 byId('only-reason').addEventListener('click', () => ask({ reason: null }));
 byId('everything').addEventListener('click', () => ask({ ...EVERYTHING }));
@@ -343,8 +276,7 @@ document.addEventListener('click', ({ target }) => {
   const chip = target.closest('.chip[data-state]');
   const reason = target.closest('[data-reason]');
   const flag = target.closest('[data-flag]');
-  const turn = target.closest('[data-turn]');
-  const copy = target.closest('.copy');
+  const verdict = target.closest('.chip[data-verdict]')?.dataset.verdict;
   if (chip !== null) {
     const states = new Set(view.states);
     if (!states.delete(chip.dataset.state)) {
@@ -357,42 +289,22 @@ document.addEventListener('click', ({ target }) => {
   } else if (flag !== null) {
     ask({ ...EVERYTHING, flag: flag.dataset.flag });
     toListTop();
-  } else if (turn !== null) {
-    turnTo(page + Number(turn.dataset.turn));
-  } else if (copy !== null) {
-    copyFrom(copy, copy.previousElementSibling.textContent);
+  } else if (verdict !== undefined) {
+    ask({ verdict: view.verdict === verdict ? '' : verdict });
   }
 });
 
-list.addEventListener('click', ({ target }) => {
-  const card = target.closest('.card');
-  if (card === null || target.closest('a') !== null) {
-    return;
-  }
-  if (target.closest('.reject') !== null) {
-    toggleMark(placeOf(card));
-  } else if (target.closest('.id, .tile') !== null) {
-    open(placeOf(card));
-  }
-});
-list.addEventListener('focusin', ({ target }) => { current = placeOf(target.closest('.card')); });
-
-viewer.addEventListener('click', ({ target }) => {
-  if (target === viewer || target.closest('.close') !== null) {
-    viewer.close();
-  } else if (target.closest('.reject') !== null) {
-    toggleMark(current);
-  } else if (target.closest('[data-step]') !== null) {
-    goTo(current + Number(target.closest('[data-step]').dataset.step));
-  }
-});
-// Closing the viewer leads back to the card of the job that was looked at last. The browser has given the focus back to
-// the card that it was opened from by then, which made that one the current job.
-viewer.addEventListener('close', () => {
-  viewer.querySelector('.panes').replaceChildren();
-  current = viewed;
-  followMarks();
-  standOn(current);
+wire({
+  placeOf,
+  count: () => chosen.length,
+  goTo,
+  open,
+  turn: (by) => turnTo(page + by),
+  reject: toggleMark,
+  closed: () => {
+    followMarks();
+    standOn(current);
+  },
 });
 
 byId('save-rejected').addEventListener('click', () => saveText(viewer.dataset.file, rejectedCsv()));
@@ -413,9 +325,8 @@ window.addEventListener('storage', ({ key }) => {
     showMarksEverywhere();
   }
 });
-document.addEventListener('keydown', onKey);
 
-const clearing = new ResizeObserver(keepClear);
+const clearing = new ResizeObserver(keepAllClear);
 clearing.observe(byId('tools'));
 clearing.observe(byId('rejected-bar'));
 
@@ -426,10 +337,10 @@ for (const code of document.querySelectorAll('.command code')) {
 
 marks.read();
 const wantedPage = recall();
-const showFirst = () => { chosen = select(view, marks.has); showPage(); };
+const showFirst = () => { chosen = select(view); showPage(); };
 await readJobs(showFirst);
 isReading = false;
-chosen = select(view, marks.has);
+chosen = select(view);
 page = Math.min(wantedPage, pageCount() - 1);
 current = page * PAGE_JOBS;
 showPage();

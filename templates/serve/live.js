@@ -1,7 +1,5 @@
-// The live page: which cards are shown, where the reader is, and what the keys do.
+// The live page: which cards are shown, what goes on, and where the reader is.
 
-const byId = (id) => document.getElementById(id);
-const list = byId('cards');
 const PAGE_CARDS = 60;
 
 const EVERYTHING = { state: '', flag: '', verdict: '', account: '', column: '', value: '', find: '' };
@@ -15,14 +13,12 @@ let cards = [];
 let start = '';
 let before = [];
 let next;
-let current = 0;
 let overview = null;
 let flaggedWhenAsked = 0;
 /** Counts up with every question, so that a late answer to an earlier one is dropped. */
 let question = 0;
 
 const placeOf = (card) => [...list.children].indexOf(card);
-const focusedCard = () => document.activeElement?.closest?.('.card') ?? null;
 
 // ---- asking
 
@@ -34,18 +30,22 @@ async function load() {
   const mine = question;
   flaggedWhenAsked = overview?.flagged ?? 0;
   byId('fresh').hidden = true;
-  let found = [];
-  let from = start;
+  let isFirst = true;
   try {
     do {
-      const answer = await ask('/api/cards', { ...wish(), after: from, most: PAGE_CARDS - found.length });
+      const from = isFirst ? start : next;
+      const answer = await ask('/api/cards', { ...wish(), after: from, most: PAGE_CARDS - (isFirst ? 0 : cards.length) });
       if (mine !== question) {
         return false;
       }
-      found = found.concat(answer.cards);
-      from = answer.next;
-      showCards(found, from, answer.seen);
-    } while (found.length < PAGE_CARDS && from !== undefined);
+      if (isFirst) {
+        showCards(answer.cards);
+      } else {
+        addCards(answer.cards);
+      }
+      isFirst = false;
+      showEnd(answer);
+    } while (cards.length < PAGE_CARDS && next !== undefined);
   } catch (error) {
     if (!(error instanceof Refusal)) {
       throw error;
@@ -56,13 +56,26 @@ async function load() {
   return true;
 }
 
-function showCards(found, from, seen) {
+function showCards(found) {
   const hadFocus = focusedCard() !== null;
   cards = found;
-  next = from;
   current = Math.min(current, Math.max(cards.length - 1, 0));
   list.replaceChildren(...cards.map(cardOf));
-  const isLooking = from !== undefined && cards.length < PAGE_CARDS;
+  if (hadFocus) {
+    focusOn(current);
+  }
+  remember();
+}
+
+function addCards(further) {
+  cards.push(...further);
+  list.append(...further.map(cardOf));
+}
+
+/** Shows how far the list was read, and whether there is more. */
+function showEnd({ next: from, seen }) {
+  next = from;
+  const isLooking = next !== undefined && cards.length < PAGE_CARDS;
   byId('nothing').hidden = cards.length > 0 || isLooking;
   byId('shown').textContent = isLooking
     ? t(`looking through ${grouped(overview?.total ?? 0)} jobs: at ${grouped(seen)}`)
@@ -70,44 +83,56 @@ function showCards(found, from, seen) {
   for (const turn of document.querySelectorAll('[data-turn]')) {
     turn.disabled = Number(turn.dataset.turn) < 0 ? before.length === 0 : next === undefined;
   }
-  if (hadFocus) {
-    focusOn(current);
-  }
-  remember();
 }
 
-/** Takes what jobs are now, as far as they are shown. */
-function takeCards(fresh) {
+/** Takes what jobs are now, as far as they are shown. What somebody else has changed is to be noticed. */
+function takeCards(fresh, isNews) {
   for (const job of fresh) {
     const place = cards.findIndex(({ seq }) => seq === job.seq);
-    if (place < 0 || cards[place].version === job.version) {
-      continue;
+    if (place >= 0 && cards[place].version !== job.version) {
+      takeCard(job, place, isNews);
     }
-    const was = list.children[place];
-    const hadFocus = was.contains(document.activeElement);
-    cards[place] = job;
-    const card = cardOf(job);
-    card.classList.add('has-news');
-    was.replaceWith(card);
+  }
+}
+
+const hasSamePictures = (one, other) => one.result === other.result && one.state === other.state;
+
+function takeCard(job, place, isNews) {
+  const was = cards[place];
+  cards[place] = job;
+  let card = list.children[place];
+  if (hasSamePictures(was, job)) {
+    showAbout(card, job);
+  } else {
+    const hadFocus = card.contains(document.activeElement);
+    const made = cardOf(job);
+    card.replaceWith(made);
+    card = made;
     if (hadFocus) {
       card.querySelector('.id').focus({ preventScroll: true });
     }
-    if (viewer.open && current === place) {
-      if (inViewer.result === job.result && inViewer.state === job.state) {
-        inViewer = job;
-        showJudgement(viewer, job);
-        showFlags(viewer, job);
-      } else {
-        showInViewer(job, viewer.querySelector('.place').textContent);
-      }
-    }
+  }
+  if (isNews) {
+    card.classList.remove('has-news');
+    card.getBoundingClientRect();
+    card.classList.add('has-news');
+  }
+  if (!viewer.open || current !== place) {
+    return;
+  }
+  if (hasSamePictures(inViewer, job)) {
+    inViewer = job;
+    showJudgement(viewer, job);
+    showFlags(viewer, job);
+  } else {
+    showInViewer(job, viewer.querySelector('.place').textContent);
   }
 }
 
 /** What has become of the cards that are shown; and where the list ends on this page, of what has come behind them. */
 async function catchUp() {
   if (cards.length > 0) {
-    takeCards(await ask('/api/changed', { cards: cards.map(({ seq, version }) => `${seq}.${version}`).join(',') }));
+    takeCards(await ask('/api/changed', { cards: cards.map(({ seq, version }) => `${seq}.${version}`).join(',') }), true);
   }
   if (next === undefined && cards.length < PAGE_CARDS && view.find === '') {
     const mine = question;
@@ -115,10 +140,8 @@ async function catchUp() {
     const shown = new Set(cards.map(({ seq }) => seq));
     const added = answer.cards.filter(({ seq }) => !shown.has(seq)).slice(0, PAGE_CARDS - cards.length);
     if (mine === question && added.length > 0) {
-      cards.push(...added);
-      list.append(...added.map(cardOf));
-      byId('nothing').hidden = true;
-      byId('shown').textContent = t(`${cards.length} on this page`);
+      addCards(added);
+      showEnd({});
     }
   }
 }
@@ -247,11 +270,13 @@ function showChips(count) {
 function showAccounts() {
   const select = byId('account');
   const known = new Set([...select.options].map(({ value }) => value));
-  for (const name of overview.accounts.filter((account) => !known.has(account))) {
+  const wanted = view.account === '' ? [] : [view.account];
+  for (const name of [...overview.accounts, ...wanted].filter((account) => !known.has(account))) {
     const option = element('option', '', name);
     option.value = name;
     select.append(option);
   }
+  select.value = view.account;
   byId('of-account').hidden = select.options.length < 2;
 }
 
@@ -279,10 +304,14 @@ function showTools() {
   }
 }
 
+let isTurning = false;
+
 async function turn(by, place) {
-  if (by > 0 ? next === undefined : before.length === 0) {
+  // Whoever is quick presses a key once more before the next page is there.
+  if (isTurning || (by > 0 ? next === undefined : before.length === 0)) {
     return;
   }
+  isTurning = true;
   if (by > 0) {
     before.push(start);
     start = next;
@@ -290,8 +319,10 @@ async function turn(by, place) {
     start = before.pop();
   }
   current = 0;
-  if (await load()) {
-    scrollTo({ top: byId('tools').parentElement.getBoundingClientRect().top + scrollY });
+  const isLoaded = await load();
+  isTurning = false;
+  if (isLoaded) {
+    toListTop();
     if (place !== undefined) {
       goTo(place < 0 ? cards.length - 1 : place);
     }
@@ -300,9 +331,7 @@ async function turn(by, place) {
 
 function focusOn(place) {
   current = place;
-  const card = list.children[place];
-  card?.querySelector('.id').focus({ preventScroll: true });
-  card?.scrollIntoView({ block: 'nearest' });
+  focusCard(list.children[place]);
 }
 
 /** Goes to a card of this page, or on to the next one and back to the one before. */
@@ -313,9 +342,8 @@ function goTo(place) {
   if (place >= cards.length) {
     return turn(1, 0);
   }
-  current = place;
   if (viewer.open) {
-    showInViewer(cards[place], t(`${place + 1} of ${cards.length} on this page`));
+    open(place);
   } else {
     focusOn(place);
   }
@@ -329,14 +357,9 @@ function goToSeen(id) {
   }
 }
 
-function columns() {
-  const [first, ...others] = list.children;
-  const below = others.findIndex((card) => card.offsetTop > first.offsetTop);
-  return below < 0 ? list.children.length : below + 1;
-}
-
 function open(place) {
   current = place;
+  viewed = place;
   showInViewer(cards[place], t(`${place + 1} of ${cards.length} on this page`));
 }
 
@@ -349,6 +372,7 @@ function remember() {
 
 function recall() {
   const said = new URLSearchParams(location.hash.slice(1));
+  Object.assign(view, EVERYTHING, { sort: 'flagged' });
   for (const name of Object.keys(view)) {
     view[name] = said.get(name) ?? view[name];
   }
@@ -358,11 +382,11 @@ function recall() {
 
 // ---- judging
 
-/** With a key one goes on to the next card; with the mouse one is where one is. */
-async function approve(place, goesOn) {
+/** With a key one goes on to the next card at once; with the mouse one stays. */
+function approve(place, goesOn) {
   const job = cards[place];
   if (canJudge(job)) {
-    await judge(job, job.review?.verdict === 'approved' && !goesOn ? null : 'approved');
+    judge(job, job.review?.verdict === 'approved' && !goesOn ? null : 'approved');
     if (goesOn) goTo(place + 1);
   }
 }
@@ -376,9 +400,9 @@ function reject(place, goesOn) {
     judge(job, null);
     return;
   }
-  askWhy(job, async (reason) => {
-    // As it is by now: another window may have said something while the reader thought.
-    await judge(job, 'rejected', reason);
+  // The job as the reader saw it: what another window says while they think about a reason is not known to them.
+  askWhy(job, (reason) => {
+    judge(job, 'rejected', reason);
     if (goesOn) goTo(place + 1);
   });
 }
@@ -392,72 +416,6 @@ function tellReader(text) {
   noticeTimer = setTimeout(() => { byId('notice').hidden = true; }, 12_000);
 }
 
-// ---- keys
-
-function onKey(event) {
-  const { target, key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey) {
-    return;
-  }
-  if (reasons.open) {
-    reasonKey(event);
-    return;
-  }
-  if (target.matches?.('.slider') && key.startsWith('Arrow')) {
-    return;
-  }
-  if (target.matches?.('input:not(.slider), select, textarea')) {
-    if (key === 'Escape') {
-      target.blur();
-    }
-    return;
-  }
-  const action = commonAction(key) ?? (viewer.open ? viewerKey(key) : pageAction(key));
-  if (action !== undefined) {
-    event.preventDefault();
-    action();
-  }
-}
-
-/** The reader's card: in the viewer, or the one with the focus. */
-const here = () => {
-  const card = focusedCard();
-  return viewer.open ? current : card === null ? null : placeOf(card);
-};
-
-function commonAction(key) {
-  const place = here();
-  switch (key) {
-    // Whoever is on no card begins at the one they were last on.
-    case 'j': return () => goTo(place === null ? current : place + 1);
-    case 'k': return () => goTo(place === null ? current : place - 1);
-    case 'u': return CAN_JUDGE ? undo : undefined;
-    default: break;
-  }
-  if (place === null) {
-    return undefined;
-  }
-  switch (key) {
-    case 'a': return () => approve(place, true);
-    case 'x': return () => reject(place, true);
-    case 'ArrowRight': return () => goTo(place + 1);
-    case 'ArrowLeft': return () => goTo(place - 1);
-    default: return undefined;
-  }
-}
-
-function pageAction(key) {
-  const place = here();
-  switch (key) {
-    case '/': return () => { byId('find').focus(); byId('find').select(); };
-    case 'n': return () => turn(1);
-    case 'p': return () => turn(-1);
-    case 'ArrowDown': return place === null ? undefined : () => goTo(Math.min(place + columns(), cards.length - 1));
-    case 'ArrowUp': return place === null ? undefined : () => goTo(Math.max(place - columns(), 0));
-    default: return undefined;
-  }
-}
-
 // ---- wiring
 
 byId('tools').addEventListener('submit', (event) => {
@@ -467,8 +425,8 @@ byId('tools').addEventListener('submit', (event) => {
 byId('find').addEventListener('search', ({ target }) => {
   if (target.value === '' && view.find !== '') choose({ find: '' });
 });
-for (const name of ['verdict', 'account', 'sort', 'value']) {
-  byId(name)?.addEventListener('change', ({ target }) => choose({ [name]: target.value }));
+for (const name of ['verdict', 'account', 'sort']) {
+  byId(name).addEventListener('change', ({ target }) => choose({ [name]: target.value }));
 }
 byId('column')?.addEventListener('change', ({ target }) => {
   if (target.value === '') {
@@ -484,60 +442,31 @@ byId('everything').addEventListener('click', () => choose({ ...EVERYTHING }));
 byId('fresh').addEventListener('click', () => choose({}));
 byId('notice-close').addEventListener('click', () => { byId('notice').hidden = true; });
 
-document.addEventListener('click', ({ target }) => {
-  const turned = target.closest('[data-turn]');
-  const copy = target.closest('.copy');
-  if (turned !== null) {
-    turn(Number(turned.dataset.turn));
-  } else if (copy !== null) {
-    copyFrom(copy, copy.previousElementSibling.textContent);
-  }
+wire({
+  placeOf,
+  count: () => cards.length,
+  goTo,
+  open,
+  turn,
+  approve,
+  reject,
+  key: (key) => (key === 'u' && CAN_JUDGE ? undo : undefined),
+  isBusy: (event) => {
+    if (reasons.open) reasonKey(event);
+    return reasons.open;
+  },
+  closed: () => focusOn(current),
 });
 
-list.addEventListener('click', ({ target }) => {
-  const card = target.closest('.card');
-  if (card === null || target.closest('a') !== null) {
-    return;
-  }
-  const place = placeOf(card);
-  if (target.closest('.approve') !== null) {
-    approve(place, false);
-  } else if (target.closest('.reject') !== null) {
-    reject(place, false);
-  } else if (target.closest('.id, .tile') !== null) {
-    open(place);
-  }
-});
-list.addEventListener('focusin', ({ target }) => {
-  if (!viewer.open) current = placeOf(target.closest('.card'));
-});
+new ResizeObserver(() => keepClear('scrollPaddingTop', byId('tools'))).observe(byId('tools'));
 
-viewer.addEventListener('click', ({ target }) => {
-  if (target === viewer || target.closest('.close') !== null) {
-    viewer.close();
-  } else if (target.closest('.approve') !== null) {
-    approve(current, false);
-  } else if (target.closest('.reject') !== null) {
-    reject(current, false);
-  } else if (target.closest('[data-step]') !== null) {
-    goTo(current + Number(target.closest('[data-step]').dataset.step));
-  }
+/** Another address of this page was put in. */
+addEventListener('hashchange', () => {
+  recall();
+  current = 0;
+  showTools();
+  load();
 });
-let lastViewed = 0;
-viewer.addEventListener('close', () => {
-  viewer.querySelector('.panes').replaceChildren();
-  focusOn(lastViewed);
-});
-// Closing gives the focus back to the card that the viewer was opened from; the reader is at the one looked at last.
-new MutationObserver(() => { if (viewer.open) lastViewed = current; }).observe(viewer.querySelector('.place'), { childList: true });
-document.addEventListener('keydown', onKey);
-
-const clearing = new ResizeObserver(() => {
-  const strip = byId('tools');
-  const isSticky = getComputedStyle(strip).position === 'sticky';
-  document.documentElement.style.scrollPaddingTop = `${isSticky ? strip.offsetHeight : 0}px`;
-});
-clearing.observe(byId('tools'));
 
 keepReviewer();
 fillReasons();

@@ -14,38 +14,61 @@ const MOST_UNDONE = 500;
 
 const canJudge = (job) => CAN_JUDGE && job?.state === 'succeeded' && job.sha256 !== undefined;
 
-/** Says something of a job's image. Returns the job as it is now. */
-async function judge(job, verdict, reason) {
-  const before = job.review;
-  const card = await sendVerdict(job, { verdict, reason, reviewer: reviewerName(), seen: before?.at ?? null });
-  if (card !== null) {
-    said.push({ id: card.id, sha256: card.sha256, before, at: card.review?.at ?? null });
-    said.splice(0, said.length - MOST_UNDONE);
-  }
+/** Verdicts leave one after the other, in the order in which they were given; the reader need not wait for them. */
+let sending = Promise.resolve();
+
+/** What became of the verdicts that are on their way, by job: whoever judges again meanwhile knows of their own. */
+const onTheWay = new Map();
+
+function inTurn(work) {
+  sending = sending.then(work);
+  return sending;
+}
+
+/** Says something of a job's image, as it was when the reader saw it. */
+function judge(job, verdict, reason) {
+  const earlier = onTheWay.get(job.id);
+  const mine = inTurn(async () => {
+    const seen = (await earlier) ?? job;
+    const before = seen.review;
+    const card = await sendVerdict(seen, { verdict, reason, reviewer: reviewerName(), seen: before?.at ?? null });
+    if (card !== null) {
+      said.push({ id: card.id, sha256: card.sha256, before, at: card.review?.at ?? null });
+      said.splice(0, said.length - MOST_UNDONE);
+    }
+    if (onTheWay.get(job.id) === mine) {
+      onTheWay.delete(job.id);
+    }
+    return card ?? seen;
+  });
+  onTheWay.set(job.id, mine);
 }
 
 /** Takes back what this window said last, unless somebody has said something else since. */
-async function undo() {
-  const last = said.pop();
-  if (last === undefined) {
-    tellReader(t('There is nothing to undo in this window.'));
-    return;
-  }
-  const { verdict = null, reason, reviewer } = last.before ?? {};
-  await sendVerdict(last, { verdict, reason, reviewer, seen: last.at });
-  goToSeen(last.id);
+function undo() {
+  inTurn(async () => {
+    const last = said.pop();
+    if (last === undefined) {
+      tellReader(t('There is nothing to undo in this window.'));
+      return;
+    }
+    const { verdict = null, reason, reviewer } = last.before ?? {};
+    await sendVerdict(last, { verdict, reason, reviewer, seen: last.at });
+    goToSeen(last.id);
+  });
 }
 
+/** Returns the job as it is now; null where nothing was stored, which the reader is told. */
 async function sendVerdict({ id, sha256 }, { verdict, reason, reviewer, seen }) {
   try {
     const { refused, card } = await tell('/api/verdict', { id, sha256, verdict, reason, reviewer, seen });
-    takeCards([card]);
+    takeCards([card], refused !== undefined);
     if (refused === undefined) {
       return card;
     }
     tellReader(refusedText(refused, card));
   } catch (error) {
-    tellReader(error instanceof Refusal ? error.message : String(error));
+    tellReader(`${id}: ${error instanceof Refusal ? error.message : error}`);
   }
   return null;
 }
@@ -59,26 +82,16 @@ function refusedText(refused, card) {
   return `${card.id}: ${what}. ${t('Your verdict was not stored over it; give it again if you still want it.')}`;
 }
 
-/** Shows on a card, or in the viewer, what was said of its result. */
+/** Shows on a card, or in the viewer, what was said of its result, and the buttons to say it. */
 function showJudgement(holder, job) {
   const verdict = job.review?.verdict;
-  for (const [button, word, pressed, open] of [['.approve', 'approved', 'Approved', 'Approve'], ['.reject', 'rejected', 'Rejected', 'Reject']]) {
-    const found = holder.querySelector(button);
-    if (found !== null) {
-      found.hidden = !canJudge(job);
-      found.setAttribute('aria-pressed', String(verdict === word));
-      found.textContent = t(verdict === word ? pressed : open);
-    }
-    holder.classList.toggle(`is-${word}`, verdict === word);
+  const approve = holder.querySelector('.approve');
+  const words = { approved: ['Approve', 'Approved'], rejected: ['Reject', 'Rejected'] };
+  for (const [button, word] of [[approve, 'approved'], [holder.querySelector('.reject'), 'rejected']]) {
+    const isPressed = verdict === word;
+    if (button !== null) showButton(button, words[word][Number(isPressed)], isPressed, canJudge(job));
   }
-  const line = holder.querySelector('.verdict');
-  line.className = `verdict ${verdict ?? ''}`;
-  line.replaceChildren();
-  if (verdict !== undefined) {
-    const { reason, reviewer, at } = job.review;
-    const reasonText = reason === undefined ? '' : `: ${t(reason)}`;
-    line.append(`${t(verdict)}${reasonText}`, element('small', '', [reviewer, clock.format(at)].filter(Boolean).join(' · ')));
-  }
+  showVerdict(holder, job.review);
 }
 
 // ---- the reviewer's name

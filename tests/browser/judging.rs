@@ -18,7 +18,7 @@ fn a_rejected_result_stays_rejected_when_the_page_is_opened_again() {
     assert_eq!(browser.text("#rejected-count"), "2");
     browser.press("jx");
     assert_eq!(rejected(&browser), ["spring/ana-10"], "x takes the mark away again");
-    browser.click("#only-rejected");
+    browser.click(".chip[data-verdict=rejected]");
     assert_eq!(ids(&browser), ["spring/ana-10"]);
 }
 
@@ -27,7 +27,7 @@ fn a_mark_taken_away_among_the_rejected_ones_takes_the_job_out_of_the_list() {
     let Some((browser, _shop)) = open(&mixed()) else { return };
     browser.press("jx");
     browser.click(".card:nth-child(3) .reject");
-    browser.click("#only-rejected");
+    browser.click(".chip[data-verdict=rejected]");
     browser.press("jx");
     browser.wait("document.querySelectorAll('.card').length === 1");
     assert_eq!((ids(&browser), browser.text("#shown")), (vec!["spring/ana-10".to_owned()], "1–1 of 1 job".to_owned()));
@@ -90,9 +90,9 @@ fn the_saved_list_is_what_retry_reads_and_makes_the_rejected_ones_anew() {
     let text = std::fs::read_to_string(&saved).expect("the list");
     assert_eq!(
         text,
-        "\u{feff}id,human_image,cloth_image,output\r\n\
-         spring/ana-1,people/ana.png,garments/shirt.png,spring/ana-1.png\r\n\
-         \"'=odd, \"\"id\"\"\",people/ana.png,garments/shirt.png,\"'=odd, \"\"id\"\".png\"\r\n"
+        "\u{feff}id,human_image,cloth_image,output,review,sha256\r\n\
+         spring/ana-1,people/ana.png,garments/shirt.png,spring/ana-1.png,rejected,000000010000\r\n\
+         \"'=odd, \"\"id\"\"\",people/ana.png,garments/shirt.png,\"'=odd, \"\"id\"\".png\",rejected,000000010000\r\n"
     );
     let command = browser.text("#rejected-bar code");
     assert_eq!(command, "tryon retry --again --from rejected.csv -o results && tryon run --sandbox -o results");

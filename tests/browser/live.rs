@@ -1,54 +1,13 @@
 //! The live page: judging by key, several windows, what changes while one looks, and what the page must not do.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::json;
 
 use tryon::job::{Flag, Verdict};
 
 use super::driver::{Browser, ENTER, ESCAPE};
+use super::served::{Served, open, served};
 use super::shop::{Fate, Row, Shop};
 use super::{ids, mixed};
-
-/// `tryon serve` at work on a shop's queue; ends when dropped.
-struct Served {
-    program: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(shop: &Shop, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tryon"));
-        command.current_dir(shop.path(".")).env_clear().args(["serve", "-o", "results", "--listen", "127.0.0.1:0"]);
-        let mut program = command.args(arguments).stdout(Stdio::piped()).spawn().expect("the program starts");
-        let mut lines = BufReader::new(program.stdout.take().expect("its output")).lines();
-        let url = lines.next().expect("a line").expect("UTF-8");
-        Self { program, url }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-/// A browser at the live page of these jobs; `None` where there is no browser.
-fn served(rows: &[Row], arguments: &[&str]) -> Option<(Browser, Shop, Served)> {
-    let browser = Browser::start()?;
-    let shop = Shop::with(rows);
-    let served = Served::start(&shop, arguments);
-    open(&browser, &served.url);
-    Some((browser, shop, served))
-}
-
-fn open(browser: &Browser, url: &str) {
-    browser.visit(url);
-    browser.wait("document.documentElement.dataset.ready !== undefined");
-    browser.wait("document.documentElement.dataset.pulse === 'live'");
-}
 
 /// What the queue says of a job's image: the verdict, the reason, and who said so.
 fn said(shop: &Shop, id: &str) -> Option<(Verdict, Option<String>, Option<String>)> {

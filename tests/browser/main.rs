@@ -4,11 +4,15 @@
 //! `TRYON_REQUIRE_BROWSER=1` they fail instead.
 
 mod driver;
+mod filters;
 mod finding;
 mod flagged;
+mod judged;
 mod judging;
 mod live;
+mod live_run;
 mod looking;
+mod served;
 mod shop;
 mod trust;
 

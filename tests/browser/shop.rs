@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use tryon::job::{
-    ExternalTaskId, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource, JobId, JobSpec, ModelName,
-    SecondGarment, TaskId, Transition,
+    AccountName, ExternalTaskId, ExtraColumns, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource,
+    JobId, JobSpec, ModelName, SecondGarment, TaskId, Transition,
 };
 use tryon::queue::{
-    self, ActiveJob, Beat, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note, Opening, ProviderKind,
-    PublishedImage, Queue, RunId, SlotUse,
+    self, AccountStanding, AccountTally, ActiveJob, Beat, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note,
+    Opening, ProviderKind, PublishedImage, Queue, RunId, SlotUse,
 };
 
 /// What becomes of a job.
@@ -37,6 +37,10 @@ pub(crate) struct Row {
     pub(crate) cloth: String,
     /// Worn with the first.
     pub(crate) second_cloth: Option<String>,
+    /// Manifest columns that are not read.
+    pub(crate) columns: Vec<(&'static str, &'static str)>,
+    /// The account that works on it, where accounts have names.
+    pub(crate) account: Option<&'static str>,
     pub(crate) fate: Fate,
 }
 
@@ -47,6 +51,8 @@ impl Row {
             human: "people/ana.png".to_owned(),
             cloth: "garments/shirt.png".to_owned(),
             second_cloth: None,
+            columns: Vec::new(),
+            account: None,
             fate,
         }
     }
@@ -59,10 +65,16 @@ pub(crate) struct Shop {
 impl Shop {
     /// A shop whose queue holds these jobs, and whose pictures are on disk.
     pub(crate) fn with(rows: &[Row]) -> Self {
-        let shop = Self { folder: tempfile::tempdir().expect("a folder") };
-        std::fs::create_dir(shop.results()).expect("a folder");
+        let shop = Self::empty();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(shop.fill(rows));
+        shop
+    }
+
+    /// A shop that has no queue yet.
+    pub(crate) fn empty() -> Self {
+        let shop = Self { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir(shop.results()).expect("a folder");
         shop
     }
 
@@ -76,12 +88,18 @@ impl Shop {
 
     /// The program's command in the shop's folder, about its queue.
     pub(crate) fn tryon(&self, arguments: &[&str]) -> String {
+        let (code, said) = self.try_tryon(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+        said
+    }
+
+    /// The same, however it ends: its exit code, and what it says.
+    pub(crate) fn try_tryon(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tryon"));
         command.current_dir(self.folder.path()).env_clear().env("TZ", "UTC").args(arguments).args(["-o", "results"]);
         let output = command.output().expect("the program runs");
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        said
+        (output.status.code(), said)
     }
 
     /// Has the page written, beside the pictures.
@@ -103,7 +121,7 @@ impl Shop {
     fn make_next(&self, number: usize) {
         self.with_queue(async |queue| {
             let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-            let job = claim(&*queue, run, number).await;
+            let job = claim(&*queue, run, number, None).await;
             let row = Row::new(job.spec.id.as_str(), Fate::Succeeds(2));
             self.see_through(&*queue, &row, &job).await;
         });
@@ -131,12 +149,20 @@ impl Shop {
         load.keep(Keeping::default(), at(0)).await.expect("kept");
         queue.bind(ProviderKind::Sandbox).await.expect("bound");
         let run = queue.begin_run(10, None, ModelName::default(), at(0)).await.expect("a run");
-        // Many at a time, so that they share their flushes to disk.
-        let mut jobs = join_all((0..rows.len()).map(|number| claim(&*queue, run, number))).await;
-        jobs.sort_by_key(|job| job.seq);
+        let mut jobs = Vec::new();
+        if rows.iter().any(|row| row.account.is_some()) {
+            for (number, row) in rows.iter().enumerate() {
+                jobs.push(claim(&*queue, run, number, row.account).await);
+            }
+        } else {
+            // Many at a time, so that they share their flushes to disk.
+            jobs = join_all((0..rows.len()).map(|number| claim(&*queue, run, number, None))).await;
+            jobs.sort_by_key(|job| job.seq);
+        }
         join_all(rows.iter().zip(&jobs).map(|(row, job)| self.see_through(&*queue, row, job))).await;
         let slots = SlotUse { limit: 10, time: (Duration::from_secs(97), Duration::from_secs(100)) };
-        queue.beat(run, Beat { succeeded: 1, slots, ended: true, ..Beat::default() }, at(3_600)).await.expect("ended");
+        let beat = Beat { succeeded: 1, slots, ended: true, accounts: accounts_of(rows), ..Beat::default() };
+        queue.beat(run, beat, at(3_600)).await.expect("ended");
     }
 
     fn spec(&self, row: &Row) -> JobSpec {
@@ -152,7 +178,10 @@ impl Shop {
             model: row.second_cloth.is_some().then(|| ModelName::parse("kolors-virtual-try-on-v1-5").expect("a model")),
             keep: tryon::job::Keep::ALL,
             priority: 0,
-            extra: tryon::job::ExtraColumns::default(),
+            extra: ExtraColumns::new(
+                row.columns.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            )
+            .expect("short"),
         }
     }
 
@@ -208,9 +237,28 @@ impl Shop {
     }
 }
 
-async fn claim(queue: &dyn Queue, run: RunId, number: usize) -> Box<ActiveJob> {
+/// The accounts of a run that has worked on these rows.
+fn accounts_of(rows: &[Row]) -> Vec<AccountStanding> {
+    let mut names: Vec<&str> = rows.iter().filter_map(|row| row.account).collect();
+    names.sort_unstable();
+    names.dedup();
+    let standing = |name: &str| AccountStanding {
+        name: AccountName::parse(name).expect("a name"),
+        slots: 5,
+        in_flight: 0,
+        done: AccountTally::default(),
+        trouble: None,
+        has_ended: true,
+    };
+    names.into_iter().map(standing).collect()
+}
+
+async fn claim(queue: &dyn Queue, run: RunId, number: usize, account: Option<&str>) -> Box<ActiveJob> {
     let external_id = ExternalTaskId(format!("external-{number}"));
-    match queue.claim(run, external_id, Claimant::default(), at(1)).await {
+    let account = account.map(|name| AccountName::parse(name).expect("a name"));
+    let endpoint = account.as_ref().map(|name| format!("https://{name}.test"));
+    let claimant = Claimant { account, endpoint, ..Claimant::default() };
+    match queue.claim(run, external_id, claimant, at(1)).await {
         Ok(Claim::Job(job)) => job,
         other => panic!("no job to claim: {other:?}"),
     }

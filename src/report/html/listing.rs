@@ -11,6 +11,7 @@ use serde_json::ser::Formatter;
 
 use crate::job::StateName;
 use crate::queue::{Counts, ReportRow};
+use crate::view::web::SaidOfResult;
 
 use super::links::Links;
 use crate::report::columns::{seconds_between, whole_where_whole};
@@ -22,7 +23,7 @@ pub(super) const MOST_LISTED: u64 = 100_000;
 const BLOCK_JOBS: usize = 1_000;
 
 /// So much of a picture's checksum tells it from the one that is made after it.
-const SHA256_SHOWN: usize = 12;
+pub const SHA256_SHOWN: usize = 12;
 
 /// Which jobs are listed where not all can be: those that need somebody come first, then manifest order decides.
 #[derive(Debug)]
@@ -112,6 +113,9 @@ struct Job {
     /// What was noticed about its result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     flags: Vec<&'static str>,
+    /// What the queue has of verdicts about its result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<SaidOfResult>,
 }
 
 impl<'a, W: Write> Listing<'a, W> {
@@ -177,6 +181,7 @@ impl Block {
             sha256: row.sha256.map(|sha256| sha256.chars().take(SHA256_SHOWN).collect()),
             sent_as: row.sent_as,
             flags: row.flags.words(),
+            review: row.review.map(SaidOfResult::from),
         };
         self.jobs.push(job);
     }

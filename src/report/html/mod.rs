@@ -21,6 +21,7 @@ use jiff::tz::TimeZone;
 use crate::queue::{QueueReads, each_report_row};
 
 use self::links::Links;
+pub use self::listing::SHA256_SHOWN;
 use self::listing::{Listing, MOST_LISTED, Quota};
 use self::page::{Body, Head};
 use self::totals::Totals;

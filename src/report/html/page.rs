@@ -14,7 +14,8 @@ use crate::queue::{ProviderKind, RunRecord};
 use crate::report::place::resolved;
 use crate::view::wording::{cost, counted, local, percent, quoted, rate, span, thousands};
 use crate::view::{
-    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected, web,
+    Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
+    about_rejected_images, web,
 };
 
 use super::PageSettings;
@@ -111,6 +112,7 @@ pub(super) struct Body {
     bound: Option<String>,
     rejected_file: &'static str,
     retry_rejected: String,
+    review_rejected: String,
     script: &'static str,
 }
 
@@ -181,6 +183,7 @@ impl Body {
             flagged: about_flagged(counts, &totals.flags(), page.commands).map(|advice| flagged(totals, advice)),
             further_advice: [
                 about_rejected(counts),
+                about_rejected_images(counts, page.commands),
                 about_in_doubt(counts, page.commands),
                 about_left(counts, page.commands),
             ]
@@ -191,6 +194,7 @@ impl Body {
             bound: (listed < counts.total()).then(|| bound(listed, counts.total())),
             rejected_file: REJECTED_FILE,
             retry_rejected: page.commands.then_run(&format!("retry --again --from {REJECTED_FILE}")),
+            review_rejected: page.commands.tryon(&format!("review --from {REJECTED_FILE}")),
             script: &SCRIPT,
         }
     }
@@ -209,6 +213,11 @@ fn figures(totals: &Totals, run: Option<&RunRecord>, zone: &TimeZone) -> Vec<Fig
     }
     if counts.flagged > 0 {
         figures.push(figure("flagged", thousands(counts.flagged), "to be looked at".to_owned()));
+    }
+    if counts.approved + counts.rejected_images > 0 {
+        let others =
+            format!("{} rejected, {} unjudged", thousands(counts.rejected_images), thousands(counts.unjudged()));
+        figures.push(figure("approved", thousands(counts.approved), others));
     }
     if counts.left() > 0 {
         figures.push(figure("to do", thousands(counts.left()), String::new()));

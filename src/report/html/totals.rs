@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::{Flag, StateName};
+use crate::job::{Flag, StateName, Verdict};
 use crate::queue::{Counts, ReportRow};
 use crate::view::FailureReasons;
 
@@ -34,6 +34,11 @@ impl Totals {
         self.counts.untold += u64::from(has_ended && row.units.is_none() && row.paid.is_none());
         self.counts.flagged += u64::from(!row.flags.is_empty());
         row.flags.iter().for_each(|flag| self.by_flag[flag as usize] += 1);
+        match row.review.as_ref().map(|review| review.verdict) {
+            Some(Verdict::Approved) => self.counts.approved += 1,
+            Some(Verdict::Rejected) => self.counts.rejected_images += 1,
+            None => {}
+        }
         let finished = Finished {
             images: u64::from(row.state == StateName::Succeeded),
             failures: u64::from(row.state == StateName::Failed),

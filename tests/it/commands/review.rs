@@ -94,7 +94,7 @@ fn a_list_is_taken_whole_or_not_at_all_and_every_problem_is_told() {
     assert!(refused.code == 2 && refused.err.contains("neither approved nor rejected"), "{}", refused.err);
     assert_eq!(counted(&desk), [1, 1, 1], "nothing of either was stored");
 
-    // The list that the page saves says no more than which jobs were rejected.
+    // A list of ids alone says nothing of verdicts.
     desk.write("rejected.csv", "\u{feff}id,human_image,cloth_image,output\r\nc,ana.png,coat.png,c.png\r\n");
     let refused = desk.run(&["review", "--from", "rejected.csv"]);
     assert!(refused.code == 2 && refused.err.contains("add --approve or --reject"), "{}", refused.err);
