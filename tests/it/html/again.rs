@@ -59,6 +59,30 @@ fn a_rejected_result_is_made_anew_once_and_no_other_is() {
 }
 
 #[test]
+fn a_list_about_an_image_that_was_made_again_since_pays_for_nothing_more() {
+    let provider = Provider::start(Script::default());
+    let shop = Workshop::new(3);
+    shop.run(&provider, &[]).assert_code(0);
+    let queue = Connection::open(shop.out().join("queue.db")).expect("the queue");
+    let sha256 = |job: &str| -> String {
+        let image = "SELECT sha256 FROM images JOIN jobs ON job = seq WHERE id = ?1";
+        queue.query_row(image, [job], |row| row.get(0)).expect("an image")
+    };
+    // The page knows the beginning of it, and a report all.
+    let rows = format!("job-001,{}\r\njob-002,{}\r\n", &sha256("job-001")[..12], sha256("job-002"));
+    let rejected = list(&shop, &format!("id,sha256\r\n{rows}job-003,\r\n"));
+    // As if the provider had made another picture of the second by now.
+    let other = format!("UPDATE images SET sha256 = '{}' WHERE path = 'job-002.png'", "0".repeat(64));
+    assert_eq!(queue.execute(&other, []).expect("changed"), 1);
+    let put_back = retry(&shop, &provider, &["--again", "--from", &rejected]);
+    put_back.assert_code(2);
+    assert!(put_back.said.contains("2 put back\n  2 made anew"), "{}", put_back.said);
+    assert!(put_back.said.contains("the image of job `job-002` was made anew since you looked"), "{}", put_back.said);
+    shop.run(&provider, &[]).assert_code(0);
+    assert_eq!(["job-001", "job-002", "job-003"].map(|job| charged(&provider, job)), [2, 1, 2]);
+}
+
+#[test]
 fn an_image_made_anew_with_another_extension_leaves_no_old_one_behind() {
     let provider = Provider::start(Script::default());
     let shop = Workshop::new(2);
