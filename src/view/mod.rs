@@ -7,6 +7,7 @@ mod accounts;
 mod advice;
 mod job_json;
 pub mod pace;
+mod prices;
 mod reasons;
 mod standing;
 mod summary;
@@ -20,6 +21,7 @@ pub use advice::{
     about_rejected_images,
 };
 pub use job_json::{AttemptJson, JobJson, StoryJson, utc};
+pub use prices::Prices;
 pub use reasons::{FailureReason, FailureReasons};
 pub use standing::{Piece, Standing, Tone, paused, stopping};
 pub use summary::{RunSummary, summary};

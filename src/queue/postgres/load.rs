@@ -254,6 +254,26 @@ impl Load for PostgresLoad {
         contents::known_contents(Db::by_itself(&client), after, most).await
     }
 
+    async fn unread_pictures(&mut self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        on_staged(&self.loader, move |loader| loader.unread_pictures(after, most)).await
+    }
+
+    async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> Result<()> {
+        if !self.has_queue || self.is_earlier {
+            return Ok(());
+        }
+        let client = self.server.client().await?;
+        let wanted = read.iter().map(|(_, content)| content.sha256.clone()).collect();
+        let equal = contents::equal_pictures(Db::by_itself(&client), wanted).await?;
+        let of = |content: &Content| equal.get(&content.sha256).copied();
+        let known: Vec<(i64, i64)> =
+            read.iter().filter_map(|(picture, content)| Some((*picture, of(content)?))).collect();
+        on_staged(&self.loader, move |loader| {
+            known.iter().try_for_each(|(picture, equal)| loader.set_equal(*picture, *equal))
+        })
+        .await
+    }
+
     async fn made_from(&mut self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
         if !self.has_queue || self.is_earlier {
             return Ok(Vec::new());
@@ -272,7 +292,8 @@ impl Load for PostgresLoad {
             return Ok(PairsAgain::default());
         }
         let client = self.server.client().await?;
-        repeats::pairs_again(Db::by_itself(&client), &self.loader, default_model, most_named).await
+        let knows_contents = !self.is_earlier;
+        repeats::pairs_again(Db::by_itself(&client), &self.loader, (default_model, knows_contents), most_named).await
     }
 
     async fn queue_dedupes(&mut self) -> Result<bool> {
