@@ -112,7 +112,14 @@ fn add_what_is_new(db: &Connection) -> Result<()> {
 
 /// The file is made before SQLite opens it, so that only its owner can read which pictures a shop works on.
 /// SQLite gives its side files the same permissions.
+///
+/// A file that is there is not opened: the system takes a process's locks on a file away when the process closes any descriptor of
+/// it. SQLite would go on without them, and an SQLite before 3.41 (such as Debian 12's `sqlite3`) that looks into the queue meanwhile
+/// would take itself for the last to leave and delete the write-ahead log, with all that is committed after that.
 pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -234,6 +241,30 @@ mod tests {
 
     fn pragma(db: &Connection, name: &str) -> i64 {
         db.pragma_query_value(None, name, |row| row.get(0)).expect("a pragma")
+    }
+
+    /// Whether this process holds SQLite's shared lock on a file, as the system tells it.
+    #[cfg(target_os = "linux")]
+    fn has_shared_lock(path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let inode = path.metadata().expect("it is there").ino();
+        let locks = std::fs::read_to_string("/proc/locks").expect("the system's locks");
+        locks.lines().any(|lock| lock.contains(&format!(":{inode} 1073741826 ")))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn further_connections_leave_a_process_its_lock_on_the_queue() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("queue.db");
+        let first = open_for_writing(&path).expect("a connection");
+        assert!(has_shared_lock(&path), "SQLite takes it with the first look into a write-ahead log");
+        for further in [open_for_writing(&path), open_for_reading(&path)] {
+            drop(further.expect("a connection"));
+            assert!(has_shared_lock(&path), "whoever looks into the queue would delete the log of this process");
+        }
+        drop(first);
+        assert!(!has_shared_lock(&path));
     }
 
     #[test]
