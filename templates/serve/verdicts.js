@@ -27,14 +27,18 @@ function inTurn(work) {
 
 /** Says something of a job's image, as it was when the reader saw it. */
 function judge(job, verdict, reason) {
+  const entry = { id: job.id };
+  said.push(entry);
+  said.splice(0, said.length - MOST_UNDONE);
   const earlier = onTheWay.get(job.id);
   const mine = inTurn(async () => {
     const seen = (await earlier) ?? job;
     const before = seen.review;
     const card = await sendVerdict(seen, { verdict, reason, reviewer: reviewerName(), seen: before?.at ?? null });
     if (card !== null) {
-      said.push({ id: card.id, sha256: card.sha256, before, at: card.review?.at ?? null });
-      said.splice(0, said.length - MOST_UNDONE);
+      Object.assign(entry, { sha256: card.sha256, before, at: card.review?.at ?? null });
+    } else if (said.includes(entry)) {
+      said.splice(said.indexOf(entry), 1);
     }
     if (onTheWay.get(job.id) === mine) {
       onTheWay.delete(job.id);
@@ -46,15 +50,18 @@ function judge(job, verdict, reason) {
 
 /** Takes back what this window said last, unless somebody has said something else since. */
 function undo() {
+  const last = said.pop();
+  if (last === undefined) {
+    tellReader(t('There is nothing to undo in this window.'));
+    return;
+  }
+  goToSeen(last.id);
   inTurn(async () => {
-    const last = said.pop();
-    if (last === undefined) {
-      tellReader(t('There is nothing to undo in this window.'));
-      return;
+    // What was not stored, as the reader was told, is not taken back.
+    if (last.sha256 !== undefined) {
+      const { verdict = null, reason, reviewer } = last.before ?? {};
+      await sendVerdict(last, { verdict, reason, reviewer, seen: last.at });
     }
-    const { verdict = null, reason, reviewer } = last.before ?? {};
-    await sendVerdict(last, { verdict, reason, reviewer, seen: last.at });
-    goToSeen(last.id);
   });
 }
 
