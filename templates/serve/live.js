@@ -13,6 +13,8 @@ let cards = [];
 let start = '';
 let before = [];
 let next;
+/** Whether the list was read to its end: what is added to the queue comes behind it. */
+let isAtEnd = false;
 let overview = null;
 let flaggedWhenAsked = 0;
 /** Counts up with every question, so that a late answer to an earlier one is dropped. */
@@ -27,6 +29,7 @@ const wish = () => Object.fromEntries(Object.entries({ ...view, after: start }).
 /** Asks for the page that begins at `start`. Where few of many jobs are like that, it asks on until it is full. */
 async function load() {
   question += 1;
+  isAtEnd = false;
   const mine = question;
   flaggedWhenAsked = overview?.flagged ?? 0;
   byId('fresh').hidden = true;
@@ -75,6 +78,7 @@ function addCards(further) {
 /** Shows how far the list was read, and whether there is more. */
 function showEnd({ next: from, seen }) {
   next = from;
+  isAtEnd = next === undefined;
   const isLooking = next !== undefined && cards.length < PAGE_CARDS;
   byId('nothing').hidden = cards.length > 0 || isLooking;
   byId('shown').textContent = isLooking
@@ -134,7 +138,7 @@ async function catchUp() {
   if (cards.length > 0) {
     takeCards(await ask('/api/changed', { cards: cards.map(({ seq, version }) => `${seq}.${version}`).join(',') }), true);
   }
-  if (next === undefined && cards.length < PAGE_CARDS && view.find === '') {
+  if (isAtEnd && cards.length < PAGE_CARDS && view.find === '') {
     const mine = question;
     const answer = await ask('/api/cards', wish());
     const shown = new Set(cards.map(({ seq }) => seq));
