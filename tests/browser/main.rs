@@ -12,6 +12,7 @@ mod judging;
 mod live;
 mod live_run;
 mod looking;
+mod quick;
 mod served;
 mod shop;
 mod trust;

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use tryon::job::{
     AccountName, ExternalTaskId, ExtraColumns, Failure, FailureKind, Flag, Flags, Garment, ImageRef, ImageSource,
-    JobId, JobSpec, ModelName, SecondGarment, TaskId, Transition,
+    JobId, JobSpec, ModelName, SecondGarment, TaskId, Transition, Verdict,
 };
 use tryon::queue::{
     self, AccountStanding, AccountTally, ActiveJob, Beat, Claim, Claimant, Keeping, LoadRow, ManifestNames, Note,
@@ -111,6 +111,15 @@ impl Shop {
     /// A job as the queue has it.
     pub(crate) fn job(&self, id: &str) -> tryon::queue::JobRecord {
         self.with_queue(async |queue| queue.job(id).await.expect("the job"))
+    }
+
+    /// What was said of a job's images, the first first; `None` took something back.
+    pub(crate) fn verdicts(&self, id: &str) -> Vec<Option<Verdict>> {
+        self.with_queue(async |queue| {
+            let job = queue.job(id).await.expect("the job");
+            let given = queue.verdicts(job.seq).await.expect("verdicts");
+            given.into_iter().map(|given| given.verdict).collect()
+        })
     }
 
     /// The image of the job that waits is made, by a run of another process.
