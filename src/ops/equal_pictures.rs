@@ -42,17 +42,31 @@ pub async fn note_in(queue: &dyn Queue, folder: Option<&Path>) -> Result<(), Que
     }
 }
 
-/// Has a load know which of its new pictures are the bytes of one that the queue has, wherever they lie now.
+/// Has a load know which of its new pictures are the bytes of one that the queue has, wherever they lie now; and which of them are
+/// the same, where that is asked for.
 ///
 /// # Errors
 /// Those of the queue.
-pub(super) async fn know_in(load: &mut dyn Load, folder: Option<&Path>) -> Result<(), QueueError> {
+pub(super) async fn know_in(
+    load: &mut dyn Load,
+    folder: Option<&Path>,
+    among_themselves: bool,
+) -> Result<(), QueueError> {
     let (mut lengths, mut after) = (Lengths::new(), 0);
     while let Some(last) = lengths.add_known(&load.known_contents(after, PICTURES_AT_ONCE).await?) {
         after = last;
     }
-    if after == 0 {
+    if after == 0 && !among_themselves {
         return Ok(());
+    }
+    let known = lengths.clone();
+    after = 0;
+    while among_themselves {
+        let page = load.unread_pictures(after, PICTURES_AT_ONCE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        let files = on_disk(page, folder.map(Path::to_owned)).await;
+        files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
     }
     after = 0;
     loop {
@@ -60,7 +74,7 @@ pub(super) async fn know_in(load: &mut dyn Load, folder: Option<&Path>) -> Resul
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = *last;
         let mut files = on_disk(page, folder.map(Path::to_owned)).await;
-        files.retain(|(_, _, bytes)| lengths.is_met(*bytes));
+        files.retain(|(_, _, bytes)| known.is_met(*bytes) || lengths.are_several(*bytes));
         if !files.is_empty() {
             load.know_equal(read(files).await).await?;
         }
@@ -89,6 +103,7 @@ async fn on_disk(page: Vec<(i64, ImageSource)>, folder: Option<PathBuf>) -> Vec<
 
 /// Which lengths of files have been met, and which of them several times. Lengths that are the same modulo
 /// [`Lengths::DIFFERENT`] count as one, so that memory is bounded; that costs the reading of a file now and then.
+#[derive(Clone)]
 struct Lengths {
     met: Vec<u64>,
     met_again: Vec<u64>,

@@ -152,7 +152,7 @@ pub async fn read(
         tell(LoadEvent::SentAsTheyAre(pictures.peculiar()));
     }
     // A new season's folder may hold what an earlier one held.
-    equal_pictures::know_in(&mut *load, settings.inputs.as_deref()).await?;
+    equal_pictures::know_in(&mut *load, settings.inputs.as_deref(), settings.dedupe).await?;
     let keeping =
         Keeping { all_or_nothing: !settings.skip_invalid, fit_images: pictures.to_fit() > 0, ..Keeping::default() };
     Ok(ReadRows { load, inputs: pictures.folder().map(Path::to_owned), keeping })

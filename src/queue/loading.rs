@@ -153,8 +153,8 @@ pub trait Load: Debug + Send {
     /// `most`. An empty page is the end.
     async fn unread_pictures(&mut self, after: i64, most: usize) -> QueueResult<Vec<(i64, ImageSource)>>;
 
-    /// Pictures of this load were read, each with its number. Those that are the bytes of one that the queue has are the same
-    /// picture for [`Self::pairs_again`].
+    /// Pictures of this load were read, each with its number. Those of the same bytes are one picture for [`Self::workload`], and
+    /// the one that the queue has for [`Self::pairs_again`].
     async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> QueueResult<()>;
 
     /// As [`super::QueueReads::made_from`], of the queue that the rows are compared with.

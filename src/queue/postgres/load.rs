@@ -259,17 +259,16 @@ impl Load for PostgresLoad {
     }
 
     async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> Result<()> {
-        if !self.has_queue || self.is_earlier {
-            return Ok(());
+        let mut equal = HashMap::new();
+        if self.has_queue && !self.is_earlier {
+            let client = self.server.client().await?;
+            let wanted = read.iter().map(|(_, content)| content.sha256.clone()).collect();
+            equal = contents::equal_pictures(Db::by_itself(&client), wanted).await?;
         }
-        let client = self.server.client().await?;
-        let wanted = read.iter().map(|(_, content)| content.sha256.clone()).collect();
-        let equal = contents::equal_pictures(Db::by_itself(&client), wanted).await?;
-        let of = |content: &Content| equal.get(&content.sha256).copied();
-        let known: Vec<(i64, i64)> =
-            read.iter().filter_map(|(picture, content)| Some((*picture, of(content)?))).collect();
         on_staged(&self.loader, move |loader| {
-            known.iter().try_for_each(|(picture, equal)| loader.set_equal(*picture, *equal))
+            let equal = |sha256: &str| equal.get(sha256).copied();
+            read.iter()
+                .try_for_each(|(picture, Content { sha256, .. })| loader.set_read(*picture, sha256, equal(sha256)))
         })
         .await
     }

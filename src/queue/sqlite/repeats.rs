@@ -80,22 +80,19 @@ impl Loader {
         Ok(pictures.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Pictures of this load were read. Those that are the bytes of one that the queue has count as that one for
-    /// [`Self::pairs_again`].
+    /// Pictures of this load were read. Those of the same bytes count as one, and as the one that the queue has.
     pub(super) fn know_equal(&self, read: &[(i64, Content)]) -> Result<()> {
-        let Some(queue) = self.queue.sqlite() else { return Ok(()) };
         for (picture, content) in read {
-            if let Some(equal) = equal_picture(queue, &content.sha256)? {
-                self.set_equal(*picture, equal)?;
-            }
+            let equal = self.queue.sqlite().map(|queue| equal_picture(queue, &content.sha256)).transpose()?.flatten();
+            self.set_read(*picture, &content.sha256, equal)?;
         }
         Ok(())
     }
 
-    /// A picture of this load is the bytes of one that the queue has.
-    pub(in crate::queue) fn set_equal(&self, picture: i64, equal: i64) -> Result<()> {
-        let statement = "UPDATE inputs SET equal = ?2 WHERE input = ?1";
-        self.staging.db.prepare_cached(statement)?.execute([picture, equal])?;
+    /// A picture of this load was read; `equal` is one of the same bytes that the queue has.
+    pub(in crate::queue) fn set_read(&self, picture: i64, sha256: &str, equal: Option<i64>) -> Result<()> {
+        let statement = "UPDATE inputs SET sha256 = ?2, equal = ?3 WHERE input = ?1";
+        self.staging.db.prepare_cached(statement)?.execute(params![picture, sha256, equal])?;
         Ok(())
     }
 

@@ -37,16 +37,16 @@ impl Asking<'_> {
         [human, cloth, cloth_2, cloth_type, cloth_type_2, model, keep]
     }
 
-    /// What a query groups by, so that a group is the jobs of one request.
-    pub(in crate::queue) fn group(&self) -> String {
-        self.request().join(", ")
+    /// What a query groups by, so that a group is the jobs of one request; pictures of the same bytes are the same picture.
+    pub(in crate::queue) fn group_by_content(&self, dialect: Dialect) -> String {
+        self.group_by(|picture| content_of(picture, dialect))
     }
 
-    /// As [`Self::group`], where pictures of the same bytes are the same picture.
-    pub(in crate::queue) fn group_by_content(&self, dialect: Dialect) -> String {
+    /// As [`Self::group_by_content`], where an expression says what a picture is.
+    pub(super) fn group_by(&self, content_of: impl Fn(&str) -> String) -> String {
         let mut request = self.request();
         for picture in &mut request[..3] {
-            *picture = content_of(picture, dialect);
+            *picture = content_of(picture);
         }
         request.join(", ")
     }
@@ -207,7 +207,7 @@ mod tests {
             let joined = "FROM jobs a, jobs b WHERE a.n = 1 AND b.n = 2 AND";
             let count = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a count");
             let same = count(&format!("SELECT count(*) {joined} {}", asking(&a).same_as(&asking(&b)))) == 1;
-            let groups = format!("SELECT 1 FROM jobs GROUP BY {}", asking(&own).group());
+            let groups = format!("SELECT 1 FROM jobs GROUP BY {}", asking(&own).group_by(str::to_owned));
             let grouped = count(&format!("SELECT count(*) FROM ({groups})")) == 1;
             let is_same = one.request(DEFAULT) == other.request(DEFAULT);
             prop_assert_eq!((same, grouped), (is_same, is_same));
