@@ -61,12 +61,14 @@ pub(super) async fn know_in(
     }
     let known = lengths.clone();
     after = 0;
-    while among_themselves {
-        let page = load.unread_pictures(after, PICTURES_AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = *last;
-        let files = on_disk(page, folder.map(Path::to_owned)).await;
-        files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
+    if among_themselves {
+        loop {
+            let page = load.unread_pictures(after, PICTURES_AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            let files = on_disk(page, folder.map(Path::to_owned)).await;
+            files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
+        }
     }
     after = 0;
     loop {

@@ -217,7 +217,7 @@ mod tests {
             let same = format!("SELECT count(*) {joined} {}", asking(&a).same_contents_as(&asking(&b), SQLITE));
             let groups = format!("SELECT 1 FROM jobs GROUP BY {}", asking(&own).group_by_content(SQLITE));
             let grouped = count(&format!("SELECT count(*) FROM ({groups})")) == 1;
-            let is_same = one.clone().request(DEFAULT) == other.clone().request(DEFAULT);
+            let is_same = one.request(DEFAULT) == other.request(DEFAULT);
             prop_assert_eq!((count(&same) == 1, grouped), (is_same, is_same));
             let joined = "SELECT count(*), coalesce(sum(NOT same), 0) FROM (SELECT";
             let pictures = asking(&a).same_pictures_as(&asking(&b), SQLITE);
