@@ -269,10 +269,12 @@ impl Several {
         interrupted: &CancellationToken,
     ) -> Result<Outcome, RunError> {
         loop {
+            // It may have been stopped with the refusal in hand.
+            let asked = self.now();
             let ended = self.work(number, host.clone(), &setup, world, interrupted.clone()).await;
             let Err(RunError::Queue(QueueError::HostAtWork { .. })) = &ended else { return ended };
             let margin = host.lease + Duration::from_secs(3);
-            if !self.machines.is_borne(&host.name, number, self.now().saturating_sub(margin)) {
+            if !self.machines.is_borne(&host.name, number, asked.saturating_sub(margin)) {
                 self.night.is_wrong(format!("process {number} is refused, and none of its name lives"));
             }
             // One that has worked was stopped meanwhile; its supervisor's next start would have a budget of its own.
