@@ -87,7 +87,7 @@ pub(crate) fn doubles(books: &Books) -> Vec<String> {
         .charges()
         .into_iter()
         .filter(|(_, tasks)| *tasks > 1)
-        .map(|(job, tasks)| format!("{job}: {tasks} tasks; {}", creates_of(books, &job)))
+        .map(|(job, tasks)| format!("{job}: {tasks} tasks; {}", creates_of(books, job)))
         .collect()
 }
 
