@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use crate::exit_code::ExitCode;
 use crate::manifest::ColumnNames;
+use crate::ops::equal_pictures;
 use crate::ops::estimate::Lines;
 use crate::ops::load::{self, LoadError, LoadEvent, Purpose};
 use crate::picture::Peculiarity;
-use crate::queue::{self, Enqueued};
+use crate::queue::{self, Enqueued, Opening};
 use crate::settings::{Options, Settings};
 use crate::store::OutputTree;
 use crate::view::wording::{filled, thousands};
@@ -32,7 +33,13 @@ pub(super) async fn command(
     if place.bucket().is_none() {
         OutputTree::create(&place.out).map_err(LoadError::from)?;
     }
+    let (dedupes, inputs) = (rows.keeping.dedupe, settings.inputs.clone().or_else(|| rows.inputs.clone()));
     let tally = load::keep(rows, told_on(console)).await?;
+    if dedupes {
+        // A run may be at work on this queue, and would make them before the next one looks.
+        let queue = queue::at(&place.queue).open(Opening::Existing).await?;
+        equal_pictures::note_in(&*queue, inputs.as_deref()).await?;
+    }
     println(&sentence(&tally))?;
     Ok(ExitCode::Ok)
 }

@@ -12,14 +12,14 @@ use tryon_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::engine::{self, InDoubtPolicy, Outcome, Patience, RunEnd, RunError, RunSettings};
 use crate::exit_code::ExitCode;
-use crate::ops::estimate;
 use crate::ops::load::{self, Purpose};
 use crate::ops::this_host::ThisHost;
+use crate::ops::{equal_pictures, estimate};
 use crate::queue::{self, Opening, PostgresAddress, ProviderKind, QueueReads};
 use crate::report::ReportError;
-use crate::settings::{InDoubt, Options, ProviderName, Settings};
+use crate::settings::{Account, InDoubt, Options, ProviderName, Settings};
 use crate::store::Scratch;
-use crate::view::{FailureReasons, RunSummary, summary};
+use crate::view::{FailureReasons, Prices, RunSummary, summary};
 
 use super::await_queue::await_queue;
 use super::clients::{self, Clients};
@@ -52,6 +52,8 @@ pub(super) async fn run(
     // Everything that can be wrong is looked at before anything is changed.
     let accounts = clients::with_keys(settings.accounts(options, chosen)?, settings.sandbox)?;
     settings.provider_shares_network = settings.sandbox || accounts.iter().all(|(account, _)| account.shares_network());
+    let price = |account: &Account| (account.name.clone(), account.price.filter(|_| !settings.sandbox));
+    let prices = Prices::of(accounts.iter().map(|(account, _)| price(account)).collect());
     let callbacks = callbacks::Wanted::by(&settings)?;
     let webhook_secret = callbacks.as_ref().and_then(|wanted| wanted.secret().cloned());
     let site = queue::at(&place.queue);
@@ -126,6 +128,9 @@ pub(super) async fn run(
         // As above, for --dedupe.
         settings.dedupe = queue.dedupes().await?;
     }
+    if settings.dedupe {
+        equal_pictures::note_in(&*queue, settings.inputs.as_deref()).await?;
+    }
     clients::check_models(&*queue, &settings, &accounts).await?;
     queue.bind(kind).await?;
     let address = settings.unusual_base_url().filter(|_| !is_named).map(str::to_owned);
@@ -166,7 +171,7 @@ pub(super) async fn run(
     }
     let (report, page) = (place.out.join(output::REPORT), place.out.join(output::PAGE));
     let reported = output::write_reports(&*queue, place, &tree, settings.inputs.as_deref(), &run_again()).await;
-    let concluded = conclude(outcome, reported, &*queue, place, &settings, interruption).await;
+    let concluded = conclude(outcome, reported, &*queue, place, (&settings, &prices), interruption).await;
     if let (Ok(concluded), false) = (&concluded, console.is_quiet()) {
         println(concluded.summary.trim_end())?;
     }
@@ -225,7 +230,7 @@ async fn conclude(
     reported: Result<(), output::NotWritten>,
     queue: &dyn QueueReads,
     place: &Place,
-    settings: &Settings,
+    (settings, prices): (&Settings, &Prices),
     interruption: Option<ExitCode>,
 ) -> Result<Concluded, Failure> {
     let outcome = match (outcome, interruption) {
@@ -253,6 +258,7 @@ async fn conclude(
         stopped: stopped.as_deref(),
         reasons: &reasons,
         accounts: &accounts,
+        prices,
         flags: &flags,
         report: Some(&place.out.join(output::REPORT)),
         page: Some(&place.out.join(output::PAGE)),

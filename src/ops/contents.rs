@@ -41,7 +41,7 @@ impl ContentReader {
         }
         let folder = self.folder.clone();
         let read = ambient::blocking(move || {
-            let content = |source: &ImageSource| file_of(source, folder.as_deref())?.content().ok();
+            let content = |source: &ImageSource| InputFile::local(source, folder.as_deref())?.content().ok();
             unread.into_iter().map(|source| (content(&source), source)).collect::<Vec<_>>()
         });
         for (content, source) in read.await.unwrap_or_default() {
@@ -49,15 +49,6 @@ impl ContentReader {
         }
         let known = |source: ImageSource| Some((self.at_hand.get(&source)?.clone()?, source));
         sources.into_iter().filter_map(known).map(|(content, source)| (source, content)).collect()
-    }
-}
-
-/// The local file that a picture is, if it is one.
-fn file_of(source: &ImageSource, folder: Option<&Path>) -> Option<InputFile> {
-    match source {
-        ImageSource::File(path) if path.is_absolute() => Some(InputFile::new(path)),
-        ImageSource::File(path) => folder.map(|folder| InputFile::new(&folder.join(path))),
-        ImageSource::Url(_) | ImageSource::Object(_) => None,
     }
 }
 
@@ -167,7 +158,7 @@ fn look_at(page: &[KnownContent], folder: Option<&Path>) -> Looks {
     let mut looks = Looks::default();
     for known in page.chunk_by(|one, next| one.picture == next.picture) {
         let Some(first) = known.first() else { continue };
-        let Some(file) = file_of(&first.source, folder) else {
+        let Some(file) = InputFile::local(&first.source, folder) else {
             looks.not_looked_at += u64::from(matches!(first.source, ImageSource::Object(_)));
             continue;
         };

@@ -18,6 +18,7 @@ use crate::settings::{Settings, TextEncoding};
 use crate::store::{Folder, FolderChecks, KeyChecks, NameChecks, OutputError};
 
 use super::contents::ContentReader;
+use super::equal_pictures;
 
 /// How many rows are handed over at once, and how many portions of them are read ahead.
 const ROWS_AT_ONCE: usize = 500;
@@ -150,6 +151,8 @@ pub async fn read(
     if pictures.peculiar().values().any(|count| *count > 0) {
         tell(LoadEvent::SentAsTheyAre(pictures.peculiar()));
     }
+    // A new season's folder may hold what an earlier one held.
+    equal_pictures::know_in(&mut *load, settings.inputs.as_deref(), settings.dedupe).await?;
     let keeping =
         Keeping { all_or_nothing: !settings.skip_invalid, fit_images: pictures.to_fit() > 0, ..Keeping::default() };
     Ok(ReadRows { load, inputs: pictures.folder().map(Path::to_owned), keeping })

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod cancel;
 pub mod contents;
+pub mod equal_pictures;
 pub mod estimate;
 pub mod load;
 mod reckoning;

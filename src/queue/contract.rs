@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{AccountName, ExternalTaskId, JobSeq, JobState, ModelName, StateName, TaskId, Transition};
+use crate::job::{AccountName, Content, ExternalTaskId, JobSeq, JobState, ModelName, StateName, TaskId, Transition};
 
 use super::doubt::{Doubt, Resubmission};
 use super::error::{QueueError, QueueResult};
@@ -305,6 +305,9 @@ pub trait Queue: QueueReads {
     /// Pictures were read and found to be what they were: their files show these times now, each with the number of what
     /// is known of it.
     async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> QueueResult<()>;
+
+    /// Pictures were read, each with its number: this is what they are. Those of the same bytes are one picture for `--dedupe`.
+    async fn note_contents(&self, read: Vec<(i64, Content)>) -> QueueResult<()>;
 
     // Rows become jobs.
 

@@ -149,6 +149,14 @@ pub trait Load: Debug + Send {
     /// As [`super::QueueReads::known_contents`], of the queue that the rows are compared with.
     async fn known_contents(&mut self, after: i64, most: usize) -> QueueResult<Vec<KnownContent>>;
 
+    /// Pictures of this load that the queue does not have, after number `after` of this load, in the order of these numbers, at most
+    /// `most`. An empty page is the end.
+    async fn unread_pictures(&mut self, after: i64, most: usize) -> QueueResult<Vec<(i64, ImageSource)>>;
+
+    /// Pictures of this load were read, each with its number. Those of the same bytes are one picture for [`Self::workload`], and
+    /// the one that the queue has for [`Self::pairs_again`].
+    async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> QueueResult<()>;
+
     /// As [`super::QueueReads::made_from`], of the queue that the rows are compared with.
     async fn made_from(&mut self, after: JobSeq, most: usize) -> QueueResult<Vec<MadeFrom>>;
 

@@ -26,6 +26,14 @@ pub struct OwnTask {
     pub paid: Option<f64>,
 }
 
+impl OwnTask {
+    /// Whether it can be on a bill: only what may have been created can.
+    #[must_use]
+    pub fn may_be_billed(&self) -> bool {
+        self.end != TaskEnd::NotCreated
+    }
+}
+
 /// What became of an attempt's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskEnd {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
+use crate::job::{
+    AccountName, ExternalTaskId, Flag, Forms, ImageSource, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId,
+};
 
 use super::contents::{KnownContent, MadeFrom};
 use super::error::QueueResult;
@@ -154,6 +156,10 @@ pub trait QueueReads: Debug + Send + Sync {
     /// What pictures were when they were last read, those of the pictures after number `after`, in the order of these numbers, at
     /// most `most` pictures. A picture that was changed in between has several. An empty page is the end.
     async fn known_contents(&self, after: i64, most: usize) -> QueueResult<Vec<KnownContent>>;
+
+    /// Pictures after number `after` of which it is not known what they are, in the order of their numbers, at most `most`. An
+    /// empty page is the end.
+    async fn unread_pictures(&self, after: i64, most: usize) -> QueueResult<Vec<(i64, ImageSource)>>;
 
     /// What the results of jobs after `after` were made of, as far as it is known, in manifest order, at most `most` jobs. An
     /// empty page is the end.

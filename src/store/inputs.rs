@@ -45,6 +45,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// How long the file is.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        self.bytes
+    }
+
     /// When the file was last modified, in Unix nanoseconds.
     #[must_use]
     pub fn modified(self) -> Option<i64> {
@@ -91,10 +97,19 @@ impl InputFile {
     #[must_use]
     pub fn named_by(source: &ImageSource, folder: Option<&Path>, objects: &Objects) -> Option<Self> {
         match source {
+            ImageSource::Object(url) => Some(Self::object(url.clone(), objects.clone())),
+            _ => Self::local(source, folder),
+        }
+    }
+
+    /// The local file that a picture is, in `folder` where its name is relative; `None` where it is none, and for a relative one
+    /// where there is no folder.
+    #[must_use]
+    pub fn local(source: &ImageSource, folder: Option<&Path>) -> Option<Self> {
+        match source {
             ImageSource::File(path) if path.is_absolute() => Some(Self::new(path)),
             ImageSource::File(path) => folder.map(|folder| Self::new(&folder.join(path))),
-            ImageSource::Object(url) => Some(Self::object(url.clone(), objects.clone())),
-            ImageSource::Url(_) => None,
+            ImageSource::Url(_) | ImageSource::Object(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@ mod accounts;
 mod advice;
 mod job_json;
 pub mod pace;
+mod prices;
 mod reasons;
 mod standing;
 mod summary;
@@ -19,6 +20,7 @@ pub use advice::{
     Advice, Commands, SANDBOX_NOTICE, about_failed, about_flagged, about_in_doubt, about_left, about_rejected,
 };
 pub use job_json::{AttemptJson, JobJson, StoryJson, utc};
+pub use prices::Prices;
 pub use reasons::{FailureReason, FailureReasons};
 pub use standing::{Piece, Standing, Tone, paused, stopping};
 pub use summary::{RunSummary, summary};

@@ -8,7 +8,7 @@ use crate::job::{Flag, StateName};
 use crate::queue::{AccountStanding, Counts};
 
 use super::wording::{cost, judged, percent, span, thousands};
-use super::{Advice, Commands, FailureReasons, SANDBOX_NOTICE, account_lines};
+use super::{Advice, Commands, FailureReasons, Prices, SANDBOX_NOTICE, account_lines};
 use super::{about_failed, about_flagged, about_in_doubt, about_left, about_rejected};
 
 /// This many reasons are shown.
@@ -33,6 +33,8 @@ pub struct RunSummary<'a> {
     pub reasons: &'a FailureReasons,
     /// The accounts of the run; none for one whose account has no name.
     pub accounts: &'a [AccountStanding],
+    /// What a unit costs at its accounts.
+    pub prices: &'a Prices,
     /// How many results have which flag.
     pub flags: &'a [(Flag, u64)],
     /// Where the report is, if it could be written.
@@ -115,7 +117,11 @@ fn say_result(run: &RunSummary<'_>, text: &mut String) {
     if counts.left() > 0 {
         row("to do", &thousands(counts.left()));
     }
-    row("units", &cost(counts.units, counts.paid, counts.untold));
+    let spent = cost(counts.units, counts.paid, counts.untold);
+    row("units", &format!("{spent}{}", run.prices.of_all(counts.units)));
+    if let Some(worth) = run.prices.of_run(run.accounts) {
+        row("money", &worth);
+    }
     if let Some(share) = run.slots_busy {
         row("slots", &format!("{} busy", percent(share)));
     }
@@ -146,6 +152,8 @@ fn say_how(advice: &Advice, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use insta::assert_snapshot;
 
     use super::*;
@@ -161,6 +169,8 @@ mod tests {
         counts
     }
 
+    static UNKNOWN: LazyLock<Prices> = LazyLock::new(Prices::default);
+
     fn run<'a>(counts: &'a Counts, reasons: &'a FailureReasons) -> RunSummary<'a> {
         RunSummary {
             counts,
@@ -171,6 +181,7 @@ mod tests {
             stopped: None,
             reasons,
             accounts: &[],
+            prices: &UNKNOWN,
             flags: &[],
             report: Some(Path::new("results/report.csv")),
             page: Some(Path::new("results/index.html")),
@@ -319,6 +330,40 @@ mod tests {
               reseller        895     895       0        –
               reseller took nothing any more: 429 1101: account in arrears
             ");
+    }
+
+    #[test]
+    fn units_are_told_in_money_where_their_price_is_known() {
+        let counts = counts(&[(StateName::Succeeded, 10_000)]);
+        let reasons = FailureReasons::default();
+        let name = |name: &str| AccountName::parse(name).expect("a name");
+        let told = |prices: &[(Option<AccountName>, Option<f64>)], accounts: &[AccountStanding]| {
+            let prices = Prices::of(prices.to_vec());
+            let text = summary(&RunSummary { prices: &prices, accounts, ..run(&counts, &reasons) });
+            let lines = text.lines().filter(|line| line.contains("  units ") || line.contains("  money "));
+            lines.map(str::trim).collect::<Vec<_>>().join("; ")
+        };
+        let account = |of: &str, units| AccountStanding {
+            name: name(of),
+            slots: 10,
+            in_flight: 0,
+            done: AccountTally { units, has_told_cost: true, ..AccountTally::default() },
+            trouble: None,
+            has_ended: false,
+        };
+        assert_eq!(told(&[(None, Some(0.5))], &[]), "units     9,997, which is 4,998.5 at 0.5 a unit");
+        let both = [account("a", 3_000.0), account("b", 2_000.0)];
+        let priced = |a, b| [(Some(name("a")), a), (Some(name("b")), b)];
+        let same = "units     9,997, which is 4,998.5 at 0.5 a unit";
+        assert_eq!(told(&priced(Some(0.5), Some(0.5)), &both), same);
+        let differ = "units     9,997; money     2,700 in this run, at the accounts' prices";
+        assert_eq!(told(&priced(Some(0.5), Some(0.6)), &both), differ);
+        assert_eq!(told(&priced(Some(0.5), None), &both), "units     9,997", "half of it would be a lie");
+        let only_a = [account("a", 3_000.0), account("b", 0.0)];
+        assert_eq!(
+            told(&priced(Some(0.5), None), &only_a),
+            "units     9,997; money     1,500 in this run, at the accounts' prices"
+        );
     }
 
     #[test]

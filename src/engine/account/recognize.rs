@@ -3,6 +3,7 @@
 //! The provider's name alone is no proof: gateways count their tasks, and two of them have the same numbers. Our name is one:
 //! no other task has it. Where an answer leaves it out, the task is asked for by it, which is free as well.
 
+use crate::job::ExternalTaskId;
 use crate::provider::TaskReport;
 use crate::queue::TakenTask;
 
@@ -48,6 +49,22 @@ impl Account {
             Asked::Task(found) if is_it(&found, task) => Has::Yes,
             Asked::Unknown if knows_our_names == Some(true) => Has::No,
             Asked::Task(_) | Asked::Unknown | Asked::Evaded(_) => Has::SameNumber,
+            Asked::Nothing(_) => Has::NotTold,
+            Asked::Stopped(_) => Has::Stopped,
+        }
+    }
+}
+
+impl Account {
+    /// Whether this account has a task that carries our name. That it finds none proves nothing: not every provider knows our
+    /// names, and a task is not found at once.
+    pub(crate) async fn has_named(&self, ours: &ExternalTaskId) -> Has {
+        if self.capabilities.external_ids() == Some(false) {
+            return Has::No;
+        }
+        match self.ask(&Named::Ours(ours.clone())).await {
+            Asked::Task(found) if found.external_id.as_ref() == Some(ours) => Has::Yes,
+            Asked::Task(_) | Asked::Unknown | Asked::Evaded(_) => Has::No,
             Asked::Nothing(_) => Has::NotTold,
             Asked::Stopped(_) => Has::Stopped,
         }

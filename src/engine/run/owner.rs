@@ -1,8 +1,9 @@
 //! Which account a job of an earlier run belongs to.
 //!
 //! Its attempt says so by name and address. Where this run has no such account (the shop has named its accounts since, renamed
-//! one, or given one another address), the accounts are asked: who has a task of that account, by our name for it, is it. The
-//! question is free; a guess would let a task that was paid for be taken for lost, or have it made and paid for a second time.
+//! one, or given one another address), the accounts are asked: who has a task of that account, by our name for it, is it. Where
+//! no task of that account is known, the job's own is asked for by our name. The questions are free; a guess would let a task
+//! that was paid for be taken for lost, or have it made and paid for a second time.
 
 use std::sync::Arc;
 
@@ -24,18 +25,22 @@ pub(crate) fn named(accounts: &[Arc<Account>], job: &ActiveJob) -> Option<Arc<Ac
 
 /// The account that has a task of the account to which the job was sent; `None` where none has, or none can be asked for.
 pub(crate) async fn asked_for(shared: &Shared, job: &ActiveJob) -> Result<Option<Arc<Account>>, RunError> {
-    let Some(task) = task_to_ask_for(shared, job).await? else { return Ok(None) };
+    let known = known_of_the_account(shared, job).await?;
+    let patience = match &known {
+        Known::Task(_) => shared.settings.task_timeout,
+        Known::OurName => shared.settings.doubt_age,
+    };
     let began = Instant::now();
     loop {
         let asked = tokio::select! {
             biased;
             () = shared.shutdown.cancelled() => return Ok(None),
-            asked = ask_all(shared, job, &task) => asked,
+            asked = ask_all(shared, job, &known) => asked,
         };
         match asked {
             Owner::Is(account) => return assign(shared, job, account).await,
             Owner::Nobody => return Ok(None),
-            Owner::NotTold if began.elapsed() >= shared.settings.task_timeout => return Ok(None),
+            Owner::NotTold if began.elapsed() >= patience => return Ok(None),
             Owner::NotTold => {}
         }
         tokio::select! {
@@ -54,11 +59,23 @@ enum Owner {
     NotTold,
 }
 
+/// By what the account of a job is told from others.
+enum Known {
+    /// A task that it has: the job's own, or another one.
+    Task(TakenTask),
+    /// Nobody saw it accept a task: only that it knows the name under which the job was sent, if it was accepted.
+    OurName,
+}
+
 /// Asks the accounts once, one after the other, until one has the task.
-async fn ask_all(shared: &Shared, job: &ActiveJob, task: &TakenTask) -> Owner {
+async fn ask_all(shared: &Shared, job: &ActiveJob, known: &Known) -> Owner {
     let (mut same_number, mut evaded, mut untold, mut stopped) = (Vec::new(), false, false, false);
     for account in shared.accounts.iter().map(|account| account.for_model(&job.model)) {
-        match account.has(task).await {
+        let has = match known {
+            Known::Task(task) => account.has(task).await,
+            Known::OurName => account.has_named(&job.external_id).await,
+        };
+        match has {
             Has::Yes => return Owner::Is(account),
             Has::SameNumber => same_number.push(account),
             Has::No => {}
@@ -67,9 +84,11 @@ async fn ask_all(shared: &Shared, job: &ActiveJob, task: &TakenTask) -> Owner {
             Has::Stopped => stopped = true,
         }
     }
+    let knows_our_names = |account: &Arc<Account>| account.capabilities.external_ids() != Some(false);
+    let may_appear = matches!(known, Known::OurName) && shared.accounts.iter().any(knows_our_names);
     match by_number(shared, job, same_number, !untold && !stopped) {
         Some(account) => Owner::Is(account),
-        None if untold || evaded => Owner::NotTold,
+        None if untold || evaded || may_appear => Owner::NotTold,
         None => Owner::Nobody,
     }
 }
@@ -124,14 +143,14 @@ pub(crate) async fn is_elsewhere(ctx: &Context, job: &ActiveJob) -> Result<bool,
 }
 
 /// The job's own task; or, for one that nobody saw accepted, another task of the account that it was sent to.
-async fn task_to_ask_for(shared: &Shared, job: &ActiveJob) -> Result<Option<TakenTask>, RunError> {
+async fn known_of_the_account(shared: &Shared, job: &ActiveJob) -> Result<Known, RunError> {
     match &job.state {
         JobState::Running { task_id } | JobState::Downloading { task_id } => {
             // The task of a duplicate has the name that its leader's job gave it.
             let external_id = job.shares.is_none().then(|| job.external_id.clone());
-            Ok(Some(TakenTask { task_id: task_id.clone(), external_id }))
+            Ok(Known::Task(TakenTask { task_id: task_id.clone(), external_id }))
         }
-        _ => Ok(shared.queue.task_of_the_same_account(job.seq, job.attempt).await?),
+        _ => Ok(shared.queue.task_of_the_same_account(job.seq, job.attempt).await?.map_or(Known::OurName, Known::Task)),
     }
 }
 

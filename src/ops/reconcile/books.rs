@@ -57,8 +57,7 @@ impl Books {
         if task.state == StateName::InDoubt && task.task_id.is_none() && task.end == TaskEnd::Open {
             self.result.in_doubt += 1;
         }
-        // Only what may have been created can be on a bill.
-        if since.is_none() && task.end != TaskEnd::NotCreated {
+        if since.is_none() && task.may_be_billed() {
             self.since = Some(self.since.map_or(task.claimed_at, |earliest| earliest.min(task.claimed_at)));
         }
         if let Some(task_id) = task.task_id.clone() {

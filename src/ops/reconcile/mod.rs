@@ -47,7 +47,7 @@ pub enum ReconcileError {
 }
 
 /// Compares the queue with the bill of an account, of tasks since a moment; without one, since the queue first asked for a task
-/// there.
+/// there, or, where no task has that account's name (it was renamed, or got its name since), anywhere.
 ///
 /// # Errors
 /// Those of the queue, and a bill that could not be read to its end.
@@ -58,13 +58,17 @@ pub async fn reconcile(
     now: Timestamp,
 ) -> Result<Reconciliation, ReconcileError> {
     let mut books = Books::opened(since);
+    let mut elsewhere = None;
     each_own_task(queue, |task| {
         if task.account.as_ref() == account.name {
             books.enter(task, since);
+        } else if task.may_be_billed() {
+            elsewhere = Some(elsewhere.map_or(task.claimed_at, |earliest: Timestamp| earliest.min(task.claimed_at)));
         }
     })
     .await?;
-    let Some(from) = books.since else { return Ok(Reconciliation::default()) };
+    let Some(from) = books.since.or(elsewhere) else { return Ok(Reconciliation::default()) };
+    books.since = Some(from);
     let first = BillPlace::First {
         from: from.checked_sub(CLOCKS_DIFFER_HOURS.hours()).unwrap_or(Timestamp::UNIX_EPOCH),
         to: now.checked_add(1.hour()).unwrap_or(now),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::job::state::{JobState, Transition};
-use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
+use crate::job::{AccountName, Content, ExternalTaskId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::{
     ActiveJob, Beat, Claim, ClaimOnce, Claimant, Doubt, Epoch, HostStart, Judgement, Load, LookedAt, NoRoom, Note,
     ProviderKind, PublishedImage, Queue, QueueError, RefusedAlike, Renewed, Resubmission, RunHold, RunId,
@@ -292,6 +292,10 @@ impl Queue for PostgresQueue {
 
     async fn note_seen(&self, seen: Vec<(i64, Option<i64>)>) -> Result<()> {
         verb!(self, |db| contents::note_seen(db, &seen))
+    }
+
+    async fn note_contents(&self, read: Vec<(i64, Content)>) -> Result<()> {
+        verb!(self, |db| contents::note_contents(db, &read))
     }
 
     async fn begin_load(&self) -> Result<Box<dyn Load>> {

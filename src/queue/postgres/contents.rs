@@ -19,7 +19,8 @@ pub(super) async fn note_sent(db: Db<'_>, seq: JobSeq, attempt: u32, sent: &Sent
     let columns = [("human", &sent.human), ("cloth", &sent.cloth), ("cloth_2", &sent.second)];
     for (place, (column, content)) in columns.into_iter().enumerate() {
         if let Some(content) = content {
-            numbers[place] = number_of(db, seq, column, content).await?;
+            let picture = format!("(SELECT {column} FROM tryon.jobs WHERE seq = $1)");
+            numbers[place] = number_of(db, &picture, seq.0, content).await?;
         }
     }
     let changed = db
@@ -35,15 +36,16 @@ pub(super) async fn note_sent(db: Db<'_>, seq: JobSeq, attempt: u32, sent: &Sent
     }
 }
 
-/// The number of what a job's picture is now. Many workers share a picture, so nothing is written where nothing changes.
-async fn number_of(db: Db<'_>, seq: JobSeq, column: &str, content: &Content) -> Result<Option<i64>> {
+/// The number of what a picture is now: the one whose number is the expression `picture` over `of` as `$1`. Many workers share
+/// a picture, so nothing is written where nothing changes.
+async fn number_of(db: Db<'_>, picture: &str, of: i64, content: &Content) -> Result<Option<i64>> {
     let etag = content.etag.as_deref().unwrap_or_default();
     let bytes = i64::try_from(content.bytes).unwrap_or(i64::MAX);
     let find = format!(
-        "SELECT c.content, c.modified, i.input, i.content FROM tryon.jobs j JOIN tryon.inputs i ON i.input = j.{column}
-           LEFT JOIN tryon.contents c ON c.input = i.input AND c.sha256 = $2 AND c.etag = $3 WHERE j.seq = $1"
+        "SELECT c.content, c.modified, i.input, i.content FROM tryon.inputs i
+           LEFT JOIN tryon.contents c ON c.input = i.input AND c.sha256 = $2 AND c.etag = $3 WHERE i.input = {picture}"
     );
-    let Some(row) = db.row(&find, args![seq.0, content.sha256, etag]).await? else { return Ok(None) };
+    let Some(row) = db.row(&find, args![of, content.sha256, etag]).await? else { return Ok(None) };
     let (known, modified): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     let (picture, last): (i64, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
     let number = match known {
@@ -66,6 +68,29 @@ async fn number_of(db: Db<'_>, seq: JobSeq, column: &str, content: &Content) -> 
         db.run("UPDATE tryon.inputs SET content = $2 WHERE input = $1", args![picture, number]).await?;
     }
     Ok(Some(number))
+}
+
+/// Pictures were read: this is what they are.
+pub(super) async fn note_contents(db: Db<'_>, read: &[(i64, Content)]) -> Result<()> {
+    for (picture, content) in read {
+        number_of(db, "$1", *picture, content).await?;
+    }
+    Ok(())
+}
+
+/// Pictures of which it is not known what they are.
+pub(super) async fn unread_pictures(db: Db<'_>, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+    let query = "SELECT input, source FROM tryon.inputs WHERE content IS NULL AND input > $1 ORDER BY input LIMIT $2";
+    let rows = db.rows(query, args![after, number(most)]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, ImageSource::from_stored(&row.try_get::<_, String>(1)?)))).collect()
+}
+
+/// The first picture of each of these contents, as they last were read.
+pub(super) async fn equal_pictures(db: Db<'_>, sha256: Vec<String>) -> Result<HashMap<String, i64>> {
+    let query = "SELECT c.sha256, min(i.input)
+                   FROM tryon.contents c JOIN tryon.inputs i ON i.input = c.input AND i.content = c.content
+                  WHERE c.sha256 = ANY ($1) AND c.sha256 <> '' GROUP BY c.sha256";
+    db.rows(query, args![sha256]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 async fn set_seen(db: Db<'_>, number: i64, modified: Option<i64>) -> Result<()> {

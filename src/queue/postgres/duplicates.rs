@@ -1,5 +1,5 @@
 //! Identical pairs are made once (`--dedupe`): before a job is claimed, its duplicates are looked at, that is, the jobs that
-//! ask for the same pictures, garments and model.
+//! ask for the same pictures (the same bytes, wherever they lie), garments and model.
 //!
 //! A duplicate's image is copied, one that is under way is waited for, and one whose task has failed for good says how this
 //! one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants something
@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use crate::job::state::{JobState, Transition};
 use crate::job::{ExternalTaskId, Failure, FailureKind, JobId, JobSeq, ModelName, StateName, TaskId};
 use crate::queue::columns::millis;
-use crate::queue::sqlite::Asking;
+use crate::queue::sqlite::{Asking, content_of};
 use crate::queue::{ClaimOnce, Claimant, Epoch, LookedAt, Note, PostgresAddress, QueueError, RunId, ToLookAt};
 
 use super::Db;
@@ -22,6 +22,7 @@ use super::contents;
 use super::db::args;
 use super::epochs::may_claim;
 use super::error::Result;
+use super::pages::POSTGRES;
 use super::transition::{By, apply, one_row};
 
 /// This many jobs are settled in one transaction, so that no other verb waits long.
@@ -96,8 +97,9 @@ fn claimed(end: End<crate::queue::Claim>) -> End<ClaimOnce> {
 /// Keeps other claims from jobs of the same pictures until this transaction ends. Only the first lock of a transaction is
 /// waited for, so that no two transactions wait for each other; `false` where a later one is not to be had at once.
 async fn lock_pair(db: Db<'_>, seq: JobSeq, is_waited_for: bool) -> Result<bool> {
-    let row = db.one("SELECT human, cloth FROM tryon.jobs WHERE seq = $1", args![seq.0]).await?;
-    let pair = format!("tryon: pair {} {}", row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?);
+    let [human, cloth] = ["j.human", "j.cloth"].map(|picture| content_of(picture, POSTGRES));
+    let row = db.one(&format!("SELECT {human}, {cloth} FROM tryon.jobs j WHERE j.seq = $1"), args![seq.0]).await?;
+    let pair = format!("tryon: pair {} {}", row.try_get::<_, String>(0)?, row.try_get::<_, String>(1)?);
     if is_waited_for {
         db.lock(&pair).await?;
         return Ok(true);
@@ -213,11 +215,11 @@ fn duplicate_query() -> String {
                              WHEN t.state = 'failed' AND t.failure_kind IN ('task_failed', 'no_image') AND {is_new} THEN 4
                         END AS kind,
                         t.seq, a.task_id, t.failure_kind, t.error_code, t.error
-                   FROM tryon.jobs j JOIN tryon.jobs t ON t.human = j.human AND t.cloth = j.cloth
+                   FROM tryon.jobs j CROSS JOIN tryon.jobs t
                    JOIN tryon.attempts a ON a.job = t.seq AND a.attempt = t.attempt
                   WHERE j.seq = $1 AND {same} AND t.seq <> j.seq AND t.attempt > 0 AND {contents}) AS found
           WHERE kind IS NOT NULL ORDER BY kind LIMIT 1",
-        same = DUPLICATE.same_as(&OWN)
+        same = DUPLICATE.same_contents_as(&OWN, POSTGRES)
     )
 }
 

@@ -254,6 +254,25 @@ impl Load for PostgresLoad {
         contents::known_contents(Db::by_itself(&client), after, most).await
     }
 
+    async fn unread_pictures(&mut self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        on_staged(&self.loader, move |loader| loader.unread_pictures(after, most)).await
+    }
+
+    async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> Result<()> {
+        let mut equal = HashMap::new();
+        if self.has_queue && !self.is_earlier {
+            let client = self.server.client().await?;
+            let wanted = read.iter().map(|(_, content)| content.sha256.clone()).collect();
+            equal = contents::equal_pictures(Db::by_itself(&client), wanted).await?;
+        }
+        on_staged(&self.loader, move |loader| {
+            let equal = |sha256: &str| equal.get(sha256).copied();
+            read.iter()
+                .try_for_each(|(picture, Content { sha256, .. })| loader.set_read(*picture, sha256, equal(sha256)))
+        })
+        .await
+    }
+
     async fn made_from(&mut self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
         if !self.has_queue || self.is_earlier {
             return Ok(Vec::new());
@@ -272,7 +291,8 @@ impl Load for PostgresLoad {
             return Ok(PairsAgain::default());
         }
         let client = self.server.client().await?;
-        repeats::pairs_again(Db::by_itself(&client), &self.loader, default_model, most_named).await
+        let knows_contents = !self.is_earlier;
+        repeats::pairs_again(Db::by_itself(&client), &self.loader, (default_model, knows_contents), most_named).await
     }
 
     async fn queue_dedupes(&mut self) -> Result<bool> {

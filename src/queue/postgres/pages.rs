@@ -14,7 +14,8 @@ use super::rows::{
 };
 
 /// The names of PostgreSQL for what databases call differently. No index is to be kept from it: the page is cut out first.
-const POSTGRES: Dialect = Dialect { parameter: '$', position: "strpos", unindexed: "" };
+pub(super) const POSTGRES: Dialect =
+    Dialect { parameter: '$', position: "strpos", unindexed: "", schema: "tryon.", one_of: ("= ANY (ARRAY(", "))") };
 
 /// A page of the selected jobs. What it is, and how far it looked, is of one moment.
 pub(super) async fn jobs_after(db: Db<'_>, selection: &Selection<'_>, after: JobSeq, most: usize) -> Result<JobsPage> {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::job::{AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId};
+use crate::job::{
+    AccountName, ExternalTaskId, Flag, Forms, ImageSource, JobId, JobSeq, JobSpec, ModelName, StateName, TaskId,
+};
 use crate::queue::columns::{COLUMN_NAMES, read_names};
 use crate::queue::{
     ActiveJob, AttemptRecord, Counts, GivenVerdict, HostRecord, JobRecord, JobsPage, KnownContent, MadeFrom, OwnTask,
@@ -180,6 +182,10 @@ impl QueueReads for PostgresQueue {
 
     async fn known_contents(&self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
         reading!(self, |db| contents::known_contents(db, after, most))
+    }
+
+    async fn unread_pictures(&self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        reading!(self, |db| contents::unread_pictures(db, after, most))
     }
 
     async fn made_from(&self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {

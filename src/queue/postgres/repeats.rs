@@ -8,6 +8,7 @@ use crate::queue::{PairAgain, PairsAgain};
 use super::Db;
 use super::db::args;
 use super::error::Result;
+use super::pages::POSTGRES;
 use super::staged::{Staged, on_staged};
 
 /// This many rows are asked about at a time.
@@ -15,7 +16,7 @@ const PAGE: i64 = 500;
 
 /// Jobs with the same pair under another id that are paid for, or will be. One that was refused, that failed at the provider,
 /// or that a person took out, leaves nothing that could be used instead. `$10` is the model of rows that name none.
-fn same_pair_query() -> String {
+fn same_pair_query(knows_contents: bool) -> String {
     let wanted = Asking {
         human: "w.human",
         cloth: "w.cloth",
@@ -34,24 +35,28 @@ fn same_pair_query() -> String {
         model: "coalesce(a.model, t.model, $10)",
         keep: "t.keep",
     };
+    let same = match knows_contents {
+        true => there.same_contents_as(&wanted, POSTGRES),
+        false => there.same_as(&wanted),
+    };
     format!(
         "SELECT w.n, t.seq, t.id, t.state
            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
                 AS w (n, id_key, human, cloth, cloth_2, cloth_type, cloth_type_2, model, keep)
-           JOIN tryon.jobs t ON t.human = w.human AND t.cloth = w.cloth
+           CROSS JOIN tryon.jobs t
            LEFT JOIN tryon.attempts a ON a.job = t.seq AND a.attempt = t.attempt AND t.state <> 'pending'
           WHERE {same} AND t.id_key <> w.id_key COLLATE \"C\"
             AND t.state <> 'cancelled' AND (t.state <> 'failed' OR t.failure_kind = 'download')
-          ORDER BY w.n, t.seq",
-        same = there.same_as(&wanted)
+          ORDER BY w.n, t.seq"
     )
 }
 
-/// The pairs of a load that the queue has under other ids; at most `most_named` of them are named.
+/// The pairs of a load that the queue has under other ids; at most `most_named` of them are named. A queue of an earlier version
+/// knows no contents.
 pub(super) async fn pairs_again(
     db: Db<'_>,
     staged: &Staged,
-    default_model: &ModelName,
+    (default_model, knows_contents): (&ModelName, bool),
     most_named: usize,
 ) -> Result<PairsAgain> {
     let (mut again, mut after) = (PairsAgain::default(), 0);
@@ -60,7 +65,7 @@ pub(super) async fn pairs_again(
         let page = on_staged(staged, move |loader| loader.candidates(&model, after, PAGE)).await?;
         let Some(last) = page.last() else { return Ok(again) };
         after = last.n;
-        let found = same_pairs(db, &page, default_model).await?;
+        let found = same_pairs(db, &page, &same_pair_query(knows_contents), default_model).await?;
         let candidates = found.clone();
         // A job that gets other inputs by this load, or is taken out, does not have the pair any more.
         let goes_on = on_staged(staged, move |loader| {
@@ -87,6 +92,7 @@ pub(super) async fn pairs_again(
 async fn same_pairs(
     db: Db<'_>,
     page: &[Candidate],
+    query: &str,
     default_model: &ModelName,
 ) -> Result<Vec<(i64, i64, JobId, StateName)>> {
     fn column<T>(page: &[Candidate], of: impl Fn(&Candidate) -> T) -> Vec<T> {
@@ -94,7 +100,7 @@ async fn same_pairs(
     }
     let rows = db
         .rows(
-            &same_pair_query(),
+            query,
             args![
                 column(page, |row| row.n),
                 column(page, |row| row.id_key.clone()),

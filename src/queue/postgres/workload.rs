@@ -9,6 +9,7 @@ use crate::queue::{RepeatedPair, Workload};
 use super::Db;
 use super::db::args;
 use super::error::Result;
+use super::pages::POSTGRES;
 use super::read::limit;
 use super::rows::whole;
 
@@ -31,7 +32,7 @@ pub(super) async fn workload(db: Db<'_>, default_model: &ModelName, most_repeats
     let pairs = format!(
         "(SELECT min(seq) AS first, max(seq) AS last, count(*) AS jobs FROM tryon.jobs WHERE state = 'pending'
            GROUP BY {}) AS pairs",
-        ASKED_FOR.group()
+        ASKED_FOR.group_by_content(POSTGRES)
     );
     let query = format!(
         "SELECT (SELECT count(DISTINCT human) FROM tryon.jobs WHERE state = 'pending'),

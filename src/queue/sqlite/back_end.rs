@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::job::{
-    AccountName, ExternalTaskId, Flag, Forms, JobId, JobSeq, JobSpec, JobState, ModelName, StateName, TaskId,
-    Transition,
+    AccountName, Content, ExternalTaskId, Flag, Forms, ImageSource, JobId, JobSeq, JobSpec, JobState, ModelName,
+    StateName, TaskId, Transition,
 };
 use crate::queue::{
     ActiveJob, AttemptRecord, Beat, Claim, ClaimOnce, Claimant, Counts, Doubt, Epoch, GivenVerdict, HostRecord,
@@ -236,6 +236,10 @@ impl Queue for SqliteQueue {
         SqliteQueue::note_seen(self, seen).await
     }
 
+    async fn note_contents(&self, read: Vec<(i64, Content)>) -> Result<()> {
+        SqliteQueue::note_contents(self, read).await
+    }
+
     async fn begin_load(&self) -> Result<Box<dyn Load>> {
         Ok(Box::new(StagedLoad::begin(self).await?))
     }
@@ -385,6 +389,10 @@ impl QueueReads for SqliteQueue {
 
     async fn known_contents(&self, after: i64, most: usize) -> Result<Vec<KnownContent>> {
         self.read(move |reader| contents::known_contents(&reader.db, after, most)).await
+    }
+
+    async fn unread_pictures(&self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        self.read(move |reader| contents::unread_pictures(&reader.db, after, most)).await
     }
 
     async fn made_from(&self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {

@@ -27,6 +27,9 @@ pub(super) const MADE_FROM: &str = "
       LEFT JOIN contents sc ON sc.content = a.cloth_2_content
      ORDER BY j.seq";
 
+/// The next `?2` pictures after number `?1` of which nothing is known.
+const UNREAD: &str = "SELECT input, source FROM inputs WHERE content IS NULL AND input > ?1 ORDER BY input LIMIT ?2";
+
 /// What was sent for a job's present attempt.
 const SENT: &str = "
     SELECT hc.sha256, cc.sha256, sc.sha256
@@ -133,6 +136,27 @@ pub(super) fn known_contents(db: &Connection, after: i64, most: usize) -> Result
         known.push(read_known(row)?);
     }
     Ok(known)
+}
+
+/// Pictures of which it is not known what they are.
+pub(super) fn unread_pictures(db: &Connection, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+    let mut statement = db.prepare_cached(UNREAD)?;
+    let pictures = statement.query_map(params![after, most], |row| {
+        Ok((row.get(0)?, ImageSource::from_stored(&row.get::<_, String>(1)?)))
+    })?;
+    Ok(pictures.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The first picture that was of this content when it last was read.
+pub(super) fn equal_picture(db: &Connection, sha256: &str) -> Result<Option<i64>> {
+    let query = "SELECT min(i.input) FROM contents c JOIN inputs i ON i.input = c.input AND i.content = c.content
+                  WHERE c.sha256 = ?1 AND c.sha256 <> ''";
+    Ok(db.prepare_cached(query)?.query_row([sha256], |row| row.get(0))?)
+}
+
+/// Pictures were read: this is what they are.
+pub(super) fn note_contents(db: &Connection, read: &[(i64, Content)]) -> Result<()> {
+    read.iter().try_for_each(|(picture, content)| number_of(db, *picture, content).map(drop))
 }
 
 /// What is known of a job's pictures.

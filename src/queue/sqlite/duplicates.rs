@@ -1,5 +1,5 @@
 //! Identical pairs are made once (`--dedupe`): before a job is claimed, its duplicates are looked at, that is, the jobs that
-//! ask for the same pictures, garments and model.
+//! ask for the same pictures (the same bytes, wherever they lie), garments and model.
 //!
 //! A duplicate's image is copied, a duplicate that is under way is waited for, and a duplicate whose task has failed for good says how
 //! this one's would end. What lies further back than a person's word counts for nothing: a job that was put back wants
@@ -20,6 +20,7 @@ use super::contents;
 use super::epochs::must_hold;
 use super::rows::millis;
 use super::same_request::Asking;
+use super::selected::SQLITE;
 use super::transition::{By, apply, one_row};
 use super::{QueueError, Result};
 
@@ -140,7 +141,7 @@ const TWIN: Asking<'_> = Asking {
     model: "a.model",
     keep: "t.keep",
 };
-static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_as(&OWN));
+static ASKS_FOR_THE_SAME: LazyLock<String> = LazyLock::new(|| TWIN.same_contents_as(&OWN, SQLITE));
 
 /// What was sent for a duplicate is not known to be other than what the job's pictures are now: `?3`, `?4` and `?5`.
 static OF_THE_SAME_CONTENTS: LazyLock<String> = LazyLock::new(|| {

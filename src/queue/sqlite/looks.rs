@@ -10,6 +10,7 @@ use crate::queue::{Note, PublishedImage};
 
 use super::rows::read_flags;
 use super::same_request::Asking;
+use super::selected::SQLITE;
 use super::transition::{By, apply, one_row};
 use super::writer::Keep;
 use super::{QueueError, QueueReader, Result, SqliteQueue};
@@ -22,7 +23,7 @@ pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
     let pictures =
         |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "", keep: "" };
     let other = pictures("j.human", "j.cloth", "j.cloth_2");
-    let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"));
+    let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"), SQLITE);
     format!(
         "SELECT DISTINCT i.job
            FROM images i

@@ -50,7 +50,7 @@ pub(super) use inputs::Inputs;
 pub(super) use load::{Loader, against_queue, name_of_further_image};
 pub(super) use moving::HeldFile;
 pub(super) use repeats::Candidate;
-pub(super) use same_request::Asking;
+pub(super) use same_request::{Asking, content_of};
 pub(super) use selected::{Dialect, MOST_LOOKED_AT, Selected};
 pub(super) use site::SqliteFile;
 pub(super) use staged_pages::Places;

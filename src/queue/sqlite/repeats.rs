@@ -4,23 +4,25 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::job::{JobId, ModelName, StateName};
+use crate::job::{Content, ImageSource, JobId, ModelName, StateName};
 use crate::queue::{PairAgain, PairsAgain, QueueError, Workload};
 
 use super::Result;
+use super::contents::equal_picture;
 use super::load::Loader;
 use super::same_request::Asking;
+use super::selected::SQLITE;
 use super::workload::{Waiting, workload};
 
 /// New jobs, and jobs with new inputs, whose pictures the queue knows: only these can ask for a pair that is there.
 const CANDIDATES: &str = "
-    SELECT r.id, r.id_key, h.known, c.known, c2.known, r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1), r.keep, r.n
+    SELECT r.id, r.id_key, ifnull(h.known, h.equal), ifnull(c.known, c.equal), ifnull(c2.known, c2.equal), r.cloth_type, r.cloth_type_2, coalesce(r.model, ?1), r.keep, r.n
       FROM rows r
       JOIN inputs h ON h.input = r.human
       JOIN inputs c ON c.input = r.cloth
       LEFT JOIN inputs c2 ON c2.input = r.cloth_2
-     WHERE (r.fate = 0 OR r.fate = 2) AND h.known IS NOT NULL AND c.known IS NOT NULL
-       AND (r.cloth_2 IS NULL OR c2.known IS NOT NULL) AND r.n > ?2
+     WHERE (r.fate = 0 OR r.fate = 2) AND ifnull(h.known, h.equal) IS NOT NULL AND ifnull(c.known, c.equal) IS NOT NULL
+       AND (r.cloth_2 IS NULL OR ifnull(c2.known, c2.equal) IS NOT NULL) AND r.n > ?2
      ORDER BY r.n LIMIT ?3";
 
 /// A row of a load that may ask for a pair that a queue elsewhere has, with that queue's numbers for its pictures.
@@ -58,7 +60,7 @@ static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
         model: "coalesce(a.model, t.model, ?7)",
         keep: "t.keep",
     };
-    let same = there.same_as(&wanted);
+    let same = there.same_contents_as(&wanted, SQLITE);
     format!(
         "SELECT t.seq, t.id, t.state
            FROM jobs t LEFT JOIN attempts a ON a.job = t.seq AND a.attempt = t.attempt AND t.state <> 'pending'
@@ -68,6 +70,32 @@ static SAME_PAIR: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Loader {
+    /// Pictures of this load that the queue does not have, after number `after`, at most `most`.
+    pub(in crate::queue) fn unread_pictures(&self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        let query = "SELECT input, source FROM inputs WHERE known IS NULL AND input > ?1 ORDER BY input LIMIT ?2";
+        let mut statement = self.staging.db.prepare_cached(query)?;
+        let pictures = statement.query_map(params![after, most], |row| {
+            Ok((row.get(0)?, ImageSource::from_stored(&row.get::<_, String>(1)?)))
+        })?;
+        Ok(pictures.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Pictures of this load were read. Those of the same bytes count as one, and as the one that the queue has.
+    pub(super) fn know_equal(&self, read: &[(i64, Content)]) -> Result<()> {
+        for (picture, content) in read {
+            let equal = self.queue.sqlite().map(|queue| equal_picture(queue, &content.sha256)).transpose()?.flatten();
+            self.set_read(*picture, &content.sha256, equal)?;
+        }
+        Ok(())
+    }
+
+    /// A picture of this load was read; `equal` is one of the same bytes that the queue has.
+    pub(in crate::queue) fn set_read(&self, picture: i64, sha256: &str, equal: Option<i64>) -> Result<()> {
+        let statement = "UPDATE inputs SET sha256 = ?2, equal = ?3 WHERE input = ?1";
+        self.staging.db.prepare_cached(statement)?.execute(params![picture, sha256, equal])?;
+        Ok(())
+    }
+
     /// The pairs of this load that the queue has under other ids. `default_model` is the model of rows that name none;
     /// at most `most_named` of the pairs are named.
     pub(super) fn pairs_again(&self, default_model: &ModelName, most_named: usize) -> Result<PairsAgain> {

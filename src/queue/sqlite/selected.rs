@@ -31,9 +31,14 @@ pub(in crate::queue) struct Dialect {
     pub(in crate::queue) position: &'static str,
     /// In front of a column for which no index is to be used.
     pub(in crate::queue) unindexed: &'static str,
+    /// In front of a table's name.
+    pub(in crate::queue) schema: &'static str,
+    /// Around a query of which a column is one of the answers, so that an index over the column is used.
+    pub(in crate::queue) one_of: (&'static str, &'static str),
 }
 
-pub(super) const SQLITE: Dialect = Dialect { parameter: '?', position: "instr", unindexed: "+" };
+pub(super) const SQLITE: Dialect =
+    Dialect { parameter: '?', position: "instr", unindexed: "+", schema: "", one_of: ("IN (", ")") };
 
 impl Selected {
     pub(in crate::queue) fn of(selection: &Selection<'_>, dialect: Dialect) -> Self {

@@ -116,6 +116,14 @@ impl Load for StagedLoad {
         .await
     }
 
+    async fn unread_pictures(&mut self, after: i64, most: usize) -> Result<Vec<(i64, ImageSource)>> {
+        self.step(move |loader| loader.unread_pictures(after, most)).await
+    }
+
+    async fn know_equal(&mut self, read: Vec<(i64, Content)>) -> Result<()> {
+        self.step(move |loader| loader.know_equal(&read)).await
+    }
+
     async fn made_from(&mut self, after: JobSeq, most: usize) -> Result<Vec<MadeFrom>> {
         self.step(move |loader| match loader.queue.sqlite() {
             Some(queue) => contents::made_from(queue, after, most),

@@ -16,14 +16,17 @@ use super::inputs::{Inputs, StagedInputs, StagedPictures};
 use super::transition::one_row;
 use super::{QueueError, Result};
 
-/// `known` is the number that the queue has for the same picture. `job` is the job of the queue that has the row's id;
+/// `known` is the number that the queue has for the same picture, `equal` that of one of the same bytes elsewhere, and `sha256` is
+/// what was read; mostly nothing is. `job` is the job of the queue that has the row's id;
 /// `relabels` is whether its kept columns become others, whatever else becomes of it.
 const SCHEMA: &str = "
 CREATE TABLE inputs (
     input   INTEGER NOT NULL PRIMARY KEY,
     source  TEXT    NOT NULL UNIQUE,
     written TEXT    NOT NULL,
-    known   INTEGER
+    known   INTEGER,
+    equal   INTEGER,
+    sha256  TEXT
 ) STRICT;
 CREATE TABLE rows (
     n            INTEGER NOT NULL PRIMARY KEY,

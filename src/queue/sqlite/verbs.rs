@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, params};
 
 use crate::job::state::{IllegalTransition, JobState, Transition};
-use crate::job::{AccountName, ExternalTaskId, JobSeq, ModelName, StateName, clean_text};
+use crate::job::{AccountName, Content, ExternalTaskId, JobSeq, ModelName, StateName, clean_text};
 use crate::queue::{
     AccountStanding, Beat, Claim, ClaimOnce, Claimant, Doubt, LookedAt, Note, ProviderKind, PublishedImage,
     Resubmission, RunId,
 };
 
 use super::claim::{claim, submit_again};
-use super::contents::set_seen;
+use super::contents::{note_contents, set_seen};
 use super::duplicates;
 use super::looks;
 use super::meta::{get_meta, set_meta};
@@ -287,6 +287,11 @@ impl SqliteQueue {
         self.writer
             .write(move |db| seen.iter().try_for_each(|(number, modified)| set_seen(db, *number, *modified)))
             .await
+    }
+
+    /// Pictures were read: this is what they are.
+    pub(super) async fn note_contents(&self, read: Vec<(i64, Content)>) -> Result<()> {
+        self.writer.write(move |db| note_contents(db, &read)).await
     }
 }
 

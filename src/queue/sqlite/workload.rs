@@ -8,6 +8,7 @@ use crate::job::{JobId, ModelName};
 use crate::queue::{RepeatedPair, Workload};
 
 use super::same_request::Asking;
+use super::selected::SQLITE;
 use super::{QueueReader, Result};
 
 /// What a job asks the provider for, as columns of `jobs`; `?1` is the model of rows that name none.
@@ -50,13 +51,32 @@ pub(super) struct Waiting {
     table: &'static str,
     number: &'static str,
     condition: &'static str,
+    /// The pairs are grouped by it.
+    request: fn() -> String,
 }
 
 impl Waiting {
-    const IN_THE_QUEUE: Self = Self { table: "jobs", number: "seq", condition: "state = 'pending'" };
+    const IN_THE_QUEUE: Self = Self {
+        table: "jobs",
+        number: "seq",
+        condition: "state = 'pending'",
+        request: || ASKED_FOR.group_by_content(SQLITE),
+    };
     /// The rows that are new, changed, moved or unchanged and waiting.
-    pub(super) const IN_A_LOAD: Self =
-        Self { table: "rows", number: "n", condition: "(fate = 0 OR fate = 2 OR fate = 3 OR fate = 4)" };
+    pub(super) const IN_A_LOAD: Self = Self {
+        table: "rows",
+        number: "n",
+        condition: "(fate = 0 OR fate = 2 OR fate = 3 OR fate = 4)",
+        request: || ASKED_FOR.group_by(staged_content_of),
+    };
+}
+
+/// What a picture of a load is: one that the queue has, what was read, or itself.
+fn staged_content_of(picture: &str) -> String {
+    format!(
+        "(SELECT coalesce('known ' || coalesce(i.known, i.equal), i.sha256, 'new ' || i.input) FROM inputs i
+           WHERE i.input = {picture})"
+    )
 }
 
 /// How much waits, and how much of it is the same again.
@@ -66,13 +86,13 @@ pub(super) fn workload(
     default_model: &ModelName,
     most_repeats: usize,
 ) -> Result<Workload> {
-    let Waiting { table, number, condition } = waiting;
+    let Waiting { table, number, condition, request } = waiting;
     let one = |what: &str| -> Result<u64> {
         let query = format!("SELECT count(DISTINCT {what}) FROM {table} WHERE {condition}");
         Ok(db.query_row(&query, [], |row| row.get(0))?)
     };
     let mut work = Workload { humans: one("human")?, cloths: one("cloth")?, ..Workload::default() };
-    let request = ASKED_FOR.group();
+    let request = request();
     let query =
         format!("SELECT min({number}), max({number}), count(*) FROM {table} WHERE {condition} GROUP BY {request}");
     let mut statement = db.prepare_cached(&query)?;

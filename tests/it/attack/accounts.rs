@@ -184,6 +184,26 @@ fn tasks_of_a_run_without_named_accounts_are_found_at_the_account_that_has_them(
     assert!(two.b.books().tasks.len() >= 4);
 }
 
+#[test]
+fn tasks_whose_acceptance_nobody_saw_are_found_by_our_name_at_the_account_that_has_them() {
+    let two = TwoAccounts::new(8, quick(), quick(), "", "");
+    two.b.change(|script| script.on_create = Box::new(|_| OnCreate::Hold));
+    let settings = two.shop.file("tryon.toml");
+    let tables = std::fs::read(&settings).expect("the tables");
+    std::fs::remove_file(&settings).expect("gone");
+    let going = two.shop.start(&two.b, &["--concurrency", "4"]);
+    two.b.wait_until("four tasks at B", |books| books.tasks.len() == 4);
+    going.kill();
+    two.b.change(|script| script.on_create = Box::new(|_| OnCreate::Take));
+    std::fs::write(&settings, tables).expect("back");
+    // Where their account is not used, they are left, and made nowhere else.
+    two.run(&["--account", "a", "--doubt-age", "1s"]).assert_code(1);
+    assert_eq!((two.shop.count("in_doubt"), two.shop.count("succeeded")), (4, 4), "{}", two.shop.standing());
+    two.run(&["--doubt-age", "1s"]).assert_code(0);
+    two.assert_all_done();
+    assert_eq!((two.a.books().tasks.len(), two.b.books().tasks.len()), (4, 4));
+}
+
 /// Two accounts whose providers count their tasks from 1, both with tasks 1 to 3; A has made one of which the answer was lost,
 /// and nobody could ask for it before the program was killed. B is the cheaper one, so it is asked first.
 fn killed_where_both_count_from_1() -> TwoAccounts {

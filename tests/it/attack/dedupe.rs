@@ -191,3 +191,29 @@ fn what_was_made_of_a_picture_that_was_replaced_since_is_given_to_no_further_id(
     run_rows(&shop, &provider, &[&coat_of("d")]);
     assert_eq!((task_of("d"), provider.books().creates().len()), (task_of("a"), 3), "the first coat again");
 }
+
+#[test]
+fn copies_of_a_picture_under_other_names_are_the_same_picture_and_paid_for_once() {
+    let provider = Provider::start(Script::default());
+    let shop = Workshop::new(0);
+    garment(&shop, "coat.png", 300);
+    std::fs::copy(shop.file("coat.png"), shop.file("coat-again.png")).expect("a copy");
+    // As long as the coat, and something else in its last byte but one.
+    let mut hat = std::fs::read(shop.file("coat.png")).expect("a garment");
+    hat.extend([0, 0]);
+    std::fs::write(shop.file("coat.png"), &hat).expect("written");
+    std::fs::write(shop.file("coat-again.png"), &hat).expect("written");
+    let last = hat.len() - 2;
+    hat[last] = 1;
+    std::fs::write(shop.file("hat.png"), &hat).expect("written");
+    let row = |id: &str, cloth: &str| format!("{id},http://pictures.test/job-001.jpg,{cloth}");
+    run_rows(&shop, &provider, &[&row("a", "coat.png"), &row("b", "coat-again.png"), &row("c", "hat.png")]);
+    assert_eq!((provider.books().creates().len(), shop.count("succeeded")), (2, 3), "{}", provider.books().story());
+    assert_eq!(cell(&shop, "a", "task_id"), cell(&shop, "b", "task_id"));
+    assert_eq!(cell(&shop, "a", "cloth_sha256"), cell(&shop, "b", "cloth_sha256"));
+    // A copy that comes later, and one that is changed before it is made.
+    std::fs::copy(shop.file("coat.png"), shop.file("spring.png")).expect("a copy");
+    run_rows(&shop, &provider, &[&row("d", "spring.png")]);
+    assert_eq!(provider.books().creates().len(), 2, "{}", provider.books().story());
+    assert_eq!(cell(&shop, "a", "task_id"), cell(&shop, "d", "task_id"));
+}

@@ -116,8 +116,8 @@ fn kills_on_a_bad_day_lose_break_and_overwrite_nothing() {
     shop.put_foreign("job-002");
     shop.bad_day(Dice::new(11));
     shop.kill_at_random(&provider, &mut Dice::new(12), 4);
-    assert!(shop.proxy.faults() > 0, "not one fault");
     shop.run(&provider).assert_code(1);
+    assert!(shop.proxy.faults() > 0, "not one fault");
     shop.assert_only_foreign_failed("job-002");
     shop.s3.remove("may/job-002.png");
     shop.call(&provider, &["retry", "--failed"]).assert_code(0);

@@ -80,7 +80,8 @@ impl Desk {
 pub(crate) fn said(command: &mut Command) -> Said {
     let output = command.output().expect("the program runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Said { code: output.status.code().expect("an exit code"), out: text(output.stdout), err: text(output.stderr) }
+    let code = output.status.code().unwrap_or_else(|| panic!("{command:?} ended by {}", output.status));
+    Said { code, out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The root of the project, where the example is.

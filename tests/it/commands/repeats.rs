@@ -49,6 +49,31 @@ fn pairs_of_an_earlier_load_are_not_paid_for_again_unless_somebody_says_so() {
 }
 
 #[test]
+fn a_new_season_of_copies_in_another_folder_is_not_paid_for_again_unseen() {
+    let desk = second_season();
+    std::fs::create_dir(desk.path("spring")).expect("a folder");
+    for name in ["tom.png", "coat.png", "shirt.png"] {
+        std::fs::copy(desk.path(name), desk.path("spring").join(name)).expect("a copy");
+    }
+    desk.write(
+        "copies.csv",
+        "id,human,cloth\nc/1,spring/tom.png,spring/coat.png\nc/2,spring/tom.png,spring/shirt.png\n",
+    );
+    for command in [&["load", "copies.csv"][..], &["check", "copies.csv"]] {
+        let Said { code, err, out } = desk.run(command);
+        let said = format!("{out}{err}");
+        assert!(said.contains("1 new job asks for a pair that the queue has under another id"), "{code}: {said}");
+        assert!(said.contains("c/1 is the same as w/2 (succeeded)"), "{said}");
+    }
+    desk.write("more.csv", "id,human,cloth\nc/1,spring/tom.png,spring/coat.png\nc/2,spring/tom.png,spring/shirt.png\nc/3,tom.png,shirt.png\n");
+    let checked = desk.run(&["check", "more.csv", "--dedupe"]).out;
+    assert!(checked.contains("1 job repeats a pair of another id, made once"), "{checked}");
+    let run = desk.run(&["run", "copies.csv", "--sandbox", "--dedupe", "-q"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(units(&desk), 3.0);
+}
+
+#[test]
 fn who_allows_repeats_pays_again() {
     let desk = second_season();
     let run = desk.run(&["run", "spring.csv", "--sandbox", "--allow-repeats"]);

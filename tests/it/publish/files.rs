@@ -139,3 +139,44 @@ fn a_publication_that_is_killed_goes_on_where_it_was() {
     assert_eq!(left.flatten().filter(is_part).count(), 0, "nothing half-written is left");
     assert_eq!(tally(&desk, &["--recipe", "r.toml"]), [0, 4, 0, 0]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_publication_that_is_interrupted_says_so_and_the_same_command_goes_on() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    const JOBS: usize = 24;
+    let desk = approved();
+    let rows: String = (0..JOBS).map(|number| format!("more/{number},ana.png,coat.png,S{number},T\n")).collect();
+    desk.write("more.csv", &format!("id,human,cloth,sku,title\n{rows}"));
+    assert_eq!(desk.run(&["run", "more.csv", "--sandbox", "--dedupe", "-q"]).code, 0);
+    desk.write(
+        "r.toml",
+        "name = '{id}'\n[picture]\nwidth = 1500\nenlarge = true\nformat = 'png'\n\
+         [csv]\nfile = 'list.csv'\ncolumns = [{ name = 'file', value = '{file}' }]\n",
+    );
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tryon"))
+        .args(["publish", "--to", "shop", "--recipe", "r.toml", "--all"])
+        .current_dir(desk.path(""))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let began = Instant::now();
+    while names(&desk).is_empty() && child.try_wait().expect("a child").is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is published");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(told.expect("kill").success());
+    let output = child.wait_with_output().expect("ended");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("; interrupted: the same command goes on"), "{said}");
+    let before = names(&desk).len();
+    assert!((1..JOBS + 4).contains(&before), "{before}");
+    assert!(!desk.path("shop/list.csv").exists(), "a table of images that are not there");
+    let [written, up_to_date, ..] = tally(&desk, &["--recipe", "r.toml", "--all"]);
+    assert_eq!((written as usize, up_to_date as usize), (JOBS + 4 - before, before));
+    assert!(desk.path("shop/list.csv").exists());
+}

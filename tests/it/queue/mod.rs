@@ -9,6 +9,7 @@ mod columns;
 mod contents;
 mod contract;
 mod contradictions;
+mod equal;
 mod facts;
 mod flags;
 mod hold;
