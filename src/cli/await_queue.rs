@@ -32,7 +32,7 @@ async fn until_reached(reach: impl AsyncFn() -> QueueResult<()>, console: &Conso
             Err(QueueError::Unreachable(why)) => why,
             Err(error) => return Err(error.into()),
         };
-        let Some(left) = PATIENCE.checked_sub(began.elapsed()) else {
+        let Some(left) = PATIENCE.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) else {
             let seconds = PATIENCE.as_secs();
             let error =
                 QueueError::Unreachable(format!("{why}; it was waited for {seconds} s; run the same command again"));
