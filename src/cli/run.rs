@@ -104,7 +104,6 @@ pub(super) async fn run(
     place.remember(&*queue).await?;
     let tree = output::tree(folder, place, &*queue).await?;
     let this_host = ThisHost::of(&*queue, settings.host.clone(), settings.lease).await?;
-    let tree = if queue.is_shared() { tree.of_host(&this_host.start().name) } else { tree };
     let links = output::links(settings.upload_to.clone(), &*queue).await?;
     let callbacks = match callbacks {
         Some(wanted) => Some(wanted.listen(&*queue).await?),

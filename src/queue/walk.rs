@@ -9,8 +9,11 @@ use super::reads::QueueReads;
 use super::record::{JobRecord, ReportPlace, ReportRow};
 use super::selection::Selection;
 
-/// How many rows are read at once.
+/// How many jobs are read at once.
 const PAGE_ROWS: usize = 500;
+
+/// How many rows of the report are: a database over a network takes a moment for each page, whatever is on it.
+const REPORT_ROWS: usize = 2_000;
 
 /// Hands every selected job to `each`, in manifest order. The queue may change meanwhile: each page of some hundred jobs is
 /// of one moment.
@@ -31,8 +34,8 @@ pub async fn each_job<E: From<QueueError>>(
     }
 }
 
-/// Hands every row of the report to `each`, in manifest order. The queue may change meanwhile: each page of some hundred
-/// rows is of one moment.
+/// Hands every row of the report to `each`, in manifest order. The queue may change meanwhile: each page of some rows
+/// is of one moment.
 ///
 /// # Errors
 /// Those of the queue, and what `each` returns.
@@ -42,7 +45,7 @@ pub async fn each_report_row<E: From<QueueError>>(
 ) -> Result<(), E> {
     let mut place = ReportPlace::default();
     loop {
-        let (page, next) = queue.report_page(place, PAGE_ROWS).await?;
+        let (page, next) = queue.report_page(place, REPORT_ROWS).await?;
         if page.is_empty() {
             return Ok(());
         }

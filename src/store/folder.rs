@@ -2,18 +2,19 @@
 //!
 //! A picture is written beside its place under a name of its own, checked, flushed to disk and renamed; then the
 //! folder is flushed too. Nothing is ever written outside the folder, whatever symlinks are in it.
+//!
+//! Where several hosts write into it, the name of an unfinished file says which queue's epoch writes it, so that what a dead
+//! one has left can be told from what is being written ([`super::unfinished`]).
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use sha2::{Digest, Sha256};
 
 use crate::job::{JobId, JobSeq};
 
+use super::unfinished::Mark;
 use super::{OutputError, Staged, names};
 
 /// The folder below which results go.
@@ -22,14 +23,7 @@ pub struct Folder {
     root: PathBuf,
     /// What the names of unfinished files end with, where several hosts write into the folder: two may fetch one job's picture
     /// at once, when one of them was stopped for longer than its lease.
-    mark: Option<Arc<Mark>>,
-}
-
-/// Makes the names of a host's unfinished files differ from all others.
-#[derive(Debug)]
-struct Mark {
-    host: String,
-    staged: AtomicU64,
+    pub(super) mark: Option<Arc<Mark>>,
 }
 
 /// How many folders [`FolderChecks`] remembers.
@@ -56,14 +50,10 @@ impl Folder {
         Ok(Self { root, mark: None })
     }
 
-    /// The folder as this host writes into it, beside others. What a killed run of this host has left goes.
+    /// The folder as an epoch of a queue writes into it, beside others.
     #[must_use]
-    pub(super) fn of_host(self, host: &str) -> Self {
-        let digest = Sha256::digest(host.as_bytes());
-        let host = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let this = Self { root: self.root, mark: Some(Arc::new(Mark { host, staged: AtomicU64::new(0) })) };
-        this.clear_staged();
-        this
+    pub(super) fn of_epoch(self, queue: &str, epoch: i64) -> Self {
+        Self { root: self.root, mark: Some(Arc::new(Mark::of(queue, epoch))) }
     }
 
     /// The tree's root, absolute.
@@ -116,8 +106,7 @@ impl Folder {
 
     /// What the next unfinished file's name ends with.
     fn next_mark(&self) -> String {
-        let mark = self.mark.as_ref();
-        mark.map_or_else(String::new, |mark| format!("-{}-{}", mark.host, mark.staged.fetch_add(1, Ordering::Relaxed)))
+        self.mark.as_ref().map_or_else(String::new, |mark| mark.next())
     }
 
     /// Gives a staged file its final name, `name` being the id with an extension. When this returns, the file is
@@ -139,16 +128,10 @@ impl Folder {
         Ok(name.replace('\\', "/"))
     }
 
-    /// Removes what a killed run has left half-written in the folder itself: this host's, where there are several.
+    /// Removes what a killed run has left half-written in the folder itself, which nobody else writes into.
     pub(super) fn clear_staged(&self) {
         let Ok(entries) = std::fs::read_dir(&self.root) else { return };
-        let is_staged = |name: &str| {
-            let is_part = name.starts_with(".tryon-") && name.ends_with(".part");
-            match &self.mark {
-                Some(mark) => is_part && name.contains(&format!("-{}-", mark.host)),
-                None => is_part || name.starts_with(".tmp"),
-            }
-        };
+        let is_staged = |name: &str| name.starts_with(".tryon-") && name.ends_with(".part") || name.starts_with(".tmp");
         for entry in entries.flatten().filter(|entry| is_staged(&entry.file_name().to_string_lossy())) {
             // What cannot be removed is overwritten by the next try.
             let _ = std::fs::remove_file(entry.path());
@@ -255,7 +238,7 @@ mod tests {
     #[test]
     fn two_hosts_that_fetch_the_same_picture_publish_each_its_own_whole_one() {
         let (_folder, tree) = tree();
-        let (a, b) = (tree.clone().of_host("a"), tree.clone().of_host("b"));
+        let (a, b) = (tree.clone().of_epoch("queue", 1), tree.clone().of_epoch("queue", 2));
         let mut of_a = a.stage(&id("x"), JobSeq(7), 0).expect("staged");
         let mut of_b = b.stage(&id("x"), JobSeq(7), 0).expect("staged");
         of_a.write_all(b"whole").expect("written");
@@ -266,17 +249,6 @@ mod tests {
         b.publish(of_b, "x.png").expect("published");
         assert_eq!(std::fs::read(tree.root().join("x.png")).expect("a file"), b"whole");
         assert_eq!(names_in(tree.root()), ["x.png"]);
-    }
-
-    #[test]
-    fn what_a_killed_run_of_this_host_has_left_goes_and_another_hosts_stays() {
-        let (_folder, tree) = tree();
-        let staged = |host: &str| tree.clone().of_host(host).stage(&id("x"), JobSeq(7), 0).expect("staged");
-        let (of_a, of_b) = (staged("a"), staged("b"));
-        let at = of_b.path.clone();
-        std::mem::forget((of_a, of_b));
-        drop(tree.clone().of_host("a"));
-        assert_eq!(names_in(tree.root()), [at.file_name().expect("a name").to_string_lossy()]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod objects;
 mod scratch;
 mod shelf;
 mod staged;
+mod unfinished;
 
 pub use bucket::{Bucket, Pruned, Uploads, sha256_of};
 use bucket::{Content, Parcel};
@@ -34,6 +35,7 @@ pub use objects::{BucketTrouble, Objects};
 pub use scratch::{Scratch, ScratchFile};
 pub use shelf::{OWN_PREFIX, Shelf, ShelfFile, ShelfNames, ShelfReady};
 pub use staged::Staged;
+pub use unfinished::Unfinished;
 
 /// Where results go.
 #[derive(Debug, Clone)]
@@ -102,11 +104,12 @@ impl OutputTree {
         Folder::create(root).map(Self::Folder)
     }
 
-    /// The tree as this host writes into it, beside others. A bucket's results are staged in a folder of this machine anyway.
+    /// The tree as an epoch of a queue writes into it, beside others; `queue` is a text that no other queue has. A bucket's
+    /// results are staged in a folder of this machine anyway.
     #[must_use]
-    pub fn of_host(self, host: &str) -> Self {
+    pub fn of_epoch(self, queue: &str, epoch: i64) -> Self {
         match self {
-            Self::Folder(folder) => Self::Folder(folder.of_host(host)),
+            Self::Folder(folder) => Self::Folder(folder.of_epoch(queue, epoch)),
             bucket @ Self::Bucket(_) => bucket,
         }
     }

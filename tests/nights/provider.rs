@@ -214,6 +214,11 @@ impl Simulated {
         };
         sleep(takes).await;
         let answer = self.answer(ids);
+        if let QueryAnswer::Told(told) = &answer
+            && told.iter().any(|about_one| matches!(about_one, Told::Unknown))
+        {
+            self.world.tells_of_no_task();
+        }
         self.world.step().await;
         answer
     }

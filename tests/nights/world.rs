@@ -41,6 +41,8 @@ pub(crate) struct Fate {
     pub(crate) at_step: Option<(u64, Duration)>,
     /// It is stopped when its n-th create is about to leave, for so long.
     pub(crate) at_create: Option<(u64, Duration)>,
+    /// It is stopped when it is first told of no such task after a moment, for so long: it goes on by that answer.
+    pub(crate) at_unknown: Option<(Duration, Duration)>,
     /// It does not reach its queue from a moment until another one.
     pub(crate) cuts: Vec<(Duration, Duration)>,
     /// How far its wall clock is ahead, in seconds.
@@ -57,6 +59,7 @@ struct State {
     interrupted_at_step: Option<u64>,
     is_dead: bool,
     creates: u64,
+    has_been_told: bool,
     stops: u64,
     /// Until when it is stopped.
     stopped_until: Duration,
@@ -170,6 +173,15 @@ impl World {
             }
         }
         self.step().await;
+    }
+
+    /// An answer that says of no such task is on its way to the process: a moment at which it may be stopped.
+    pub(crate) fn tells_of_no_task(&self) {
+        let Some((_, stop)) = self.fate.at_unknown.filter(|(from, _)| *from <= self.time()) else { return };
+        let was_told = std::mem::replace(&mut self.locked().has_been_told, true);
+        if !was_told {
+            self.stop_for(stop);
+        }
     }
 
     /// A verb of the queue, or a read: a step, and something that needs a way to the queue.

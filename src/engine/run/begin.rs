@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::ambient;
 use crate::provider::ResultHost;
 use crate::queue::{HostStart, Queue};
 use crate::store::{OutputTree, PictureLinks, Scratch};
@@ -96,6 +97,10 @@ pub async fn run(
         links,
     ));
     let people = Arc::new(People::new(pictures.objects().clone(), settings.inputs.clone()));
+    let queue_name = match queue.is_shared() {
+        true => Some(queue.keep_identity(ambient::unique_id().simple().to_string()).await?),
+        false => None,
+    };
     let (started, succeeded, mut is_first) = (Instant::now(), Arc::default(), true);
     let ended = loop {
         // Cannot fill: the coordinator takes every fact before it does anything else, and a worker has few of them to tell
@@ -111,7 +116,10 @@ pub async fn run(
             hosts: Arc::clone(&hosts),
             accounts: accounts.clone(),
             results: Arc::clone(&results),
-            tree: tree.clone(),
+            tree: match &queue_name {
+                Some(name) => tree.clone().of_epoch(name, hosts.epoch().0),
+                None => tree.clone(),
+            },
             downloads: Semaphore::new(settings.downloads),
             shutdown: interrupted.child_token(),
             facts,

@@ -20,7 +20,7 @@ use crate::engine::run::context::{Context, Shared};
 use crate::engine::run::end::{Outcome, RunEnd, reason_to_stop};
 use crate::engine::run::feeder::{Claimed, FeederEnd, feed};
 use crate::engine::run::learning::learn_external_ids;
-use crate::engine::run::missing::refetch_missing;
+use crate::engine::run::missing::tidy_tree;
 use crate::engine::run::owner;
 use crate::engine::run::pauses;
 use crate::engine::run::remember::Known;
@@ -111,7 +111,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         feeders: &mut JoinSet<Result<FeederEnd, RunError>>,
         claims: &mut mpsc::Receiver<Claimed>,
     ) -> Result<RunEnd, RunError> {
-        let mut search = AbortOnDrop(tokio::spawn(refetch_missing(Arc::clone(&self.shared))));
+        let mut search = AbortOnDrop(tokio::spawn(tidy_tree(Arc::clone(&self.shared))));
         let mut learning = JoinSet::new();
         for account in self.shared.forms() {
             learning.spawn(learn_external_ids(self.context_of(account)));

@@ -6,8 +6,8 @@
 //! That makes the window small and does not close it: what closes it is that nobody sends a job again before this process is
 //! proven dead ([`crate::queue::Holder`]).
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use tokio::time::Instant;
 
 use crate::ambient;
 use crate::job::JobSeq;
-use crate::queue::{ActiveJob, Holder, HostStart, HostState, NoRoom, Queue, QueueError, QueueResult, Room};
+use crate::queue::{
+    ActiveJob, Epoch, Holder, HostRecord, HostStart, HostState, NoRoom, Queue, QueueError, QueueResult, Room,
+};
 
 use crate::engine::account::Account;
 use crate::engine::account::pace::SharedTurns;
@@ -37,6 +39,7 @@ pub(crate) struct Membership {
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     start: HostStart,
+    epoch: AtomicI64,
     /// By the clock that goes on in sleep: when the last heartbeat left that was answered.
     renewed_at: Mutex<Duration>,
     /// Hosts that live, as of the last heartbeat.
@@ -59,6 +62,7 @@ impl Membership {
             queue,
             clock,
             start,
+            epoch: epoch.0.into(),
             renewed_at: Mutex::new(at),
             live: AtomicU64::new(1),
             looked_for: Mutex::default(),
@@ -69,9 +73,25 @@ impl Membership {
     pub(crate) async fn join_again(&self) -> QueueResult<()> {
         self.queue.leave().await?;
         let at = self.clock.since_boot();
-        self.queue.join(self.start.clone()).await?;
+        let epoch = self.queue.join(self.start.clone()).await?;
+        self.epoch.store(epoch.0, Ordering::Relaxed);
         self.note_renewed(at);
         Ok(())
+    }
+
+    /// The present epoch.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
+    }
+
+    /// The epochs that may still do something, of all hosts.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub(crate) async fn living(&self) -> QueueResult<HashSet<i64>> {
+        let hosts = self.queue.hosts().await?;
+        let is_dead = |host: &HostRecord| matches!(host.state, HostState::Dead(_));
+        Ok(hosts.iter().filter(|host| !is_dead(host)).map(|host| host.epoch.0).collect())
     }
 
     /// Says that nothing leaves any more. That it could not be said costs others some questions.

@@ -1,4 +1,5 @@
-//! Results that were downloaded and are gone: somebody deleted the file, so it is fetched again, not generated again.
+//! What the output tree and the queue have come to disagree about. Results that were downloaded and are gone: somebody deleted the
+//! file, so it is fetched again, not generated again. And files that a host has begun which is dead.
 //!
 //! Looked for beside the run's other work, page by page, so that a million finished jobs delay nothing.
 
@@ -15,8 +16,14 @@ use crate::engine::run::context::Shared;
 /// How many finished jobs are looked at together.
 const PAGE: usize = 1_000;
 
+/// See the module's page.
+pub(crate) async fn tidy_tree(shared: Arc<Shared>) -> Result<(), RunError> {
+    remove_unfinished(&shared).await?;
+    refetch_missing(shared).await
+}
+
 /// Sends every finished job whose file is gone back to its download.
-pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError> {
+async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError> {
     let mut after = JobSeq(0);
     loop {
         let page = shared.queue.published(after, PAGE).await?;
@@ -40,4 +47,21 @@ pub(crate) async fn refetch_missing(shared: Arc<Shared>) -> Result<(), RunError>
         }
         after = last;
     }
+}
+
+/// Removes the files that hosts have begun and never finished, where they are proven dead. The tree is looked through first, and
+/// then the queue is asked who lives: see [`crate::store::Unfinished`].
+async fn remove_unfinished(shared: &Shared) -> Result<(), RunError> {
+    if !shared.queue.is_shared() {
+        return Ok(());
+    }
+    let unfinished = shared.tree.unfinished().await;
+    if unfinished.is_empty() {
+        return Ok(());
+    }
+    let removed = unfinished.remove_unless(shared.hosts.living().await?).await;
+    if removed > 0 {
+        tracing::info!(removed, "removed files that hosts which are gone had begun");
+    }
+    Ok(())
 }

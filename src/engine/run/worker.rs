@@ -57,10 +57,7 @@ async fn wait(
     held: &mut Held,
     report: &mut Option<TaskReport>,
 ) -> Result<Step, RunError> {
-    // Another host's clock may be an hour off. A task that seems an hour old would teach that tasks take an hour, and the others
-    // would be asked about when that is over.
-    let accepted_at = job.accepted_at.filter(|_| !ctx.queue.is_shared());
-    let age = accepted_at.map_or(Duration::ZERO, |since| elapsed(since, ctx.now()));
+    let age = believed_age(job.accepted_at, ctx.now(), ctx.queue.is_shared());
     let ended = tokio::select! {
         biased;
         ended = tokio::time::timeout(ctx.settings.task_timeout, ctx.account.watcher.ended(task_id.clone(), age)) => ended,
@@ -134,7 +131,28 @@ async fn task_ended(
     Ok(Step::Now(state))
 }
 
+/// How old a task is, as far as that is known. Where several hosts work the queue, another one's clock may be an hour off: a
+/// task that seems an hour old would teach that tasks take an hour, and the others would be asked about when that is over.
+fn believed_age(accepted_at: Option<Timestamp>, now: Timestamp, is_shared: bool) -> Duration {
+    accepted_at.filter(|_| !is_shared).map_or(Duration::ZERO, |since| elapsed(since, now))
+}
+
 /// The time since a moment; nothing, where the clock has been set back since.
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_a_task_is_believed_where_no_other_host_can_have_written_it_down() {
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        let (hour, ahead) = (now - Duration::from_secs(3_600), now + Duration::from_secs(60));
+        assert_eq!(believed_age(Some(hour), now, false), Duration::from_secs(3_600));
+        assert_eq!(believed_age(Some(hour), now, true), Duration::ZERO, "its clock may be an hour off");
+        assert_eq!(believed_age(Some(ahead), now, false), Duration::ZERO);
+        assert_eq!(believed_age(None, now, false), Duration::ZERO);
+    }
 }

@@ -177,10 +177,14 @@ impl Queue for PostgresQueue {
 
     async fn claim(&self, run: RunId, external_id: ExternalTaskId, by: Claimant, now: Timestamp) -> Result<Claim> {
         let (address, me) = (self.server.address(), self.epoch());
-        patiently!(
-            self.server,
-            in_transaction!(self.server, |db| claim::claim(db, address, (run, me), &external_id, &by, now).await)
-        )
+        let mut was_cut_off = false;
+        patiently!(self.server, {
+            let is_again = std::mem::replace(&mut was_cut_off, true);
+            in_transaction!(self.server, |db| match claim::taken_before(db, me, &external_id, is_again).await? {
+                Some(taken) => Ok(End::RollBack(taken)),
+                None => claim::claim(db, address, (run, me), &external_id, &by, now).await,
+            })
+        })
     }
 
     async fn claim_once(
@@ -192,12 +196,16 @@ impl Queue for PostgresQueue {
         now: Timestamp,
     ) -> Result<ClaimOnce> {
         let (address, me) = (self.server.address(), self.epoch());
-        patiently!(
-            self.server,
-            in_transaction!(self.server, |db| {
-                duplicates::claim_once(db, address, (run, me), &external_id, (&by, looked.as_ref()), now).await
+        let mut was_cut_off = false;
+        patiently!(self.server, {
+            let is_again = std::mem::replace(&mut was_cut_off, true);
+            in_transaction!(self.server, |db| match claim::taken_before(db, me, &external_id, is_again).await? {
+                Some(taken) => Ok(End::RollBack(ClaimOnce::Claim(taken))),
+                None => {
+                    duplicates::claim_once(db, address, (run, me), &external_id, (&by, looked.as_ref()), now).await
+                }
             })
-        )
+        })
     }
 
     async fn assign_account(

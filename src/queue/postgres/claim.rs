@@ -124,6 +124,29 @@ async fn full_job(db: Db<'_>, seq: JobSeq) -> Result<Option<FullJob>> {
     db.row(&query, args![seq.0]).await?.map(|row| FullJob::read(&row)).transpose()
 }
 
+/// What a claim under this name has taken that was committed, and cut off before it was answered; `None` where nothing was, and
+/// where the claim is not made again.
+pub(super) async fn taken_before(
+    db: Db<'_>,
+    me: Option<Epoch>,
+    external_id: &ExternalTaskId,
+    is_again: bool,
+) -> Result<Option<Claim>> {
+    if !is_again {
+        return Ok(None);
+    }
+    let query = "SELECT a.job, coalesce(j.state = 'submitting' AND j.epoch IS NOT DISTINCT FROM $2, FALSE)
+                   FROM tryon.attempts a LEFT JOIN tryon.jobs j ON j.seq = a.job AND j.attempt = a.attempt
+                  WHERE a.external_task_id = $1";
+    let Some(row) = db.row(query, args![external_id.0, me.map(|me| me.0)]).await? else { return Ok(None) };
+    let job = if row.try_get(1)? { full_job(db, JobSeq(row.try_get(0)?)).await? } else { None };
+    Ok(Some(match job {
+        Some(job) => Claim::Job(Box::new(job.active()?)),
+        // Somebody has found it by now. The next claim has a name of its own.
+        None => Claim::NoneReady { next_retry_at: None },
+    }))
+}
+
 /// Takes the next job for a run, within its budget.
 pub(super) async fn claim(
     db: Db<'_>,

@@ -253,6 +253,11 @@ macro_rules! reading {
 
 pub(super) use reading;
 
+/// A read is of some hundred rows. PostgreSQL believes them to be many where it does not know how large the tables have become, and
+/// compiles the statement then, which takes longer than to run it: seconds for a page of a report. Said for the transaction alone,
+/// because a pooler may give the connection to others.
+pub(super) const NO_COMPILING: &str = "SET LOCAL jit TO off";
+
 /// Runs a read of several statements, all of one moment.
 macro_rules! reading_at_once {
     ($queue:expr, |$db:ident| $body:expr) => {
@@ -261,7 +266,13 @@ macro_rules! reading_at_once {
             let transaction = crate::queue::postgres::connect::begin_reading(&mut client).await?;
             let read = {
                 let $db = crate::queue::postgres::db::Db::within(&transaction);
-                $body.await
+                // Sent first, and not waited for.
+                let (set, read) = tokio::join!(
+                    biased;
+                    $db.run(crate::queue::postgres::connect::NO_COMPILING, crate::queue::postgres::db::args![]),
+                    async { $body.await }
+                );
+                set.and(read)
             };
             transaction.rollback().await?;
             read

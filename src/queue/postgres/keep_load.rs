@@ -345,8 +345,9 @@ async fn write_rejected(db: Db<'_>, last: i64) -> Result<i64> {
     insert_rejected(db, &format!("coalesce(behind, {place})"), first_place).await
 }
 
-/// Writes the rejected rows, each behind the job `place`, or else `first_place`.
+/// Writes the rejected rows, each behind the job `place`, or else `first_place`. Returns by how many there are more.
 async fn insert_rejected(db: Db<'_>, place: &str, first_place: i64) -> Result<i64> {
+    let taken_over = number(db.run(TAKE_OVER_REJECTED, args![]).await?);
     let statement = format!(
         "INSERT INTO tryon.rejected_rows (manifest, line, after_seq, id, human, cloth, reason)
          SELECT DISTINCT ON (manifest, line) manifest, line, coalesce({place}, $1), id, human, cloth,
@@ -360,5 +361,13 @@ async fn insert_rejected(db: Db<'_>, place: &str, first_place: i64) -> Result<i6
     for row in db.rows(&statement, args![first_place]).await? {
         added += i64::from(row.try_get::<_, bool>(0)?);
     }
-    Ok(added)
+    Ok(added - taken_over)
 }
+
+/// A manifest is known by its path, and hosts may have one manifest under several paths: a row that another host was told of under
+/// the same file's name is listed once, under the path of whoever loads it last, and forgotten when that one loads it again.
+const TAKE_OVER_REJECTED: &str = r"
+    DELETE FROM tryon.rejected_rows o USING load_rejected r
+     WHERE o.line = r.line AND o.manifest <> r.manifest
+       AND regexp_replace(o.manifest, '^.*[/\\]', '') = regexp_replace(r.manifest, '^.*[/\\]', '')
+       AND o.id = r.id AND o.human = r.human AND o.cloth = r.cloth";

@@ -7,7 +7,8 @@ use super::db::{Db, args};
 use super::error::Result;
 
 /// Each entry brings a queue from the version of its index to the next; the last version is their number.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The last version that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;

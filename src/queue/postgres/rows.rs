@@ -50,13 +50,19 @@ pub(super) const JOB_COLUMNS: &str = "j.seq, j.id, j.priority, j.state, j.attemp
      j.extra, i.sha256, r.verdict, r.reason, r.reviewer, r.at";
 
 /// What [`JOB_COLUMNS`] are taken from. The image of a job that is fetched again is not there until it is.
+///
+/// What belongs to a job is looked up by its index, row by row: each subquery with `OFFSET 0` is left as it is. Joined freely, a
+/// page of jobs or of the report would be planned by what is known of how large tables are, which while a run fills them is
+/// little: each page read whole tables then.
 pub(super) const JOB_TABLES: &str = "tryon.jobs j \
-     JOIN tryon.inputs h ON h.input = j.human \
-     JOIN tryon.inputs c ON c.input = j.cloth \
-     LEFT JOIN tryon.inputs c2 ON c2.input = j.cloth_2 \
-     LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt \
-     LEFT JOIN tryon.images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded' \
-     LEFT JOIN tryon.reviews r ON r.review = j.review";
+     CROSS JOIN LATERAL (SELECT source, written FROM tryon.inputs WHERE input = j.human OFFSET 0) AS h \
+     CROSS JOIN LATERAL (SELECT source, written FROM tryon.inputs WHERE input = j.cloth OFFSET 0) AS c \
+     LEFT JOIN LATERAL (SELECT source, written FROM tryon.inputs WHERE input = j.cloth_2 OFFSET 0) AS c2 ON TRUE \
+     LEFT JOIN LATERAL (SELECT * FROM tryon.attempts WHERE job = j.seq AND attempt = j.attempt AND j.attempt > 0 \
+                        OFFSET 0) AS a ON TRUE \
+     LEFT JOIN LATERAL (SELECT path, sha256 FROM tryon.images WHERE job = j.seq AND image = 0 AND j.state = 'succeeded' \
+                        OFFSET 0) AS i ON TRUE \
+     LEFT JOIN LATERAL (SELECT * FROM tryon.reviews WHERE review = j.review OFFSET 0) AS r ON TRUE";
 
 /// A job as read by [`JOB_COLUMNS`], whatever its state.
 pub(super) struct FullJob {
@@ -202,24 +208,29 @@ pub(super) fn read_image(row: &Row) -> Result<PublishedImage> {
 /// A page of the jobs as the report shows them, in manifest order: after job `$1`, at most `$2`.
 ///
 /// `units` is what all attempts of the job have cost. A job that waits or is in doubt shows what was last said about it.
+/// Everything is looked up row by row, as for [`JOB_TABLES`].
 pub(super) const REPORT_PAGE: &str = "
+    WITH j AS MATERIALIZED (SELECT * FROM tryon.jobs WHERE seq > $1 ORDER BY seq LIMIT $2)
     SELECT j.seq, j.id, j.state, h.written, c.written, h.source, c.source,
            coalesce(a.model, j.model, (SELECT value FROM tryon.meta WHERE key = 'default_model')),
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
-           j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id,
-           (SELECT sum(u.units) FROM tryon.attempts u WHERE u.job = j.seq),
+           j.attempt, a.task_id, CASE WHEN a.shares IS NULL THEN a.external_task_id END, a.request_id, cost.units,
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
-           (SELECT sum(u.paid) FROM tryon.attempts u WHERE u.job = j.seq), j.flags, a.account,
+           cost.paid, j.flags, a.account,
            r.verdict, r.reason, r.reviewer, r.at, nullif(hc.sha256, ''), nullif(cc.sha256, '')
-      FROM (SELECT * FROM tryon.jobs WHERE seq > $1 ORDER BY seq LIMIT $2) j
-      JOIN tryon.inputs h ON h.input = j.human
-      JOIN tryon.inputs c ON c.input = j.cloth
-      LEFT JOIN tryon.inputs c2 ON c2.input = j.cloth_2
-      LEFT JOIN tryon.attempts a ON a.job = j.seq AND a.attempt = j.attempt
-      LEFT JOIN tryon.images i ON i.job = j.seq AND i.image = 0 AND j.state = 'succeeded'
-      LEFT JOIN tryon.reviews r ON r.review = j.review
-      LEFT JOIN tryon.contents hc ON hc.content = a.human_content
-      LEFT JOIN tryon.contents cc ON cc.content = a.cloth_content
+      FROM j
+     CROSS JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.human OFFSET 0) AS h
+     CROSS JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.cloth OFFSET 0) AS c
+      LEFT JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.cloth_2 OFFSET 0) AS c2 ON TRUE
+      LEFT JOIN LATERAL (SELECT * FROM tryon.attempts WHERE job = j.seq AND attempt = j.attempt AND j.attempt > 0
+                         OFFSET 0) AS a ON TRUE
+      LEFT JOIN LATERAL (SELECT sum(units) AS units, sum(paid) AS paid FROM tryon.attempts
+                          WHERE job = j.seq AND j.attempt > 0) AS cost ON TRUE
+      LEFT JOIN LATERAL (SELECT * FROM tryon.images WHERE job = j.seq AND image = 0 AND j.state = 'succeeded'
+                         OFFSET 0) AS i ON TRUE
+      LEFT JOIN LATERAL (SELECT * FROM tryon.reviews WHERE review = j.review OFFSET 0) AS r ON TRUE
+      LEFT JOIN LATERAL (SELECT sha256 FROM tryon.contents WHERE content = a.human_content OFFSET 0) AS hc ON TRUE
+      LEFT JOIN LATERAL (SELECT sha256 FROM tryon.contents WHERE content = a.cloth_content OFFSET 0) AS cc ON TRUE
      ORDER BY j.seq";
 
 pub(super) fn read_report_row(row: &Row) -> Result<(JobSeq, ReportRow)> {

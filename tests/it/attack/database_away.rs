@@ -1,11 +1,12 @@
-//! The queue's database cannot be reached: at a start, in the middle of a run, and when the run is told to end.
+//! The queue's database cannot be reached: at a start, in the middle of a run, and when the run is told to end. Or it was reached, and
+//! its answer was not.
 
 #![cfg(unix)]
 
 use std::time::{Duration, Instant};
 
 use crate::support::postgres::Postgres;
-use crate::support::provider::{Provider, Script};
+use crate::support::provider::{Kind, OnCreate, Provider, Script, Seen};
 use crate::support::way::Way;
 use crate::support::workshop::{Ended, Going, Workshop};
 
@@ -30,6 +31,7 @@ impl Scene {
     fn start(&self) -> Going {
         let mut command = self.shop.command(&self.provider, &["run", "jobs.csv", "--inputs", "."]);
         command.env("TRYON_QUEUE", &self.url).env("TRYON_HOST", "one").env("TRYON_STATE_DIR", self.shop.file("state"));
+        command.env("TRYON_DOUBT_AGE", "1s");
         self.shop.begin(command)
     }
 }
@@ -91,4 +93,37 @@ fn a_run_that_is_told_to_end_while_its_database_is_away_ends_soon_and_as_one_tha
     ended.assert_code(143);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}: {}", began.elapsed(), ended.said);
     assert!(ended.said.contains("what is done is safe"), "{}", ended.said);
+}
+
+#[test]
+fn a_claim_that_was_committed_and_never_answered_is_found_by_its_name_and_its_job_is_sent_once() {
+    let Some(scene) = Scene::new(12, Script::default()) else { return };
+    scene.way.lose_commits_of("INSERT INTO tryon.attempts AS t", 3);
+    let ended = scene.start().end();
+    ended.assert_code(0);
+    assert_eq!(scene.way.commits_to_lose(), 0, "{}", ended.said);
+    assert_eq!(scene.provider.books().creates().len(), 12, "none came to be in doubt: {}", ended.said);
+    scene.shop.assert_no_double_charge(&scene.provider);
+}
+
+#[test]
+fn a_job_that_is_being_sent_again_without_a_worker_comes_to_be_in_doubt_once_more_and_is_made() {
+    let never = Duration::from_secs(3_600);
+    let script = Script {
+        on_create: Box::new(move |seen| match (seen.job.as_str(), seen.nth_of_job) {
+            ("job-002", 1) => OnCreate::TakeLate(never),
+            _ => OnCreate::Take,
+        }),
+        ..Script::default()
+    };
+    let Some(scene) = Scene::new(6, script) else { return };
+    // Only what is sent again asks whose budget it was.
+    scene.way.lose_commits_of("SELECT run FROM tryon.attempts WHERE job", 1);
+    let ended = scene.start().end();
+    ended.assert_code(0);
+    assert_eq!(scene.way.commits_to_lose(), 0, "{}", ended.said);
+    let of_job = |seen: &&&Seen| matches!(&seen.kind, Kind::Create { job: Some(job), .. } if job == "job-002");
+    let creates = scene.provider.books().creates().iter().filter(of_job).count();
+    assert_eq!(creates, 2, "{}", ended.said);
+    scene.shop.assert_no_double_charge(&scene.provider);
 }

@@ -25,4 +25,5 @@ mod shared_inputs;
 mod slots;
 mod slow_load;
 mod tasks;
+mod unfinished;
 mod weather;

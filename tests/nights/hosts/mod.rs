@@ -3,6 +3,7 @@
 mod machine;
 mod morning;
 mod plan;
+mod rules;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,7 @@ use crate::world::{Fate, World};
 
 use machine::{Machine, Machines};
 use plan::{Host, Life, Plan};
+use rules::Rules;
 use watch::Watch;
 
 /// One of this number of nights has several hosts: they take longer than others.
@@ -57,6 +59,8 @@ struct Several {
     watches: Vec<Arc<Watch>>,
     /// The queue, as a person has it.
     person: Arc<dyn Queue>,
+    /// Looked at after each verb of a process.
+    rules: Arc<Rules>,
     tally: Mutex<Tally>,
 }
 
@@ -115,6 +119,7 @@ impl Several {
             machines: Machines::default(),
             places: Mutex::new(places),
             watches,
+            rules: Arc::new(Rules::of(Arc::clone(&person))),
             person,
             tally: Mutex::default(),
         }
@@ -130,11 +135,12 @@ impl Several {
     }
 
     fn end(self) -> Night {
-        let Self { mut night, tally, plan, watches, .. } = self;
+        let Self { mut night, tally, plan, watches, rules, .. } = self;
         let counted = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if plan.is_added {
             morning::check_share(&night, &plan);
         }
+        rules.wrongs().into_iter().for_each(|wrong| night.is_wrong(wrong));
         night.world.process_ends();
         night.tally.add(&counted);
         night.tally.of_several = 1;
@@ -198,7 +204,8 @@ impl Several {
         let at = |times: &[(Duration, Duration)]| {
             times.iter().map(|(from, time)| (now + *from, now + *from + *time)).collect::<Vec<_>>()
         };
-        let fate = Fate { pauses: at(&life.fate.pauses), cuts: at(&life.fate.cuts), ..life.fate.clone() };
+        let at_unknown = life.fate.at_unknown.map(|(from, stop)| (now + from, stop));
+        let fate = Fate { pauses: at(&life.fate.pauses), cuts: at(&life.fate.cuts), at_unknown, ..life.fate.clone() };
         let seed = self.night.seed ^ (life.number as u64 + 1) << 40;
         let world = World::of_one(&self.night.world, &self.night.weather, seed, life.process.death, fate);
         let mut setup = self.night.setup(Some(&life.process));
@@ -262,10 +269,12 @@ impl Several {
         interrupted: &CancellationToken,
     ) -> Result<Outcome, RunError> {
         loop {
+            // It may have been stopped with the refusal in hand.
+            let asked = self.now();
             let ended = self.work(number, host.clone(), &setup, world, interrupted.clone()).await;
             let Err(RunError::Queue(QueueError::HostAtWork { .. })) = &ended else { return ended };
             let margin = host.lease + Duration::from_secs(3);
-            if !self.machines.is_borne(&host.name, number, self.now().saturating_sub(margin)) {
+            if !self.machines.is_borne(&host.name, number, asked.saturating_sub(margin)) {
                 self.night.is_wrong(format!("process {number} is refused, and none of its name lives"));
             }
             // One that has worked was stopped meanwhile; its supervisor's next start would have a budget of its own.
@@ -285,8 +294,9 @@ impl Several {
         interrupted: CancellationToken,
     ) -> Result<Outcome, RunError> {
         let night = &self.night;
-        let steps = Arc::clone(world);
+        let (steps, rules) = (Arc::clone(world), Arc::clone(&self.rules));
         let between = Box::new(move || -> BoxFuture<'static, ()> {
+            rules.look(number);
             let world = Arc::clone(&steps);
             Box::pin(async move { world.queue_step().await })
         });

@@ -97,6 +97,7 @@ impl Plan {
         match dice.below(10) {
             0 => plan.contest_doubt(weather, dice),
             1 => plan.have_a_sleeper(weather, dice),
+            2 => plan.be_overtaken(weather, dice),
             _ => {}
         }
         if plan.is_added {
@@ -137,6 +138,52 @@ impl Plan {
         }
         let lives = self.hosts.iter_mut().flat_map(|host| &mut host.lives);
         lives.enumerate().for_each(|(number, life)| life.number = number);
+    }
+
+    /// Two hosts are told that the provider knows nothing of a dead host's submissions. One is stopped with these answers in
+    /// hand, for less than its lease; the other sends the jobs again meanwhile, loses some of the answers and says goodbye.
+    /// Whoever wakes and goes by what was asked before pays twice.
+    fn be_overtaken(&mut self, weather: &mut Weather, dice: &mut Dice) {
+        use crate::weather::{DOUBT_AGE, Ids, Odd};
+        weather.ids = Ids::Charged { echoed: true };
+        weather.oddities = vec![Odd::AnswerLost, Odd::RequestLost];
+        (weather.odd_creates, weather.odd_queries, weather.bad_pairs) = (0.7, 0.0, 0.0);
+        (weather.jobs, weather.cap, weather.max_in_doubt) = (24, 40, 1_000);
+        (weather.own_id_lag_ms, weather.step_ms, weather.empty) = (0, 0, None);
+        weather.task_ms = (3_000, 12_000);
+        weather.outages.clear();
+        weather.calm_from = Duration::from_secs(240);
+        (self.slots, self.lease) = (None, Duration::from_secs(30));
+        let first = Process { death: Death::ByItself, rest: Duration::ZERO, budget: None, slots: None };
+        let dies = dice.time(4_000, 10_000);
+        // What it left is taken up within seconds, and asked about at once, after 5, 15 and 35 s, and when that counts.
+        let counts = dies + DOUBT_AGE;
+        let lives = [
+            (Death::Interrupted(dies), Fate::default()),
+            (Death::Interrupted(counts + dice.time(3_000, 18_000)), Fate::default()),
+            (
+                Death::ByItself,
+                Fate {
+                    at_unknown: Some((counts - Duration::from_secs(15), dice.time(20_000, 27_000))),
+                    ..Fate::default()
+                },
+            ),
+        ];
+        self.hosts = (0..)
+            .zip(lives)
+            .map(|(number, (death, fate))| Host {
+                name: format!("host-{number}"),
+                starts: Duration::ZERO,
+                lives: vec![Life {
+                    number,
+                    process: Process { death, ..first },
+                    fate,
+                    proof: Proof::Lock,
+                    next_beside: None,
+                    is_forgotten: false,
+                }],
+            })
+            .collect();
     }
 
     /// A process is stopped just before a create leaves, for long after its doubt could be settled, and others start beside it.

@@ -1,7 +1,7 @@
 //! Loads that are read at the same time, by several processes: each is compared with what the others have added.
 
 use tryon::job::{JobSpec, StateName};
-use tryon::queue::{Keeping, Load};
+use tryon::queue::{Keeping, Load, LoadRow, RejectedRow};
 
 use super::POSTGRES;
 use crate::queue::bed::{Bed, at, begin_load, image, on_a_queue_of, on_line, spec, with_other_cloth};
@@ -64,6 +64,37 @@ async fn pictures_of_rows_that_are_not_taken_leave_nothing_and_those_of_the_othe
         let sources: Vec<_> = bed.tables()["inputs"].iter().map(|row| row["source"].clone()).collect();
         assert!(!sources.iter().any(|source| source.contains("contradicts")), "{sources:?}");
         assert_eq!(bed.job("c").await.spec.cloth, spec("b").cloth);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_row_of_a_manifest_that_hosts_have_under_several_paths_is_listed_once() {
+    on_a_queue_of(&POSTGRES, async |bed| {
+        let bad = |line| RejectedRow {
+            line,
+            id: "bad".to_owned(),
+            human: "gone.jpg".to_owned(),
+            cloth: "cloth.jpg".to_owned(),
+            column: "human_image".to_owned(),
+            reason: "gone.jpg is not there".to_owned(),
+        };
+        let before = bed.queue.counts().await.expect("counts").rejected;
+        let rejected = async || bed.queue.counts().await.expect("counts").rejected - before;
+        let load = async |manifest: &str, rows: Vec<LoadRow>| bed.keep(manifest, rows).await;
+        load("/mnt/north/jobs.csv", vec![on_line(2, spec("a")), LoadRow::Rejected(bad(3))]).await;
+        load("/srv/south/jobs.csv", vec![on_line(2, spec("a")), LoadRow::Rejected(bad(3))]).await;
+        assert_eq!(rejected().await, 1);
+        load("/mnt/north/jobs.csv", vec![on_line(2, spec("b")), LoadRow::Rejected(bad(3))]).await;
+        assert_eq!(rejected().await, 1, "by a load that only adds jobs, too");
+        load("/srv/south/others.csv", vec![LoadRow::Rejected(bad(3))]).await;
+        load("/srv/south/jobs.csv", vec![on_line(2, spec("a")), LoadRow::Rejected(bad(4))]).await;
+        assert_eq!(rejected().await, 3, "another manifest, and another row");
+        let listed = bed.report().await.into_iter().filter(|row| row.id == "bad").count();
+        assert_eq!(listed, 3);
+        // Mended by the host that has loaded it last.
+        load("/mnt/north/jobs.csv", vec![on_line(3, spec("c"))]).await;
+        assert_eq!(rejected().await, 2);
     })
     .await;
 }

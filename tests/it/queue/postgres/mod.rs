@@ -1,5 +1,6 @@
 //! PostgreSQL as the tests of the contract know it, straight and by way of a pooler, and what only it can show.
 
+mod away;
 mod claims;
 mod hosts;
 mod loads;

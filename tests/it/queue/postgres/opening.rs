@@ -70,7 +70,7 @@ async fn a_queue_of_version_1_is_looked_at_as_it_is_and_taken_over_whole() {
     assert_eq!(version(), 1, "and nothing was changed");
 
     let queue = queue::open(&location, Opening::Existing).await.expect("a queue");
-    assert_eq!(version(), 2);
+    assert_eq!(version(), 3);
     let job = queue.job("ana").await.expect("the job");
     assert_eq!((job.review, job.spec.extra.is_empty(), job.output.as_deref()), (None, true, Some("ana.png")));
     assert_eq!(queue.counts().await.expect("counts").unjudged(), 1);

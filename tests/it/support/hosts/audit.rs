@@ -87,8 +87,25 @@ pub(crate) fn doubles(books: &Books) -> Vec<String> {
         .charges()
         .into_iter()
         .filter(|(_, tasks)| *tasks > 1)
-        .map(|(job, tasks)| format!("{job}: {tasks} tasks"))
+        .map(|(job, tasks)| format!("{job}: {tasks} tasks; {}", creates_of(books, job)))
         .collect()
+}
+
+/// When creates of a job arrived, in seconds after the first of all, under which names, and how they were answered.
+fn creates_of(books: &Books, wanted: &str) -> String {
+    let first = books.requests.first().map(|seen| seen.at);
+    let told = books.requests.iter().filter_map(|seen| match &seen.kind {
+        Kind::Create { job: Some(job), external_id } if job == wanted => {
+            let at = first.map_or(0.0, |first| seen.at.duration_since(first).as_secs_f64());
+            let took = seen.until.map(|until| until.duration_since(seen.at).as_secs_f64());
+            let name = external_id.as_deref().unwrap_or("-");
+            Some(format!("{at:.2} s {name} took {took:.2?}, answered {:?}", seen.status))
+        }
+        _ => None,
+    });
+    let tasks =
+        books.tasks.iter().filter(|task| task.job == wanted).map(|task| format!("{} {:?}", task.id, task.external_id));
+    told.chain(tasks).collect::<Vec<_>>().join("; ")
 }
 
 /// What is under a job's final name is its own whole picture, at any time.

@@ -132,7 +132,10 @@ impl Round<'_> {
         findings.other.extend(self.over_budget());
         if !findings.is_clean() {
             self.note(&self.database.log());
-            for job in jobs.iter().filter(|job| job.state != "succeeded").take(5) {
+            let is_wrong = |job: &&Job| {
+                job.state != "succeeded" || findings.doubles.iter().any(|double| double.starts_with(&job.id))
+            };
+            for job in jobs.iter().filter(is_wrong).take(5) {
                 let shown = self.call(&["show", &job.id]);
                 self.note(&shown.said);
             }
