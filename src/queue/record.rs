@@ -58,6 +58,9 @@ pub struct TakenTask {
 /// What an answer said besides the transition it causes; kept with the attempt for `show` and the report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Note {
+    /// The submission that it is about; where the job is in another one by now, under whatever attempt, the note comes too late.
+    /// `None` where the attempt alone tells.
+    pub submission: Option<ExternalTaskId>,
     /// The id of the create's answer.
     pub request_id: Option<String>,
     /// The HTTP status of the answer.

@@ -126,6 +126,7 @@ impl Shared {
         transition: Transition,
         note: Note,
     ) -> Result<JobState, RunError> {
+        let note = Note { submission: Some(job.external_id.clone()), ..note };
         Ok(self.queue.record(job.seq, job.attempt, transition, note, self.now()).await?)
     }
 

@@ -236,7 +236,10 @@ impl Queue for PostgresQueue {
 
     async fn submit_again(&self, run: RunId, doubt: Doubt, now: Timestamp) -> Result<Resubmission> {
         let me = self.epoch();
-        patiently!(self.server, in_transaction!(self.server, |db| claim::submit_again(db, (run, me), doubt, now).await))
+        patiently!(
+            self.server,
+            in_transaction!(self.server, |db| claim::submit_again(db, (run, me), doubt.clone(), now).await)
+        )
     }
 
     async fn publish(

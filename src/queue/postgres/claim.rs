@@ -224,7 +224,7 @@ pub(super) async fn submit_again(
     doubt: Doubt,
     now: Timestamp,
 ) -> Result<End<Resubmission>> {
-    let Doubt { seq, attempt, of, slots } = doubt;
+    let Doubt { seq, attempt, external_id, of, slots } = doubt;
     if let Some(me) = me {
         must_hold(db, me).await?;
     }
@@ -244,7 +244,8 @@ pub(super) async fn submit_again(
         return Ok(End::RollBack(Resubmission::NoRoom));
     }
     let by = By::Worker { attempt, epoch: me };
-    let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now).await?;
+    let note = Note { submission: Some(external_id), ..Note::default() };
+    let state = apply(db, seq, by, &Transition::SubmitAgain, &note, now).await?;
     let number = i64::from(attempt);
     let owner = db.one("SELECT run FROM tryon.attempts WHERE job = $1 AND attempt = $2", args![seq.0, number]).await?;
     if owner.try_get::<_, i64>(0)? != run.0 {

@@ -175,6 +175,7 @@ pub(super) fn read_attempt(row: &Row) -> Result<AttemptRecord> {
         task_ended_at: maybe_timestamp(row.try_get(8)?)?,
         ended_at: maybe_timestamp(row.try_get(9)?)?,
         note: Note {
+            submission: None,
             request_id: row.try_get(10)?,
             http_status: maybe_whole(row, 11)?,
             code: row.try_get(12)?,

@@ -31,6 +31,8 @@ pub(super) struct Present {
     pub(super) id: String,
     pub(super) state: JobState,
     pub(super) attempt: u32,
+    /// The name under which it was sent, if it ever was claimed.
+    external_id: Option<ExternalTaskId>,
     flagged: bool,
     verdict: Option<Verdict>,
     cost: Cost,
@@ -70,8 +72,9 @@ pub(super) async fn apply(
     now: Timestamp,
 ) -> Result<JobState> {
     let present = present_state(db, seq).await?;
+    let is_late = note.submission.is_some() && note.submission != present.external_id;
     if let By::Worker { attempt: expected, epoch } = by
-        && (expected != present.attempt || !present.may_be_moved(epoch, transition))
+        && (is_late || expected != present.attempt || !present.may_be_moved(epoch, transition))
     {
         return Err(QueueError::Stale { seq: seq.0, attempt: expected });
     }
@@ -169,8 +172,9 @@ fn read_present(row: &Row) -> Result<Present> {
     Ok(Present {
         seq: row.try_get(17)?,
         id: row.try_get(7)?,
-        state: stored.read(external_id, task_id)?,
+        state: stored.read(external_id.clone(), task_id)?,
         attempt: whole(row, 8)?,
+        external_id,
         flagged: row.try_get(9)?,
         verdict: read_verdict(row.try_get(16)?)?,
         owner: Owner { epoch: row.try_get(13)?, is_dead: row.try_get(14)?, has_lapsed: row.try_get(15)? },

@@ -141,7 +141,7 @@ pub(super) fn submit_again(
     doubt: Doubt,
     now: Timestamp,
 ) -> Result<(Resubmission, Keep)> {
-    let Doubt { seq, attempt, of, slots } = doubt;
+    let Doubt { seq, attempt, external_id, of, slots } = doubt;
     if let Some(me) = me {
         must_hold(db, me)?;
         let owner: Option<i64> =
@@ -151,7 +151,8 @@ pub(super) fn submit_again(
         }
     }
     let by = By::Worker { attempt, epoch: me };
-    let state = apply(db, seq, by, &Transition::SubmitAgain, &Note::default(), now)?;
+    let note = Note { submission: Some(external_id), ..Note::default() };
+    let state = apply(db, seq, by, &Transition::SubmitAgain, &note, now)?;
     if let Some(slots) = slots
         && tasks_beside(db, seq)? >= slots
     {

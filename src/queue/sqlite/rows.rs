@@ -142,6 +142,7 @@ pub(super) fn read_attempt(row: &Row<'_>) -> Result<AttemptRecord> {
         task_ended_at: maybe_timestamp(row.get(8)?)?,
         ended_at: maybe_timestamp(row.get(9)?)?,
         note: Note {
+            submission: None,
             request_id: row.get(10)?,
             http_status: row.get(11)?,
             code: row.get(12)?,

@@ -28,9 +28,10 @@ pub(super) fn apply(
     note: &Note,
     now: Timestamp,
 ) -> Result<JobState> {
-    let (id, before, attempt) = present_state(db, seq)?;
+    let Present { id, state: before, attempt, external_id } = present_state(db, seq)?;
+    let is_late = note.submission.is_some() && note.submission != external_id;
     if let By::Worker { attempt: expected, epoch } = by
-        && (expected != attempt || !may_move(db, seq, epoch, &before, transition)?)
+        && (is_late || expected != attempt || !may_move(db, seq, epoch, &before, transition)?)
     {
         return Err(QueueError::Stale { seq: seq.0, attempt: expected });
     }
@@ -100,8 +101,16 @@ fn may_move(
     Ok(is_allowed(holder(db, me, owner)?, owner.is_none(), before, transition))
 }
 
-/// The id, the state and the attempt that a job is in.
-pub(super) fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, JobState, u32)> {
+/// What a job is in.
+pub(super) struct Present {
+    pub(super) id: String,
+    state: JobState,
+    attempt: u32,
+    /// The name under which it was sent, if it ever was claimed.
+    external_id: Option<ExternalTaskId>,
+}
+
+pub(super) fn present_state(db: &Connection, seq: JobSeq) -> Result<Present> {
     let mut statement = db.prepare_cached(
         "SELECT j.state, j.retry_at, j.failure_kind, j.error_code, j.error, a.external_task_id, a.task_id, j.id, j.attempt
            FROM jobs j LEFT JOIN attempts a ON a.job = j.seq AND a.attempt = j.attempt
@@ -118,7 +127,8 @@ pub(super) fn present_state(db: &Connection, seq: JobSeq) -> Result<(String, Job
     };
     let external_id = row.get::<_, Option<String>>(5)?.map(ExternalTaskId);
     let task_id = row.get::<_, Option<String>>(6)?.map(TaskId);
-    Ok((row.get(7)?, stored.read(external_id, task_id)?, row.get(8)?))
+    let state = stored.read(external_id.clone(), task_id)?;
+    Ok(Present { id: row.get(7)?, state, attempt: row.get(8)?, external_id })
 }
 
 /// Writes what a transition means for the attempt it belongs to, and what was said along with it.

@@ -246,7 +246,7 @@ impl SqliteQueue {
             .write(move |db| {
                 let state = apply(db, seq, by, &Transition::Publish, &Note::default(), now)?;
                 if !images.iter().any(|image| image.image == 0) {
-                    let (id, ..) = present_state(db, seq)?;
+                    let id = present_state(db, seq)?.id;
                     let source = IllegalTransition { from: StateName::Downloading, verb: "published without an image" };
                     return Err(QueueError::Illegal { id, source });
                 }

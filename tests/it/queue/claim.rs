@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tryon::job::{ExternalTaskId, FailureKind, JobSpec, JobState, ModelName, StateName, Transition};
-use tryon::queue::{ActiveJob, Claim, Claimant, Doubt, QueueError, Resubmission, RunId};
+use tryon::queue::{ActiveJob, Claim, Claimant, Doubt, Note, QueueError, Resubmission, RunId};
 
 use super::bed::{Bed, at, failure, millis, model, on_every_queue, spec, task, with_priority};
 
@@ -363,6 +363,32 @@ async fn only_a_doubtful_job_is_submitted_again_and_only_in_its_attempt() {
             assert!(matches!(error, QueueError::Stale { .. }), "{error}");
         }
         assert_eq!(bed.tables(), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_followed_an_earlier_submission_of_the_same_attempt_moves_the_next_one_no_more() {
+    on_every_queue(async |bed| {
+        let (_, earlier) = left_in_doubt(bed, "a").await;
+        // Its task is found, and comes to nothing for want of room: the attempt does not count, and is claimed again.
+        bed.step(&earlier, Transition::Accept { task_id: task("one") }).await;
+        bed.step(&earlier, Transition::TaskFindsNoRoom { retry_at: at(3) }).await;
+        let Claim::Job(later) = bed.try_claim(bed.run, at(9)).await else { panic!("no job") };
+        assert_eq!((later.seq, later.attempt), (earlier.seq, earlier.attempt));
+        let before = bed.tables();
+        let by_earlier = || Note { submission: Some(earlier.external_id.clone()), ..Note::default() };
+        for transition in [Transition::Accept { task_id: task("one") }, Transition::LoseAnswer] {
+            let late = bed.queue.record(earlier.seq, earlier.attempt, transition, by_earlier(), at(9)).await;
+            assert!(matches!(late, Err(QueueError::Stale { .. })), "{late:?}");
+        }
+        assert_eq!(bed.tables(), before);
+        bed.step(&later, Transition::LoseAnswer).await;
+        let late = bed.queue.submit_again(bed.run, Doubt::about(&earlier), at(9)).await;
+        assert!(matches!(late, Err(QueueError::Stale { .. })), "{late:?}");
+        let note = Note { submission: Some(later.external_id.clone()), ..Note::default() };
+        let accept = Transition::Accept { task_id: task("two") };
+        bed.queue.record(later.seq, later.attempt, accept, note, at(9)).await.expect("its own");
     })
     .await;
 }
