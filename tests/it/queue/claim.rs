@@ -370,10 +370,10 @@ async fn only_a_doubtful_job_is_submitted_again_and_only_in_its_attempt() {
 #[tokio::test]
 async fn who_followed_an_earlier_submission_of_the_same_attempt_moves_the_next_one_no_more() {
     on_every_queue(async |bed| {
-        let (_, earlier) = left_in_doubt(bed, "a").await;
-        // Its task is found, and comes to nothing for want of room: the attempt does not count, and is claimed again.
-        bed.step(&earlier, Transition::Accept { task_id: task("one") }).await;
-        bed.step(&earlier, Transition::TaskFindsNoRoom { retry_at: at(3) }).await;
+        let (run, earlier) = left_in_doubt(bed, "a").await;
+        // Sent again it finds no room: the attempt does not count, and is claimed again.
+        bed.queue.submit_again(run, Doubt::about(&earlier), at(2)).await.expect("submitted");
+        bed.step(&earlier, Transition::Release { retry_at: None }).await;
         let Claim::Job(later) = bed.try_claim(bed.run, at(9)).await else { panic!("no job") };
         assert_eq!((later.seq, later.attempt), (earlier.seq, earlier.attempt));
         let before = bed.tables();
