@@ -101,7 +101,7 @@ fn may_move(
     Ok(is_allowed(holder(db, me, owner)?, owner.is_none(), before, transition))
 }
 
-/// What a job is in.
+/// Where a job is at present.
 pub(super) struct Present {
     pub(super) id: String,
     state: JobState,
