@@ -111,7 +111,8 @@ impl Postgres {
         let settings = settings.replace("* = host=127.0.0.1", &format!("* = user={OWNER} host=127.0.0.1"));
         let file = self.folder.join("pgbouncer.ini");
         fs::write(&file, settings).expect("its settings");
-        give_to_server(&self.folder);
+        // Not the folder: the server makes and removes files in it at this moment.
+        give_to_server(&file);
         let keeper = kept(&format!("{} -q {}", program.display(), file.display()), &self.folder, Path::new(""));
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner).push(keeper);
         await_port(port);
