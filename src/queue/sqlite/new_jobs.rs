@@ -36,8 +36,10 @@ pub(super) fn attach(db: &Connection, staged: &Path) -> Result<()> {
     // One that was not seen to its end may have left its own.
     detach(db)?;
     db.prepare("ATTACH ?1 AS staged")?.execute([as_text(staged)])?;
+    // An index over all jobs is sorted in files, so that memory stays flat. The pragma drops all temporary tables.
     db.execute_batch(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS numbers (input INTEGER NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
+        "PRAGMA temp_store = FILE;
+         CREATE TEMPORARY TABLE numbers (input INTEGER NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
     )?;
     Ok(())
 }
@@ -48,7 +50,7 @@ pub(super) fn detach(db: &Connection) -> Result<()> {
     if db.query_row(is_attached, [], |row| row.get(0))? {
         // Statements that were prepared for it hold it.
         db.flush_prepared_statement_cache();
-        db.execute_batch("DETACH staged; DROP TABLE IF EXISTS temp.numbers")?;
+        db.execute_batch("DETACH staged; PRAGMA temp_store = MEMORY")?;
     }
     Ok(())
 }
