@@ -43,6 +43,8 @@ pub(super) struct Carrying {
     pub(super) too_late: Vec<TooLate>,
     /// Whether it is written in the transaction that decides it.
     at_once: bool,
+    /// Whether the queue has no jobs yet.
+    is_first: bool,
     pub(super) is_kept: bool,
     to_forget: Vec<String>,
     column_names: Vec<String>,
@@ -68,6 +70,7 @@ impl Carrying {
             behind: 0,
             too_late,
             at_once,
+            is_first: !has_jobs,
             is_kept: false,
             to_forget,
             column_names,
@@ -94,6 +97,7 @@ impl Carrying {
             behind,
             too_late,
             at_once: false,
+            is_first: false,
             is_kept: true,
             to_forget,
             column_names,
@@ -231,7 +235,7 @@ impl Carrying {
     }
 
     fn write_all(&mut self, db: &Connection) -> Result<()> {
-        let is_worth_it = self.end > BATCH_BESIDE_A_RUN && last_job(db)? == 0;
+        let is_worth_it = self.is_first && self.end > BATCH_BESIDE_A_RUN;
         let mut write = || {
             while self.next < self.end {
                 self.write_batch(db, BATCH)?;
@@ -247,7 +251,8 @@ impl Carrying {
         let batch = Part { from: self.next, to };
         let mut not_taken: Vec<_> =
             self.staging.rejections(batch.from, to)?.into_iter().map(NotAdded::Rejected).collect();
-        if last_job(db)? > 0 {
+        // In the transaction that finds the queue empty, nobody has given a name away.
+        if !(self.is_first && self.at_once) {
             not_taken.extend(new_jobs::too_late(db, batch)?.into_iter().map(NotAdded::TooLate));
             not_taken.sort_by_key(NotAdded::place);
         }
