@@ -173,6 +173,7 @@ fn a_publication_that_is_interrupted_says_so_and_the_same_command_goes_on() {
     let said = String::from_utf8(output.stdout).expect("text");
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("; interrupted: the same command goes on"), "{said}");
+    assert!(said.contains("The table is written when all images are there."), "{said}");
     let before = names(&desk).len();
     assert!((1..JOBS + 4).contains(&before), "{before}");
     assert!(!desk.path("shop/list.csv").exists(), "a table of images that are not there");
