@@ -240,10 +240,10 @@ impl Compared {
     fn tell_not_looked_up(&self, text: &mut String, is_interrupted: bool) {
         let (not, unknown) = (self.result.not_looked_up, self.result.unknown.tasks);
         if not > 0 {
-            let why = if is_interrupted { "interrupted" } else { "the provider does not answer now; try again later" };
+            let why = if is_interrupted { "this was interrupted" } else { "the provider does not answer now" };
             let _ = writeln!(
                 text,
-                "  ({} of {} not looked up, so that a job of this queue may have asked for them: {why})",
+                "  ({} of {} were not looked up, because {why}: a job of this queue may have asked for them)",
                 thousands(not),
                 counted(unknown, "unknown task")
             );
