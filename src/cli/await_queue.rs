@@ -69,7 +69,8 @@ mod tests {
     async fn a_database_that_does_not_come_back_is_waited_for_for_two_minutes_and_is_then_the_machines_trouble() {
         let began = Instant::now();
         let reach = async || Err(QueueError::Unreachable("connection refused".to_owned()));
-        let failure = until_reached(reach, &console()).await.expect_err("it is away");
+        let awaited = tokio::time::timeout(PATIENCE * 10, until_reached(reach, &console())).await;
+        let failure = awaited.expect("it is waited for without end").expect_err("it is away");
         assert_eq!(failure.code, ExitCode::Machine);
         assert!(failure.message.contains("connection refused; it was waited for 120 s"), "{}", failure.message);
         let waited = began.elapsed();

@@ -12,8 +12,10 @@ use super::selection::Selection;
 /// How many jobs are read at once.
 const PAGE_ROWS: usize = 500;
 
-/// How many rows of the report are: a database over a network takes a moment for each page, whatever is on it.
-const REPORT_ROWS: usize = 2_000;
+/// How many rows of the report are: a database takes a moment for each page, whatever is on it, to plan the statement and to be
+/// asked over a network. The next page is asked for once this one is written: a reader who is slow, as a pager is that somebody left
+/// open, would otherwise keep a transaction open.
+const REPORT_ROWS: usize = 5_000;
 
 /// Hands every selected job to `each`, in manifest order. The queue may change meanwhile: each page of some hundred jobs is
 /// of one moment.

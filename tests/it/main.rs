@@ -13,6 +13,7 @@ mod page;
 mod publish;
 mod queue;
 mod resume;
+mod room;
 mod solutions;
 mod state_machine;
 mod support;

@@ -122,7 +122,8 @@ impl Queue for PostgresQueue {
     }
 
     async fn join(&self, start: HostStart) -> Result<Epoch> {
-        let epoch = verb!(self, |db| hosts::join(db, &start))?;
+        let number = reading!(self, |db| hosts::next_epoch(db))?;
+        let epoch = verb!(self, |db| hosts::join(db, &start, number))?;
         self.epoch.store(epoch.0, Ordering::Release);
         Ok(epoch)
     }

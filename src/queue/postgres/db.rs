@@ -2,6 +2,9 @@
 //!
 //! Statements that are asked for at once are sent at once, and PostgreSQL runs them in that order.
 
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Transaction};
 
@@ -60,6 +63,22 @@ impl<'a> Db<'a> {
 
     pub(super) async fn rows(self, query: &str, args: &[Arg<'_>]) -> Result<Vec<Row>> {
         Ok(self.client.query_typed(query, args).await?)
+    }
+
+    /// The rows as `read` understands them. Each is read when it comes, while the server looks for the next ones.
+    pub(super) async fn read<T>(
+        self,
+        query: &str,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let args = args.iter().map(|(value, sql_type)| (*value, sql_type.clone()));
+        let mut rows = pin!(self.client.query_typed_raw(query, args).await?);
+        let mut found = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            found.push(read(&row)?);
+        }
+        Ok(found)
     }
 
     /// The only row, or none.

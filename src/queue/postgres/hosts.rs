@@ -20,22 +20,50 @@ use super::rows::{FullJob, JOB_COLUMNS, JOB_TABLES, whole};
 use super::transition::{By, apply};
 use super::{refusals, unseen};
 
+/// A number for an epoch that no other start has, whether or not the epoch is begun.
+pub(super) async fn next_epoch(db: Db<'_>) -> Result<Epoch> {
+    let query = "SELECT nextval(pg_get_serial_sequence('tryon.hosts', 'epoch'))";
+    Ok(Epoch(db.one(query, args![]).await?.try_get(0)?))
+}
+
 /// Begins an epoch beside others. Of two starts under one name at once, the second sees the first.
-pub(super) async fn join(db: Db<'_>, start: &HostStart) -> Result<Epoch> {
+///
+/// `number` is this start's own, so its row proves that an earlier try was committed and its answer lost, which nothing else
+/// could: a name, a process id or a lock may be another living process's as well.
+pub(super) async fn join(db: Db<'_>, start: &HostStart, number: Epoch) -> Result<Epoch> {
     db.lock("tryon: hosts").await?;
+    if is_begun(db, number).await? {
+        return Ok(number);
+    }
     bury_proven(db, start).await?;
     refuse_living(db, &start.name).await?;
     unseen::forget_dead(db).await?;
     refusals::forget(db).await?;
     let statement = format!(
-        "INSERT INTO tryon.hosts (name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
-         SELECT $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"
+        "INSERT INTO tryon.hosts (epoch, name, machine, boot, lock, process, started_at, seen_at, steady_since, lease_ms)
+         SELECT CASE WHEN EXISTS (SELECT 1 FROM tryon.hosts WHERE epoch = $7)
+                     THEN nextval(pg_get_serial_sequence('tryon.hosts', 'epoch')) ELSE $7 END,
+                $1, $2, $3, $4, $5, clock, clock, clock, $6 FROM (SELECT {CLOCK} AS clock) AS now RETURNING epoch"
     );
     let lease = i64::try_from(start.lease.as_millis()).unwrap_or(i64::MAX >> 1);
-    let row = db
-        .one(&statement, args![start.name, start.machine, start.boot, start.lock, i64::from(start.process), lease])
-        .await?;
+    let process = i64::from(start.process);
+    let row =
+        db.one(&statement, args![start.name, start.machine, start.boot, start.lock, process, lease, number.0]).await?;
     Ok(Epoch(row.try_get(0)?))
+}
+
+/// Whether an earlier try of this start has begun the epoch, which is heard of now then. One that has lapsed meanwhile is over:
+/// nothing of it has left this process.
+async fn is_begun(db: Db<'_>, number: Epoch) -> Result<bool> {
+    let statement = format!(
+        "UPDATE tryon.hosts SET seen_at = {CLOCK}, steady_since = {CLOCK}
+          WHERE epoch = $1 AND dead_at IS NULL AND lapsed_at IS NULL"
+    );
+    if db.run(&statement, args![number.0]).await? == 1 {
+        return Ok(true);
+    }
+    leave(db, number).await?;
+    Ok(false)
 }
 
 /// The epochs of this machine that can send nothing any more are dead: those of an earlier boot, and those whose lock this

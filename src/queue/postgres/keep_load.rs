@@ -23,7 +23,7 @@ use super::rows::{storable, whole};
 use super::staged::{Staged, on_staged};
 use super::tally::Changes;
 use super::transition::{By, apply};
-use super::{new_jobs, staged_copy};
+use super::{loaded_elsewhere, new_jobs, staged_copy};
 
 /// Loads of more rows than this are looked at by the planner.
 const MANY_ROWS: i64 = 1_000;
@@ -78,6 +78,7 @@ pub(super) async fn keep(
         changes.count("pending", number(db.run(INSERT_JOBS, args![last]).await?));
         changes.count("rejected", write_rejected(db, last).await?);
     }
+    changes.count("rejected", -number(loaded_elsewhere::forget(db, &to_forget).await?));
     changes.write(db).await?;
     Ok(End::Commit(Kept { too_late, is_kept: true }))
 }

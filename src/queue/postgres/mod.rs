@@ -19,6 +19,7 @@ mod hosts;
 mod keep_load;
 mod last_tasks;
 mod load;
+mod loaded_elsewhere;
 mod looks;
 mod moving;
 mod new_jobs;

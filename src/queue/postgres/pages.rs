@@ -52,11 +52,9 @@ async fn reach_of(db: Db<'_>, selected: &Selected, after: JobSeq) -> Result<Reac
 pub(super) async fn report_after(db: Db<'_>, after: ReportPlace, most: usize) -> Result<(Vec<ReportRow>, ReportPlace)> {
     let (behind, manifest, line) =
         after.rejected.as_ref().map_or((-1, "", 0), |(behind, manifest, line)| (behind.0, manifest.as_str(), *line));
-    let (rejected, jobs) =
-        tokio::try_join!(async { db.rows(REJECTED_PAGE, args![behind, manifest, line, limit(most)]).await }, async {
-            db.rows(REPORT_PAGE, args![after.job.0, limit(most)]).await
-        },)?;
-    let rejected = rejected.iter().map(read_rejected_row).collect::<Result<Vec<_>>>()?;
-    let jobs = jobs.iter().map(read_report_row).collect::<Result<Vec<_>>>()?;
+    let (rejected, jobs) = tokio::try_join!(
+        async { db.read(REJECTED_PAGE, args![behind, manifest, line, limit(most)], read_rejected_row).await },
+        async { db.read(REPORT_PAGE, args![after.job.0, limit(most)], read_report_row).await },
+    )?;
     Ok(in_manifest_order(after, jobs, rejected, most))
 }

@@ -209,9 +209,9 @@ pub(super) fn read_image(row: &Row) -> Result<PublishedImage> {
 /// A page of the jobs as the report shows them, in manifest order: after job `$1`, at most `$2`.
 ///
 /// `units` is what all attempts of the job have cost. A job that waits or is in doubt shows what was last said about it.
-/// Everything is looked up row by row, as for [`JOB_TABLES`].
+/// Everything is looked up row by row, as for [`JOB_TABLES`], and in the order in which the page is cut out: nothing is sorted, so
+/// the first rows are here, and read, while the server still looks up the last ones.
 pub(super) const REPORT_PAGE: &str = "
-    WITH j AS MATERIALIZED (SELECT * FROM tryon.jobs WHERE seq > $1 ORDER BY seq LIMIT $2)
     SELECT j.seq, j.id, j.state, h.written, c.written, h.source, c.source,
            coalesce(a.model, j.model, (SELECT value FROM tryon.meta WHERE key = 'default_model')),
            i.path, j.error_code, coalesce(j.error, CASE WHEN j.state IN ('pending', 'in_doubt') THEN a.message END),
@@ -219,7 +219,7 @@ pub(super) const REPORT_PAGE: &str = "
            i.width, i.height, i.bytes, i.sha256, a.claimed_at, j.finished_at, a.sent_as, c2.written, c2.source,
            cost.paid, j.flags, a.account,
            r.verdict, r.reason, r.reviewer, r.at, nullif(hc.sha256, ''), nullif(cc.sha256, '')
-      FROM j
+      FROM (SELECT * FROM tryon.jobs WHERE seq > $1 ORDER BY seq LIMIT $2) AS j
      CROSS JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.human OFFSET 0) AS h
      CROSS JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.cloth OFFSET 0) AS c
       LEFT JOIN LATERAL (SELECT written, source FROM tryon.inputs WHERE input = j.cloth_2 OFFSET 0) AS c2 ON TRUE

@@ -2,6 +2,7 @@
 
 mod back_end;
 mod by_hand;
+mod carrying;
 mod claim;
 mod compared;
 mod contents;
@@ -19,6 +20,7 @@ mod lock;
 mod looks;
 mod meta;
 mod moving;
+mod new_jobs;
 mod numbered;
 mod open;
 mod own_tasks;

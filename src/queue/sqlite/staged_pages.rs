@@ -95,7 +95,7 @@ impl Staging {
     /// The jobs behind which the rejected rows of a page are: those from `from` on, before `to`, in their order.
     pub(in crate::queue) fn places_of_rejected(&self, places: &mut Places, from: i64, to: i64) -> Result<Vec<i64>> {
         let mut statement = self.db.prepare_cached(
-            "SELECT n, 0 AS is_rejected, fate, job FROM rows WHERE n >= ?1 AND n < ?2 AND fate < 5
+            "SELECT n, 0 AS is_rejected, fate, job FROM rows WHERE n >= ?1 AND n < ?2 AND (fate < 5 OR fate = 7)
               UNION ALL SELECT n, 1, NULL, NULL FROM rejected WHERE n >= ?1 AND n < ?2 ORDER BY 1, 2 DESC",
         )?;
         let mut rows = statement.query(params![from, to])?;

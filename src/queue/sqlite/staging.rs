@@ -120,11 +120,11 @@ pub(in crate::queue) struct StagedRow {
 }
 
 /// The columns of [`StagedRow`].
-const ROW: &str =
+pub(super) const ROW: &str =
     "n, id, id_key, human, cloth, cloth_type, cloth_2, cloth_type_2, model, priority, fate, job, manifest,
        line, keep, extra, relabels";
 
-fn read_row(row: &Row<'_>) -> Result<StagedRow> {
+pub(super) fn read_row(row: &Row<'_>) -> Result<StagedRow> {
     Ok(StagedRow {
         n: row.get(0)?,
         id: row.get(1)?,
@@ -228,6 +228,18 @@ impl Staging {
     /// Nothing is added from here on.
     pub(in crate::queue) fn close(&self) -> Result<()> {
         Ok(self.db.execute_batch("COMMIT")?)
+    }
+
+    /// Lets others read the file, once it is closed.
+    pub(super) fn share(&self) -> Result<()> {
+        // The lock goes with the next look.
+        self.db.execute_batch("PRAGMA locking_mode = NORMAL; SELECT count(*) FROM manifests")?;
+        Ok(())
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Brings the file to `path` and to disk, so that it outlives this process. To be called once it is closed.

@@ -28,8 +28,18 @@ type Verb = Box<dyn FnOnce(std::result::Result<&Connection, &QueueError>) -> (Ke
 /// A verb, and how it wants to be run.
 pub(super) struct Asked {
     verb: Verb,
-    /// It shares its transaction with no other.
-    is_alone: bool,
+    within: Within,
+}
+
+/// The transaction in which a verb runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// One that it shares with others.
+    Shared,
+    /// One of its own.
+    Own,
+    /// None.
+    None,
 }
 
 /// Whether what a verb wrote is to stay.
@@ -75,9 +85,10 @@ impl std::fmt::Debug for Inline {
 impl Inline {
     fn run(&self, asked: Asked) {
         let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-        let (answers, commit) = match asked.is_alone {
-            true => write_one(&mut db, asked.verb),
-            false => write_group(&mut db, std::iter::once(asked.verb)),
+        let (answers, commit) = match asked.within {
+            Within::Shared => write_group(&mut db, std::iter::once(asked.verb)),
+            Within::Own => write_one(&mut db, asked.verb),
+            Within::None => in_none(&db, asked.verb),
         };
         for answer in answers {
             answer(commit.as_ref().copied());
@@ -114,7 +125,7 @@ impl Writer {
         &self,
         verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
     ) -> Result<T> {
-        self.ask(verb, false).await
+        self.ask(verb, Within::Shared).await
     }
 
     /// Like [`Self::write_if`], for a verb that moves very many rows, in a transaction of its own.
@@ -122,7 +133,15 @@ impl Writer {
         &self,
         verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
     ) -> Result<T> {
-        self.ask(verb, true).await
+        self.ask(verb, Within::Own).await
+    }
+
+    /// Does something with the connection that SQLite does within no transaction.
+    pub(super) async fn outside<T: Send + 'static>(
+        &self,
+        verb: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.ask(move |db| verb(db).map(|value| (value, Keep::Yes)), Within::None).await
     }
 
     /// Waits where a simulation waits between two verbs.
@@ -135,7 +154,7 @@ impl Writer {
     async fn ask<T: Send + 'static>(
         &self,
         verb: impl FnOnce(&Connection) -> Result<(T, Keep)> + Send + 'static,
-        is_alone: bool,
+        within: Within,
     ) -> Result<T> {
         let (answer, outcome) = oneshot::channel();
         let verb: Verb = Box::new(move |db| {
@@ -152,7 +171,7 @@ impl Writer {
             });
             (keep, send)
         });
-        let asked = Asked { verb, is_alone };
+        let asked = Asked { verb, within };
         match self {
             Self::Threaded(WriterThread { verbs, .. }) => {
                 let verbs = verbs.as_ref().ok_or(QueueError::Closed)?;
@@ -195,18 +214,20 @@ impl QueueError {
 fn write_groups(mut db: Connection, inbox: &mpsc::Receiver<Asked>) {
     let mut next = inbox.recv().ok();
     while let Some(first) = next.take() {
-        let (answers, commit) = if first.is_alone {
-            write_one(&mut db, first.verb)
-        } else {
-            // Verbs that arrive while the group is at work still join it.
-            let joining = std::iter::from_fn(|| match inbox.try_recv() {
-                Ok(asked) if asked.is_alone => {
-                    next = Some(asked);
-                    None
-                }
-                asked => asked.ok().map(|asked| asked.verb),
-            });
-            write_group(&mut db, std::iter::once(first.verb).chain(joining.fuse()).take(MOST_IN_A_GROUP))
+        let (answers, commit) = match first.within {
+            Within::None => in_none(&db, first.verb),
+            Within::Own => write_one(&mut db, first.verb),
+            Within::Shared => {
+                // Verbs that arrive while the group is at work still join it.
+                let joining = std::iter::from_fn(|| match inbox.try_recv() {
+                    Ok(asked) if asked.within != Within::Shared => {
+                        next = Some(asked);
+                        None
+                    }
+                    asked => asked.ok().map(|asked| asked.verb),
+                });
+                write_group(&mut db, std::iter::once(first.verb).chain(joining.fuse()).take(MOST_IN_A_GROUP))
+            }
         };
         for answer in answers {
             answer(commit.as_ref().copied());
@@ -231,6 +252,10 @@ fn write_one(db: &mut Connection, verb: Verb) -> (Vec<Answer>, Result<()>) {
         Keep::No => transaction.rollback().map_err(QueueError::from),
     };
     (vec![answer], ended)
+}
+
+fn in_none(db: &Connection, verb: Verb) -> (Vec<Answer>, Result<()>) {
+    (vec![verb(Ok(db)).1], Ok(()))
 }
 
 /// A full disk or a failing one makes SQLite roll back everything by itself.

@@ -3,7 +3,7 @@
 use tryon::job::{Content, ExtraColumns, ImageRef, JobSeq, JobSpec, SentContents, StateName, Transition};
 use tryon::queue::{self, KnownContent, LoadRow, MadeFrom, Note};
 
-use super::bed::{Bed, at, begin_load, file, image, on_every_queue, on_line, spec, task, with_priority};
+use super::bed::{Bed, at, begin_load, file, image, on_every_queue, on_line, rejected_row, spec, task, with_priority};
 
 fn content(sha256: &str, modified: i64) -> Content {
     Content { sha256: sha256.to_owned(), bytes: 7, modified: Some(modified), etag: None }
@@ -104,8 +104,11 @@ async fn a_file_that_was_touched_is_noted_with_its_new_time() {
 
 /// Loads one row, as whoever can read its pictures does.
 async fn load(bed: &Bed, row: JobSpec, contents: &[(&ImageRef, &str)]) -> (queue::Enqueued, usize, usize) {
+    load_rows(bed, vec![on_line(2, row)], contents).await
+}
+
+async fn load_rows(bed: &Bed, rows: Vec<LoadRow>, contents: &[(&ImageRef, &str)]) -> (queue::Enqueued, usize, usize) {
     let mut load = begin_load(&*bed.queue, "moved.csv").await;
-    let rows: Vec<LoadRow> = vec![on_line(2, row)];
     let wanted = load.pictures_to_read(&rows).await.expect("an answer");
     let read = contents.iter().map(|(image, sha256)| (image.source.clone(), content(sha256, 5)));
     load.know_contents(read.filter(|(source, _)| wanted.contains(source)).collect()).await.expect("told");
@@ -145,6 +148,22 @@ async fn the_same_pictures_in_another_folder_are_the_same_job_and_cost_nothing()
             assert_eq!((tally.updated, rejected), (0, 1), "{contents:?}");
         }
         assert_eq!(bed.job("b").await.spec.human, spec("b").human);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_row_is_reported_behind_the_job_before_it_also_where_that_ones_pictures_were_moved() {
+    on_every_queue(async |bed| {
+        made(bed, spec("a"), Some(sent("ana", "coat"))).await;
+        bed.add(&[spec("b")]).await;
+        let (human, cloth) = (file("new/ana"), file("new/coat"));
+        let moved = JobSpec { human: human.clone(), cloth: cloth.clone(), ..with_priority("a", 1_000) };
+        let bad = LoadRow::Rejected(rejected_row(3, "bad"));
+        let rows = vec![on_line(2, moved), bad, on_line(4, spec("b")), on_line(5, spec("c"))];
+        let (tally, ..) = load_rows(bed, rows, &[(&human, "ana"), (&cloth, "coat")]).await;
+        assert_eq!((tally.updated, tally.unchanged, tally.added, tally.rejected), (1, 1, 1, 1));
+        assert_eq!(bed.reported().await, ["a", "bad", "b", "c"]);
     })
     .await;
 }

@@ -2,7 +2,7 @@
 //! back end that `bed` names; what only one of them can show is in a folder of its own.
 
 mod accounts;
-mod bed;
+pub(crate) mod bed;
 mod by_hand;
 mod claim;
 mod columns;

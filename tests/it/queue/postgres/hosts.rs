@@ -1,17 +1,20 @@
 //! Several hosts on one queue: epochs that lapse and die, what others may take, and what all of them share.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tryon::job::{ExternalTaskId, FailureKind, JobState, ModelName, StateName, Transition};
 use tryon::queue::{
-    ActiveJob, Claim, Claimant, Doubt, Holder, HostStart, HostState, NoRoom, Note, Queue, QueueError, Resubmission,
-    Room, RunId,
+    self, ActiveJob, Claim, Claimant, Doubt, Holder, HostStart, HostState, Location, NoRoom, Note, Opening, Queue,
+    QueueError, Resubmission, Room, RunId,
 };
 
 use super::{POSTGRES, database_of};
 use crate::queue::bed::{BackEnd, Bed, Row, at, failure, on_a_queue_of, spec, task};
 use crate::support::postgres::Postgres;
+use crate::support::way::Way;
 
 /// A job that nobody has is whoever's takes it up, a bystander too; so it is not looked at whose they are.
 const WITHOUT_HOLDERS: BackEnd = BackEnd {
@@ -103,6 +106,33 @@ async fn a_name_is_refused_while_its_host_lives_and_proves_nothing_afterwards() 
         assert_eq!(states, [HostState::Live, HostState::Overdue], "the first one is not proven dead by its name");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_start_that_was_not_told_that_it_had_begun_goes_on_with_its_epoch() {
+    let Some(server) = Postgres::server() else { return };
+    let (way, database) = (Way::to(server.port()), server.database());
+    let url = format!("postgres://tryon@127.0.0.1:{}/{database}?sslmode=disable", way.port());
+    let location = Location::parse(OsStr::new(&url)).expect("an address");
+    let bystander = queue::open(location.clone(), Opening::OrMake).await.expect("a queue");
+    bystander.join(start("bystander")).await.expect("joined");
+    // Neither the machine nor its boot can be told, as in a container: nothing but the answer said whose the row is.
+    let unknown = |name: &str| HostStart { machine: None, boot: None, ..start(name) };
+    let host = queue::open(location.clone(), Opening::Existing).await.expect("the queue");
+    host.wait_for_return(CancellationToken::new());
+    // Of the first try, which begins its epoch, and of the second, which finds it.
+    way.lose_commits_of("steady_since", 2);
+    let epoch = host.join(unknown("one")).await.expect("its own row keeps it out");
+    assert_eq!(way.commits_to_lose(), 0, "no commit was lost");
+    let records = host.hosts().await.expect("hosts");
+    let living = |name: &str| records.iter().filter(|host| host.name == name && host.state == HostState::Live).count();
+    assert_eq!((living("one"), living("bystander"), records.len()), (1, 1, 2), "{records:?}");
+    assert_eq!(records[0].epoch, epoch);
+    host.renew().await.expect("it is at work");
+    let other = queue::open(location, Opening::Existing).await.expect("the queue");
+    let error = other.join(unknown("one")).await.expect_err("another one of that name, and of the same process id");
+    assert!(matches!(error, QueueError::HostAtWork { .. }), "{error}");
+    bystander.renew().await.expect("it was left alone");
 }
 
 #[tokio::test]

@@ -98,3 +98,40 @@ async fn a_bad_row_of_a_manifest_that_hosts_have_under_several_paths_is_listed_o
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_row_whose_pictures_one_host_has_and_another_has_not_is_a_job_and_not_rejected_too() {
+    on_a_queue_of(&POSTGRES, async |bed| {
+        let (a, b) = (spec("a"), spec("b"));
+        let bad = |spec: &JobSpec, line, column: &str| {
+            LoadRow::Rejected(RejectedRow {
+                line,
+                id: spec.id.to_string(),
+                human: spec.human.written.clone(),
+                cloth: spec.cloth.written.clone(),
+                column: column.to_owned(),
+                reason: "is not there".to_owned(),
+            })
+        };
+        let before = bed.queue.counts().await.expect("counts").rejected;
+        let rejected = async || bed.queue.counts().await.expect("counts").rejected - before;
+        let (north, south) = ("/mnt/north/jobs.csv", "/srv/south/jobs.csv");
+        let load = async |manifest: &str, rows: Vec<LoadRow>| bed.keep(manifest, rows).await;
+        load(north, vec![bad(&a, 2, "human_image"), bad(&b, 3, "cloth_image")]).await;
+        load("/mnt/north/others.csv", vec![bad(&a, 2, "human_image")]).await;
+        assert_eq!(rejected().await, 3);
+        // A load that only adds jobs.
+        load(south, vec![on_line(2, a.clone()), bad(&b, 3, "cloth_image")]).await;
+        assert_eq!(rejected().await, 2, "b, and what another manifest says of a");
+        load(north, vec![bad(&a, 2, "human_image"), on_line(3, b.clone())]).await;
+        assert_eq!(rejected().await, 1, "whose host still has no picture of a, which is a job");
+        load(south, vec![on_line(2, a.clone()), bad(&b, 3, "priority")]).await;
+        assert_eq!(rejected().await, 2, "what is wrong on every host is listed");
+        load(north, vec![bad(&with_other_cloth("a", "other"), 2, "human_image"), on_line(3, b.clone())]).await;
+        assert_eq!(rejected().await, 3, "a is a job with other pictures");
+        let listed = |id: &str, rows: &[tryon::queue::ReportRow]| rows.iter().filter(|row| row.id == id).count();
+        let report = bed.report().await;
+        assert_eq!((listed("a", &report), listed("b", &report)), (3, 2));
+    })
+    .await;
+}

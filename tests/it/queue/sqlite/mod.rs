@@ -2,6 +2,7 @@
 
 mod back_end;
 mod crash;
+mod first_load;
 mod group_commit;
 mod log_growth;
 mod open;
