@@ -39,10 +39,11 @@ pub(super) async fn command(
     }
     let telling = Clients::of(&settings, telling, None)?;
     let place = &settled(place).await?;
-    let begun = queue::at(&place.queue).look().await?;
+    let mut begun = queue::at(&place.queue).look().await?;
+    // A queue that was loaded with --dedupe goes on with it.
+    settings.dedupe |= options.dedupe.is_none() && begun.queue_dedupes().await?;
     let mut rows = read(begun, manifests, &settings, &place.out, Purpose::Check, told_on(console)).await?;
     println(&sentence(&rows.load.tally()))?;
-    settings.dedupe |= options.dedupe.is_none() && rows.load.queue_dedupes().await?;
     let (tasks, mut lines) = lines(&mut rows, place, &settings, &accounts).await?;
     for (name, provider) in telling.that_tell_what_they_hold() {
         lines.extend(estimate::account(provider, name, tasks, ACCOUNT_PATIENCE).await);

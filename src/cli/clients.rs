@@ -102,6 +102,7 @@ impl Clients {
             name: client.account.name.as_ref(),
             provider: &client.provider,
             other_form: client.solutions.as_ref().map(|solutions| solutions as &dyn Provider),
+            poll_rate: client.account.poll_rate,
         })
     }
 

@@ -106,7 +106,7 @@ fn command(command: Command, common: &Common, file: SettingsFile, console: &Cons
         Command::Review(At { args, place }) => wait(review::command(&args, &file.options, &place.or(&file.options)?)),
         Command::Retry(At { args, place }) => wait(edit::retry(&args, &file.options, &place.or(&file.options)?)),
         Command::Reconcile(At { args, place }) => {
-            wait(reconcile::command(&args, &file.options, &place.or(&file.options)?))
+            wait(reconcile::command(&args, &file.options, &place.or(&file.options)?, console))
         }
         Command::Adopt(At { args, place }) => wait(edit::adopt(&args, &place.or(&file.options)?)),
         Command::Cancel(At { args, place }) => wait(edit::cancel(&args, &place.or(&file.options)?)),

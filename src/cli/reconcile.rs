@@ -2,16 +2,20 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::ExitCode;
 use crate::job::AccountName;
-use crate::ops::reconcile::{Difference, DifferenceKind, Group, ReconcileError, Reconciliation, Sums, reconcile};
+use crate::ops::reconcile::{
+    Difference, DifferenceKind, Group, Progress, ReconcileError, Reconciliation, Sums, reconcile,
+};
 use crate::queue::{self, ProviderKind};
 use crate::report::defused;
 use crate::settings::{Account, Options, ProviderName, Settings};
@@ -20,10 +24,14 @@ use crate::view::wording::{counted, thousands};
 
 use super::clients::{self, Clients};
 use super::load::println;
-use super::{Failure, Place};
+use super::run::cancel_on_signal;
+use super::{Console, Failure, Place};
 
 /// So many differences are told on the terminal; `--csv` has all of them.
 const MOST_TOLD: usize = 20;
+
+/// How often it is told how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// What `reconcile` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +67,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 /// `tryon reconcile`. Ends with 1 where something does not agree.
-pub(super) async fn command(args: &ReconcileArgs, file: &Options, place: &Place) -> Result<ExitCode, Failure> {
+pub(super) async fn command(
+    args: &ReconcileArgs,
+    file: &Options,
+    place: &Place,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
     let queue = queue::at(&place.queue).open_to_read().await?;
     let bound = queue.provider().await?;
     let is_sandbox = bound == Some(ProviderKind::Sandbox);
@@ -85,11 +98,17 @@ pub(super) async fn command(args: &ReconcileArgs, file: &Options, place: &Place)
     let prices: Vec<Option<f64>> = with_bill.iter().map(|account| account.price).collect();
     let with_keys = clients::with_keys(with_bill, settings.sandbox)?;
     let clients = Clients::of(&settings, with_keys, sandbox.as_ref())?;
-    let now = Timestamp::now();
+    let (now, stop) = (Timestamp::now(), CancellationToken::new());
+    let signal = tokio::spawn(cancel_on_signal(stop.clone()));
+    let mut teller = Teller::new(console);
     let mut compared = Vec::new();
     for (account, price) in clients.that_have_a_bill().zip(prices) {
-        let result =
-            reconcile(&*queue, &account, args.since, now).await.map_err(|error| failure(error, account.name))?;
+        let result = reconcile(&*queue, &account, (args.since, now), &stop, &mut |at| teller.tell(at)).await;
+        if let (Err(ReconcileError::Interrupted), true) = (&result, stop.is_cancelled()) {
+            let code = signal.await.unwrap_or(ExitCode::Interrupted);
+            return Err(Failure { code, message: ReconcileError::Interrupted.to_string() });
+        }
+        let result = result.map_err(|error| failure(error, account.name))?;
         compared.push(Compared { name: account.name.map(|name| name.as_str().to_owned()), price, result });
     }
     if let Some(sandbox) = sandbox {
@@ -105,15 +124,39 @@ pub(super) async fn command(args: &ReconcileArgs, file: &Options, place: &Place)
         )?;
     } else {
         for account in &compared {
-            println(&account.text(place, args.csv.as_deref()))?;
+            println(&account.text(place, args.csv.as_deref(), stop.is_cancelled()))?;
         }
         for account in without {
             let name = account.name.map_or_else(|| "the account".to_owned(), |name| name.as_str().to_owned());
             println(&format!("{name}: at a reseller, which has no bill that can be read; not compared"))?;
         }
     }
+    if stop.is_cancelled() {
+        return Ok(signal.await.unwrap_or(ExitCode::Interrupted));
+    }
     let agrees = compared.iter().all(|account| account.result.differences.is_empty());
     Ok(if agrees { ExitCode::Ok } else { ExitCode::SomeFailed })
+}
+
+/// Tells from time to time how many of the tasks have been looked up that are not known here.
+struct Teller<'a> {
+    console: &'a Console,
+    told: Instant,
+}
+
+impl<'a> Teller<'a> {
+    fn new(console: &'a Console) -> Self {
+        Self { console, told: Instant::now() }
+    }
+
+    fn tell(&mut self, Progress { done, of }: Progress) {
+        if self.told.elapsed() < TOLD_EVERY || done == of {
+            return;
+        }
+        self.told = Instant::now();
+        let of = counted(of as u64, "charged task");
+        self.console.info(&format!("looked up {} of {of} that the queue does not know", thousands(done as u64)));
+    }
 }
 
 fn failure(error: ReconcileError, account: Option<&AccountName>) -> Failure {
@@ -136,7 +179,7 @@ struct Compared {
 }
 
 impl Compared {
-    fn text(&self, place: &Place, csv: Option<&Path>) -> String {
+    fn text(&self, place: &Place, csv: Option<&Path>, is_interrupted: bool) -> String {
         let result = &self.result;
         let mut text = String::new();
         if let Some(name) = &self.name {
@@ -168,6 +211,7 @@ impl Compared {
             }
         }
         self.tell_differences(&mut text, place, csv);
+        self.tell_not_looked_up(&mut text, is_interrupted);
         text.trim_end().to_owned()
     }
 
@@ -191,11 +235,17 @@ impl Compared {
                 let _ = writeln!(text, "  and {further} more; --csv FILE writes them all");
             }
         }
-        if result.not_looked_up > 0 {
+    }
+
+    fn tell_not_looked_up(&self, text: &mut String, is_interrupted: bool) {
+        let (not, unknown) = (self.result.not_looked_up, self.result.unknown.tasks);
+        if not > 0 {
+            let why = if is_interrupted { "this was interrupted" } else { "the provider does not answer now" };
             let _ = writeln!(
                 text,
-                "  (of {} the provider was not asked whether a job of this queue asked for them: they are too many)",
-                counted(result.not_looked_up, "unknown task")
+                "  ({} of {} were not looked up, because {why}: a job of this queue may have asked for them)",
+                thousands(not),
+                counted(unknown, "unknown task")
             );
         }
     }

@@ -10,36 +10,51 @@ use crate::store::InputFile;
 /// How many pictures are looked at together.
 const PICTURES_AT_ONCE: usize = 500;
 
+/// Where pictures of a queue, or of a load, are read and found equal; at most [`PICTURES_AT_ONCE`] at a time.
+trait Pictures {
+    async fn known(&mut self, after: i64) -> Result<Vec<KnownContent>, QueueError>;
+    async fn unread(&mut self, after: i64) -> Result<Vec<(i64, ImageSource)>, QueueError>;
+    async fn were_read(&mut self, read: Vec<(i64, Content)>) -> Result<(), QueueError>;
+}
+
+impl Pictures for &dyn Queue {
+    async fn known(&mut self, after: i64) -> Result<Vec<KnownContent>, QueueError> {
+        self.known_contents(after, PICTURES_AT_ONCE).await
+    }
+
+    async fn unread(&mut self, after: i64) -> Result<Vec<(i64, ImageSource)>, QueueError> {
+        self.unread_pictures(after, PICTURES_AT_ONCE).await
+    }
+
+    async fn were_read(&mut self, read: Vec<(i64, Content)>) -> Result<(), QueueError> {
+        self.note_contents(read).await
+    }
+}
+
+impl Pictures for &mut dyn Load {
+    async fn known(&mut self, after: i64) -> Result<Vec<KnownContent>, QueueError> {
+        self.known_contents(after, PICTURES_AT_ONCE).await
+    }
+
+    async fn unread(&mut self, after: i64) -> Result<Vec<(i64, ImageSource)>, QueueError> {
+        self.unread_pictures(after, PICTURES_AT_ONCE).await
+    }
+
+    async fn were_read(&mut self, read: Vec<(i64, Content)>) -> Result<(), QueueError> {
+        self.know_equal(read).await
+    }
+}
+
 /// Notes in the queue what its pictures are of which that is not known yet, as far as another one has the same length, so that
 /// `--dedupe` takes those of the same bytes for one. Only local files are read, in `folder` where their names are relative. A
 /// picture that cannot be read is left out.
 ///
 /// # Errors
 /// Those of the queue.
-pub async fn note_in(queue: &dyn Queue, folder: Option<&Path>) -> Result<(), QueueError> {
-    let (mut lengths, mut after) = (Lengths::new(), 0);
-    while let Some(last) = lengths.add_known(&queue.known_contents(after, PICTURES_AT_ONCE).await?) {
-        after = last;
-    }
-    after = 0;
-    loop {
-        let page = queue.unread_pictures(after, PICTURES_AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = *last;
-        let files = on_disk(page, folder.map(Path::to_owned)).await;
-        files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
-    }
-    after = 0;
-    loop {
-        let page = queue.unread_pictures(after, PICTURES_AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = *last;
-        let mut files = on_disk(page, folder.map(Path::to_owned)).await;
-        files.retain(|(_, _, bytes)| lengths.are_several(*bytes));
-        if !files.is_empty() {
-            queue.note_contents(read(files).await).await?;
-        }
-    }
+pub async fn note_in(mut queue: &dyn Queue, folder: Option<&Path>) -> Result<(), QueueError> {
+    let mut lengths = known_lengths(&mut queue).await?;
+    add_unread(&mut lengths, &mut queue, folder).await?;
+    read_where(|bytes| lengths.are_several(bytes), &mut queue, folder).await
 }
 
 /// Has a load know which of its new pictures are the bytes of one that the queue has, wherever they lie now; and which of them are
@@ -48,39 +63,71 @@ pub async fn note_in(queue: &dyn Queue, folder: Option<&Path>) -> Result<(), Que
 /// # Errors
 /// Those of the queue.
 pub(super) async fn know_in(
-    load: &mut dyn Load,
+    mut load: &mut dyn Load,
     folder: Option<&Path>,
     among_themselves: bool,
 ) -> Result<(), QueueError> {
-    let (mut lengths, mut after) = (Lengths::new(), 0);
-    while let Some(last) = lengths.add_known(&load.known_contents(after, PICTURES_AT_ONCE).await?) {
-        after = last;
-    }
-    if after == 0 && !among_themselves {
+    let known = known_lengths(&mut load).await?;
+    if !among_themselves && known.is_empty() {
         return Ok(());
     }
-    let known = lengths.clone();
-    after = 0;
+    let mut lengths = known.clone();
     if among_themselves {
-        loop {
-            let page = load.unread_pictures(after, PICTURES_AT_ONCE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            let files = on_disk(page, folder.map(Path::to_owned)).await;
-            files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
-        }
+        add_unread(&mut lengths, &mut load, folder).await?;
     }
-    after = 0;
+    read_where(|bytes| known.is_met(bytes) || lengths.are_several(bytes), &mut load, folder).await
+}
+
+/// The lengths of what is known.
+async fn known_lengths(pictures: &mut impl Pictures) -> Result<Lengths, QueueError> {
+    let (mut lengths, mut after) = (Lengths::new(), 0);
     loop {
-        let page = load.unread_pictures(after, PICTURES_AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = *last;
-        let mut files = on_disk(page, folder.map(Path::to_owned)).await;
-        files.retain(|(_, _, bytes)| known.is_met(*bytes) || lengths.are_several(*bytes));
+        let page = pictures.known(after).await?;
+        let Some(last) = page.last() else { return Ok(lengths) };
+        after = last.picture;
+        page.iter().for_each(|known| lengths.add(known.content.bytes));
+    }
+}
+
+/// Adds the lengths of what was not read yet.
+async fn add_unread(
+    lengths: &mut Lengths,
+    pictures: &mut impl Pictures,
+    folder: Option<&Path>,
+) -> Result<(), QueueError> {
+    let mut after = 0;
+    while let Some(files) = page_on_disk(pictures, &mut after, folder).await? {
+        files.iter().for_each(|(_, _, bytes)| lengths.add(*bytes));
+    }
+    Ok(())
+}
+
+/// Reads the files of these lengths that were not read yet, and tells what they are.
+async fn read_where(
+    is_wanted: impl Fn(u64) -> bool,
+    pictures: &mut impl Pictures,
+    folder: Option<&Path>,
+) -> Result<(), QueueError> {
+    let mut after = 0;
+    while let Some(mut files) = page_on_disk(pictures, &mut after, folder).await? {
+        files.retain(|(_, _, bytes)| is_wanted(*bytes));
         if !files.is_empty() {
-            load.know_equal(read(files).await).await?;
+            pictures.were_read(read(files).await).await?;
         }
     }
+    Ok(())
+}
+
+/// The next page of pictures that were not read, as far as they are local files; `None` at the end.
+async fn page_on_disk(
+    pictures: &mut impl Pictures,
+    after: &mut i64,
+    folder: Option<&Path>,
+) -> Result<Option<Vec<(i64, InputFile, u64)>>, QueueError> {
+    let page = pictures.unread(*after).await?;
+    let Some((last, _)) = page.last() else { return Ok(None) };
+    *after = *last;
+    Ok(Some(on_disk(page, folder.map(Path::to_owned)).await))
 }
 
 /// What files are that can be read.
@@ -131,10 +178,8 @@ impl Lengths {
         self.met[word] |= bit;
     }
 
-    /// Adds a page of what is known; returns the picture behind which it goes on.
-    fn add_known(&mut self, page: &[KnownContent]) -> Option<i64> {
-        page.iter().for_each(|known| self.add(known.content.bytes));
-        page.last().map(|known| known.picture)
+    fn is_empty(&self) -> bool {
+        self.met.iter().all(|word| *word == 0)
     }
 
     fn is_met(&self, bytes: u64) -> bool {

@@ -24,15 +24,12 @@ pub enum Repeats {
 /// Those of the queue.
 pub async fn look(rows: &mut ReadRows, settings: &Settings, is_dedupe_said: bool) -> Result<Repeats, QueueError> {
     let again = rows.load.pairs_again(&settings.model, REPEATS_NAMED).await?;
-    if again.jobs == 0 {
-        return Ok(Repeats::None);
-    }
     let dedupes = settings.dedupe || (!is_dedupe_said && rows.load.queue_dedupes().await?);
-    if !dedupes && !settings.allow_repeats {
-        return Ok(Repeats::Undecided(again));
-    }
-    if dedupes {
-        rows.keeping.dedupe = true;
-    }
-    Ok(Repeats::Settled { again, dedupes })
+    // Also where nothing repeats a job of the queue: the rows may repeat each other, and later loads may repeat them.
+    rows.keeping.dedupe |= dedupes;
+    Ok(match again.jobs {
+        0 => Repeats::None,
+        _ if dedupes || settings.allow_repeats => Repeats::Settled { again, dedupes },
+        _ => Repeats::Undecided(again),
+    })
 }

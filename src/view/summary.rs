@@ -356,9 +356,16 @@ mod tests {
         let priced = |a, b| [(Some(name("a")), a), (Some(name("b")), b)];
         let same = "units     9,997, which is 4,998.5 at 0.5 a unit";
         assert_eq!(told(&priced(Some(0.5), Some(0.5)), &both), same);
+        let mut nothing = counts;
+        nothing.units = 0.0;
+        let priced_at = Prices::of(vec![(None, Some(0.5))]);
+        let free = summary(&RunSummary { prices: &priced_at, ..run(&nothing, &reasons) });
+        assert!(free.contains("  units     0\n"), "{free}");
         let differ = "units     9,997; money     2,700 in this run, at the accounts' prices";
         assert_eq!(told(&priced(Some(0.5), Some(0.6)), &both), differ);
         assert_eq!(told(&priced(Some(0.5), None), &both), "units     9,997", "half of it would be a lie");
+        let idle = [account("a", 0.0), account("b", 0.0)];
+        assert_eq!(told(&priced(Some(0.5), Some(0.6)), &idle), "units     9,997", "this run has spent nothing");
         let only_a = [account("a", 3_000.0), account("b", 0.0)];
         assert_eq!(
             told(&priced(Some(0.5), None), &only_a),

@@ -70,6 +70,10 @@ impl Deref for Context {
 }
 
 impl Context {
+    pub(crate) fn of(shared: &Arc<Shared>, account: &Arc<Account>) -> Self {
+        Self { shared: Arc::clone(shared), account: Arc::clone(account) }
+    }
+
     /// The accounts that are cheaper than this one.
     pub(crate) fn cheaper_accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.accounts.iter().take_while(|account| account.price < self.account.price)

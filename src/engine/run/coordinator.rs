@@ -1,6 +1,5 @@
 //! The run: takes up what an earlier one left, claims what is next, and ends when nothing is left to do.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -10,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{ExternalTaskId, JobSeq, JobState, StateName, Transition};
-use crate::queue::{ActiveJob, Beat, Holder, Note, Pause, QueueError, SlotUse};
+use crate::job::StateName;
+use crate::queue::{ActiveJob, Beat, Pause, SlotUse};
 
 use crate::engine::account::Account;
 use crate::engine::error::RunError;
@@ -24,10 +23,9 @@ use crate::engine::run::missing::tidy_tree;
 use crate::engine::run::owner;
 use crate::engine::run::pauses;
 use crate::engine::run::remember::Known;
-use crate::engine::run::search::{is_beyond_reach, may_hold_slot, search_and_see_through};
-use crate::engine::run::step::Held;
-use crate::engine::run::tasks::{AbortOnDrop, WorkerEnded, unless_it_panicked};
-use crate::engine::run::worker::see_through;
+use crate::engine::run::search::is_beyond_reach;
+use crate::engine::run::tasks::{AbortOnDrop, unless_it_panicked};
+use crate::engine::run::workers::{MOST_TAKEN_UP, Workers};
 use crate::engine::settings::SlotCount;
 
 /// How often the counts are read again and the end is looked for.
@@ -39,24 +37,18 @@ const BEAT: Duration = Duration::from_secs(2);
 /// How long requests in flight may take to finish after an interruption.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
-/// How many jobs of an earlier run are taken up at once.
-const MOST_TAKEN_UP: usize = 1_000;
-
 pub(crate) struct Coordinator<O> {
     shared: Arc<Shared>,
     told: mpsc::UnboundedReceiver<Fact>,
     observe: O,
-    workers: JoinSet<(JobSeq, Result<(), RunError>)>,
-    /// Jobs that a worker of this run holds, by their worker.
-    working: HashMap<JobSeq, tokio::task::Id>,
+    workers: Workers,
     pause: Option<Pause>,
     /// What the queue knows of the accounts.
     known: Known,
     /// Whether the search for deleted results is over.
     has_searched: bool,
+    /// When doubt was last asked about because there is as much of it as is allowed.
     doubted_at: Option<Instant>,
-    /// Jobs that are being submitted without a worker, as of the last look.
-    orphans: HashSet<(JobSeq, ExternalTaskId)>,
     /// How the feeders of the accounts have ended, as far as they have.
     fed: Vec<FeederEnd>,
 }
@@ -64,16 +56,14 @@ pub(crate) struct Coordinator<O> {
 impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
     pub(crate) fn new(shared: Arc<Shared>, told: mpsc::UnboundedReceiver<Fact>, observe: O) -> Self {
         Self {
+            workers: Workers::new(Arc::clone(&shared)),
             shared,
             told,
             observe,
-            workers: JoinSet::new(),
-            working: HashMap::new(),
             pause: None,
             known: Known::default(),
             has_searched: false,
             doubted_at: None,
-            orphans: HashSet::new(),
             fed: Vec::new(),
         }
     }
@@ -91,9 +81,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let (claimed, mut claims) = mpsc::channel(1);
         let mut feeders = JoinSet::new();
         // Before the first claim: see there.
-        let taken_up = self.take_up_left_behind().await;
+        let taken_up = self.workers.take_up_left_behind().await;
         for account in &self.shared.accounts {
-            feeders.spawn(feed(self.context_of(account), claimed.clone()));
+            feeders.spawn(feed(Context::of(&self.shared, account), claimed.clone()));
         }
         drop(claimed);
         // Whatever ends the work, errors included, is wound down: requests may be on their way, and jobs claimed.
@@ -114,7 +104,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let mut search = AbortOnDrop(tokio::spawn(tidy_tree(Arc::clone(&self.shared))));
         let mut learning = JoinSet::new();
         for account in self.shared.forms() {
-            learning.spawn(learn_external_ids(self.context_of(account)));
+            learning.spawn(learn_external_ids(Context::of(&self.shared, account)));
         }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -127,8 +117,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                     self.emit(fact);
                     continue;
                 }
-                Some(ended) = self.workers.join_next_with_id() => self.worker_ended(ended)?,
-                Some((account, job, held)) = claims.recv() => self.spawn(&account, job, held),
+                Some(ended) = self.workers.next_end() => ended?,
+                Some((account, job, held)) = claims.recv() => self.workers.spawn(&account, job, held),
                 Some(fed) = feeders.join_next() => self.feeder_ended(unless_it_panicked(fed)?),
                 searched = &mut search.0, if !self.has_searched => {
                     unless_it_panicked(searched)?;
@@ -142,11 +132,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                         beat_at = Instant::now() + self.shared.hosts.beat(BEAT);
                         self.renew().await?;
                         self.beat(false).await?;
-                        self.take_up().await?;
+                        self.workers.take_up().await?;
                         if self.shared.queue.is_shared() {
                             self.shared.queue.look_again().await?;
                         }
-                        self.give_up_orphans().await?;
+                        self.workers.give_up_orphans().await?;
                     }
                 }
             }
@@ -154,10 +144,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
                 return Ok(end);
             }
         }
-    }
-
-    fn context_of(&self, account: &Arc<Account>) -> Context {
-        Context { shared: Arc::clone(&self.shared), account: Arc::clone(account) }
     }
 
     /// Whether the run is over, and how.
@@ -176,7 +162,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         let has_fed = self.fed.len() == self.shared.accounts.len();
         // What shares an image, and what another process put back in the meantime, belongs to this run as well.
         if has_fed {
-            self.take_up_in(&[StateName::Downloading]).await?;
+            self.workers.take_up_in(&[StateName::Downloading]).await?;
         } else if self.is_doubt_full().await? {
             // Workers of jobs that cannot be asked about end at once: without a distance they would be begun in a circle.
             if self.doubted_at.is_some_and(|at| at.elapsed() < TICK) {
@@ -185,11 +171,12 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
             let is_learning = self.shared.forms().any(|form| form.capabilities.is_learning());
             // With proven external ids, doubt that no worker asks about is asked about again.
-            (self.doubted_at, ()) = (Some(Instant::now()), self.take_up().await?);
+            self.doubted_at = Some(Instant::now());
+            self.workers.take_up().await?;
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
             return Ok((self.workers.is_empty() && !is_learning).then_some(RunEnd::TooManyInDoubt(in_doubt)));
         } else if self.has_searched && self.is_idle().await? {
-            self.take_up().await?;
+            self.workers.take_up().await?;
         } else {
             return Ok(None);
         }
@@ -273,113 +260,6 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         Ok(self.workers.is_empty() && !self.shared.queue.has_to_submit(self.shared.taken()).await?)
     }
 
-    /// Starts workers for the jobs that an earlier run left under way. Called once, before the first claim.
-    async fn take_up_left_behind(&mut self) -> Result<(), RunError> {
-        // Doubt first and all of it, because no later look takes it up where no account has shown that it knows our ids; there
-        // are no more such jobs than slots.
-        let in_doubt = self.shared.queue.take_up(&[StateName::InDoubt], usize::MAX >> 1, self.shared.now()).await?;
-        self.take_up_jobs(in_doubt);
-        self.take_up().await
-    }
-
-    /// Starts workers for jobs that are under way and that no worker of this run holds: more of an earlier run's, and
-    /// those that another process has put back in the meantime.
-    async fn take_up(&mut self) -> Result<(), RunError> {
-        let mut states = vec![StateName::Running, StateName::Downloading];
-        if self.shared.forms().any(|form| form.capabilities.external_ids() == Some(true)) {
-            states.push(StateName::InDoubt);
-        }
-        self.take_up_in(&states).await
-    }
-
-    /// A verb that was cut off from the queue may have happened: then a job is being submitted that no worker knows of. It is in
-    /// doubt, when two looks have found it so.
-    async fn give_up_orphans(&mut self) -> Result<(), RunError> {
-        if !self.shared.queue.is_shared() {
-            return Ok(());
-        }
-        let mut ours = self.shared.queue.take_up(&[StateName::Submitting], MOST_TAKEN_UP, self.shared.now()).await?;
-        ours.retain(|job| job.holder == Holder::Ours && !self.working.contains_key(&job.seq));
-        let found: HashSet<_> = ours.iter().map(|job| (job.seq, job.external_id.clone())).collect();
-        let before = std::mem::replace(&mut self.orphans, found);
-        for job in ours.into_iter().filter(|job| before.contains(&(job.seq, job.external_id.clone()))) {
-            let note = Note::of("the queue could not be reached when it was claimed");
-            match self.shared.record(&job, Transition::LoseAnswer, note).await {
-                Ok(state) => self.take_up_jobs(vec![ActiveJob { state, ..job }]),
-                // It has found its worker after all.
-                Err(RunError::Queue(QueueError::Stale { .. } | QueueError::Illegal { .. })) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn take_up_in(&mut self, states: &[StateName]) -> Result<(), RunError> {
-        let mut jobs = self.shared.queue.take_up(states, MOST_TAKEN_UP, self.shared.now()).await?;
-        // Asking about doubt again tells nothing new where an account has not shown that it knows our ids.
-        jobs.retain(|job| !matches!(job.state, JobState::InDoubt { .. }) || self.can_tell(job));
-        self.take_up_jobs(jobs);
-        Ok(())
-    }
-
-    /// Whether the account of a job in doubt is known to find tasks by our ids; also where it has to be looked for.
-    fn can_tell(&self, job: &ActiveJob) -> bool {
-        let account = owner::named(&self.shared.accounts, job);
-        account.is_none_or(|account| account.capabilities.external_ids() == Some(true))
-    }
-
-    fn take_up_jobs(&mut self, jobs: Vec<ActiveJob>) {
-        for job in jobs {
-            let is_in_hand = self.working.contains_key(&job.seq) || self.shared.is_parked(&job);
-            if is_in_hand || self.shared.hosts.is_too_early_for(&job) {
-                continue;
-            }
-            let Some(account) = owner::named(&self.shared.accounts, &job) else {
-                // What a lapsed host had sent is its own to be looked for, or somebody's once it is dead.
-                if job.holder != Holder::Lapsed {
-                    self.spawn_search(job);
-                }
-                continue;
-            };
-            if is_beyond_reach(&account, &job) {
-                continue;
-            }
-            let mut slot = may_hold_slot(&job).then(|| account.slots.occupy());
-            if let (JobState::Running { .. }, Some(slot)) = (&job.state, &mut slot) {
-                slot.mark_held();
-            }
-            self.spawn(&account, job, Held { slot, ..Held::default() });
-        }
-    }
-
-    fn spawn(&mut self, account: &Arc<Account>, job: ActiveJob, held: Held) {
-        let ctx = self.context_of(account);
-        let seq = job.seq;
-        let worker = self.workers.spawn(async move { (seq, see_through(&ctx, job, held).await) });
-        self.working.insert(seq, worker.id());
-    }
-
-    /// Finds out which account a job belongs to, and sees it through there.
-    fn spawn_search(&mut self, job: ActiveJob) {
-        let (seq, shared) = (job.seq, Arc::clone(&self.shared));
-        let worker = self.workers.spawn(async move { (seq, search_and_see_through(shared, job).await) });
-        self.working.insert(seq, worker.id());
-    }
-
-    fn worker_ended(&mut self, ended: WorkerEnded) -> Result<(), RunError> {
-        match ended {
-            Ok((worker, (seq, result))) => {
-                // A job that was given back may have been claimed again, and have another worker by now.
-                if self.working.get(&seq) == Some(&worker) {
-                    self.working.remove(&seq);
-                }
-                result
-            }
-            Err(error) if error.is_cancelled() => Ok(()),
-            Err(error) => Err(RunError::Bug(error.to_string())),
-        }
-    }
-
     async fn refresh(&mut self) -> Result<(), RunError> {
         let counts = self.shared.queue.counts().await?;
         *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
@@ -461,7 +341,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         };
         let handed_over = async {
             while let Some((account, job, held)) = claims.recv().await {
-                self.spawn(&account, job, held);
+                self.workers.spawn(&account, job, held);
             }
         };
         if let (Err(error), ()) = tokio::join!(fed, handed_over) {
@@ -469,16 +349,15 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             failure.get_or_insert(error.to_string());
         }
         let deadline = Instant::now() + LAST_REQUESTS;
-        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.join_next_with_id()).await {
-            if let Err(error) = self.worker_ended(ended)
+        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.workers.next_end()).await {
+            if let Err(error) = ended
                 && failure.is_none()
             {
                 tracing::error!(%error, "a worker failed while the run was ending");
                 failure = Some(error.to_string());
             }
         }
-        self.workers.abort_all();
-        while self.workers.join_next().await.is_some() {}
+        self.workers.abort().await;
         while let Ok(fact) = self.told.try_recv() {
             self.emit(fact);
         }

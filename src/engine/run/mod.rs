@@ -18,3 +18,4 @@ pub(crate) mod step;
 pub(crate) mod submit;
 mod tasks;
 pub(crate) mod worker;
+mod workers;

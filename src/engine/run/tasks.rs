@@ -3,7 +3,6 @@
 use tokio::task::JoinHandle;
 
 use crate::engine::error::RunError;
-use crate::job::JobSeq;
 
 /// A task that ends with what waits for it.
 pub(super) struct AbortOnDrop<T>(pub(super) JoinHandle<T>);
@@ -18,6 +17,3 @@ impl<T> Drop for AbortOnDrop<T> {
 pub(super) fn unless_it_panicked<T>(ended: Result<Result<T, RunError>, tokio::task::JoinError>) -> Result<T, RunError> {
     ended.map_err(|error| RunError::Bug(error.to_string()))?
 }
-
-/// How a worker has ended: which one, of which job, and what the job's way has brought.
-pub(super) type WorkerEnded = Result<(tokio::task::Id, (JobSeq, Result<(), RunError>)), tokio::task::JoinError>;

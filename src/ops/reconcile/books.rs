@@ -41,24 +41,42 @@ impl Lines {
 /// The queue's side of one account, and the lines of the bill as they come.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    pub since: Option<Timestamp>,
+    /// The moment that was asked for.
+    given: Option<Timestamp>,
+    /// When the queue first asked this account for a task, and any other one.
+    first: Option<Timestamp>,
+    first_elsewhere: Option<Timestamp>,
     known: HashMap<TaskId, (OwnTask, Lines)>,
     unknown: BTreeMap<String, Lines>,
     pub result: Reconciliation,
 }
 
 impl Books {
-    /// Empty books of all that was asked for since a moment; without one, since the first task that is entered.
-    pub(super) fn opened(since: Option<Timestamp>) -> Self {
-        Self { since, ..Self::default() }
+    /// Empty books of all that was asked for since a moment; without one, see [`Self::since`].
+    pub(super) fn opened(given: Option<Timestamp>) -> Self {
+        Self { given, ..Self::default() }
     }
 
-    pub(super) fn enter(&mut self, task: OwnTask, since: Option<Timestamp>) {
+    /// From when on tasks are compared: since the given moment; without one, since the first task that is entered; without that,
+    /// since the first one of elsewhere, because the account may have got its name since. `None` where nothing was asked for.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.given.or(self.first).or(self.first_elsewhere)
+    }
+
+    /// A task of another account.
+    pub(super) fn enter_elsewhere(&mut self, task: &OwnTask) {
+        if task.may_be_billed() {
+            self.first_elsewhere = earlier(self.first_elsewhere, task.claimed_at);
+        }
+    }
+
+    /// A task of this account.
+    pub(super) fn enter(&mut self, task: OwnTask) {
         if task.state == StateName::InDoubt && task.task_id.is_none() && task.end == TaskEnd::Open {
             self.result.in_doubt += 1;
         }
-        if since.is_none() && task.may_be_billed() {
-            self.since = Some(self.since.map_or(task.claimed_at, |earliest| earliest.min(task.claimed_at)));
+        if task.may_be_billed() {
+            self.first = earlier(self.first, task.claimed_at);
         }
         if let Some(task_id) = task.task_id.clone() {
             self.known.insert(task_id, (task, Lines::default()));
@@ -73,7 +91,7 @@ impl Books {
         let product = line.product.to_ascii_lowercase();
         if !product.is_empty() && !TRY_ON.iter().any(|name| product.contains(name)) {
             self.result.other_products += 1;
-        } else if line.deducted_at.zip(self.since).is_none_or(|(at, since)| at >= since) {
+        } else if line.deducted_at.zip(self.since()).is_none_or(|(at, since)| at >= since) {
             let lines = self.unknown.entry(line.task_id.0.clone()).or_default();
             self.result.repeated += u64::from(!lines.add(from, line));
         }
@@ -81,7 +99,8 @@ impl Books {
 
     /// What is known and what is not, once the bill was read.
     pub(super) fn close(self) -> (Reconciliation, BTreeMap<String, Lines>) {
-        let Self { since, known, unknown, mut result } = self;
+        let since = self.since();
+        let Self { known, unknown, mut result, .. } = self;
         result.since = since;
         let mut known: Vec<(OwnTask, Lines)> = known.into_values().collect();
         known.sort_by_key(|(task, _)| (task.seq, task.attempt));
@@ -94,6 +113,10 @@ impl Books {
         }
         (result, unknown)
     }
+}
+
+fn earlier(earliest: Option<Timestamp>, at: Timestamp) -> Option<Timestamp> {
+    Some(earliest.map_or(at, |earliest| earliest.min(at)))
 }
 
 impl Reconciliation {
@@ -176,11 +199,11 @@ mod tests {
         let mut books = Books::default();
         let units = Some(0.1);
         for (seq, end) in [(1, TaskEnd::Made), (2, TaskEnd::Made), (3, TaskEnd::Failed), (4, TaskEnd::Failed)] {
-            books.enter(task(seq, end, units), None);
+            books.enter(task(seq, end, units));
         }
-        books.enter(task(5, TaskEnd::Made, Some(0.3)), None);
-        books.enter(task(6, TaskEnd::Made, units), None);
-        books.enter(task(7, TaskEnd::Open, None), None);
+        books.enter(task(5, TaskEnd::Made, Some(0.3)));
+        books.enter(task(6, TaskEnd::Made, units));
+        books.enter(task(7, TaskEnd::Open, None));
         for (id, at) in [("t-1", 40), ("t-3", 41), ("t-5", 42), ("t-6", 43), ("t-6", 44), ("orphan", 45)] {
             books.charge(PaidFrom::Package, line(id, "0.1", at));
         }
@@ -211,8 +234,8 @@ mod tests {
     #[test]
     fn money_is_summed_by_currency_and_compared_with_what_was_told() {
         let mut books = Books::default();
-        books.enter(OwnTask { paid: Some(0.28), ..task(1, TaskEnd::Made, None) }, None);
-        books.enter(OwnTask { paid: Some(0.28), ..task(2, TaskEnd::Made, None) }, None);
+        books.enter(OwnTask { paid: Some(0.28), ..task(1, TaskEnd::Made, None) });
+        books.enter(OwnTask { paid: Some(0.28), ..task(2, TaskEnd::Made, None) });
         for (id, amount) in [("t-1", "0.28"), ("t-2", "0.35")] {
             let line = BillLine { currency: Some("USD".to_owned()), ..line(id, amount, 50) };
             books.charge(PaidFrom::Balance, line);
@@ -226,11 +249,29 @@ mod tests {
     #[test]
     fn a_given_day_counts_what_was_asked_for_since_and_no_charge_of_before() {
         let mut books = Books::opened(Some(moment(2)));
-        books.enter(task(1, TaskEnd::Made, None), books.since);
-        books.enter(task(2, TaskEnd::Made, None), books.since);
+        books.enter(task(1, TaskEnd::Made, None));
+        books.enter(task(2, TaskEnd::Made, None));
         books.charge(PaidFrom::Package, line("t-2", "1", 40));
         books.charge(PaidFrom::Package, line("early", "1", 1));
         let (result, unknown) = books.close();
         assert_eq!((result.asked_for, result.differences.len(), unknown.len()), (1, 0, 0));
+    }
+
+    #[test]
+    fn an_account_that_got_its_name_since_is_compared_from_the_first_task_of_before() {
+        let mut books = Books::default();
+        books.enter_elsewhere(&task(1, TaskEnd::NotCreated, None));
+        assert_eq!(books.since(), None, "what was not created is on no bill");
+        for seq in [3, 2, 4] {
+            books.enter_elsewhere(&task(seq, TaskEnd::Made, None));
+        }
+        assert_eq!(books.since(), Some(moment(2)));
+        books.charge(PaidFrom::Package, line("of the first", "1", 2));
+        books.charge(PaidFrom::Package, line("before it", "1", 1));
+        books.enter(task(9, TaskEnd::Made, None));
+        assert_eq!(books.since(), Some(moment(9)), "its own tasks tell it better");
+        let (result, unknown) = books.close();
+        assert_eq!((result.since, result.asked_for), (Some(moment(9)), 1));
+        assert_eq!(unknown.keys().collect::<Vec<_>>(), ["of the first"]);
     }
 }

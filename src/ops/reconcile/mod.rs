@@ -3,24 +3,26 @@
 //!
 //! The queue's tasks of an account are held in memory, about 200 bytes each; the bill is read line by line.
 
+mod asker;
 mod books;
+mod look_up;
 mod result;
 mod sums;
 
+use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, ToSpan};
+use tokio_util::sync::CancellationToken;
 
 use self::books::Books;
+use self::look_up::{AT_ONCE, LookUps, LookedUp};
 pub use self::result::{Difference, DifferenceKind, Group, Reconciliation};
 pub use self::sums::Sums;
-use crate::job::{AccountName, StateName, TaskId};
-use crate::provider::{BillPlace, HttpProvider, Ids, PaidFrom, Provider, QueryAnswer, Told, Trouble};
-use crate::queue::{OwnTask, QueueError, QueueReads, each_own_task};
+use crate::job::{AccountName, TaskId};
+use crate::provider::{BillPlace, HttpProvider, PaidFrom, Provider, Trouble};
+use crate::queue::{QueueError, QueueReads, each_own_task};
 
 /// The bill selects by when the provider says that a task was created, and clocks differ: so much more is asked for.
 const CLOCKS_DIFFER_HOURS: i64 = 24;
-
-/// So many tasks that are not known here are looked up, to see whether a job of the queue asked for them.
-const MOST_LOOKED_UP: usize = 500;
 
 /// More pages than this are no bill of an account.
 const MOST_PAGES: usize = 100_000;
@@ -33,6 +35,21 @@ pub struct BilledAccount<'a> {
     pub provider: &'a HttpProvider,
     /// The account in the other form of the API, where it is open in it.
     pub other_form: Option<&'a dyn Provider>,
+    /// Questions a second, at most, where a rate is given.
+    pub poll_rate: Option<f64>,
+}
+
+impl BilledAccount<'_> {
+    fn forms(&self) -> impl Iterator<Item = &dyn Provider> {
+        [Some(self.provider as &dyn Provider), self.other_form].into_iter().flatten()
+    }
+}
+
+/// How far the tasks are looked up that are not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub done: usize,
+    pub of: usize,
 }
 
 /// Why a bill could not be compared.
@@ -44,57 +61,67 @@ pub enum ReconcileError {
     Bill(Box<Trouble>),
     #[error("the bill does not end: more than {MOST_PAGES} pages")]
     Endless,
+    #[error("interrupted before the bill was read to its end; nothing was changed")]
+    Interrupted,
 }
 
 /// Compares the queue with the bill of an account, of tasks since a moment; without one, since the queue first asked for a task
 /// there, or, where no task has that account's name (it was renamed, or got its name since), anywhere.
+///
+/// Charged tasks that are not known here are looked up at the provider, which takes a while where there are many: `told` hears how
+/// far it is. When `stop` is cancelled meanwhile, the others are counted in [`Reconciliation::not_looked_up`].
 ///
 /// # Errors
 /// Those of the queue, and a bill that could not be read to its end.
 pub async fn reconcile(
     queue: &dyn QueueReads,
     account: &BilledAccount<'_>,
-    since: Option<Timestamp>,
-    now: Timestamp,
+    (since, now): (Option<Timestamp>, Timestamp),
+    stop: &CancellationToken,
+    told: &mut dyn FnMut(Progress),
 ) -> Result<Reconciliation, ReconcileError> {
     let mut books = Books::opened(since);
-    let mut elsewhere = None;
     each_own_task(queue, |task| {
         if task.account.as_ref() == account.name {
-            books.enter(task, since);
-        } else if task.may_be_billed() {
-            elsewhere = Some(elsewhere.map_or(task.claimed_at, |earliest: Timestamp| earliest.min(task.claimed_at)));
+            books.enter(task);
+        } else {
+            books.enter_elsewhere(&task);
         }
     })
     .await?;
-    let Some(from) = books.since.or(elsewhere) else { return Ok(Reconciliation::default()) };
-    books.since = Some(from);
+    let Some(since) = books.since() else { return Ok(Reconciliation::default()) };
     let first = BillPlace::First {
-        from: from.checked_sub(CLOCKS_DIFFER_HOURS.hours()).unwrap_or(Timestamp::UNIX_EPOCH),
+        from: since.checked_sub(CLOCKS_DIFFER_HOURS.hours()).unwrap_or(Timestamp::UNIX_EPOCH),
         to: now.checked_add(1.hour()).unwrap_or(now),
     };
     for paid_from in PaidFrom::ALL {
-        read_bill(account.provider, paid_from, first.clone(), &mut books).await?;
+        let read = read_bill(account.provider, paid_from, first.clone(), &mut books);
+        stop.run_until_cancelled(read).await.unwrap_or(Err(ReconcileError::Interrupted))?;
     }
     let (mut result, unknown) = books.close();
-    let (mut orphans, mut looked_up) = (Vec::new(), 0);
-    for (id, lines) in unknown {
-        let task_id = TaskId(id);
-        let kind = match looked_up < MOST_LOOKED_UP {
-            true => look_up(queue, account, &task_id).await?,
-            false => {
-                result.not_looked_up += 1;
-                LookedUp::Differs(DifferenceKind::Unknown)
-            }
-        };
-        looked_up += 1;
-        let kind = match kind {
+    let mut look_ups = LookUps::new(queue, account, stop);
+    look_ups.read_lists(&unknown, result.known.tasks + unknown.len() as u64, told).await;
+    let (look_ups, of) = (&look_ups, unknown.len());
+    let mut looked_up = stream::iter(unknown.into_iter().enumerate())
+        .map(async |(place, (id, lines))| {
+            let task_id = TaskId(id);
+            (place, look_ups.look_up(&task_id).await, task_id, lines)
+        })
+        .buffered(AT_ONCE);
+    let mut orphans = Vec::new();
+    while let Some((place, found, task_id, lines)) = looked_up.next().await {
+        told(Progress { done: place + 1, of });
+        let kind = match found? {
             LookedUp::Known(task) => {
                 result.asked_for += 1;
                 result.compare(*task, &lines);
                 continue;
             }
             LookedUp::Differs(kind) => kind,
+            LookedUp::NotAsked => {
+                result.not_looked_up += 1;
+                DifferenceKind::Unknown
+            }
         };
         result.unknown.add(&lines.sums);
         orphans.push(Difference { task_id, charged_at: lines.at(), charged: lines.sums, kind });
@@ -123,32 +150,4 @@ async fn read_bill(
         }
     }
     Err(ReconcileError::Endless)
-}
-
-/// What the provider's answer tells about a charged task that is not among those of the account.
-enum LookedUp {
-    /// The queue has it, under another account's name (the account was renamed since) or since a moment ago.
-    Known(Box<OwnTask>),
-    Differs(DifferenceKind),
-}
-
-/// Whether a job of the queue asked for a task: it carries our name for the request then.
-async fn look_up(
-    queue: &dyn QueueReads,
-    account: &BilledAccount<'_>,
-    task_id: &TaskId,
-) -> Result<LookedUp, QueueError> {
-    let forms = [Some(account.provider as &dyn Provider), account.other_form];
-    for form in forms.into_iter().flatten() {
-        let QueryAnswer::Told(told) = form.query(Ids::Tasks(std::slice::from_ref(task_id))).await else { continue };
-        let Some(Told::Task(report)) = told.into_iter().next() else { continue };
-        let Some(name) = report.external_id else { continue };
-        let Some(task) = queue.own_task_named(&name).await? else { continue };
-        return Ok(match &task.task_id {
-            Some(known) if known == task_id => LookedUp::Known(Box::new(task)),
-            None if task.state == StateName::InDoubt => LookedUp::Differs(DifferenceKind::Adoptable(task.id)),
-            _ => LookedUp::Differs(DifferenceKind::Second(task.id)),
-        });
-    }
-    Ok(LookedUp::Differs(DifferenceKind::Unknown))
 }

@@ -72,7 +72,7 @@ pub struct Reconciliation {
     pub unreadable: u64,
     /// The same line once more, not counted again.
     pub repeated: u64,
-    /// Tasks not known here that were too many to be looked up.
+    /// Tasks not known here for which the provider could not be asked, or not before the end was asked for.
     pub not_looked_up: u64,
     /// In the order: charged and unknown, then the queue's, in manifest order.
     pub differences: Vec<Difference>,

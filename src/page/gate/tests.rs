@@ -108,6 +108,11 @@ fn with_a_token_nothing_is_answered_without_it() {
     for wrong in ["/?token=", "/?token=a-token-of-many-letterz", "/?token=a-token"] {
         assert_eq!(refused(&guarded(), "GET", wrong, &[host]), Some(401), "{wrong}");
     }
+    let own = [host, ("x-tryon", "1"), ("content-type", "application/json")];
+    for method in ["HEAD", "POST"] {
+        let address = format!("/?token={TOKEN}");
+        assert_eq!(refused(&guarded(), method, &address, &own), Some(401), "only the page takes it: {method}");
+    }
     for cookie in ["tryon_session=", "tryon_session=a-token-of-many-letters", "other=1"] {
         assert_eq!(refused(&guarded(), "GET", "/", &[host, ("cookie", cookie)]), Some(401), "{cookie}");
     }

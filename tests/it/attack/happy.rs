@@ -45,6 +45,15 @@ fn the_first_job_of_a_run_is_submitted_once_even_when_doubt_is_resubmitted() {
 }
 
 #[test]
+fn the_end_of_a_run_tells_what_its_units_are_worth() {
+    let provider = Provider::start(Script::default());
+    let shop = Workshop::new(3);
+    let ended = shop.run(&provider, &["--price", "0.5"]);
+    ended.assert_code(0);
+    assert!(ended.said.contains("  units     3, which is 1.5 at 0.5 a unit\n"), "{}", ended.said);
+}
+
+#[test]
 fn both_rates_hold_in_any_window_of_a_second() {
     let provider = Provider::start(Script { task_time: Duration::from_millis(1_500), ..Script::default() });
     let shop = Workshop::new(12);

@@ -92,6 +92,23 @@ fn check_reckons_with_each_pair_once_where_that_is_asked_for() {
 }
 
 #[test]
+fn check_tells_the_least_and_the_most_where_accounts_have_different_prices() {
+    let desk = shop();
+    let checked = |first: &str, second: &str| {
+        let account = |name: &str, more: &str| format!("[[account]]\nname = '{name}'\nkey-env = 'NONE'\n{more}\n");
+        desk.write("tryon.toml", &(account("a", first) + &account("b", second)));
+        let said = desk.run(&["check", "jobs.csv"]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        said.out.lines().find_map(|line| line.strip_prefix("  cost      ")).map(str::to_owned)
+    };
+    let both = checked("price = 0.1", "price = 0.2");
+    assert_eq!(both.as_deref(), Some("0.5 to 1, at 0.1 to 0.2 a unit and one unit a task"));
+    let same = checked("price = 0.2", "price = 0.2");
+    assert_eq!(same.as_deref(), Some("1, at 0.2 a unit and one unit a task"));
+    assert_eq!(checked("price = 0.1", ""), None, "which account makes how many is not known beforehand");
+}
+
+#[test]
 fn check_calls_nobody_unless_it_is_told_to() {
     let desk = shop();
     let provider = answering("200 OK", "{}");
@@ -145,7 +162,8 @@ fn an_account_that_does_not_tell_is_said_so_and_fails_nothing() {
 #[test]
 fn a_run_says_beforehand_what_is_left_and_what_the_account_holds() {
     let desk = shop();
-    let run = ["run", "jobs.csv", "--sandbox", "--provider", "kling", "-v", "--budget", "2", "-o", "results"];
+    let run =
+        ["run", "jobs.csv", "--sandbox", "--provider", "kling", "-v", "--budget", "2", "-o", "results", "--price", "3"];
     let first = desk.run(&run);
     assert_eq!(first.code, 3, "{}", first.err);
     let beforehand = |said: &Said| {
@@ -163,6 +181,8 @@ fn a_run_says_beforehand_what_is_left_and_what_the_account_holds() {
       account   Virtual Try-On (sandbox): 1,000,000 of 1,000,000 units left, until [next year]
                 (the provider's count may be 12 hours old)
     ");
+    let units = first.out.lines().find(|line| line.starts_with("  units "));
+    assert_eq!(units, Some("  units     2"), "the stand-in costs nothing: {}", first.out);
     let second = desk.run(&["run", "jobs.csv", "--sandbox", "--provider", "kling", "-v", "-o", "results"]);
     assert_eq!(second.code, 0, "{}", second.err);
     assert!(beforehand(&second).starts_with("  to do     3 tasks to submit\n"), "{}", second.err);

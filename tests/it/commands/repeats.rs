@@ -40,6 +40,8 @@ fn pairs_of_an_earlier_load_are_not_paid_for_again_unless_somebody_says_so() {
     assert!(desk.run(&["list", "--json"]).out.lines().count() == 2, "nothing was loaded");
     assert_eq!(units(&desk), 2.0);
 
+    let checked = desk.run(&["check", "spring.csv", "--dedupe"]).out;
+    assert!(checked.contains("tasks     1 to pay for"), "{checked}");
     let loaded = desk.run(&["load", "spring.csv", "--dedupe"]);
     assert_eq!((loaded.code, loaded.out.as_str()), (0, "added 3, unchanged 0, updated 0, repeated 0, rejected 0\n"));
     let run = desk.run(&["run", "--sandbox", "-q"]);
@@ -71,6 +73,44 @@ fn a_new_season_of_copies_in_another_folder_is_not_paid_for_again_unseen() {
     let run = desk.run(&["run", "copies.csv", "--sandbox", "--dedupe", "-q"]);
     assert_eq!(run.code, 0, "{}", run.err);
     assert_eq!(units(&desk), 3.0);
+}
+
+#[test]
+fn check_counts_copies_within_one_manifest_as_one_picture_where_pairs_are_made_once() {
+    let desk = Desk::new();
+    // No two of one length: what differs in length is not read, and is another picture all the same.
+    for (place, name) in ["ana.png", "tom.png", "coat.png", "shirt.png"].into_iter().enumerate() {
+        let mut bytes = std::fs::read(desk.picture(name)).expect("a picture");
+        bytes.extend(vec![0; 100 * place]);
+        std::fs::write(desk.path(name), bytes).expect("written");
+    }
+    std::fs::copy(desk.path("ana.png"), desk.path("again.png")).expect("a copy");
+    desk.write("jobs.csv", "id,human,cloth\na,ana.png,coat.png\nb,again.png,coat.png\nc,ana.png,shirt.png\n");
+    let check = |more: &[&str]| {
+        let said = desk.run(&[&["check", "jobs.csv"], more].concat());
+        assert_eq!(said.code, 0, "{}", said.err);
+        let tasks = said.out.lines().find_map(|line| line.strip_prefix("  tasks     ")).map(str::to_owned);
+        (tasks.expect("a number of tasks"), said.out.contains("1 job repeats a pair of another id, made once"))
+    };
+    assert_eq!(check(&[]), ("3 to pay for".to_owned(), false), "nobody asked");
+    assert_eq!(check(&["--dedupe"]), ("2 to pay for".to_owned(), true));
+    // Beside a queue, and by the word that it was loaded with.
+    desk.write("winter.csv", "id,human,cloth\nw,tom.png,shirt.png\n");
+    assert_eq!(desk.run(&["load", "winter.csv", "--dedupe"]).code, 0);
+    assert_eq!(check(&[]), ("2 to pay for".to_owned(), true));
+    assert_eq!(check(&["--dedupe=false"]), ("3 to pay for".to_owned(), false));
+}
+
+#[test]
+fn rows_that_repeat_each_other_are_made_once_by_a_later_run_where_they_were_loaded_so() {
+    let desk = Desk::new();
+    desk.picture("ana.png");
+    desk.picture("coat.png");
+    desk.write("jobs.csv", "id,human,cloth\na,ana.png,coat.png\nb,./ana.png,coat.png\n");
+    assert_eq!(desk.run(&["load", "jobs.csv", "--dedupe"]).code, 0);
+    let run = desk.run(&["run", "--sandbox", "-q"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(units(&desk), 1.0);
 }
 
 #[test]

@@ -132,6 +132,12 @@ fn with_a_token_every_address_wants_its_cookie_and_another_token_ends_it() {
         assert_eq!(named, if address == "/" { 303 } else { 401 }, "the page alone takes it: {address}");
     }
     assert_eq!(with("/api/events", ""), 401);
+    // The page that asks for the token needs its style, and nothing else.
+    let doorway = served.get("/").text();
+    let (_, style) = doorway.split_once("rel=\"stylesheet\" href=\"").expect("a style");
+    assert_eq!(with(style.split('"').next().expect("its address"), ""), 200);
+    let (_, script) = page.split_once("type=\"module\" src=\"").expect("a script");
+    assert_eq!(with(script.split('"').next().expect("its address"), ""), 401);
     let said = served.say(&json!({ "id": "a", "sha256": "", "verdict": "approved" }));
     assert_eq!((said.status, said_of(&desk, "a").0), (401, Value::Null));
     drop(served);

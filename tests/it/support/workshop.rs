@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tempfile::TempDir;
 
 use super::provider::{KEY, Provider, picture_of};
@@ -174,7 +174,8 @@ impl Workshop {
 
     /// The number of slots that a run has found and remembered.
     pub(crate) fn slots_found(&self) -> Option<u32> {
-        self.queue().query_row("SELECT slots FROM doors", [], |row| row.get(0)).expect("a provider")
+        let found = self.queue().query_row("SELECT slots FROM doors", [], |row| row.get(0));
+        found.optional().expect("the queue's schema").flatten()
     }
 
     pub(crate) fn row(&self, job: &str) -> JobRow {

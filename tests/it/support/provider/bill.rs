@@ -16,7 +16,7 @@ pub(crate) struct Bill {
     /// Jobs whose tasks are charged though they fail.
     pub(crate) charges: Vec<&'static str>,
     /// Lines for tasks of others.
-    pub(crate) others: Vec<&'static str>,
+    pub(crate) others: Vec<String>,
     /// The most lines on a page; the last one of a page comes on the next one as well.
     pub(crate) page: usize,
 }
@@ -57,7 +57,7 @@ impl State {
         };
         let ended = self.books.tasks.iter().filter(|task| !task.is_working(now));
         let charged = ended.filter(|task| is_charged(&task.job, task.is_charged())).map(|task| task.id.as_str());
-        charged.chain(bill.others.iter().copied()).map(|id| self.line(id)).collect()
+        charged.chain(bill.others.iter().map(String::as_str)).map(|id| self.line(id)).collect()
     }
 
     fn line(&self, id: &str) -> Value {

@@ -123,6 +123,13 @@ impl Provider {
         self.shared.locked().outage = outage;
     }
 
+    /// Ends the tasks that are at work; later ones take `task_time`.
+    pub(crate) fn end_tasks(&self, task_time: Duration) {
+        let (mut state, now) = (self.shared.locked(), Instant::now());
+        state.script.task_time = task_time;
+        state.books.tasks.iter_mut().for_each(|task| task.ends_at = task.ends_at.min(now));
+    }
+
     /// Gives the answers that are held back.
     pub(crate) fn let_go(&self) {
         self.shared.let_go.send_modify(|times| *times += 1);
