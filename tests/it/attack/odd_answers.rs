@@ -346,7 +346,10 @@ fn a_run_that_many_creates_on_their_way_are_refused_in_comes_to_its_end() {
 #[test]
 fn a_provider_that_tells_nothing_about_a_lost_task_is_not_asked_for_ever() {
     let provider = Provider::start(Script {
-        on_create: Box::new(|seen| if seen.nth == 2 { OnCreate::Lose(Loss::Closed) } else { OnCreate::Take }),
+        on_create: Box::new(|seen| match seen.job.as_str() {
+            "job-002" => OnCreate::Lose(Loss::Closed),
+            _ => OnCreate::Take,
+        }),
         on_query: Box::new(|seen| match seen.job.as_deref() {
             Some("job-002") => OnQuery::Answer(Answer::internal_error()),
             _ => OnQuery::Truth,
