@@ -28,7 +28,7 @@ static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
     let pictures =
         |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "", keep: "" };
     let other = pictures("j.human", "j.cloth", "j.cloth_2");
-    let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"), POSTGRES);
+    let same = other.has_pictures_of(&pictures("own.human", "own.cloth", "own.cloth_2"), POSTGRES);
     format!(
         "SELECT DISTINCT i.job, j.id
            FROM tryon.images i

@@ -23,7 +23,7 @@ pub(super) static TWINS_BY_PICTURE: LazyLock<String> = LazyLock::new(|| {
     let pictures =
         |human, cloth, cloth_2| Asking { human, cloth, cloth_2, cloth_type: "", cloth_type_2: "", model: "", keep: "" };
     let other = pictures("j.human", "j.cloth", "j.cloth_2");
-    let same = other.same_pictures_as(&pictures("own.human", "own.cloth", "own.cloth_2"), SQLITE);
+    let same = other.has_pictures_of(&pictures("own.human", "own.cloth", "own.cloth_2"), SQLITE);
     format!(
         "SELECT DISTINCT i.job
            FROM images i

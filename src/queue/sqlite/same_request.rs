@@ -65,8 +65,25 @@ impl Asking<'_> {
         format!("{} AND {}", self.same_pictures_as(other, dialect), self.same_words_as(other))
     }
 
-    /// The condition that both are made of the same pictures, by whatever model.
-    pub(in crate::queue) fn same_pictures_as(&self, other: &Asking<'_>, dialect: Dialect) -> String {
+    /// The condition that both are made of the same pictures, by whatever model. It is for rows that are at hand: it takes as long
+    /// however many pictures have the same bytes, and no index fits it.
+    pub(in crate::queue) fn has_pictures_of(&self, other: &Asking<'_>, dialect: Dialect) -> String {
+        let Dialect { schema, .. } = dialect;
+        let same = |one: &str, other: &str| {
+            format!(
+                "({one} {NO_OTHER} {other} OR EXISTS (
+                     SELECT 1 FROM {schema}contents e WHERE e.input = {one} AND e.sha256 <> '' AND e.sha256 = (
+                         SELECT n.sha256 FROM {schema}inputs o JOIN {schema}contents n ON n.content = o.content
+                          WHERE o.input = {other})))"
+            )
+        };
+        [(self.human, other.human), (self.cloth, other.cloth), (self.cloth_2, other.cloth_2)]
+            .map(|(one, other)| same(one, other))
+            .join(" AND ")
+    }
+
+    /// The same condition, which an index over the first two pictures fits.
+    fn same_pictures_as(&self, other: &Asking<'_>, dialect: Dialect) -> String {
         let (open, close) = dialect.one_of;
         let is_one_of = |picture: &str, query: &str| format!("{picture} {open}{query}{close}");
         let same = |one: &str, other: &str| {
@@ -220,12 +237,13 @@ mod tests {
             let is_same = one.request(DEFAULT) == other.request(DEFAULT);
             prop_assert_eq!((count(&same) == 1, grouped), (is_same, is_same));
             let joined = "SELECT count(*), coalesce(sum(NOT same), 0) FROM (SELECT";
-            let pictures = asking(&a).same_pictures_as(&asking(&b), SQLITE);
-            let query = format!("{joined} {pictures} AS same FROM jobs a, jobs b WHERE a.n = 1 AND b.n = 2)");
-            let is_no = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
             let are_same = (one.human, one.cloth, one.cloth_2) == (other.human, other.cloth, other.cloth_2);
-            // Yes or no, and never NULL: the opposite is asked for as well.
-            prop_assert_eq!(db.query_row(&query, [], is_no).expect("a row"), (1, i64::from(!are_same)));
+            let is_no = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+            for pictures in [asking(&a).same_pictures_as(&asking(&b), SQLITE), asking(&a).has_pictures_of(&asking(&b), SQLITE)] {
+                let query = format!("{joined} {pictures} AS same FROM jobs a, jobs b WHERE a.n = 1 AND b.n = 2)");
+                // Yes or no, and never NULL: the opposite is asked for as well.
+                prop_assert_eq!(db.query_row(&query, [], is_no).expect("a row"), (1, i64::from(!are_same)));
+            }
         }
     }
 }
