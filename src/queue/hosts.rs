@@ -178,6 +178,8 @@ pub struct Renewed {
 pub struct Room {
     /// Tasks that the account takes at once, over all hosts.
     pub slots: u32,
+    /// Tasks of this host that outlast their time. It looks at them no more, and their slots are its own to fill.
+    pub parked: u32,
     /// Jobs that may be in doubt or on their way there, over all hosts.
     pub max_in_doubt: u64,
 }
@@ -219,7 +221,9 @@ impl Room {
     pub(super) fn lacks_slots(self, me: Epoch, in_flight: &[(Option<i64>, u32)], wanting: &[i64]) -> Option<NoRoom> {
         let tasks_of =
             |epoch: i64| in_flight.iter().filter(|(of, _)| *of == Some(epoch)).map(|(_, tasks)| tasks).sum::<u32>();
-        let (all, mine): (u32, u32) = (in_flight.iter().map(|(_, tasks)| tasks).sum(), tasks_of(me.0));
+        let all: u32 = in_flight.iter().map(|(_, tasks)| tasks).sum();
+        let parked = self.parked.min(tasks_of(me.0));
+        let (all, mine) = (all - parked, tasks_of(me.0) - parked);
         let others: Vec<i64> = wanting.iter().copied().filter(|epoch| *epoch != me.0).collect();
         let share = self.slots.div_ceil(u32::try_from(others.len() + 1).unwrap_or(u32::MAX));
         let is_for_others = mine >= share && others.iter().any(|epoch| tasks_of(*epoch) < share);
@@ -234,7 +238,20 @@ mod tests {
     fn lacks(slots: u32, mine: u32, others: &[(i64, u32)], wanting: &[i64]) -> bool {
         let mut in_flight: Vec<_> = others.iter().map(|(epoch, tasks)| (Some(*epoch), *tasks)).collect();
         in_flight.push((Some(1), mine));
-        Room { slots, max_in_doubt: 50 }.lacks_slots(Epoch(1), &in_flight, wanting).is_some()
+        Room { slots, parked: 0, max_in_doubt: 50 }.lacks_slots(Epoch(1), &in_flight, wanting).is_some()
+    }
+
+    #[test]
+    fn the_slot_of_a_task_that_a_host_looks_at_no_more_is_that_hosts_to_fill() {
+        let room = |parked| Room { slots: 2, parked, max_in_doubt: 50 };
+        let (in_flight, wanting) = ([(Some(1), 2)], [1, 2]);
+        assert!(room(0).lacks_slots(Epoch(1), &in_flight, &wanting).is_some());
+        assert_eq!(room(1).lacks_slots(Epoch(1), &in_flight, &[1]), None);
+        assert_eq!(room(2).lacks_slots(Epoch(1), &in_flight, &wanting), None);
+        // It is not another one's, and what is the queue's no more counts for nothing.
+        assert!(room(0).lacks_slots(Epoch(2), &in_flight, &wanting).is_some());
+        assert!(room(2).lacks_slots(Epoch(2), &in_flight, &wanting).is_some());
+        assert_eq!(room(9).lacks_slots(Epoch(1), &[(Some(2), 1)], &[1]), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tryon::ambient;
-use tryon::engine::{Clock, Endpoint, InDoubtPolicy, Patience, Resources, RunSettings, SlotCount, run};
+use tryon::engine::{Clock, Endpoint, InDoubtPolicy, Patience, Resources, RunEnd, RunSettings, SlotCount, run};
 use tryon::job::{ExternalTaskId, ModelName, Transition};
 use tryon::provider::{
     CreateFate, Download, FetchError, Ids, ListAnswer, Provider, QueryAnswer, ResultHost, Submission,
@@ -31,6 +31,9 @@ const MOST_STEPS: u64 = 2_500;
 
 /// A lease that nobody outlives here.
 const LEASE: Duration = Duration::from_secs(3_600);
+
+/// Waited for before and after each step.
+type Between = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// When it is.
 fn noon() -> Timestamp {
@@ -111,30 +114,24 @@ async fn take_the_slot(path: &Path, gives_back: bool) -> Arc<dyn Queue> {
     queue
 }
 
-async fn loaded(path: &Path) {
+async fn loaded(path: &Path, ids: &[&str]) {
     let queue = queue::open(path, Opening::OrMake).await.expect("a queue");
     let mut load = queue.begin_load().await.expect("a load");
     load.begin_manifest(ManifestNames::only("jobs.csv")).await.expect("begun");
-    let rows = [("a", 2), ("b", 3)].map(|(id, line)| LoadRow::Job { spec: spec(id), line });
-    load.add(rows.into()).await.expect("staged");
+    let rows = (2..).zip(ids).map(|(line, id)| LoadRow::Job { spec: spec(id), line });
+    load.add(rows.collect()).await.expect("staged");
     load.keep(Keeping::default(), noon()).await.expect("kept");
 }
 
-/// How many steps a run takes beside a host that has the only slot. `wavers`: it believes that a job is ready when it claims, and
-/// not when it looks for one.
-async fn steps_without_room(wavers: bool) -> u64 {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("queue.db");
-    loaded(&path).await;
-    ambient::simulate_on_this_thread(Some(1));
-    tokio::time::pause();
-    let _other = take_the_slot(&path, wavers).await;
-    let steps = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&steps);
-    // One step too many is never answered, so that time goes on.
-    let between = move || -> BoxFuture<'static, ()> {
-        if counted.fetch_add(1, Relaxed) < MOST_STEPS { async {}.boxed() } else { std::future::pending().boxed() }
-    };
+/// A run beside a host that has job `a` at the provider, whose every task takes the only slot; `None` where it has not ended after
+/// `watched`. It waits for `between` at each step.
+async fn run_beside_another(
+    path: &Path,
+    clock: Wavering,
+    between: Between,
+    task_timeout: Duration,
+    watched: Duration,
+) -> Option<RunEnd> {
     let endpoint = Endpoint {
         provider: Arc::new(Nobody),
         account: None,
@@ -152,7 +149,7 @@ async fn steps_without_room(wavers: bool) -> u64 {
         poll_interval: second,
         downloads: 1,
         max_attempts: 5,
-        task_timeout: LEASE,
+        task_timeout,
         inputs: None,
         fit_images: false,
         dedupe: false,
@@ -166,19 +163,57 @@ async fn steps_without_room(wavers: bool) -> u64 {
         patience: Patience::default(),
     };
     let resources = Resources {
-        queue: queue::open_simulated(&path, Box::new(between), true).expect("the queue"),
+        queue: queue::open_simulated(path, between, true).expect("the queue"),
         accounts: vec![endpoint],
         results: Arc::new(Nobody),
-        tree: OutputTree::create(&folder.path().join("out")).expect("the tree"),
-        scratch: Scratch::new(folder.path().join("pictures")),
+        tree: OutputTree::create(&path.with_file_name("out")).expect("the tree"),
+        scratch: Scratch::new(path.with_file_name("pictures")),
         links: None,
-        clock: Arc::new(Wavering { began: Instant::now(), wavers, is_later: false.into() }),
+        clock: Arc::new(clock),
         host: HostStart { name: "this".to_owned(), lease: LEASE, ..HostStart::alone() },
     };
-    let ended = tokio::time::timeout(WATCHED, run(resources, settings, Default::default(), |_| {})).await;
+    let ended = tokio::time::timeout(watched, run(resources, settings, Default::default(), |_| {})).await;
+    ended.ok().map(|outcome| outcome.expect("a run").end)
+}
+
+/// How many steps a run takes beside a host that has the only slot. `wavers`: it believes that a job is ready when it claims, and
+/// not when it looks for one.
+async fn steps_without_room(wavers: bool) -> u64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    loaded(&path, &["a", "b"]).await;
+    ambient::simulate_on_this_thread(Some(1));
+    tokio::time::pause();
+    let _other = take_the_slot(&path, wavers).await;
+    let steps = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&steps);
+    // One step too many is never answered, so that time goes on.
+    let between = move || -> BoxFuture<'static, ()> {
+        if counted.fetch_add(1, Relaxed) < MOST_STEPS { async {}.boxed() } else { std::future::pending().boxed() }
+    };
+    let clock = Wavering { began: Instant::now(), wavers, is_later: false.into() };
+    let ended = run_beside_another(&path, clock, Box::new(between), LEASE, WATCHED).await;
     ambient::simulate_on_this_thread(None);
-    assert!(ended.is_err(), "it does not wait for room: {ended:?}");
+    assert!(ended.is_none(), "it does not wait for room: {ended:?}");
     steps.load(Relaxed)
+}
+
+#[tokio::test]
+async fn a_host_with_nothing_left_waits_for_what_others_have_at_work_as_long_as_a_task_may_take() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    loaded(&path, &["a"]).await;
+    ambient::simulate_on_this_thread(Some(1));
+    tokio::time::pause();
+    let _other = take_the_slot(&path, false).await;
+    let (began, task_timeout) = (Instant::now(), Duration::from_secs(60));
+    let clock = Wavering { began, wavers: false, is_later: false.into() };
+    let between = Box::new(|| -> BoxFuture<'static, ()> { async {}.boxed() });
+    let ended = run_beside_another(&path, clock, between, task_timeout, task_timeout * 5).await;
+    ambient::simulate_on_this_thread(None);
+    assert_eq!(ended, Some(RunEnd::Done), "both would wait for each other for ever");
+    let took = began.elapsed();
+    assert!((task_timeout..task_timeout + Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ pub(crate) struct Account {
     pub(crate) finds_slots: bool,
     /// How many tasks the account takes over all hosts; 0 where nobody has found it out.
     shared_slots: Arc<AtomicU32>,
+    parked: Arc<AtomicU32>,
     pub(crate) creates: Arc<Pace>,
     pub(crate) queries: Arc<Pace>,
     pub(crate) watcher: Watcher,
@@ -171,6 +172,7 @@ impl Account {
             SlotCount::Auto => remembered.slots.unwrap_or(0),
         }));
         let slots = Slots::new(endpoint.slots, remembered.slots);
+        let parked: Arc<AtomicU32> = Arc::default();
         let refusals: Arc<Refusals> = Arc::default();
         let (tally, reaching): (Arc<Tally>, Arc<AtomicU64>) = Default::default();
         let place = endpoint.account.as_ref().map(|_| endpoint.name.clone());
@@ -193,6 +195,7 @@ impl Account {
                 slots: Arc::clone(&slots),
                 finds_slots: endpoint.slots == SlotCount::Auto,
                 shared_slots: Arc::clone(&shared_slots),
+                parked: Arc::clone(&parked),
                 creates: Arc::clone(&creates),
                 queries: Arc::clone(&queries),
                 watcher,
@@ -237,6 +240,16 @@ impl Account {
     /// How many it takes over all hosts, as far as somebody has found it out.
     pub(crate) fn set_shared_slots(&self, slots: Option<u32>) {
         self.shared_slots.store(slots.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// A task of its own has outlasted its time, and is looked at no more in this run.
+    pub(crate) fn parks_task(&self) {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many of its tasks are looked at no more in this run.
+    pub(crate) fn parked(&self) -> u32 {
+        self.parked.load(Ordering::Relaxed)
     }
 
     /// No job is claimed for it any more in this run.

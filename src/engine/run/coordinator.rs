@@ -49,6 +49,8 @@ pub(crate) struct Coordinator<O> {
     has_searched: bool,
     /// When doubt was last asked about because there is as much of it as is allowed.
     doubted_at: Option<Instant>,
+    /// When jobs under way were last taken up because nothing else was left to do.
+    taken_up_at: Option<Instant>,
     /// How the feeders of the accounts have ended, as far as they have.
     fed: Vec<FeederEnd>,
 }
@@ -64,6 +66,7 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             known: Known::default(),
             has_searched: false,
             doubted_at: None,
+            taken_up_at: None,
             fed: Vec::new(),
         }
     }
@@ -176,6 +179,11 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
             return Ok((self.workers.is_empty() && !is_learning).then_some(RunEnd::TooManyInDoubt(in_doubt)));
         } else if self.has_searched && self.is_idle().await? {
+            // As above.
+            if self.taken_up_at.is_some_and(|at| at.elapsed() < TICK) {
+                return Ok(None);
+            }
+            self.taken_up_at = Some(Instant::now());
             self.workers.take_up().await?;
         } else {
             return Ok(None);
@@ -187,7 +195,9 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             return Ok(self.end_of_feeding());
         }
         // What other hosts have under way is this run's to take up, should they die.
-        if self.shared.hosts.others_are_at_work().await? { Ok(None) } else { self.nothing_left().await.map(Some) }
+        let patience = self.shared.settings.task_timeout;
+        let is_waiting = self.shared.hosts.others_are_at_work(patience).await?;
+        if is_waiting { Ok(None) } else { self.nothing_left().await.map(Some) }
     }
 
     /// Every account's provider has ended the run, so that nothing can be collected any more either.

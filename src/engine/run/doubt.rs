@@ -324,7 +324,7 @@ async fn may_submit_again(
         };
         let claimed_at = ctx.hosts.now();
         let room = ctx.hosts.room(&ctx.account, false, ctx.settings.max_in_doubt);
-        match ctx.record_again(job, room.map(|room| room.slots)).await? {
+        match ctx.record_again(job, room.map(|room| room.slots.saturating_add(room.parked))).await? {
             Resubmission::Job(state) => return Ok(Some((pass, open, claimed_at, state))),
             Resubmission::BudgetSpent => {
                 ctx.is_budget_short.store(true, Ordering::Relaxed);

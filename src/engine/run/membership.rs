@@ -33,6 +33,9 @@ const WAIT_FOR_ROOM: Duration = Duration::from_millis(120);
 /// How often the task of a lapsed host's submission is looked for.
 const LOOK_FOR_LAPSED: Duration = Duration::from_secs(30);
 
+/// Between two looks at what others have under way, where this run waits for nothing else: at most.
+const LONGEST_UNSEEN: Duration = Duration::from_secs(10);
+
 /// See the module's page.
 #[derive(Debug)]
 pub(crate) struct Membership {
@@ -46,6 +49,18 @@ pub(crate) struct Membership {
     live: AtomicU64,
     /// When the tasks of lapsed hosts' submissions were last looked for; as many as may be in doubt.
     looked_for: Mutex<HashMap<JobSeq, Instant>>,
+    /// What the others had under way when this run last had nothing to do but to wait for them.
+    others: Mutex<Option<Others>>,
+}
+
+/// What other hosts have under way.
+#[derive(Debug)]
+struct Others {
+    /// Their epochs, and how many jobs each has.
+    at_work: Vec<(Epoch, u64)>,
+    /// Since when this has not changed, and when it was last looked at.
+    since: Instant,
+    seen_at: Instant,
 }
 
 /// A moment by the clock that goes on in sleep.
@@ -66,6 +81,7 @@ impl Membership {
             renewed_at: Mutex::new(at),
             live: AtomicU64::new(1),
             looked_for: Mutex::default(),
+            others: Mutex::default(),
         }))
     }
 
@@ -162,7 +178,8 @@ impl Membership {
 
     /// What this run shares with other hosts.
     pub(crate) fn room(&self, account: &Account, is_probe: bool, max_in_doubt: u64) -> Option<Room> {
-        self.queue.is_shared().then(|| Room { slots: account.shared_slots(is_probe), max_in_doubt })
+        let parked = account.parked();
+        self.queue.is_shared().then(|| Room { slots: account.shared_slots(is_probe), parked, max_in_doubt })
     }
 
     /// For how long a claim that found no room is put off.
@@ -173,17 +190,30 @@ impl Membership {
         }
     }
 
-    /// Whether other hosts have jobs under way that this one would have to take up, should they die.
+    /// Whether other hosts have jobs under way that this one would have to take up, should they die. Where nothing of it moves for
+    /// `patience`, they wait for this host as it waits for them: for a task that outlasts its time, or a doubt that no question
+    /// settles now, nobody does anything more.
     ///
     /// # Errors
     /// Those of the queue.
-    pub(crate) async fn others_are_at_work(&self) -> QueueResult<bool> {
+    pub(crate) async fn others_are_at_work(&self, patience: Duration) -> QueueResult<bool> {
         if !self.queue.is_shared() {
             return Ok(false);
         }
         let hosts = self.queue.hosts().await?;
         let is_other = |state| matches!(state, HostState::Live | HostState::Overdue);
-        Ok(hosts.iter().any(|host| host.name != self.start.name && is_other(host.state) && host.at_work > 0))
+        let others =
+            hosts.iter().filter(|host| host.name != self.start.name && is_other(host.state) && host.at_work > 0);
+        let at_work: Vec<_> = others.map(|host| (host.epoch, host.at_work)).collect();
+        let (now, mut before) = (Instant::now(), self.others.lock().unwrap_or_else(PoisonError::into_inner));
+        // Who had something else to do in between has not seen what moved.
+        let since = before
+            .take()
+            .filter(|before| before.at_work == at_work && now.duration_since(before.seen_at) < LONGEST_UNSEEN)
+            .map_or(now, |before| before.since);
+        let is_waited_for = !at_work.is_empty() && now.duration_since(since) < patience;
+        *before = Some(Others { at_work, since, seen_at: now });
+        Ok(is_waited_for)
     }
 
     /// What an account's cap is over all hosts, as the queue knows it.

@@ -66,6 +66,7 @@ async fn wait(
     match ended {
         Err(_) => {
             ctx.park(job);
+            ctx.account.parks_task();
             ctx.tell(Fact::Parked { id: job.spec.id.clone(), task_id });
             Ok(Step::Leave)
         }

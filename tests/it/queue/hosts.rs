@@ -117,7 +117,7 @@ impl Host {
     }
 
     async fn claims(&self, slots: u32) -> Option<NoRoom> {
-        match self.ask(Some(Room { slots, max_in_doubt: 100 })).await.expect("a claim") {
+        match self.ask(Some(Room { slots, parked: 0, max_in_doubt: 100 })).await.expect("a claim") {
             Claim::Job(_) => None,
             Claim::NoRoom(lack) => Some(lack),
             other => panic!("neither a job nor no room: {other:?}"),
@@ -318,7 +318,7 @@ async fn slots_hold_over_all_hosts_and_are_shared_where_both_want_them() {
             .expect("refused");
         assert_eq!(one.claims(6).await, Some(NoRoom::Slots { elsewhere: 0 }));
         assert_eq!(other.claims(6).await, None);
-        let full = other.ask(Some(Room { slots: 100, max_in_doubt: 6 })).await.expect("a claim");
+        let full = other.ask(Some(Room { slots: 100, parked: 0, max_in_doubt: 6 })).await.expect("a claim");
         assert!(matches!(full, Claim::NoRoom(NoRoom::Doubt)), "{full:?}");
     })
     .await;

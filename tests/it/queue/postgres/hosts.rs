@@ -56,7 +56,7 @@ impl Host {
     }
 
     async fn try_claim(&self, slots: u32) -> Claim {
-        let room = Some(Room { slots, max_in_doubt: 50 });
+        let room = Some(Room { slots, parked: 0, max_in_doubt: 50 });
         let by = Claimant { room, ..Claimant::default() };
         self.queue.claim(self.run, ExternalTaskId::unique(), by, at(1)).await.expect("a claim")
     }
@@ -215,7 +215,7 @@ async fn an_accounts_slots_hold_over_all_hosts_and_are_shared() {
         assert!(one + two <= 9, "{one} and {two}: no more than the account takes");
         let more = fill(&hosts[0]).await + fill(&hosts[1]).await;
         assert_eq!(one + two + more, 9, "and no fewer");
-        let room = Some(Room { slots: 100, max_in_doubt: 9 });
+        let room = Some(Room { slots: 100, parked: 0, max_in_doubt: 9 });
         let by = Claimant { room, ..Claimant::default() };
         let claim = hosts[0].queue.claim(hosts[0].run, ExternalTaskId::unique(), by, at(2)).await.expect("an answer");
         assert!(matches!(claim, Claim::NoRoom(NoRoom::Doubt)), "what is on its way may come to be in doubt: {claim:?}");
