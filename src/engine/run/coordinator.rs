@@ -163,12 +163,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
         }
         self.refresh().await?;
         let has_fed = self.fed.len() == self.shared.accounts.len();
-        // What shares an image, and what another process put back in the meantime, belongs to this run as well.
-        if has_fed {
-            self.workers.take_up_in(&[StateName::Downloading]).await?;
-        } else if self.is_doubt_full().await? {
-            // Workers of jobs that cannot be asked about end at once: without a distance they would be begun in a circle.
-            if self.doubted_at.is_some_and(|at| at.elapsed() < TICK) {
+        if !has_fed && self.is_doubt_full().await? {
+            if is_recent(self.doubted_at) {
                 return Ok(None);
             }
             // Looked at before: what is learnt while jobs are taken up is made use of in the next turn.
@@ -178,15 +174,15 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             self.workers.take_up().await?;
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
             return Ok((self.workers.is_empty() && !is_learning).then_some(RunEnd::TooManyInDoubt(in_doubt)));
-        } else if self.has_searched && self.is_idle().await? {
-            // As above.
-            if self.taken_up_at.is_some_and(|at| at.elapsed() < TICK) {
-                return Ok(None);
-            }
-            self.taken_up_at = Some(Instant::now());
-            self.workers.take_up().await?;
-        } else {
+        }
+        if is_recent(self.taken_up_at) || !has_fed && !(self.has_searched && self.is_idle().await?) {
             return Ok(None);
+        }
+        self.taken_up_at = Some(Instant::now());
+        // What shares an image, and what another process put back in the meantime, belongs to this run as well.
+        match has_fed {
+            true => self.workers.take_up_in(&[StateName::Downloading]).await?,
+            false => self.workers.take_up().await?,
         }
         if !self.workers.is_empty() {
             return Ok(None);
@@ -385,4 +381,10 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             slots_busy: (!all.is_zero()).then(|| busy.as_secs_f64() / all.as_secs_f64()),
         })
     }
+}
+
+/// Whether jobs were taken up a moment ago. Workers of jobs of which nothing can be learnt now end at once: without a distance they
+/// would be begun in a circle.
+fn is_recent(taken_up_at: Option<Instant>) -> bool {
+    taken_up_at.is_some_and(|at| at.elapsed() < TICK)
 }
