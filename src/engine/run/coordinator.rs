@@ -175,7 +175,8 @@ impl<O: FnMut(&RunEvent) + Send> Coordinator<O> {
             let in_doubt = self.shared.counts().of(StateName::InDoubt);
             return Ok((self.workers.is_empty() && !is_learning).then_some(RunEnd::TooManyInDoubt(in_doubt)));
         }
-        if is_recent(self.taken_up_at) || !has_fed && !(self.has_searched && self.is_idle().await?) {
+        let takes_nothing_new = has_fed || self.has_searched && self.is_idle().await?;
+        if !takes_nothing_new || is_recent(self.taken_up_at) {
             return Ok(None);
         }
         self.taken_up_at = Some(Instant::now());
