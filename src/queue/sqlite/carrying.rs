@@ -225,7 +225,7 @@ impl Carrying {
         write_rejected(db, &rejection, behind)
     }
 
-    /// Behind which job the rows stand that were rejected before the first that was taken.
+    /// The job behind which rows are reported that were rejected before the first that was taken.
     fn first_place(&self, db: &Connection) -> Result<i64> {
         match self.staging.first_taken()?.and_then(|row| row.job) {
             Some(job) => Ok(job - 1),
