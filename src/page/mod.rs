@@ -1,6 +1,6 @@
 //! The live page (`tryon serve`): the queue's jobs as cards, their pictures, what goes on, and what reviewers say.
 //!
-//! It decides what may be asked and by whom ([`gate`]), and bounds the size of each answer, however long the queue is: a page of
+//! It decides which requests are allowed ([`gate`]), and bounds the size of each answer, however long the queue is: a page of
 //! cards costs the same wherever it is, pictures are streamed, and all windows share one look at the queue a second ([`pulse`]).
 //! How connections are bounded is [`crate::serve`]'s; how a card looks, the templates' that the page in a file has too.
 

@@ -114,6 +114,7 @@ pub(crate) struct Account {
     pub(crate) finds_slots: bool,
     /// How many tasks the account takes over all hosts; 0 where nobody has found it out.
     shared_slots: Arc<AtomicU32>,
+    /// How many of its tasks outlast their time, and are looked at no more in this run.
     parked: Arc<AtomicU32>,
     pub(crate) creates: Arc<Pace>,
     pub(crate) queries: Arc<Pace>,
@@ -247,7 +248,7 @@ impl Account {
         self.parked.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many of its tasks are looked at no more in this run.
+    /// How many such tasks it has.
     pub(crate) fn parked(&self) -> u32 {
         self.parked.load(Ordering::Relaxed)
     }

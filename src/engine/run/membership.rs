@@ -191,8 +191,7 @@ impl Membership {
     }
 
     /// Whether other hosts have jobs under way that this one would have to take up, should they die. Where nothing of it moves for
-    /// `patience`, they wait for this host as it waits for them: for a task that outlasts its time, or a doubt that no question
-    /// settles now, nobody does anything more.
+    /// `patience`, they may wait for this host as it waits for them: nobody looks any more at a task that outlasts its time.
     ///
     /// # Errors
     /// Those of the queue.
